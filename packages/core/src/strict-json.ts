@@ -1,0 +1,129 @@
+import type { Json } from './canonical-json.ts';
+import { InvalidInputError } from './errors.ts';
+
+export interface StrictJsonLimits {
+  readonly bytesMax: number;
+  readonly depthMax: number;
+}
+
+/**
+ * Parses untrusted JSON: bounded in size and depth before anything is built, duplicate keys and a `__proto__` key refused,
+ * UTF-8 strict. Errors carry the JSON path in `details.path`.
+ */
+export function parseStrictJson(input: Uint8Array | string, limits: StrictJsonLimits): Json {
+  const text = decode(input, limits.bytesMax);
+  const parser = new Parser(text, limits.depthMax);
+  return parser.document();
+}
+
+function decode(input: Uint8Array | string, bytesMax: number): string {
+  const length = typeof input === 'string' ? Buffer.byteLength(input) : input.length;
+  if (length > bytesMax)
+    throw failure(`the document has ${length} bytes; at most ${bytesMax} are accepted`, '$');
+  if (typeof input === 'string') return input;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(input);
+  } catch (cause) {
+    throw new InvalidInputError('core.invalid_json', 'the document is not valid UTF-8', {
+      cause,
+      details: { path: '$' },
+    });
+  }
+}
+
+/** Walks the text once for structure (RFC 8259); scalars are left to `JSON.parse`, which is strict about them. */
+class Parser {
+  readonly #text: string;
+  readonly #depthMax: number;
+  #at = 0;
+
+  constructor(text: string, depthMax: number) {
+    this.#text = text;
+    this.#depthMax = depthMax;
+  }
+
+  document(): Json {
+    const value = this.#value('$', 0);
+    this.#space();
+    if (this.#at !== this.#text.length) throw this.#unexpected('$', 'the end of the document');
+    return value;
+  }
+
+  #value(path: string, depth: number): Json {
+    this.#space();
+    const head = this.#text[this.#at];
+    if (head === '{' || head === '[') {
+      if (depth >= this.#depthMax) throw failure(`nested deeper than ${this.#depthMax} levels`, path);
+      return head === '{' ? this.#object(path, depth) : this.#array(path, depth);
+    }
+    return this.#scalar(path, /(?:"(?:[^"\\\u0000-\u001f]|\\.)*"|-?\d[\d.eE+-]*|true|false|null)/y);
+  }
+
+  #object(path: string, depth: number): Json {
+    const members: [string, Json][] = [];
+    const seen = new Set<string>();
+    this.#at++;
+    if (this.#take('}')) return {};
+    do {
+      this.#space();
+      const key = this.#scalar(path, /"(?:[^"\\\u0000-\u001f]|\\.)*"/y) as string;
+      if (seen.has(key) || key === '__proto__')
+        throw failure(`the key ${JSON.stringify(key)} is given twice or not allowed`, path);
+      seen.add(key);
+      if (!this.#take(':')) throw this.#unexpected(path, '`:`');
+      members.push([key, this.#value(`${path}.${key}`, depth + 1)]);
+    } while (this.#take(','));
+    if (!this.#take('}')) throw this.#unexpected(path, '`,` or `}`');
+    return Object.fromEntries(members);
+  }
+
+  #array(path: string, depth: number): Json {
+    const items: Json[] = [];
+    this.#at++;
+    if (this.#take(']')) return items;
+    do {
+      items.push(this.#value(`${path}[${items.length}]`, depth + 1));
+    } while (this.#take(','));
+    if (!this.#take(']')) throw this.#unexpected(path, '`,` or `]`');
+    return items;
+  }
+
+  #scalar(path: string, pattern: RegExp): Json {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text)?.[0];
+    if (match === undefined)
+      throw this.#unexpected(
+        path,
+        pattern.source.startsWith('"') ? 'a key in double quotes' : 'a JSON value',
+      );
+    this.#at += match.length;
+    try {
+      return JSON.parse(match) as Json;
+    } catch (cause) {
+      throw new InvalidInputError('core.invalid_json', `not a JSON value at \`${path}\``, {
+        cause,
+        details: { path },
+      });
+    }
+  }
+
+  #take(char: string): boolean {
+    this.#space();
+    if (this.#text[this.#at] !== char) return false;
+    this.#at++;
+    return true;
+  }
+
+  #space(): void {
+    while (' \t\n\r'.includes(this.#text[this.#at] ?? 'x')) this.#at++;
+  }
+
+  #unexpected(path: string, expected: string): InvalidInputError {
+    const found = this.#at >= this.#text.length ? 'the end' : JSON.stringify(this.#text[this.#at]);
+    return failure(`expected ${expected}, found ${found} at character ${this.#at}`, path);
+  }
+}
+
+function failure(message: string, path: string): InvalidInputError {
+  return new InvalidInputError('core.invalid_json', `${message} (at \`${path}\`)`, { details: { path } });
+}

@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  canonicalJson,
+  fromBase64,
+  fromHex,
+  parseClientId,
+  parseStrictJson,
+  parseThingName,
+  toBase64,
+  toHex,
+} from '../src/index.ts';
+
+const limits = { bytesMax: 10_000, depthMax: 8 };
+
+describe('strict JSON', () => {
+  test('reads what JSON.parse reads, for any value', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        const text = JSON.stringify(value);
+        fc.pre(!text.includes('"__proto__"'));
+        expect(parseStrictJson(text, { bytesMax: 1_000_000, depthMax: 32 })).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  test('accepts nothing that JSON.parse refuses', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...'{}[]",:\\ 01-.eEtrufalsn\n') }), (text) => {
+        let accepted = true;
+        try {
+          parseStrictJson(text, limits);
+        } catch {
+          accepted = false;
+        }
+        if (accepted) JSON.parse(text);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test.each([
+    ['{"a":1,"a":2}', '$'],
+    ['{"a":{"b":1,"b":2}}', '$.a'],
+    ['[1,[2,{"x":}]]', '$[1][1].x'],
+    [`${'['.repeat(9)}${']'.repeat(9)}`, '$[0][0][0][0][0][0][0][0]'],
+    ['{"__proto__":1}', '$'],
+    ['', '$'],
+    ['{} x', '$'],
+  ])('refuses `%s` and names the path', (text, path) => {
+    expect(() => parseStrictJson(text, limits)).toThrow(expect.objectContaining({ details: { path } }));
+  });
+
+  test('refuses a document above its size before reading it', () => {
+    expect(() => parseStrictJson(`"${'x'.repeat(20_000)}"`, limits)).toThrow('at most 10000');
+  });
+});
+
+test('canonical JSON sorts keys and is stable for any order of members', () => {
+  expect(canonicalJson({ b: [1, { z: null, a: 'é' }], a: true })).toBe(
+    '{"a":true,"b":[1,{"a":"é","z":null}]}',
+  );
+  expect(() => canonicalJson(Number.NaN)).toThrow('not finite');
+});
+
+test('hex and base64 round trip, and refuse what is not canonical', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      expect(fromHex(toHex(bytes))).toEqual(bytes);
+      expect(fromBase64(toBase64(bytes))).toEqual(bytes);
+    }),
+  );
+  for (const bad of ['abc', 'zz']) expect(() => fromHex(bad)).toThrow('not hexadecimal');
+  for (const bad of ['YQ', 'YQ=', 'YR==', 'Y Q==']) expect(() => fromBase64(bad)).toThrow('not base64');
+});
+
+test('ids refuse what AWS IoT refuses', () => {
+  expect(parseThingName('my_iot_device')).toBe('my_iot_device');
+  for (const bad of ['', 'a/b', 'a b', 'x'.repeat(129), 7])
+    expect(() => parseThingName(bad)).toThrow('thing name');
+  for (const bad of ['', '$aws', 'a\u0000', 'é'.repeat(65)])
+    expect(() => parseClientId(bad)).toThrow('client id');
+});
