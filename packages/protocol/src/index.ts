@@ -1,0 +1,11 @@
+export {
+  type TrailCheckpoint,
+  type TrailEntry,
+  type TrailLine,
+  type TrailVerdict,
+  trailCheckpointMessage,
+  trailEntryHash,
+  trailGenesis,
+  trailPayloadHash,
+  verifyTrail,
+} from './trail.ts';

@@ -1,0 +1,89 @@
+import type { CertificateId, Transaction } from '@fleetward/core';
+
+export type CertificateState = 'ACTIVE' | 'INACTIVE' | 'REVOKED';
+
+/** RFC 5280 §5.3.1 reasons an operator may give. */
+export type RevocationReason =
+  | 'unspecified'
+  | 'keyCompromise'
+  | 'cACompromise'
+  | 'affiliationChanged'
+  | 'superseded'
+  | 'cessationOfOperation'
+  | 'privilegeWithdrawn';
+
+export interface CertificateRecord {
+  readonly certificateId: CertificateId;
+  /** Lower-case hex, without leading zero octets. */
+  readonly serial: string;
+  /** Certificate id of the issuing CA's certificate. */
+  readonly issuerId: CertificateId;
+  readonly der: Uint8Array;
+  readonly subject: string;
+  readonly state: CertificateState;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly issuedAtMs: number;
+  /** Lower-case hex SHA-256 of the SubjectPublicKeyInfo. */
+  readonly publicKeyHash: string;
+  readonly revokedAtMs?: number;
+  readonly revocationReason?: RevocationReason;
+}
+
+/** What authorisation needs of a certificate, without its bytes. */
+export type CertificateSummary = Omit<CertificateRecord, 'der' | 'subject'>;
+
+export interface AuthorityRecord {
+  readonly certificateId: CertificateId;
+  readonly kind: 'root' | 'issuing';
+  readonly der: Uint8Array;
+  /** Name of its key in the signing process. */
+  readonly keyName: string;
+  /** A retired authority issues no more; a removed one is no longer trusted. */
+  readonly state: 'active' | 'retired' | 'removed';
+  readonly createdAtMs: number;
+}
+
+export interface CrlRecord {
+  readonly issuerId: CertificateId;
+  readonly number: number;
+  readonly der: Uint8Array;
+  readonly thisUpdateMs: number;
+  readonly nextUpdateMs: number;
+}
+
+export interface CertificateStore {
+  /** Refuses an id, a serial of the same issuer, that exists with `StoreError` `store.conflict`. */
+  add(tx: Transaction, certificate: CertificateRecord): Promise<void>;
+  find(certificateId: CertificateId, tx?: Transaction): Promise<CertificateRecord | undefined>;
+  findByPublicKey(publicKeyHash: string, tx?: Transaction): Promise<readonly CertificateRecord[]>;
+  /** Certificates with an id greater than `after`, by id. */
+  page(range: {
+    readonly after?: CertificateId;
+    readonly limit: number;
+  }): Promise<readonly CertificateRecord[]>;
+  /** All certificates in pages of `limit` by id, for the registry in memory. */
+  summaries(range: {
+    readonly after?: CertificateId;
+    readonly limit: number;
+  }): Promise<readonly CertificateSummary[]>;
+  /** False when it was revoked before. */
+  revoke(
+    tx: Transaction,
+    revocation: {
+      readonly certificateId: CertificateId;
+      readonly atMs: number;
+      readonly reason: RevocationReason;
+    },
+  ): Promise<boolean>;
+  revoked(issuerId: CertificateId): Promise<readonly CertificateSummary[]>;
+  addAuthority(tx: Transaction, authority: AuthorityRecord): Promise<void>;
+  setAuthorityState(
+    tx: Transaction,
+    change: { readonly certificateId: CertificateId; readonly state: AuthorityRecord['state'] },
+  ): Promise<void>;
+  authorities(): Promise<readonly AuthorityRecord[]>;
+  /** Replaces the issuer's CRL; refuses a number that is not higher with `StoreError` `store.conflict`. */
+  saveCrl(tx: Transaction, crl: CrlRecord): Promise<void>;
+  findCrl(issuerId: CertificateId): Promise<CrlRecord | undefined>;
+}

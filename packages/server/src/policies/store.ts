@@ -1,0 +1,46 @@
+import type { CertificateId, PolicyName, Transaction } from '@fleetward/core';
+
+export interface PolicyRecord {
+  readonly name: PolicyName;
+  readonly defaultVersionId: number;
+  readonly createdAtMs: number;
+}
+
+export interface PolicyVersion {
+  readonly name: PolicyName;
+  /** 1, 2, 3, …; never reused within a policy. */
+  readonly versionId: number;
+  /** The document's text as it was saved. */
+  readonly document: string;
+  readonly createdAtMs: number;
+}
+
+export interface PolicyAttachment {
+  readonly policyName: PolicyName;
+  readonly certificateId: CertificateId;
+}
+
+export interface PolicyStore {
+  /** Stores the policy with its first version. Refuses a name that exists with `StoreError` `store.conflict`. */
+  add(tx: Transaction, policy: PolicyRecord, version: PolicyVersion): Promise<void>;
+  find(name: PolicyName, tx?: Transaction): Promise<PolicyRecord | undefined>;
+  list(): Promise<readonly PolicyRecord[]>;
+  addVersion(tx: Transaction, version: PolicyVersion): Promise<void>;
+  versions(name: PolicyName, tx?: Transaction): Promise<readonly PolicyVersion[]>;
+  /** The highest version id ever given out, deleted ones included. */
+  lastVersionId(tx: Transaction, name: PolicyName): Promise<number>;
+  removeVersion(
+    tx: Transaction,
+    version: { readonly name: PolicyName; readonly versionId: number },
+  ): Promise<boolean>;
+  setDefaultVersion(
+    tx: Transaction,
+    version: { readonly name: PolicyName; readonly versionId: number },
+  ): Promise<void>;
+  remove(tx: Transaction, name: PolicyName): Promise<boolean>;
+  /** Idempotent. */
+  attach(tx: Transaction, attachment: PolicyAttachment): Promise<void>;
+  detach(tx: Transaction, attachment: PolicyAttachment): Promise<boolean>;
+  /** Every attachment, for the registry in memory. */
+  attachments(): Promise<readonly PolicyAttachment[]>;
+}

@@ -1,0 +1,41 @@
+import type { CertificateId, JsonObject, ThingName, Transaction } from '@fleetward/core';
+
+export interface Thing {
+  readonly name: ThingName;
+  readonly typeName?: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+}
+
+/** A certificate speaks for a thing. Exclusive: for that thing alone, whatever the client id. */
+export interface CertificateAttachment {
+  readonly thingName: ThingName;
+  readonly certificateId: CertificateId;
+  readonly exclusive: boolean;
+}
+
+/** What a device last said of itself: protocol version, installed version, outcome of the last update. */
+export interface DeviceReport {
+  readonly thingName: ThingName;
+  readonly receivedAtMs: number;
+  readonly report: JsonObject;
+}
+
+export interface ThingStore {
+  /** Refuses a name that exists with `StoreError` `store.conflict`. */
+  add(tx: Transaction, thing: Thing): Promise<void>;
+  find(name: ThingName, tx?: Transaction): Promise<Thing | undefined>;
+  /** Things with a name greater than `after`, by name. */
+  page(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly Thing[]>;
+  /** Idempotent. */
+  attach(tx: Transaction, attachment: CertificateAttachment): Promise<void>;
+  detach(
+    tx: Transaction,
+    pair: { readonly thingName: ThingName; readonly certificateId: CertificateId },
+  ): Promise<boolean>;
+  /** Every attachment, for the registry in memory. */
+  attachments(): Promise<readonly CertificateAttachment[]>;
+  /** Keeps the newest report of each thing. */
+  saveReport(tx: Transaction, report: DeviceReport): Promise<void>;
+  findReport(name: ThingName): Promise<DeviceReport | undefined>;
+}
