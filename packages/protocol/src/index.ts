@@ -1,3 +1,4 @@
+export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,
   type TrailEntry,

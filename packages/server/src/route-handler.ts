@@ -1,0 +1,41 @@
+import type { CertificateId, ThingName } from '@fleetward/core';
+import type { Part, Route } from '@fleetward/protocol';
+
+/** Who sent a request, as the listener established it before the handler runs. */
+export type Caller =
+  | { readonly kind: 'operator'; readonly operatorId: string; readonly name: string }
+  | { readonly kind: 'device'; readonly certificateId: CertificateId; readonly thingName?: ThingName }
+  | { readonly kind: 'anonymous' };
+
+/** A request that passed its route's schemas and access rule. */
+export interface RouteRequest<Params, Query, Body> {
+  readonly params: Params;
+  readonly query: Query;
+  /** A stream of bounded length when the route's body is `bytes`. */
+  readonly body: Body;
+  readonly caller: Caller;
+  readonly remoteAddress: string;
+  /** Aborts when the client goes away or the server stops. */
+  readonly signal: AbortSignal;
+}
+
+type BodyOf<Schema> = Schema extends 'bytes' ? AsyncIterable<Uint8Array> : Part<Schema>;
+type AnswerOf<Schema> = Schema extends 'bytes'
+  ? { readonly contentType: string; readonly bytes: Uint8Array | AsyncIterable<Uint8Array> }
+  : Part<Schema>;
+
+/** A route and what answers it; `http/` registers it, the domain owns it. */
+export interface RouteHandler {
+  readonly route: Route;
+  readonly handle: (request: RouteRequest<never, never, never>) => Promise<unknown>;
+}
+
+/** Ties a route's definition to its handler, with the types of both checked against each other. */
+export function handle<R extends Route>(
+  route: R,
+  handler: (
+    request: RouteRequest<Part<R['params']>, Part<R['query']>, BodyOf<R['body']>>,
+  ) => Promise<AnswerOf<R['answer']>>,
+): RouteHandler {
+  return { route, handle: handler };
+}
