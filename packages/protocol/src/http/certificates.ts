@@ -1,0 +1,131 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+import { timeMs } from './fields.ts';
+import { certificateIdSchema, pageQuery, thingNameSchema } from './names.ts';
+
+const reason = Type.Union(
+  [
+    Type.Literal('unspecified'),
+    Type.Literal('keyCompromise'),
+    Type.Literal('cACompromise'),
+    Type.Literal('affiliationChanged'),
+    Type.Literal('superseded'),
+    Type.Literal('cessationOfOperation'),
+    Type.Literal('privilegeWithdrawn'),
+  ],
+  { description: 'RFC 5280 §5.3.1.' },
+);
+
+const certificate = Type.Object({
+  certificateId: certificateIdSchema,
+  serial: Type.String(),
+  issuerId: certificateIdSchema,
+  subject: Type.String(),
+  state: Type.Union([Type.Literal('ACTIVE'), Type.Literal('INACTIVE'), Type.Literal('REVOKED')]),
+  notBeforeMs: timeMs,
+  notAfterMs: timeMs,
+  issuedAtMs: timeMs,
+  revokedAtMs: Type.Optional(timeMs),
+  revocationReason: Type.Optional(reason),
+});
+
+const certificateParams = Type.Object({ certificateId: certificateIdSchema });
+const noun = 'certificates';
+
+export const listCertificates = defineRoute({
+  method: 'GET',
+  path: '/v1/certificates',
+  noun,
+  summary: 'List certificates by id, a page at a time',
+  access: 'operator',
+  query: pageQuery(certificateIdSchema),
+  answer: Type.Object({
+    certificates: Type.Array(certificate),
+    next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })),
+  }),
+});
+
+export const getCertificate = defineRoute({
+  method: 'GET',
+  path: '/v1/certificates/:certificateId',
+  noun,
+  summary: 'Show a certificate',
+  access: 'operator',
+  params: certificateParams,
+  answer: Type.Object({
+    ...certificate.properties,
+    pem: Type.String(),
+    thingNames: Type.Array(thingNameSchema),
+    policyNames: Type.Array(Type.String()),
+  }),
+});
+
+export const revokeCertificate = defineRoute({
+  method: 'POST',
+  path: '/v1/certificates/:certificateId/revoke',
+  noun,
+  summary: 'Revoke a certificate for ever: its live sessions are cut, the CRL is signed again',
+  access: 'operator',
+  params: certificateParams,
+  body: Type.Object(
+    {
+      reason: Type.Optional(reason),
+      wait: Type.Optional(
+        Type.Boolean({ description: 'Answer only once the new CRL is signed. Default true.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    certificateId: certificateIdSchema,
+    outcome: Type.Union([Type.Literal('revoked'), Type.Literal('already-revoked')]),
+    revokedAtMs: timeMs,
+    steps: Type.Array(
+      Type.Object({
+        step: Type.Union([
+          Type.Literal('requested'),
+          Type.Literal('journalled'),
+          Type.Literal('committed'),
+          Type.Literal('sessions-cut'),
+          Type.Literal('crl-signed'),
+        ]),
+        atMs: timeMs,
+      }),
+      { description: 'When each step was done, in order.' },
+    ),
+    sessionsCut: Type.Integer({ minimum: 0 }),
+    crlNumber: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+});
+
+const authority = Type.Object({
+  certificateId: certificateIdSchema,
+  kind: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
+  state: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('removed')]),
+  subject: Type.String(),
+  notAfterMs: timeMs,
+  createdAtMs: timeMs,
+  pem: Type.String(),
+});
+
+export const listAuthorities = defineRoute({
+  method: 'GET',
+  path: '/v1/authorities',
+  noun: 'authorities',
+  summary: 'List the certificate authorities',
+  access: 'operator',
+  answer: Type.Object({ authorities: Type.Array(authority) }),
+});
+
+export const setAuthorityState = defineRoute({
+  method: 'PUT',
+  path: '/v1/authorities/:certificateId/state',
+  noun: 'authorities',
+  summary: 'Retire an authority (it issues no more) or remove it (nothing it issued is trusted any more)',
+  access: 'operator',
+  params: certificateParams,
+  body: Type.Object(
+    { state: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('removed')]) },
+    { additionalProperties: false },
+  ),
+});

@@ -1,0 +1,75 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+import { timeMs } from './fields.ts';
+import { certificateIdSchema, pageLimit, thingNameSchema } from './names.ts';
+
+/** Why something was refused. Closed: codes are API and never reused. */
+export const denialCauses = [
+  'tls_no_certificate',
+  'tls_version',
+  'tls_handshake',
+  'certificate_untrusted',
+  'certificate_expired',
+  'certificate_revoked',
+  'certificate_unknown',
+  'certificate_inactive',
+  'connect_denied',
+  'publish_denied',
+  'subscribe_denied',
+  'receive_denied',
+  'request_denied',
+  'protocol_error',
+  'enrollment_refused',
+  'operator_token_refused',
+  'limit',
+] as const;
+
+export type DenialCause = (typeof denialCauses)[number];
+
+const cause = Type.Enum([...denialCauses]);
+
+const denial = Type.Object({
+  seq: Type.Integer({ minimum: 1, description: 'Rises by one with each denial since the platform started.' }),
+  atMs: timeMs,
+  cause,
+  certificateId: Type.Optional(certificateIdSchema),
+  thingName: Type.Optional(thingNameSchema),
+  clientId: Type.Optional(Type.String()),
+  remoteAddress: Type.String(),
+  action: Type.Optional(Type.String()),
+  resource: Type.Optional(Type.String()),
+  explanation: Type.String(),
+  statement: Type.Optional(
+    Type.Object({
+      policyName: Type.String(),
+      versionId: Type.Integer(),
+      index: Type.Integer({ minimum: 0 }),
+      sid: Type.Optional(Type.String()),
+    }),
+  ),
+});
+
+export const listDenials = defineRoute({
+  method: 'GET',
+  path: '/v1/denials',
+  noun: 'denials',
+  summary: 'List the newest denials with their explanations, newest first',
+  access: 'operator',
+  query: Type.Object(
+    {
+      thingName: Type.Optional(thingNameSchema),
+      certificateId: Type.Optional(certificateIdSchema),
+      cause: Type.Optional(cause),
+      sinceMs: Type.Optional(timeMs),
+      afterSeq: Type.Optional(Type.Integer({ minimum: 0 })),
+      limit: Type.Optional(pageLimit),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    denials: Type.Array(denial),
+    counts: Type.Record(Type.String(), Type.Integer({ minimum: 0 }), {
+      description: 'Denials since the platform started, by cause.',
+    }),
+  }),
+});

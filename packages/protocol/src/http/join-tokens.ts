@@ -1,0 +1,81 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+import { timeMs } from './fields.ts';
+import { certificateIdSchema, pageLimit, policyNameSchema, thingNameSchema } from './names.ts';
+
+const joinToken = Type.Object({
+  tokenId: Type.String(),
+  namePattern: Type.String({ description: 'The thing names it may take: literal characters and `*`.' }),
+  policies: Type.Array(policyNameSchema),
+  usesMax: Type.Integer({ minimum: 1 }),
+  usesLeft: Type.Integer({ minimum: 0 }),
+  createdAtMs: timeMs,
+  expiresAtMs: timeMs,
+  createdBy: Type.String(),
+  revokedAtMs: Type.Optional(timeMs),
+});
+
+const noun = 'join-tokens';
+
+export const createJoinToken = defineRoute({
+  method: 'POST',
+  path: '/v1/join-tokens',
+  noun,
+  summary: 'Make a token that lets devices enrol; the answer is the only place its secret is ever shown',
+  access: 'operator',
+  body: Type.Object(
+    {
+      namePattern: Type.String({ pattern: '^[a-zA-Z0-9:_*-]{1,128}$' }),
+      policies: Type.Optional(Type.Array(policyNameSchema, { maxItems: 10, uniqueItems: true })),
+      usesMax: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Default 1.' })),
+      expiresInSeconds: Type.Optional(
+        Type.Integer({ minimum: 60, maximum: 31_536_000, description: 'Default one day.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  status: 201,
+  answer: Type.Object({ ...joinToken.properties, secret: Type.String() }),
+});
+
+export const listJoinTokens = defineRoute({
+  method: 'GET',
+  path: '/v1/join-tokens',
+  noun,
+  summary: 'List join tokens, without their secrets',
+  access: 'operator',
+  answer: Type.Object({ joinTokens: Type.Array(joinToken) }),
+});
+
+export const revokeJoinToken = defineRoute({
+  method: 'DELETE',
+  path: '/v1/join-tokens/:tokenId',
+  noun,
+  summary: 'Revoke a join token; devices it has enrolled keep their certificates',
+  access: 'operator',
+  params: Type.Object({ tokenId: Type.String({ pattern: '^[0-9a-f]{16,64}$' }) }),
+});
+
+export const listEnrollmentAttempts = defineRoute({
+  method: 'GET',
+  path: '/v1/enrollment-attempts',
+  noun: 'enrollment-attempts',
+  summary: 'List the newest attempts to enrol, refused ones included',
+  access: 'operator',
+  query: Type.Object({ limit: Type.Optional(pageLimit) }, { additionalProperties: false }),
+  answer: Type.Object({
+    attempts: Type.Array(
+      Type.Object({
+        attemptId: Type.String(),
+        atMs: timeMs,
+        remoteAddress: Type.String(),
+        outcome: Type.Union([Type.Literal('issued'), Type.Literal('reissued'), Type.Literal('refused')]),
+        reason: Type.String(),
+        explanation: Type.String(),
+        tokenId: Type.Optional(Type.String()),
+        thingName: Type.Optional(thingNameSchema),
+        certificateId: Type.Optional(certificateIdSchema),
+      }),
+    ),
+  }),
+});

@@ -1,0 +1,225 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+import { timeMs } from './fields.ts';
+import { certificateIdSchema, policyNameSchema, thingNameSchema } from './names.ts';
+
+const documentText = Type.String({
+  minLength: 2,
+  maxLength: 16_384,
+  description: 'The policy document as text, exactly as it was written (JSON, at most 16 KiB).',
+});
+
+const versionId = Type.Integer({ minimum: 1 });
+
+const versionSummary = Type.Object({ versionId, isDefault: Type.Boolean(), createdAtMs: timeMs });
+
+const savedVersion = Type.Object({
+  policyName: policyNameSchema,
+  versionId,
+  isDefault: Type.Boolean(),
+  notes: Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {
+    description: 'What was bound or read differently from the letter of the document.',
+  }),
+  findings: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      severity: Type.String(),
+      path: Type.String(),
+      message: Type.String(),
+      fix: Type.Optional(Type.String()),
+    }),
+    { description: 'What is probably not meant; the document was saved all the same.' },
+  ),
+});
+
+const policyParams = Type.Object({ policyName: policyNameSchema });
+const versionParams = Type.Object({
+  policyName: policyNameSchema,
+  versionId: Type.String({ pattern: '^[1-9][0-9]{0,8}$' }),
+});
+const attachmentParams = Type.Object({ policyName: policyNameSchema, certificateId: certificateIdSchema });
+const noun = 'policies';
+
+export const createPolicy = defineRoute({
+  method: 'POST',
+  path: '/v1/policies',
+  noun,
+  summary: 'Store a policy with its first version',
+  access: 'operator',
+  body: Type.Object(
+    { policyName: policyNameSchema, document: documentText },
+    { additionalProperties: false },
+  ),
+  status: 201,
+  answer: savedVersion,
+});
+
+export const listPolicies = defineRoute({
+  method: 'GET',
+  path: '/v1/policies',
+  noun,
+  summary: 'List policies',
+  access: 'operator',
+  answer: Type.Object({
+    policies: Type.Array(
+      Type.Object({ policyName: policyNameSchema, defaultVersionId: versionId, createdAtMs: timeMs }),
+    ),
+  }),
+});
+
+export const getPolicy = defineRoute({
+  method: 'GET',
+  path: '/v1/policies/:policyName',
+  noun,
+  summary: 'Show a policy: its versions, the document in force, and the certificates it is attached to',
+  access: 'operator',
+  params: policyParams,
+  answer: Type.Object({
+    policyName: policyNameSchema,
+    defaultVersionId: versionId,
+    createdAtMs: timeMs,
+    document: documentText,
+    versions: Type.Array(versionSummary),
+    certificateIds: Type.Array(certificateIdSchema, { description: 'The first 1,000.' }),
+    certificateCount: Type.Integer({ minimum: 0 }),
+  }),
+});
+
+export const removePolicy = defineRoute({
+  method: 'DELETE',
+  path: '/v1/policies/:policyName',
+  noun,
+  summary: 'Remove a policy that is attached to nothing',
+  access: 'operator',
+  params: policyParams,
+});
+
+export const createPolicyVersion = defineRoute({
+  method: 'POST',
+  path: '/v1/policies/:policyName/versions',
+  noun,
+  summary: 'Store a new version of a policy; as the default it takes effect on live connections at once',
+  access: 'operator',
+  params: policyParams,
+  body: Type.Object(
+    { document: documentText, setAsDefault: Type.Optional(Type.Boolean()) },
+    { additionalProperties: false },
+  ),
+  status: 201,
+  answer: savedVersion,
+});
+
+export const getPolicyVersion = defineRoute({
+  method: 'GET',
+  path: '/v1/policies/:policyName/versions/:versionId',
+  noun,
+  summary: 'Show a version of a policy',
+  access: 'operator',
+  params: versionParams,
+  answer: Type.Object({ policyName: policyNameSchema, ...versionSummary.properties, document: documentText }),
+});
+
+export const removePolicyVersion = defineRoute({
+  method: 'DELETE',
+  path: '/v1/policies/:policyName/versions/:versionId',
+  noun,
+  summary: 'Remove a version that is not the default',
+  access: 'operator',
+  params: versionParams,
+});
+
+export const setDefaultPolicyVersion = defineRoute({
+  method: 'PUT',
+  path: '/v1/policies/:policyName/default-version',
+  noun,
+  summary: 'Put a version in force, at once',
+  access: 'operator',
+  params: policyParams,
+  body: Type.Object({ versionId }, { additionalProperties: false }),
+});
+
+export const attachPolicy = defineRoute({
+  method: 'PUT',
+  path: '/v1/policies/:policyName/certificates/:certificateId',
+  noun,
+  summary: 'Attach a policy to a certificate',
+  access: 'operator',
+  params: attachmentParams,
+});
+
+export const detachPolicy = defineRoute({
+  method: 'DELETE',
+  path: '/v1/policies/:policyName/certificates/:certificateId',
+  noun,
+  summary: 'Detach a policy from a certificate',
+  access: 'operator',
+  params: attachmentParams,
+});
+
+export const testPolicy = defineRoute({
+  method: 'POST',
+  path: '/v1/policies/test',
+  noun,
+  summary: 'Decide requests of a principal, real or hypothetical, without performing them',
+  access: 'operator',
+  body: Type.Object(
+    {
+      certificateId: Type.Optional(certificateIdSchema),
+      policyNames: Type.Optional(
+        Type.Array(policyNameSchema, {
+          maxItems: 10,
+          description: 'Decide by these stored policies instead of those attached to the certificate.',
+        }),
+      ),
+      documents: Type.Optional(
+        Type.Array(documentText, {
+          maxItems: 5,
+          description: 'Decide by these documents too, though not stored.',
+        }),
+      ),
+      clientId: Type.String({ minLength: 1, maxLength: 128 }),
+      sourceIp: Type.Optional(Type.String({ maxLength: 45 })),
+      thing: Type.Optional(
+        Type.Object(
+          {
+            thingName: thingNameSchema,
+            typeName: Type.Optional(Type.String({ maxLength: 128 })),
+            attributes: Type.Optional(Type.Record(Type.String(), Type.String())),
+          },
+          {
+            additionalProperties: false,
+            description: 'A hypothetical thing; without it the certificate’s own.',
+          },
+        ),
+      ),
+      requests: Type.Array(
+        Type.Object(
+          {
+            action: Type.String({ maxLength: 64, description: '`iot:Publish`, …' }),
+            resource: Type.String({
+              maxLength: 2048,
+              description: 'An ARN, or its tail: `topic/a/b`, `topicfilter/a/#`, `client/c`, `thing/t`.',
+            }),
+          },
+          { additionalProperties: false },
+        ),
+        { minItems: 1, maxItems: 100 },
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    results: Type.Array(
+      Type.Object({
+        action: Type.String(),
+        resource: Type.String(),
+        decision: Type.Union([
+          Type.Literal('allow'),
+          Type.Literal('explicitDeny'),
+          Type.Literal('implicitDeny'),
+        ]),
+        explanation: Type.String(),
+      }),
+    ),
+  }),
+});

@@ -1,0 +1,105 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+import { timeMs } from './fields.ts';
+import { certificateIdSchema, pageQuery, policyNameSchema, thingNameSchema } from './names.ts';
+
+const attributes = Type.Record(
+  Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=\\[\\]-]{1,128}$' }),
+  Type.String({ maxLength: 800 }),
+  {
+    maxProperties: 50,
+    description: 'Facts about the thing, for `${iot:Connection.Thing.Attributes[name]}` in policies.',
+  },
+);
+
+const typeName = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
+
+const thing = Type.Object({
+  thingName: thingNameSchema,
+  typeName: Type.Optional(typeName),
+  attributes,
+  createdAtMs: timeMs,
+});
+
+const attachment = Type.Object({
+  certificateId: certificateIdSchema,
+  exclusive: Type.Boolean({
+    description: 'The certificate speaks for this thing alone, whatever the client id.',
+  }),
+});
+
+const thingParams = Type.Object({ thingName: thingNameSchema });
+const attachmentParams = Type.Object({ thingName: thingNameSchema, certificateId: certificateIdSchema });
+const noun = 'things';
+
+export const createThing = defineRoute({
+  method: 'POST',
+  path: '/v1/things',
+  noun,
+  summary: 'Create a thing',
+  access: 'operator',
+  body: Type.Object(
+    { thingName: thingNameSchema, typeName: Type.Optional(typeName), attributes: Type.Optional(attributes) },
+    { additionalProperties: false },
+  ),
+  status: 201,
+  answer: thing,
+});
+
+export const listThings = defineRoute({
+  method: 'GET',
+  path: '/v1/things',
+  noun,
+  summary: 'List things by name, a page at a time',
+  access: 'operator',
+  query: pageQuery(thingNameSchema),
+  answer: Type.Object({
+    things: Type.Array(thing),
+    next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })),
+  }),
+});
+
+export const getThing = defineRoute({
+  method: 'GET',
+  path: '/v1/things/:thingName',
+  noun,
+  summary: 'Show a thing, its certificates and what it last reported',
+  access: 'operator',
+  params: thingParams,
+  answer: Type.Object({
+    ...thing.properties,
+    certificates: Type.Array(attachment),
+    report: Type.Optional(
+      Type.Object({ receivedAtMs: timeMs, report: Type.Record(Type.String(), Type.Unknown()) }),
+    ),
+  }),
+});
+
+export const attachThingCertificate = defineRoute({
+  method: 'PUT',
+  path: '/v1/things/:thingName/certificates/:certificateId',
+  noun,
+  summary: 'Let a certificate speak for a thing',
+  access: 'operator',
+  params: attachmentParams,
+  body: Type.Object({ exclusive: Type.Boolean() }, { additionalProperties: false }),
+});
+
+export const detachThingCertificate = defineRoute({
+  method: 'DELETE',
+  path: '/v1/things/:thingName/certificates/:certificateId',
+  noun,
+  summary: 'Let a certificate no longer speak for a thing',
+  access: 'operator',
+  params: attachmentParams,
+});
+
+export const attachThingPolicy = defineRoute({
+  method: 'PUT',
+  path: '/v1/things/:thingName/policies/:policyName',
+  noun,
+  summary: 'Attach a policy to every certificate of a thing',
+  access: 'operator',
+  params: Type.Object({ thingName: thingNameSchema, policyName: policyNameSchema }),
+  answer: Type.Object({ certificateIds: Type.Array(certificateIdSchema) }),
+});
