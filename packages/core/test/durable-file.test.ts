@@ -1,0 +1,34 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createDurably, createFolderDurably, replaceDurably } from '../src/durable-file.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'fleetward-durable-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('creates a private file once and never overwrites it', () => {
+  const path = join(folder, 'a');
+  createDurably(path, 'first');
+  expect(() => createDurably(path, 'second')).toThrow('EEXIST');
+  expect(readFileSync(path, 'utf8')).toBe('first');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('replaces a file whole and leaves nothing unfinished behind', () => {
+  const path = join(folder, 'a');
+  replaceDurably(path, 'first');
+  replaceDurably(path, 'second');
+  expect(readFileSync(path, 'utf8')).toBe('second');
+  expect(readdirSync(folder)).toEqual(['a']);
+});
+
+test('makes private folders, also when they are there', () => {
+  createFolderDurably(join(folder, 'x/y'));
+  createFolderDurably(join(folder, 'x/y'));
+  expect(existsSync(join(folder, 'x/y'))).toBe(true);
+  expect(statSync(join(folder, 'x/y')).mode & 0o777).toBe(0o700);
+});

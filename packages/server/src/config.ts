@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { AppError } from '@fleetward/core';
+import { Value } from 'typebox/value';
+import { parse as parseYaml } from 'yaml';
+import { type Config, settings } from './settings.ts';
+
+export type { Config } from './settings.ts';
+
+/** The settings cannot be used; nothing was started. */
+export class ConfigError extends AppError<'config.invalid' | 'config.unreadable'> {}
+
+const environmentPrefix = 'FLEETWARD_';
+const fileBytesMax = 256 * 1024;
+
+/**
+ * One validated, frozen configuration from a YAML file, the environment (`FLEETWARD_LISTENERS__MQTT__PORT=8883`: the path
+ * in upper snake case, levels joined by two underscores) and overrides of the command line, later ones winning. An unknown
+ * setting is an error: a mistyped limit must not be silently the default.
+ */
+export function loadConfig(sources: {
+  readonly file?: string;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly overrides?: object;
+}): Config {
+  const fromFile = sources.file === undefined ? {} : readYaml(sources.file);
+  const fromEnvironment = readEnvironment(sources.environment ?? {});
+  const merged = merge(merge(fromFile, fromEnvironment), sources.overrides ?? {});
+  const config = Value.Default(settings, Value.Convert(settings, merged));
+  if (!Value.Check(settings, config)) throw invalid(config);
+  return deepFreeze({ ...config, folder: resolve(config.folder) });
+}
+
+function readYaml(file: string): object {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new ConfigError('config.unreadable', `cannot read the settings file \`${file}\``, { cause });
+  }
+  if (text.length > fileBytesMax)
+    throw new ConfigError('config.invalid', `\`${file}\` is larger than ${fileBytesMax} bytes`);
+  const value: unknown = parseDocument(file, text);
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new ConfigError('config.invalid', `\`${file}\` must hold a mapping`);
+  return value;
+}
+
+function parseDocument(file: string, text: string): unknown {
+  try {
+    return parseYaml(text, { maxAliasCount: 16 });
+  } catch (cause) {
+    throw new ConfigError(
+      'config.invalid',
+      `\`${file}\` is not YAML: ${(cause as Error).message.split('\n')[0]}`,
+      { cause },
+    );
+  }
+}
+
+function readEnvironment(environment: Readonly<Record<string, string | undefined>>): object {
+  let found: object = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(environmentPrefix) || value === undefined) continue;
+    const path = name.slice(environmentPrefix.length).split('__').map(camelCase);
+    if (!(path[0]! in settings.properties)) continue; // another program's variable, or the master key itself
+    found = merge(found, path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object);
+  }
+  return found;
+}
+
+function camelCase(upperSnake: string): string {
+  return upperSnake.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function merge(base: object, over: object): object {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const present = merged[key];
+    merged[key] = isMapping(present) && isMapping(value) ? merge(present, value) : value;
+  }
+  return merged;
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalid(config: unknown): ConfigError {
+  const errors = [...Value.Errors(settings, config)].slice(0, 10).map((error) => {
+    const unknown = (error.params as { additionalProperties?: string[] }).additionalProperties;
+    const path = error.instancePath.slice(1).replaceAll('/', '.') || 'settings';
+    return unknown === undefined
+      ? `\`${path}\` ${error.message}`
+      : `\`${path}\` has no setting \`${unknown.join('`, `')}\``;
+  });
+  return new ConfigError(
+    'config.invalid',
+    `the settings cannot be used: ${[...new Set(errors)].join('; ')}`,
+    { details: { errors } },
+  );
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) Object.values(value).forEach(deepFreeze);
+  return Object.freeze(value);
+}

@@ -1,0 +1,249 @@
+import { type Static, type TSchema, Type } from 'typebox';
+
+// The schema is the documentation: docs/reference/settings.md is generated from the descriptions and defaults here.
+
+function section<Properties extends Record<string, TSchema>>(properties: Properties, description: string) {
+  return Type.Object(properties, { additionalProperties: false, default: {}, description });
+}
+
+function count(standard: number, description: string, bounds: { minimum?: number; maximum?: number } = {}) {
+  return Type.Integer({ default: standard, minimum: 1, ...bounds, description });
+}
+
+function text(standard: string, description: string) {
+  return Type.String({ default: standard, minLength: 1, description });
+}
+
+function listener(host: string, port: number, description: string) {
+  return section(
+    {
+      host: text(host, 'Address to listen on.'),
+      port: Type.Integer({
+        default: port,
+        minimum: 0,
+        maximum: 65_535,
+        description: 'TCP port; 0 takes a free one.',
+      }),
+    },
+    description,
+  );
+}
+
+const listeners = section(
+  {
+    mqtt: listener('0.0.0.0', 8883, 'MQTT over mutual TLS, for devices.'),
+    devices: listener('0.0.0.0', 8443, 'HTTPS with client certificates: EST, updates, reports.'),
+    public: listener('0.0.0.0', 8080, 'Plain HTTP: CRLs, which are signed and public.'),
+    operators: listener('127.0.0.1', 9443, 'HTTPS API for operators.'),
+  },
+  'Where the platform listens.',
+);
+
+const storage = Type.Union(
+  [
+    Type.Object({ kind: Type.Literal('sqlite') }, { additionalProperties: false }),
+    Type.Object(
+      { kind: Type.Literal('postgres'), url: Type.String({ minLength: 1 }) },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    default: { kind: 'sqlite' },
+    description: '`{kind: sqlite}` keeps the records in `folder`; `{kind: postgres, url: …}` in PostgreSQL.',
+  },
+);
+
+const masterKey = Type.Union(
+  [
+    Type.Object(
+      { kind: Type.Literal('file'), path: Type.String({ minLength: 1 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { kind: Type.Literal('environment'), name: Type.String({ minLength: 1 }) },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { kind: Type.Literal('systemd-credential'), name: Type.String({ minLength: 1 }) },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    default: { kind: 'file', path: 'master.key' },
+    description:
+      'Where the key that encrypts all others comes from: `{kind: file, path}` (relative to `folder`), `{kind: environment, name}` or `{kind: systemd-credential, name}`.',
+  },
+);
+
+const tlsLimits = section(
+  {
+    handshakeTimeoutMs: count(10_000, 'A TLS handshake that takes longer is cut.', { maximum: 120_000 }),
+    connectionsMax: count(20_000, 'Connections at once a listener; one more is cut at once.'),
+    connectionsPerAddressMax: count(
+      20_000,
+      'Connections at once from one address; lower it where devices are not behind one NAT.',
+    ),
+    connectionsPerCertificateMax: count(10, 'Connections at once of one certificate, over all listeners.'),
+  },
+  'Limits of the TLS listeners for devices.',
+);
+
+const mqttLimits = section(
+  {
+    connectTimeoutMs: count(10_000, 'Time from the end of the handshake to a whole CONNECT.', {
+      maximum: 120_000,
+    }),
+    packetBytesMax: count(
+      268_288,
+      'Largest MQTT packet, refused on its header. Never below 128 KiB of payload.',
+      { minimum: 132_096 },
+    ),
+    keepAliveSecondsMax: count(
+      1_200,
+      'Largest keep-alive; a v5 client is told, a 3.1.1 client is held to it.',
+      { maximum: 65_535 },
+    ),
+    subscriptionsMax: count(100, 'Subscriptions of one session.', { minimum: 8 }),
+    filtersPerSubscribeMax: count(32, 'Filters in one SUBSCRIBE.', { minimum: 8 }),
+    topicLevelsMax: count(32, 'Levels of a topic or filter.', { minimum: 8 }),
+    inFlightMax: count(100, 'Unacknowledged QoS 1 messages each way.', { minimum: 100, maximum: 65_535 }),
+    outgoingBytesMax: count(
+      4_194_304,
+      'Bytes waiting for one slow subscriber before QoS 0 is dropped; at twice this it is disconnected.',
+      {
+        minimum: 65_536,
+      },
+    ),
+    messagesPerSecondMax: count(
+      1_000,
+      'Incoming messages a second of one connection, then its reads pause.',
+      { minimum: 100 },
+    ),
+    bytesPerSecondMax: count(4_194_304, 'Incoming bytes a second of one connection, then its reads pause.', {
+      minimum: 524_288,
+    }),
+  },
+  'Limits of one MQTT connection.',
+);
+
+const httpLimits = section(
+  {
+    headerBytesMax: count(16_384, 'Request line and headers.', { maximum: 65_536 }),
+    bodyBytesMax: count(262_144, 'Body of a request, uploads excepted.', { maximum: 16_777_216 }),
+    uploadBytesMax: count(4_294_967_296, 'Body of an artifact upload.'),
+    headersTimeoutMs: count(10_000, 'Time for the headers to arrive.', { maximum: 120_000 }),
+    requestTimeoutMs: count(60_000, 'Time for a whole request, uploads excepted.', { maximum: 600_000 }),
+    connectionsMax: count(2_000, 'Connections at once a listener.'),
+    requestsPerSocketMax: count(1_000, 'Requests on one kept-alive connection.'),
+    failedAuthenticationsPerMinuteMax: count(
+      30,
+      'Failed authentications a minute from one address, then 429.',
+    ),
+  },
+  'Limits of the HTTP listeners.',
+);
+
+const certificates = section(
+  {
+    deviceValidityDays: count(365, 'Validity of a device certificate.', { maximum: 3_650 }),
+    serverValidityDays: count(90, 'Validity of the server certificate; renewed by itself after two thirds.', {
+      maximum: 825,
+    }),
+    crlValidityHours: count(24, 'Time until a CRL’s nextUpdate; re-signed at half of it.', {
+      maximum: 8_760,
+    }),
+  },
+  'The certificate authority.',
+);
+
+const trail = section(
+  {
+    checkpointEntries: count(1_000, 'Entries after which a signed checkpoint is written.'),
+    checkpointSeconds: count(
+      300,
+      'Seconds after which a signed checkpoint is written when there is something new.',
+    ),
+  },
+  'The audit trail.',
+);
+
+const releases = section(
+  {
+    snapshotValidityHours: count(168, 'Validity of the TUF snapshot the server signs.'),
+    timestampValidityHours: count(
+      24,
+      'Validity of the TUF timestamp the server signs; re-signed at half of it.',
+    ),
+  },
+  'Updates.',
+);
+
+const denials = section(
+  {
+    keptMax: count(10_000, 'Denials kept in memory for operators.'),
+    causesPerMinuteMax: count(
+      1_000,
+      'Distinct aggregated entries a minute that enter the trail; the rest is counted under one.',
+    ),
+  },
+  'Denials and limits that bit.',
+);
+
+/** Every setting of the platform with its default, bounds and unit. */
+export const settings = section(
+  {
+    folder: text('fleetward-data', 'Folder of the records, the keys and the artifacts.'),
+    node: Type.String({
+      default: 'node-1',
+      pattern: '^[a-z0-9-]{1,64}$',
+      description: 'Name of this process in the trail.',
+    }),
+    region: Type.String({
+      default: 'local',
+      pattern: '^[a-z0-9-]{1,64}$',
+      description: 'The region of policy ARNs; the literal REGION is bound to it.',
+    }),
+    accountId: Type.String({
+      default: '000000000000',
+      pattern: '^[0-9]{12}$',
+      description: 'The account of policy ARNs; the literal ACCOUNT_ID is bound to it.',
+    }),
+    serverNames: Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+      default: ['localhost', '127.0.0.1'],
+      minItems: 1,
+      maxItems: 32,
+      description:
+        'DNS names and addresses devices and operators reach the platform by; they go into its certificate.',
+    }),
+    publicUrl: Type.String({
+      default: '',
+      description:
+        'Base URL of the public listener as devices see it, for the CRL address in certificates; empty: made from the first server name.',
+    }),
+    logLevel: Type.Union(
+      [
+        Type.Literal('trace'),
+        Type.Literal('debug'),
+        Type.Literal('info'),
+        Type.Literal('warn'),
+        Type.Literal('error'),
+        Type.Literal('silent'),
+      ],
+      { default: 'info', description: 'Least level that is logged, to standard error as JSON lines.' },
+    ),
+    listeners,
+    storage,
+    masterKey,
+    tlsLimits,
+    mqttLimits,
+    httpLimits,
+    certificates,
+    trail,
+    releases,
+    denials,
+  },
+  'Settings of `fleetward serve`.',
+);
+
+type DeepReadonly<T> = T extends object ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> } : T;
+export type Config = DeepReadonly<Static<typeof settings>>;

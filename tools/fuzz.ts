@@ -1,0 +1,101 @@
+// `npm run fuzz -- [TARGET] [--runs N] [--seed S]`: mutates each target's seeds; a target returns for input it accepts or refuses with
+// its own error, anything else it throws is a finding. Targets: packages/*/fuzz/*.fuzz.ts, exporting `seeds` and `fuzz`.
+import { globSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+interface FuzzTarget {
+  readonly seeds: readonly Uint8Array[];
+  fuzz(input: Uint8Array): void;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+  },
+});
+
+let failed = false;
+for (const file of globSync(join(import.meta.dirname, '../packages/*/fuzz/*.fuzz.ts')).sort()) {
+  const name = basename(file, '.fuzz.ts');
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  failed = !runTarget(name, (await import(file)) as FuzzTarget) || failed;
+}
+process.exitCode = failed ? 1 : 0;
+
+function runTarget(name: string, target: FuzzTarget): boolean {
+  const seed = Number(values.seed);
+  const random = xorshift(seed);
+  const started = performance.now();
+  for (let run = 0; run < Number(values.runs); run++) {
+    const input = mutate(target.seeds, random);
+    try {
+      target.fuzz(input);
+    } catch (error) {
+      console.error(
+        `${name}: finding in run ${run} of seed ${seed}, input ${Buffer.from(input).toString('base64')}\n`,
+        error,
+      );
+      return false;
+    }
+  }
+  const rate = Math.round((Number(values.runs) / (performance.now() - started)) * 1000);
+  console.log(`${name}: ${values.runs} inputs, seed ${seed}, no finding (${rate}/s)`);
+  return true;
+}
+
+function mutate(seeds: readonly Uint8Array[], random: (below: number) => number): Uint8Array {
+  let bytes = Uint8Array.from(seeds[random(seeds.length)] ?? []);
+  for (let change = random(6); change >= 0; change--) bytes = mutateOnce(bytes, seeds, random);
+  return bytes;
+}
+
+function mutateOnce(
+  bytes: Uint8Array,
+  seeds: readonly Uint8Array[],
+  random: (below: number) => number,
+): Uint8Array {
+  const at = random(bytes.length + 1);
+  switch (random(6)) {
+    case 0: // flip a bit
+      if (at < bytes.length) bytes[at] = bytes[at]! ^ (1 << random(8));
+      return bytes;
+    case 1: // an interesting byte
+      if (at < bytes.length) bytes[at] = [0, 1, 0x7f, 0x80, 0xff, 0x30, 0x22, 0x7b][random(8)]!;
+      return bytes;
+    case 2: // cut a run out
+      return Uint8Array.from([
+        ...bytes.subarray(0, at),
+        ...bytes.subarray(Math.min(bytes.length, at + random(16))),
+      ]);
+    case 3: // double a run
+      return Uint8Array.from([
+        ...bytes.subarray(0, at),
+        ...bytes.subarray(at, at + random(32)),
+        ...bytes.subarray(at),
+      ]);
+    case 4: // insert random bytes
+      return Uint8Array.from([
+        ...bytes.subarray(0, at),
+        ...Array.from({ length: random(8) }, () => random(256)),
+        ...bytes.subarray(at),
+      ]);
+    default: {
+      // splice with another seed
+      const other = seeds[random(seeds.length)] ?? bytes;
+      return Uint8Array.from([...bytes.subarray(0, at), ...other.subarray(random(other.length + 1))]);
+    }
+  }
+}
+
+function xorshift(seed: number): (below: number) => number {
+  let state = seed || 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % Math.max(below, 1);
+  };
+}
