@@ -1,0 +1,14 @@
+export { FakeClock } from './fake-clock.ts';
+export { type MosquittoClients, mosquittoClients } from './mosquitto-clients.ts';
+export { openssl } from './openssl.ts';
+export { type Postgres, startPostgres } from './postgres.ts';
+export { findProgram, type Need, needs, noteNotRun, requireProgram, suiteFate } from './programs.ts';
+export {
+  type Outcome,
+  type RunningProgram,
+  type RunOptions,
+  runProgram,
+  startProgram,
+} from './run-program.ts';
+export { seededRandom } from './seeded-random.ts';
+export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
