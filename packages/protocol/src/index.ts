@@ -1,3 +1,74 @@
+export {
+  ApiError,
+  type ApiErrorCode,
+} from './client/api-error.ts';
+export {
+  type ApiClient,
+  type ApiClientOptions,
+  createApiClient,
+  type Download,
+  type RouteInput,
+} from './client/client.ts';
+export type { UploadBody } from './client/exchange.ts';
+export { type FieldError, type Problem, problem, problemMediaType } from './errors.ts';
+export {
+  getCertificate,
+  listAuthorities,
+  listCertificates,
+  revokeCertificate,
+  setAuthorityState,
+} from './http/certificates.ts';
+export { closeConnection, listConnections } from './http/connections.ts';
+export { type DenialCause, denialCauses, listDenials } from './http/denials.ts';
+export {
+  createJoinToken,
+  listEnrollmentAttempts,
+  listJoinTokens,
+  revokeJoinToken,
+} from './http/join-tokens.ts';
+export {
+  completeSetup,
+  createOperatorToken,
+  getSelf,
+  listOperators,
+  listOperatorTokens,
+  revokeOperatorToken,
+} from './http/operators.ts';
+export { getHealth, getMetrics, getOpenApi, getPlatform, getReadiness } from './http/platform.ts';
+export {
+  attachPolicy,
+  createPolicy,
+  createPolicyVersion,
+  detachPolicy,
+  getPolicy,
+  getPolicyVersion,
+  listPolicies,
+  removePolicy,
+  removePolicyVersion,
+  setDefaultPolicyVersion,
+  testPolicy,
+} from './http/policies.ts';
+export {
+  getDeviceMetadata,
+  getDeviceTarget,
+  getMetadataFile,
+  getOnlineKeys,
+  listArtifacts,
+  listMetadata,
+  metadataBytesMax,
+  publishMetadata,
+  putArtifact,
+  rootsPerPublicationMax,
+} from './http/releases.ts';
+export {
+  attachThingCertificate,
+  attachThingPolicy,
+  createThing,
+  detachThingCertificate,
+  getThing,
+  listThings,
+} from './http/things.ts';
+export { createTrailCheckpoint, exportTrail, getTrailPublicKey, listTrail } from './http/trail.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,

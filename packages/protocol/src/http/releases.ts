@@ -1,0 +1,122 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+import { base64, sha256, timeMs } from './fields.ts';
+
+/** Bytes of one uploaded metadata file at most. */
+export const metadataBytesMax = 1_048_576;
+/** Root files in one publication at most: how often keys may be rotated between two. */
+export const rootsPerPublicationMax = 32;
+
+const artifact = Type.Object({
+  sha256,
+  lengthBytes: Type.Integer({ minimum: 0 }),
+  storedAtMs: timeMs,
+});
+
+const roleVersion = Type.Object({
+  name: Type.String({ description: '`root`, `targets`, `snapshot`, `timestamp` or a delegated role.' }),
+  version: Type.Integer({ minimum: 1 }),
+});
+
+const onlineKey = Type.Object({
+  algorithm: Type.String({ description: '`ed25519`, `ecdsa-p256-sha256` or `rsa-pss-sha256`.' }),
+  publicKey: Type.String({ description: 'SubjectPublicKeyInfo, base64 of DER.' }),
+});
+
+/** Stores an artifact under its digest; the same bytes may be sent again. */
+export const putArtifact = defineRoute({
+  method: 'PUT',
+  path: '/v1/releases/artifacts/:sha256',
+  noun: 'releases',
+  summary: 'Upload an artifact under its SHA-256',
+  access: 'operator',
+  params: Type.Object({ sha256 }),
+  body: 'bytes',
+  status: 201,
+  answer: artifact,
+});
+
+export const listArtifacts = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/artifacts',
+  noun: 'releases',
+  summary: 'List the stored artifacts',
+  access: 'operator',
+  answer: Type.Object({ artifacts: Type.Array(artifact) }),
+});
+
+/** Publishes metadata that was signed offline; the server adds snapshot and timestamp. */
+export const publishMetadata = defineRoute({
+  method: 'POST',
+  path: '/v1/releases/metadata',
+  noun: 'releases',
+  summary: 'Publish root and targets metadata that was signed offline',
+  access: 'operator',
+  body: Type.Object({
+    roots: Type.Optional(
+      Type.Array(base64(metadataBytesMax), {
+        maxItems: rootsPerPublicationMax,
+        description: 'New root files by rising version; the first publication starts at version 1.',
+      }),
+    ),
+    targets: Type.Optional(base64(metadataBytesMax)),
+  }),
+  status: 201,
+  answer: Type.Object({ roles: Type.Array(roleVersion) }),
+});
+
+export const listMetadata = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/metadata',
+  noun: 'releases',
+  summary: 'List the newest version of every metadata role',
+  access: 'operator',
+  answer: Type.Object({ roles: Type.Array(roleVersion) }),
+});
+
+const fileName = Type.Object({
+  file: Type.String({ pattern: '^(?:[1-9][0-9]{0,15}\\.)?[a-z0-9_-]{1,64}\\.json$' }),
+});
+
+/** The engineer's copy of what devices get. */
+export const getMetadataFile = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/metadata/:file',
+  noun: 'releases',
+  summary: 'Read a published metadata file, such as `2.root.json`',
+  access: 'operator',
+  params: fileName,
+  answer: 'bytes',
+});
+
+/** What the engineer's offline `init` names as keys of the snapshot and timestamp roles. */
+export const getOnlineKeys = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/online-keys',
+  noun: 'releases',
+  summary: 'Show the public keys that sign snapshot and timestamp',
+  access: 'operator',
+  answer: Type.Object({ snapshot: onlineKey, timestamp: onlineKey }),
+});
+
+/** TUF metadata by file name, for devices. */
+export const getDeviceMetadata = defineRoute({
+  method: 'GET',
+  path: '/tuf/metadata/:file',
+  noun: 'updates',
+  summary: 'Read a metadata file, such as `timestamp.json`',
+  access: 'device',
+  params: fileName,
+  answer: 'bytes',
+});
+
+/** A target by its consistent-snapshot name `[FOLDER/]HASH.NAME`, for devices; ranges are served. */
+export const getDeviceTarget = defineRoute({
+  method: 'GET',
+  path: '/tuf/targets/*',
+  noun: 'updates',
+  summary: 'Read a target by its consistent-snapshot name',
+  access: 'device',
+  params: Type.Object({ '*': Type.String({ minLength: 66, maxLength: 512 }) }),
+  answer: 'bytes',
+});
