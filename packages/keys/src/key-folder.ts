@@ -1,0 +1,156 @@
+import type { KeyObject } from 'node:crypto';
+import { closeSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createDurably,
+  createFolderDurably,
+  replaceDurably,
+  unfinishedSuffix,
+} from '@fleetward/core/durable-file';
+import { generatePrivateKey } from './algorithms.ts';
+import type { Envelope } from './envelope.ts';
+import { KeysError } from './errors.ts';
+import {
+  formatKeyFile,
+  type KeyDescription,
+  type KeyFile,
+  keyFileBytesMax,
+  openKeyFile,
+  parseKeyFile,
+  rewrapKeyFile,
+  sealKeyFile,
+} from './key-file.ts';
+import { type KeyName, parseKeyName } from './names.ts';
+
+/** What to generate; the purpose decides which lint guards the key from then on. */
+export type KeySpec = Omit<KeyDescription, 'publicKey'>;
+
+export interface LoadedKey {
+  readonly file: KeyFile;
+  readonly privateKey: KeyObject;
+}
+
+/** The keys of one folder, opened. Lives in the signing process only. */
+export interface KeyFolder {
+  find(name: KeyName): LoadedKey | undefined;
+  /** Makes a key and returns once its file is durable; throws `keys.key_exists` when the name is taken. */
+  generate(spec: KeySpec): LoadedKey;
+  /** Seals every key file under the current master key; returns how many were not. */
+  rewrap(): number;
+}
+
+const extension = '.json';
+const keysMax = 1000;
+
+/** Opens every key file, so that a wrong master key or an edited file is found at start and not at the next signature. */
+export function openKeyFolder(path: string, envelope: Envelope): KeyFolder {
+  const keys = new Map<string, LoadedKey>();
+  for (const name of listKeyNames(path)) keys.set(name, loadKey(path, { name, envelope }));
+  return {
+    find: (name) => keys.get(name),
+    generate: (spec) => {
+      if (keys.size >= keysMax)
+        throw new KeysError('keys.storage', `a key folder holds at most ${keysMax} keys`);
+      if (keys.has(spec.name)) throw keyExists(spec.name);
+      const privateKey = generatePrivateKey(spec.algorithm);
+      const file = sealKeyFile(privateKey, { spec, envelope });
+      writeNew(path, file);
+      keys.set(spec.name, { file, privateKey });
+      return { file, privateKey };
+    },
+    rewrap: () => rewrapAll(path, { keys, envelope }),
+  };
+}
+
+function listKeyNames(path: string): readonly KeyName[] {
+  try {
+    createFolderDurably(path);
+    const entries = readdirSync(path);
+    for (const entry of entries)
+      if (entry.endsWith(unfinishedSuffix)) rmSync(join(path, entry), { force: true });
+    const names = entries
+      .filter((entry) => entry.endsWith(extension))
+      .map((entry) => entry.slice(0, -extension.length));
+    if (names.length > keysMax)
+      throw new KeysError('keys.storage', `\`${path}\` holds more than ${keysMax} keys`);
+    return names.map(parseKeyName);
+  } catch (cause) {
+    if (cause instanceof KeysError) throw cause;
+    throw new KeysError('keys.storage', `the key folder \`${path}\` cannot be read`, { cause });
+  }
+}
+
+function loadKey(path: string, options: { readonly name: KeyName; readonly envelope: Envelope }): LoadedKey {
+  const { name, envelope } = options;
+  try {
+    const file = parseKeyFile(readBounded(filePath(path, name)));
+    if (file.name !== name) throw new KeysError('keys.key_file', `it says that its name is \`${file.name}\``);
+    return { file, privateKey: openKeyFile(file, envelope) };
+  } catch (cause) {
+    if (!(cause instanceof KeysError)) {
+      throw new KeysError('keys.storage', `the key file \`${name}\` cannot be read`, { cause });
+    }
+    throw new KeysError(cause.code, `key file \`${name}\`: ${cause.message}`, {
+      cause,
+      details: cause.details,
+    });
+  }
+}
+
+/** Reads one byte more than allowed, so that the parser sees that it is too long. */
+function readBounded(path: string): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    const content = Buffer.alloc(keyFileBytesMax + 1);
+    return content.subarray(0, readSync(file, content, 0, content.length, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writeNew(path: string, file: KeyFile): void {
+  try {
+    createDurably(filePath(path, file.name), formatKeyFile(file));
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') throw keyExists(file.name);
+    throw notWritten(file.name, cause);
+  }
+}
+
+function rewrapAll(
+  path: string,
+  options: { readonly keys: Map<string, LoadedKey>; readonly envelope: Envelope },
+): number {
+  let rewrapped = 0;
+  for (const [name, { file, privateKey }] of options.keys) {
+    const renewed = rewrapKeyFile(file, options.envelope);
+    if (renewed.sealedPrivateKey === file.sealedPrivateKey) continue;
+    replaceFile(path, renewed);
+    options.keys.set(name, { file: renewed, privateKey });
+    rewrapped++;
+  }
+  return rewrapped;
+}
+
+function replaceFile(path: string, file: KeyFile): void {
+  try {
+    replaceDurably(filePath(path, file.name), formatKeyFile(file));
+  } catch (cause) {
+    throw notWritten(file.name, cause);
+  }
+}
+
+function notWritten(name: KeyName, cause: unknown): KeysError {
+  return new KeysError('keys.storage', `the key file \`${name}\` cannot be written`, { cause });
+}
+
+function filePath(folder: string, name: KeyName): string {
+  return join(folder, `${name}${extension}`);
+}
+
+function keyExists(name: KeyName): KeysError {
+  return new KeysError(
+    'keys.key_exists',
+    `a key named \`${name}\` exists already: keys are never overwritten`,
+  );
+}

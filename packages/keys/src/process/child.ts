@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { Duplex } from 'node:stream';
+import { KeysError } from '../errors.ts';
+import { type Environment, type MasterKeySource, variablesOf } from '../master-key.ts';
+import { channelDescriptor } from './run.ts';
+
+/** A started child and the socket to it. */
+export interface SigningChild {
+  readonly process: ChildProcess;
+  readonly channel: Duplex;
+}
+
+const logLineCharactersMax = 1000;
+
+/** Starts the entry file on this Node with nothing inherited: a bare environment, no standard input or output. */
+export function spawnSigningChild(options: {
+  readonly entry: string;
+  readonly masterKeys: readonly MasterKeySource[];
+  readonly environment: Environment;
+  readonly log: (line: string) => void;
+}): SigningChild {
+  const child = spawn(process.execPath, [...resolutionFlags(), options.entry], {
+    env: takeEnvironment(options.masterKeys, options.environment),
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    windowsHide: true,
+  });
+  const channel = child.stdio[channelDescriptor];
+  if (!(channel instanceof Duplex))
+    throw new KeysError('keys.signer_gone', 'the signing process cannot be started');
+  if (child.stderr !== null) {
+    createInterface({ input: child.stderr }).on('line', (line) =>
+      options.log(line.slice(0, logLineCharactersMax)),
+    );
+  }
+  return { process: child, channel };
+}
+
+/** The conditions that pick source or build in `exports`; no other flag of ours, such as an inspector, goes along. */
+function resolutionFlags(): readonly string[] {
+  return process.execArgv.filter((flag) => flag.startsWith('--conditions=') || flag.startsWith('-C='));
+}
+
+/** Hands over the variables that the sources name. One that holds a master key is gone from ours afterwards. */
+function takeEnvironment(sources: readonly MasterKeySource[], environment: Environment): NodeJS.ProcessEnv {
+  const taken: NodeJS.ProcessEnv = {};
+  for (const source of sources) {
+    for (const variable of variablesOf(source)) {
+      if (environment[variable] !== undefined) taken[variable] = environment[variable];
+      if (source.kind === 'environment') delete environment[variable];
+    }
+  }
+  return taken;
+}

@@ -1,0 +1,90 @@
+import type { JsonObject } from '@fleetward/core';
+import { isSignerAlgorithm } from '../algorithms.ts';
+import type { KeySpec } from '../key-folder.ts';
+import type { MasterKeySource } from '../master-key.ts';
+import { type KeyName, parseKeyName, parseSigningPurpose } from '../names.ts';
+import { type Fields, fieldsOf, integerField, listField, malformed, textField } from './fields.ts';
+import type { Frame } from './frames.ts';
+
+/** What the server may ask. `start` comes first and once. */
+export type Request =
+  | { readonly kind: 'start'; readonly keyFolder: string; readonly masterKeys: readonly MasterKeySource[] }
+  | { readonly kind: 'generate'; readonly spec: KeySpec }
+  | { readonly kind: 'describe'; readonly name: KeyName }
+  | { readonly kind: 'sign'; readonly name: KeyName; readonly message: Uint8Array }
+  | { readonly kind: 'rewrap' };
+
+export interface NumberedRequest {
+  readonly id: number;
+  readonly request: Request;
+}
+
+/** The header of a request; the message to sign travels as the body. */
+export function requestHeader({ id, request }: NumberedRequest): JsonObject {
+  switch (request.kind) {
+    case 'start':
+      return {
+        id,
+        kind: 'start',
+        keyFolder: request.keyFolder,
+        masterKeys: request.masterKeys.map((source) => ({ ...source })),
+      };
+    case 'generate':
+      return { id, kind: 'generate', ...request.spec };
+    case 'describe':
+    case 'sign':
+      return { id, kind: request.kind, name: request.name };
+    case 'rewrap':
+      return { id, kind: 'rewrap' };
+  }
+}
+
+/** Parses what came over the channel; throws `keys.protocol` or `keys.name`. */
+export function parseRequest(frame: Frame): NumberedRequest {
+  const fields = fieldsOf(frame.header);
+  return { id: integerField(fields, 'id'), request: requestOf(fields, frame.body) };
+}
+
+function requestOf(fields: Fields, body: Uint8Array): Request {
+  const kind = textField(fields, 'kind');
+  switch (kind) {
+    case 'start':
+      return {
+        kind,
+        keyFolder: textField(fields, 'keyFolder'),
+        masterKeys: listField(fields, 'masterKeys').map(sourceOf),
+      };
+    case 'generate':
+      return { kind, spec: specOf(fields) };
+    case 'describe':
+      return { kind, name: parseKeyName(fields.name) };
+    case 'sign':
+      return { kind, name: parseKeyName(fields.name), message: body };
+    case 'rewrap':
+      return { kind };
+    default:
+      throw malformed('the `kind` of the request is unknown');
+  }
+}
+
+/** The public fields of a key, in a request to make one as in the answer that describes one. */
+export function specOf(fields: Fields): KeySpec {
+  const algorithm = fields.algorithm;
+  if (!isSignerAlgorithm(algorithm)) throw malformed('`algorithm` is not known');
+  return { name: parseKeyName(fields.name), algorithm, purpose: parseSigningPurpose(fields.purpose) };
+}
+
+function sourceOf(json: unknown): MasterKeySource {
+  const fields = fieldsOf(json);
+  const kind = textField(fields, 'kind');
+  switch (kind) {
+    case 'file':
+      return { kind, path: textField(fields, 'path') };
+    case 'environment':
+      return { kind, variable: textField(fields, 'variable') };
+    case 'systemd-credential':
+      return { kind, name: textField(fields, 'name') };
+    default:
+      throw malformed('the `kind` of the master key source is unknown');
+  }
+}

@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { Socket } from 'node:net';
+import type { Random } from '@fleetward/core';
+import { signBytes } from '../algorithms.ts';
+import { createEnvelope } from '../envelope.ts';
+import { KeysError } from '../errors.ts';
+import { type KeyFolder, type LoadedKey, openKeyFolder } from '../key-folder.ts';
+import { readMasterKeys } from '../master-key.ts';
+import type { KeyName } from '../names.ts';
+import { deriveKeyring } from '../subkeys.ts';
+import {
+  descriptionResult,
+  encodeFailure,
+  encodeResult,
+  type Result,
+  recordsResult,
+  refusal,
+} from './answers.ts';
+import { malformed } from './fields.ts';
+import { FrameReader } from './frames.ts';
+import { type NumberedRequest, parseRequest, type Request } from './requests.ts';
+
+/**
+ * Looks at what a key is about to sign; a throw refuses it, and the throw's message is what the server gets to see.
+ * Synchronous: one that returns a promise refuses everything, as its answer would come after the signature.
+ */
+export type MessageLint = (message: Uint8Array) => void;
+
+/** One lint for each purpose (a purpose without one signs nothing). */
+export type MessageLints = Readonly<Record<string, MessageLint>>;
+
+/** The socket to the server, inherited from it. */
+export const channelDescriptor = 3;
+
+const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
+
+/**
+ * The whole life of the signing process; its entry file calls this and nothing else. Requests are served one at a time, so
+ * that what is in memory is bounded; when the channel ends, for whatever reason, the process does too.
+ */
+export async function runSigningProcess(options: { readonly lints: MessageLints }): Promise<void> {
+  outliveSignals();
+  process.on('uncaughtException', stop);
+  const channel = new Socket({ fd: channelDescriptor, readable: true, writable: true });
+  try {
+    await serve(channel, options.lints);
+    process.exit(0);
+  } catch (error) {
+    stop(error);
+  }
+}
+
+/** Says the name only: the message of a foreign error could quote what it stumbled over. */
+function stop(error: unknown): never {
+  process.stderr.write(`the signing process stops: ${error instanceof KeysError ? error.message : nameOf(error)}
+`);
+  process.exit(70);
+}
+
+/** Ctrl-C and a service stop reach the whole process group; the server still needs signatures while it shuts down. */
+function outliveSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+}
+
+async function serve(channel: Socket, lints: MessageLints): Promise<void> {
+  const frames = new FrameReader();
+  let answer: (request: Request) => Result = (request) => {
+    if (request.kind !== 'start') throw malformed('the first request must be `start`');
+    const { keys, result } = start(request);
+    answer = (next) => perform(next, { keys, lints });
+    return result;
+  };
+  for await (const chunk of channel) {
+    for (const frame of frames.push(chunk as Uint8Array)) {
+      await send(
+        channel,
+        respond(parseRequest(frame), (request) => answer(request)),
+      );
+    }
+  }
+}
+
+function respond({ id, request }: NumberedRequest, answer: (request: Request) => Result): Uint8Array {
+  try {
+    return encodeResult(id, answer(request));
+  } catch (error) {
+    return encodeFailure(id, error);
+  }
+}
+
+function start(request: Request & { readonly kind: 'start' }): {
+  readonly keys: KeyFolder;
+  readonly result: Result;
+} {
+  const masterKeys = readMasterKeys(request.masterKeys, process.env);
+  const envelope = createEnvelope(deriveKeyring(masterKeys, 'signing'), systemRandom);
+  return {
+    keys: openKeyFolder(request.keyFolder, envelope),
+    result: recordsResult(deriveKeyring(masterKeys, 'records')),
+  };
+}
+
+function perform(request: Request, held: { readonly keys: KeyFolder; readonly lints: MessageLints }): Result {
+  switch (request.kind) {
+    case 'start':
+      throw malformed('`start` comes once');
+    case 'generate':
+      lintOf(request.spec.purpose, held.lints);
+      return descriptionResult(held.keys.generate(request.spec).file);
+    case 'describe':
+      return descriptionResult(find(held.keys, request.name).file);
+    case 'sign':
+      return {
+        body: lintThenSign(find(held.keys, request.name), { message: request.message, lints: held.lints }),
+      };
+    case 'rewrap':
+      return { fields: { rewrapped: held.keys.rewrap() } };
+  }
+}
+
+function lintThenSign(
+  key: LoadedKey,
+  options: { readonly message: Uint8Array; readonly lints: MessageLints },
+): Uint8Array {
+  const lint = lintOf(key.file.purpose, options.lints);
+  // The lint sees a copy: what it accepted is what gets signed, whatever it does to its argument.
+  const message = options.message.slice();
+  try {
+    const outcome: unknown = lint(options.message);
+    if (outcome !== undefined) throw new TypeError('its lint returned a value, and a lint only throws');
+  } catch (cause) {
+    throw refusal(cause, key.file);
+  }
+  return signBytes(message, { privateKey: key.privateKey, algorithm: key.file.algorithm });
+}
+
+function lintOf(purpose: string, lints: MessageLints): MessageLint {
+  const lint = Object.hasOwn(lints, purpose) ? lints[purpose] : undefined;
+  if (lint !== undefined) return lint;
+  throw new KeysError(
+    'keys.refused',
+    `no lint is known for the purpose \`${purpose}\`, so nothing is signed for it`,
+  );
+}
+
+function find(keys: KeyFolder, name: KeyName): LoadedKey {
+  const key = keys.find(name);
+  if (key === undefined) throw new KeysError('keys.key_missing', `there is no key named \`${name}\``);
+  return key;
+}
+
+function send(channel: Socket, frame: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    channel.write(frame, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown error';
+}

@@ -1,0 +1,179 @@
+import { isAppError, type Random, type Signer } from '@fleetward/core';
+import { createEnvelope, type Envelope } from '../envelope.ts';
+import { KeysError } from '../errors.ts';
+import type { KeyDescription } from '../key-file.ts';
+import type { KeySpec } from '../key-folder.ts';
+import type { Environment, MasterKeySource } from '../master-key.ts';
+import type { KeyName, SigningPurpose } from '../names.ts';
+import type { Keyring } from '../subkeys.ts';
+import { descriptionOf, recordsOf } from './answers.ts';
+import { type SigningChild, spawnSigningChild } from './child.ts';
+import { integerField } from './fields.ts';
+import { type PendingLimits, PendingRequests } from './pending-requests.ts';
+
+/** A signer whose private key lives in the signing process. */
+export interface KeySigner extends Signer {
+  readonly name: KeyName;
+  readonly purpose: SigningPurpose;
+}
+
+export interface SigningProcess {
+  readonly pid: number;
+  /** Seals secrets of records in this process; the keys in the key folder cannot be opened with it. */
+  readonly records: Envelope;
+  /** Makes a key that is durable before this resolves; `keys.key_exists` when the name is taken. */
+  generate(spec: KeySpec): Promise<KeySigner>;
+  /** Throws `keys.key_missing` when there is no such key. */
+  signer(name: KeyName): Promise<KeySigner>;
+  findSigner(name: KeyName): Promise<KeySigner | undefined>;
+  /** Seals every key file under the current master key; resolves to how many were under a previous one. */
+  rewrapKeys(): Promise<number>;
+  /** Ends the process and resolves when it is gone. */
+  close(): Promise<void>;
+}
+
+export interface SigningProcessExit {
+  /** False when the process ended without `close`: signers of it are dead, start another. */
+  readonly expected: boolean;
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface SigningProcessOptions {
+  /** A `.ts` or `.js` file that calls `runSigningProcess`. */
+  readonly entry: string;
+  readonly keyFolder: string;
+  readonly masterKey: MasterKeySource;
+  /** Still able to open what an earlier master key sealed; at most 8. */
+  readonly previousMasterKeys?: readonly MasterKeySource[];
+  /** Normally `process.env`. A variable that holds a master key is removed from it. */
+  readonly environment: Environment;
+  readonly random: Random;
+  /** A line the signing process wrote to its standard error; never key material. */
+  readonly log: (line: string) => void;
+  /** Called once, when the process has ended after a successful start. */
+  readonly onExit?: (exit: SigningProcessExit) => void;
+  readonly limits?: Partial<PendingLimits>;
+}
+
+const defaultLimits: PendingLimits = {
+  requestTimeoutMs: 30_000,
+  inFlightMax: 1024,
+  inFlightBytesMax: 64 * 1024 * 1024,
+};
+const closeTimeoutMs = 5_000;
+
+/**
+ * Starts the child that holds the private keys. The master key is read there and nowhere else; this process gets the
+ * `records` subkeys. A request that is not answered in time costs the child its life, as everything behind it waits too.
+ */
+export async function startSigningProcess(options: SigningProcessOptions): Promise<SigningProcess> {
+  const masterKeys = [options.masterKey, ...(options.previousMasterKeys ?? [])];
+  const link = connect(spawnSigningChild({ ...options, masterKeys }), {
+    ...defaultLimits,
+    ...options.limits,
+  });
+  const keyring = await startOrEnd(link, { keyFolder: options.keyFolder, masterKeys });
+  void link.exited.then((exit) => options.onExit?.(exit));
+  return clientOf(link, createEnvelope(keyring, options.random));
+}
+
+interface Link {
+  readonly child: SigningChild;
+  readonly requests: PendingRequests;
+  readonly exited: Promise<SigningProcessExit>;
+  end(): Promise<void>;
+}
+
+function connect(child: SigningChild, limits: PendingLimits): Link {
+  const kill = (): void => void child.process.kill('SIGKILL');
+  const requests = new PendingRequests({
+    limits,
+    write: (bytes) => child.channel.write(bytes),
+    onTimeout: kill,
+  });
+  let closing = false;
+  child.channel.on('data', (chunk: Uint8Array) => {
+    try {
+      requests.receive(chunk);
+    } catch (cause) {
+      requests.end(
+        new KeysError('keys.protocol', 'the signing process does not speak the protocol', { cause }),
+      );
+      kill();
+    }
+  });
+  // Without its channel the child is of no use; writing to a dead one is answered by its exit.
+  child.channel.on('error', kill);
+  child.channel.on('close', () => void (closing || kill()));
+  const exited = exitOf(child).then(({ code, signal }) => {
+    requests.end(
+      new KeysError('keys.signer_gone', `the signing process ended (${signal ?? `exit code ${code}`})`),
+    );
+    return { expected: closing, code, signal };
+  });
+  const end = async (): Promise<void> => {
+    closing = true;
+    child.channel.end();
+    const timer = setTimeout(kill, closeTimeoutMs);
+    await exited;
+    clearTimeout(timer);
+  };
+  return { child, requests, exited, end };
+}
+
+function exitOf(
+  child: SigningChild,
+): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
+  return new Promise((resolve) => {
+    child.process.once('error', () => resolve({ code: null, signal: null }));
+    child.process.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+async function startOrEnd(
+  link: Link,
+  options: { readonly keyFolder: string; readonly masterKeys: readonly MasterKeySource[] },
+): Promise<Keyring> {
+  try {
+    const { fields, body } = await link.requests.ask({ kind: 'start', ...options });
+    return recordsOf(fields, body);
+  } catch (error) {
+    await link.end();
+    throw error;
+  }
+}
+
+function clientOf(link: Link, records: Envelope): SigningProcess {
+  const { requests, child } = link;
+  const describe = async (name: KeyName): Promise<KeySigner> => {
+    const { fields, body } = await requests.ask({ kind: 'describe', name });
+    return signerOf(descriptionOf(fields, body), requests);
+  };
+  return {
+    pid: child.process.pid ?? 0,
+    records,
+    generate: async (spec) => {
+      const { fields, body } = await requests.ask({ kind: 'generate', spec });
+      return signerOf(descriptionOf(fields, body), requests);
+    },
+    signer: describe,
+    findSigner: async (name) => {
+      try {
+        return await describe(name);
+      } catch (error) {
+        if (isAppError(error) && error.code === 'keys.key_missing') return undefined;
+        throw error;
+      }
+    },
+    rewrapKeys: async () => integerField((await requests.ask({ kind: 'rewrap' })).fields, 'rewrapped'),
+    close: () => link.end(),
+  };
+}
+
+function signerOf(key: KeyDescription, requests: PendingRequests): KeySigner {
+  return {
+    ...key,
+    sign: async (message) => (await requests.ask({ kind: 'sign', name: key.name, message })).body,
+  };
+}
