@@ -1,0 +1,58 @@
+/** Why a file was refused. */
+export type RefusalReason =
+  | 'no-trusted-root'
+  | 'missing'
+  | 'malformed'
+  | 'too-long'
+  | 'length-mismatch'
+  | 'hash-mismatch'
+  | 'below-threshold'
+  | 'version-mismatch'
+  | 'rollback'
+  | 'expired';
+
+/** A verdict against a file: the step of the TUF 1.0.34 client workflow that refused it, and why. */
+export interface Refusal {
+  readonly kind: 'refused';
+  /** The clause, such as `5.4.3.1`. */
+  readonly step: string;
+  /** The role or target path in question. */
+  readonly subject: string;
+  readonly reason: RefusalReason;
+  readonly explanation: string;
+}
+
+/** The repository did not answer; nothing is wrong with what is trusted, try again later. */
+export interface Unreachable {
+  readonly kind: 'unreachable';
+  readonly path: string;
+  readonly explanation: string;
+}
+
+/** Versions of the trusted metadata after a refresh. */
+export interface TrustedVersions {
+  readonly root: number;
+  readonly timestamp: number;
+  readonly snapshot: number;
+  readonly targets: number;
+}
+
+/** `updated`: something new became trusted. `current`: everything trusted is still the newest and has not expired. */
+export type RefreshOutcome =
+  | { readonly kind: 'updated' | 'current'; readonly versions: TrustedVersions }
+  | Refusal
+  | Unreachable;
+
+/** A step's result: a value, or the verdict that ends the workflow. */
+export type Step<Value> = { readonly kind: 'ok'; readonly value: Value } | Refusal | Unreachable;
+
+export function ok<Value>(value: Value): Step<Value> {
+  return { kind: 'ok', value };
+}
+
+export function refuse(
+  step: string,
+  verdict: { readonly subject: string; readonly reason: RefusalReason; readonly explanation: string },
+): Refusal {
+  return { kind: 'refused', step, ...verdict };
+}

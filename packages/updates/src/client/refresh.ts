@@ -1,0 +1,58 @@
+import type { UpdateLimits } from '../limits.ts';
+import type { Refusal, TrustedVersions, Unreachable } from './outcome.ts';
+import { type RootFile, rootRole, updateRoot } from './root.ts';
+import { type SnapshotFile, updateSnapshot } from './snapshot.ts';
+import { type TargetsFile, updateTargets } from './targets.ts';
+import { fixStartTime } from './time-floor.ts';
+import { type TimestampFile, updateTimestamp } from './timestamp.ts';
+import type { Workflow } from './workflow.ts';
+
+/** What a refresh ended up trusting; good until the next one. */
+export interface TrustedSet {
+  readonly nowMs: number;
+  readonly root: RootFile;
+  readonly timestamp: TimestampFile;
+  readonly snapshot: SnapshotFile;
+  readonly targets: TargetsFile;
+}
+
+export type RefreshResult =
+  | { readonly kind: 'refreshed'; readonly trusted: TrustedSet }
+  | Refusal
+  | Unreachable;
+
+/**
+ * The client workflow of TUF 1.0.34 §5, without input or output: root, timestamp, snapshot, top-level targets, each
+ * checked against what is trusted before it is stored. Idempotent: stopped anywhere and run again, it ends the same.
+ */
+export function* refreshWorkflow(clockMs: number, limits: UpdateLimits): Workflow<RefreshResult> {
+  const nowMs = yield* fixStartTime(clockMs); // TUF 5.1
+  const root = yield* updateRoot(nowMs, limits); // TUF 5.2, 5.3
+  if (root.kind !== 'ok') return root;
+  const timestamp = yield* updateTimestamp({ root: root.value, nowMs, limits }); // TUF 5.4
+  if (timestamp.kind !== 'ok') return timestamp;
+  const known = { root: root.value, timestamp: timestamp.value, nowMs, limits };
+  const snapshot = yield* updateSnapshot(known); // TUF 5.5
+  if (snapshot.kind !== 'ok') return snapshot;
+  const role = rootRole(root.value.signed, 'targets');
+  const delegator = `root ${root.value.signed.version}`;
+  const targets = yield* updateTargets('targets', {
+    snapshot: snapshot.value,
+    role,
+    delegator,
+    nowMs,
+    limits,
+  }); // TUF 5.6
+  if (targets.kind !== 'ok') return targets;
+  const trusted = { ...known, snapshot: snapshot.value, targets: targets.value };
+  return { kind: 'refreshed', trusted };
+}
+
+export function versionsOf({ root, timestamp, snapshot, targets }: TrustedSet): TrustedVersions {
+  return {
+    root: root.signed.version,
+    timestamp: timestamp.signed.version,
+    snapshot: snapshot.signed.version,
+    targets: targets.signed.version,
+  };
+}

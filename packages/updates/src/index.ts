@@ -1,0 +1,69 @@
+export {
+  type Abortable,
+  createUpdateClient,
+  type UpdateClient,
+  type UpdateClientParts,
+} from './client/client.ts';
+export type { DownloadOutcome, TargetSink } from './client/download.ts';
+export type { Fetcher, FetchResult } from './client/fetcher.ts';
+export { type FindOutcome, findTargetWorkflow } from './client/find-target.ts';
+export { type InstallRootOutcome, installRoot } from './client/install-root.ts';
+export type {
+  RefreshOutcome,
+  Refusal,
+  RefusalReason,
+  TrustedVersions,
+  Unreachable,
+} from './client/outcome.ts';
+export { type RefreshResult, refreshWorkflow, type TrustedSet } from './client/refresh.ts';
+export type { Target } from './client/target.ts';
+export type { ClientReply, ClientRequest, Workflow } from './client/workflow.ts';
+export { isUpdatesError, UpdatesError, type UpdatesErrorCode } from './errors.ts';
+export { defaultLimits, type UpdateLimits } from './limits.ts';
+export { metadataFilePath, targetFilePath, timestampFilePath } from './metadata/target-path.ts';
+export type { FileBytes } from './plain/file-bytes.ts';
+export { signPlain, signPlainWithReleaseKey } from './plain/sign-plain.ts';
+export {
+  type PlainOutcome,
+  type PlainRefusalReason,
+  type PlainSignatureInput,
+  verifyPlainSignature,
+} from './plain/verify-plain.ts';
+export { customOfRelease, parseRelease, type Release } from './release.ts';
+export {
+  generateReleaseKey,
+  type NewReleaseKey,
+  type OpenReleaseKey,
+  openReleaseKey,
+  readReleasePublicKey,
+} from './release-key.ts';
+export type { ReleaseKeyAlgorithm } from './release-signer.ts';
+export { describeTarget } from './repository/describe-target.ts';
+export {
+  addTarget,
+  draftRoot,
+  draftTargets,
+  type NewTarget,
+  type RoleAssignment,
+  type RootDraft,
+  type RootRoles,
+  removeTarget,
+} from './repository/draft.ts';
+export { defaultOnlineSettings, type OnlineSettings, type OnlineSigners } from './repository/online-files.ts';
+export {
+  type PublishedFile,
+  type PublishedState,
+  type PublishInput,
+  type PublishOutcome,
+  publish,
+  type Upload,
+} from './repository/publish.ts';
+export { type SignedDraft, signRoot, signTargets } from './repository/sign-file.ts';
+export { openFileStore } from './store/file-store.ts';
+export { createMemoryStore, type TrustedStore } from './store/trusted-store.ts';
+export {
+  createTargetVerifier,
+  type ExpectedFile,
+  type TargetRefusal,
+  type TargetVerifier,
+} from './target-verifier.ts';

@@ -1,0 +1,66 @@
+import { type Signer, toHex, utf8 } from '@fleetward/core';
+import { canonicalize } from '@tufjs/canonical-json';
+import { UpdatesError } from '../errors.ts';
+import { tufKeyFromSpki } from './key.ts';
+import type { SignedFile } from './parse.ts';
+
+/** The JSON of a file's signed part. */
+export type SignedJson = { readonly [member: string]: unknown };
+
+/** The version of the specification our files claim and our client follows. */
+export const specVersion = '1.0.34';
+
+/** A metadata file without signatures. */
+export function unsignedBytes(signed: SignedJson): Uint8Array {
+  return fileBytes(signed, new Map());
+}
+
+/** A metadata file, made and signed in one go. */
+export async function signedBytes(signed: SignedJson, signers: readonly Signer[]): Promise<Uint8Array> {
+  return fileBytes(signed, await signAll(utf8(canonicalize(signed)), signers));
+}
+
+/** The same file with more signatures: those of others stay, one's own is replaced. */
+export async function coSignedBytes(
+  file: SignedFile<{ toJSON(): SignedJson }>,
+  signers: readonly Signer[],
+): Promise<Uint8Array> {
+  const json = file.signed.toJSON();
+  const canonical = utf8(canonicalize(json));
+  // What is signed is what was read: a file that does not survive the model unchanged is not ours to sign.
+  if (Buffer.compare(canonical, file.canonical) !== 0) {
+    throw new UpdatesError(
+      'updates.metadata_invalid',
+      'the file holds members that this version cannot sign',
+    );
+  }
+  return fileBytes(json, new Map([...file.signatures, ...(await signAll(canonical, signers))]));
+}
+
+/** The form TUF writes times in: whole seconds, UTC (TUF 4.2.1). */
+export function tufTime(unixMs: number): string {
+  return `${new Date(unixMs).toISOString().slice(0, 19)}Z`;
+}
+
+async function signAll(
+  canonical: Uint8Array,
+  signers: readonly Signer[],
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const made = new Map<string, Uint8Array>();
+  for (const signer of signers) {
+    assertTufSigner(signer);
+    made.set(tufKeyFromSpki(signer.publicKey).keyID, await signer.sign(canonical));
+  }
+  return made;
+}
+
+function assertTufSigner({ algorithm }: Signer): void {
+  if (algorithm === 'ed25519' || algorithm === 'ecdsa-p256-sha256' || algorithm === 'rsa-pss-sha256') return;
+  throw new UpdatesError('updates.key_invalid', `metadata is not signed with \`${algorithm}\``);
+}
+
+/** Canonical JSON throughout, so that one state has one file. */
+function fileBytes(signed: SignedJson, signatures: ReadonlyMap<string, Uint8Array>): Uint8Array {
+  const entries = [...signatures].map(([keyid, sig]) => ({ keyid, sig: toHex(sig) }));
+  return utf8(canonicalize({ signatures: entries, signed }));
+}

@@ -1,0 +1,112 @@
+import type { JsonObject, Sha256 } from '@fleetward/core';
+import type { Targets } from '@tufjs/models';
+import { UpdatesError } from '../errors.ts';
+import { defaultLimits } from '../limits.ts';
+import { tufKeyFromSpki } from '../metadata/key.ts';
+import { parseRoot, parseTargets } from '../metadata/parse.ts';
+import { specVersion, tufTime, unsignedBytes } from '../metadata/sign.ts';
+
+/** Public keys (SubjectPublicKeyInfo, DER) of one role, and how many of them must sign. */
+export interface RoleAssignment {
+  readonly publicKeys: readonly Uint8Array[];
+  readonly threshold: number;
+}
+
+export interface RootRoles {
+  readonly root: RoleAssignment;
+  readonly targets: RoleAssignment;
+  readonly snapshot: RoleAssignment;
+  readonly timestamp: RoleAssignment;
+}
+
+export interface RootDraft {
+  readonly version: number;
+  /** Unix milliseconds; written in whole seconds. */
+  readonly expiresMs: number;
+  readonly roles: RootRoles;
+}
+
+/** A file to be offered; `describeTarget` makes one from its bytes. */
+export interface NewTarget {
+  readonly path: string;
+  readonly length: number;
+  readonly sha256: Sha256;
+  readonly custom: JsonObject;
+}
+
+/** An unsigned root with the given roles; consistent snapshots are always on (TUF 4.3). */
+export function draftRoot({ version, expiresMs, roles }: RootDraft): Uint8Array {
+  const assignments = Object.entries(roles).map(([name, assignment]) => rolePart(name, assignment));
+  const bytes = unsignedBytes({
+    _type: 'root',
+    spec_version: specVersion,
+    version,
+    expires: tufTime(expiresMs),
+    consistent_snapshot: true,
+    keys: Object.fromEntries(assignments.flatMap(({ keys }) => keys.map((key) => [key.keyID, key.toJSON()]))),
+    roles: Object.fromEntries(assignments.map(({ name, role }) => [name, role])),
+  });
+  return parseRoot(bytes, defaultLimits.rootBytesMax).bytes;
+}
+
+/** An unsigned, empty top-level targets file. */
+export function draftTargets({
+  version,
+  expiresMs,
+}: {
+  readonly version: number;
+  readonly expiresMs: number;
+}): Uint8Array {
+  const expires = tufTime(expiresMs);
+  const bytes = unsignedBytes({ _type: 'targets', spec_version: specVersion, version, expires, targets: {} });
+  return parseTargets(bytes, defaultLimits.targetsBytesMax).bytes;
+}
+
+/** The same targets as the next version, unsigned, with one target added or replaced. */
+export function addTarget(
+  targets: Uint8Array,
+  { target, expiresMs }: { readonly target: NewTarget; readonly expiresMs: number },
+): Uint8Array {
+  const { signed } = parseTargets(targets, defaultLimits.targetsBytesMax);
+  const { path, length, sha256, custom } = target;
+  const entry = { length, hashes: { sha256 }, ...(Object.keys(custom).length > 0 && { custom }) };
+  return nextTargets(signed, { table: { ...tableOf(signed), [path]: entry }, expiresMs });
+}
+
+/** The same targets as the next version, unsigned, without one target. */
+export function removeTarget(
+  targets: Uint8Array,
+  { path, expiresMs }: { readonly path: string; readonly expiresMs: number },
+): Uint8Array {
+  const { signed } = parseTargets(targets, defaultLimits.targetsBytesMax);
+  const { [path]: removed, ...table } = tableOf(signed);
+  if (removed === undefined)
+    throw new UpdatesError('updates.target_invalid', `there is no target \`${path}\``);
+  return nextTargets(signed, { table, expiresMs });
+}
+
+function rolePart(name: string, { publicKeys, threshold }: RoleAssignment) {
+  const keys = publicKeys.map(tufKeyFromSpki);
+  const keyids = [...new Set(keys.map((key) => key.keyID))];
+  if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > keyids.length) {
+    const found = `a threshold of ${threshold} with ${keyids.length} different keys`;
+    throw new UpdatesError(
+      'updates.repository_invalid',
+      `the role \`${name}\` has ${found}: no one could sign it`,
+    );
+  }
+  return { name, keys, role: { keyids, threshold } };
+}
+
+function tableOf(targets: Targets): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(targets.targets).map(([path, file]) => [path, file.toJSON()]));
+}
+
+function nextTargets(
+  signed: Targets,
+  { table, expiresMs }: { readonly table: Readonly<Record<string, unknown>>; readonly expiresMs: number },
+): Uint8Array {
+  const next = { version: signed.version + 1, expires: tufTime(expiresMs), targets: table };
+  const bytes = unsignedBytes({ ...signed.toJSON(), ...next });
+  return parseTargets(bytes, defaultLimits.targetsBytesMax).bytes; // what we write we can read
+}

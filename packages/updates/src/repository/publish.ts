@@ -1,0 +1,162 @@
+import type { Clock } from '@fleetward/core';
+import {
+  ok,
+  type Refusal,
+  refuse,
+  type Step,
+  type TrustedVersions,
+  type Unreachable,
+} from '../client/outcome.ts';
+import { parseSelfSigned, type RootFile, rootRole, verifyNextRoot } from '../client/root.ts';
+import type { TargetsFile } from '../client/targets.ts';
+import { notExpired, parsed, signedBy } from '../client/workflow.ts';
+import { defaultLimits } from '../limits.ts';
+import { parseTargets } from '../metadata/parse.ts';
+import { metadataFilePath } from '../metadata/target-path.ts';
+import { makeOnlineFiles, type OnlineSettings, type OnlineSigners } from './online-files.ts';
+
+/** The newest published file of each role, as bytes; a new repository has none. */
+export interface PublishedState {
+  readonly root?: Uint8Array;
+  readonly targets?: Uint8Array;
+  readonly snapshot?: Uint8Array;
+  readonly timestamp?: Uint8Array;
+}
+
+/** What release engineers sent: roots in order, and targets. Both empty renews the timestamp, and the snapshot when due. */
+export interface Upload {
+  readonly roots: readonly Uint8Array[];
+  readonly targets?: Uint8Array;
+}
+
+export interface PublishInput {
+  readonly published: PublishedState;
+  readonly upload: Upload;
+  readonly signers: OnlineSigners;
+  readonly clock: Clock;
+  readonly settings: OnlineSettings;
+}
+
+export interface PublishedFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+export type PublishOutcome =
+  | {
+      readonly kind: 'published';
+      /** New files in the order in which they must become visible: the timestamp is last. */
+      readonly files: readonly PublishedFile[];
+      readonly state: Required<PublishedState>;
+      readonly versions: TrustedVersions;
+    }
+  | Refusal
+  | Unreachable;
+
+const rootsMax = 256;
+
+/**
+ * The server's part: checks what was uploaded exactly as a device will, and signs snapshot and timestamp for it with the
+ * online keys. Nothing is written here; the caller stores the files, all or none, in the order given.
+ */
+export async function publish(input: PublishInput): Promise<PublishOutcome> {
+  const roots = verifyRoots(input);
+  if (roots.kind !== 'ok') return roots;
+  const root = roots.value.newest;
+  const targets = verifyTargetsUpload(root, input);
+  if (targets.kind !== 'ok') return targets;
+  const online = await makeOnlineFiles({ ...input, root, targets: targets.value });
+  if (online.kind !== 'ok') return online;
+  const { snapshot, timestamp, files } = online.value;
+  return {
+    kind: 'published',
+    files: [...roots.value.files, ...targetsFile(targets.value, input.upload), ...files],
+    state: {
+      root: root.bytes,
+      targets: targets.value.bytes,
+      snapshot: snapshot.bytes,
+      timestamp: timestamp.bytes,
+    },
+    versions: {
+      root: root.signed.version,
+      targets: targets.value.signed.version,
+      snapshot: snapshot.signed.version,
+      timestamp: timestamp.signed.version,
+    },
+  };
+}
+
+interface VerifiedRoots {
+  readonly newest: RootFile;
+  readonly files: readonly PublishedFile[];
+}
+
+/** The chain from the published root, or from the first uploaded one, which must be version 1. */
+function verifyRoots({ published, upload, clock }: PublishInput): Step<VerifiedRoots> {
+  if (upload.roots.length > rootsMax) return refuseRoot('5.3.3', 'too-long', `more than ${rootsMax} roots`);
+  const [first, ...rest] = published.root === undefined ? upload.roots : [published.root, ...upload.roots];
+  if (first === undefined)
+    return refuseRoot('5.2', 'no-trusted-root', 'the repository has no root yet: upload one');
+  const bytesMax = defaultLimits.rootBytesMax;
+  const start = parseSelfSigned(first, { step: '5.2', bytesMax });
+  if (start.kind !== 'ok') return start;
+  const isFirst = published.root !== undefined || start.value.signed.version === 1;
+  if (!isFirst) return refuseRoot('5.2', 'version-mismatch', 'the first root of a repository is version 1');
+  let newest = start.value;
+  const added: RootFile[] = published.root === undefined ? [newest] : [];
+  for (const bytes of rest) {
+    const next = verifyNextRoot(newest, { bytes, bytesMax });
+    if (next.kind !== 'ok') return next;
+    newest = next.value;
+    added.push(newest);
+  }
+  const fresh = notExpired(newest, { step: '5.3.10', subject: 'root', nowMs: clock.now() });
+  const files = added.map((file) => ({
+    path: metadataFilePath('root', file.signed.version),
+    bytes: file.bytes,
+  }));
+  return fresh.kind === 'ok' ? ok({ newest, files }) : fresh;
+}
+
+/** The uploaded targets, one version or more above the published ones; else the published, which the newest root must still vouch for. */
+function verifyTargetsUpload(root: RootFile, { published, upload, clock }: PublishInput): Step<TargetsFile> {
+  const bytes = upload.targets ?? published.targets;
+  if (bytes === undefined) {
+    const explanation = 'the repository has no targets yet: upload them with the root';
+    return refuse('5.6.1', { subject: 'targets', reason: 'missing', explanation });
+  }
+  const file = verifyTargets(root, bytes);
+  if (file.kind !== 'ok') return file;
+  const fresh = notExpired(file.value, { step: '5.6.5', subject: 'targets', nowMs: clock.now() });
+  if (fresh.kind !== 'ok' || upload.targets === undefined || published.targets === undefined) return fresh;
+  const before = parseTargets(published.targets, defaultLimits.targetsBytesMax).signed.version;
+  if (file.value.signed.version > before) return file;
+  const explanation = `version ${file.value.signed.version} does not follow the published ${before}`;
+  return refuse('5.6.4', { subject: 'targets', reason: 'rollback', explanation });
+}
+
+function verifyTargets(root: RootFile, bytes: Uint8Array): Step<TargetsFile> {
+  const subject = 'targets';
+  const step = '5.6.3';
+  const file = parsed(subject, { step, parse: () => parseTargets(bytes, defaultLimits.targetsBytesMax) });
+  if (file.kind !== 'ok') return file;
+  if (file.value.signed.delegations !== undefined) {
+    const explanation = 'delegated roles cannot be published yet: sign everything in the top-level targets';
+    return refuse(step, { subject, reason: 'malformed', explanation });
+  }
+  return signedBy(file.value, {
+    step,
+    subject,
+    role: rootRole(root.signed, subject),
+    as: `root ${root.signed.version}`,
+  });
+}
+
+function targetsFile(targets: TargetsFile, upload: Upload): readonly PublishedFile[] {
+  if (upload.targets === undefined) return [];
+  return [{ path: metadataFilePath('targets', targets.signed.version), bytes: targets.bytes }];
+}
+
+function refuseRoot(step: string, reason: Refusal['reason'], explanation: string): Refusal {
+  return refuse(step, { subject: 'root', reason, explanation });
+}
