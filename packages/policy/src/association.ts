@@ -1,0 +1,23 @@
+/** A thing that a certificate is attached to. */
+export interface ThingAttachment {
+  readonly thingName: string;
+  /** AWS IoT's `EXCLUSIVE_THING`: the certificate belongs to this thing whatever the client id. */
+  readonly exclusive: boolean;
+}
+
+export type Association =
+  | { readonly kind: 'associated'; readonly thingName: string }
+  | { readonly kind: 'unassociated' };
+
+/**
+ * Which thing a connection is: the one named as the client id, or the exclusively attached one. Attachments that
+ * contradict an exclusive one make it count for nothing: then only the name decides.
+ */
+export function associateThing(attachments: readonly ThingAttachment[], clientId: string): Association {
+  const [first] = attachments;
+  if (first?.exclusive === true && attachments.length === 1) {
+    return { kind: 'associated', thingName: first.thingName };
+  }
+  const named = attachments.find(({ thingName }) => thingName === clientId);
+  return named === undefined ? { kind: 'unassociated' } : { kind: 'associated', thingName: named.thingName };
+}

@@ -1,0 +1,27 @@
+export {
+  isPolicyAction,
+  POLICY_ACTIONS,
+  type PolicyAction,
+  type ResourceType,
+  resourceTypeOf,
+} from './actions.ts';
+export { parseRequestArn, type RequestResource } from './arn.ts';
+export { type Association, associateThing, type ThingAttachment } from './association.ts';
+export { type CompiledPrincipal, compilePrincipal } from './compile.ts';
+export type { AttachedPolicy } from './compile-statement.ts';
+export type {
+  CertificateContext,
+  CertificateName,
+  ConnectContext,
+  PrincipalContext,
+  ThingContext,
+} from './context.ts';
+export { decideRequest, type PolicyRequest } from './decide-request.ts';
+export type { Decision, NearestMiss, ResolvedVariable } from './decision.ts';
+export type { PolicyBinding, PolicyDocument, PolicyStatement } from './document.ts';
+export { PolicyError, type PolicyIssue } from './errors.ts';
+export { explainDecision } from './explain.ts';
+export { POLICY_BYTES_MAX } from './limits.ts';
+export { type ParsedPolicy, parsePolicy } from './parse.ts';
+export type { PolicyNote } from './parse-context.ts';
+export type { StatementRef } from './statement-ref.ts';

@@ -1,0 +1,35 @@
+import { PolicyError, type PolicyIssue } from './errors.ts';
+import { POLICY_ISSUES_MAX } from './limits.ts';
+
+/** Collects every problem of a document, so that its author sees all of them at once. */
+export class IssueList {
+  readonly #issues: PolicyIssue[] = [];
+
+  add(path: string, problem: { readonly message: string; readonly expected: string }): void {
+    if (this.#issues.length < POLICY_ISSUES_MAX) {
+      this.#issues.push({ path, message: problem.message, expected: problem.expected });
+    }
+  }
+
+  assertEmpty(): void {
+    const first = this.#issues[0];
+    if (first === undefined) return;
+    const more = this.#issues.length > 1 ? ` (and ${this.#issues.length - 1} more)` : '';
+    throw new PolicyError(
+      'policy.invalid',
+      `policy refused at \`${first.path}\`: ${first.message}; expected ${first.expected}${more}`,
+      { details: { issues: this.#issues } },
+    );
+  }
+}
+
+/** A member's JSON path: `.Name` for plain names, `["iot:ClientId"]` for all others. */
+export function memberPath(path: string, key: string): string {
+  return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key.slice(0, 128))}]`;
+}
+
+/** Foreign text as it is shown in a message: bounded, control characters escaped. */
+export function shown(text: string): string {
+  const cut = text.length > 96 ? `${text.slice(0, 96)}…` : text;
+  return `\`${JSON.stringify(cut).slice(1, -1)}\``;
+}
