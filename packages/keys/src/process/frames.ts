@@ -52,9 +52,10 @@ export class FrameReader {
     const bodyStart = prefixBytes + headerLength;
     const frame = {
       header: parseHeader(bytes.subarray(prefixBytes, bodyStart)),
-      body: bytes.slice(bodyStart, total),
+      // A copy, which `slice` would not be: the bytes may be a Buffer.
+      body: new Uint8Array(bytes.subarray(bodyStart, total)),
     };
-    this.#chunks = [bytes.subarray(total)];
+    this.#chunks = bytes.length === total ? [] : [bytes.subarray(total)];
     this.#buffered -= total;
     return frame;
   }

@@ -124,14 +124,20 @@ function lintThenSign(
 ): Uint8Array {
   const lint = lintOf(key.file.purpose, options.lints);
   // The lint sees a copy: what it accepted is what gets signed, whatever it does to its argument.
-  const message = options.message.slice();
+  const message = new Uint8Array(options.message);
   try {
-    const outcome: unknown = lint(options.message);
-    if (outcome !== undefined) throw new TypeError('its lint returned a value, and a lint only throws');
+    assertNoAnswer(lint(options.message));
   } catch (cause) {
     throw refusal(cause, key.file);
   }
   return signBytes(message, { privateKey: key.privateKey, algorithm: key.file.algorithm });
+}
+
+function assertNoAnswer(outcome: unknown): void {
+  if (outcome === undefined) return;
+  // The refusal stands whatever it settles to; left alone, a rejection would end the process.
+  if (outcome instanceof Promise) outcome.catch(() => undefined);
+  throw new TypeError('its lint returned a value, and a lint only throws');
 }
 
 function lintOf(purpose: string, lints: MessageLints): MessageLint {
