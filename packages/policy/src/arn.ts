@@ -114,13 +114,13 @@ export interface RequestResource {
   readonly name: string;
 }
 
-/** Parses the ARN a request names (no wildcards, nothing to bind); throws `policy.arn`. */
+/** Parses the ARN a request names (no wildcards, nothing to bind); throws `policy.request`. */
 export function parseRequestArn(arn: string): RequestResource {
   const [, region, accountId, type, name] =
     /^arn:aws(?:-[a-z]+)*:iot:([a-z0-9-]{1,64}):([A-Za-z0-9_-]{1,64}):([a-z]+)\/(.*)$/su.exec(arn) ?? [];
   if (region === undefined || accountId === undefined || type === undefined || name === undefined) {
     throw new PolicyError(
-      'policy.arn',
+      'policy.request',
       `${shown(arn)} is not an ARN; expected \`arn:aws:iot:<region>:<account>:<type>/<name>\``,
     );
   }

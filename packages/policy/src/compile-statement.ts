@@ -6,7 +6,7 @@ import { PolicyError } from './errors.ts';
 import { Glob } from './glob.ts';
 import { afterPrefix } from './glob-remainder.ts';
 import type { StatementRef } from './statement-ref.ts';
-import { patternText, substitute } from './substitute.ts';
+import { shownPattern, substitute } from './substitute.ts';
 import { isTimeKey } from './variables.ts';
 
 /** A document with where it comes from. */
@@ -32,7 +32,7 @@ export interface CompiledStatement {
 
 export interface CompiledEntry {
   readonly entry: ResourceEntry;
-  /** `type/name` with variables in place, for people. */
+  /** `type/name` with the resolved variables in place, for people. */
   readonly text: string;
   readonly unresolved: readonly string[];
   /** Patterns for the name, for a resource of that type. */
@@ -97,7 +97,7 @@ function compileEntry(entry: ResourceEntry, context: PrincipalContext): Compiled
   const { parts } = substitution;
   return {
     entry,
-    text: patternText(parts),
+    text: shownPattern(entry.tail, context),
     unresolved: substitution.kind === 'unresolved' ? substitution.names : [],
     globsFor: (type) => afterPrefix(parts, type === 'none' ? '' : `${type}/`).map((rest) => new Glob(rest)),
   };

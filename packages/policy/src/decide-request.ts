@@ -18,13 +18,13 @@ export interface PolicyRequest {
 
 /**
  * Decides one request without a server. The ARN gives region and account to policies parsed `unbound`; a resource of
- * another type than the action's is never matched. Throws `policy.arn` for an action or resource that does not exist.
+ * another type than the action's is never matched. Throws `policy.request` for an action or resource that does not exist.
  */
 export function decideRequest(policies: readonly AttachedPolicy[], request: PolicyRequest): Decision {
   const { action, resource, nowMs } = request;
   if (!isPolicyAction(action) || expandAction(action).length !== 1) {
     throw new PolicyError(
-      'policy.arn',
+      'policy.request',
       `the action ${shown(action)} is unknown; expected one such as \`iot:Publish\``,
     );
   }

@@ -5,7 +5,7 @@ import { type PrincipalContext, substitutedText } from './context.ts';
 import type { Decision, ResolvedVariable } from './decision.ts';
 import { matchesEntry, matchesScope, type Question } from './matching.ts';
 import { nearestMiss } from './nearest-miss.ts';
-import type { Token } from './template.ts';
+import { statementTemplates, variablesOf } from './statement-templates.ts';
 import type { Variable } from './variables.ts';
 
 export interface Principal {
@@ -57,15 +57,7 @@ function resolvedVariables(
 }
 
 function statementVariables({ statement }: CompiledStatement): readonly Variable[] {
-  const templates: (readonly Token[])[] = statement.scope.entries.map(({ tail }) => tail);
-  for (const { values } of statement.conditions) {
-    for (const value of values) {
-      if (value.kind === 'text') templates.push(value.tokens);
-      if (value.kind === 'arn') templates.push(...value.parts);
-    }
-  }
-  const variables = templates.flat().flatMap((token) => (token.kind === 'variable' ? [token.variable] : []));
-  return [...new Map(variables.map((variable) => [variable.name, variable])).values()];
+  return variablesOf(statementTemplates(statement).flatMap(({ tokens }) => tokens));
 }
 
 function unresolvedNames(compiled: CompiledStatement, question: Question, context: PrincipalContext) {

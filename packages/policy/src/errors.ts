@@ -9,9 +9,9 @@ export interface PolicyIssue {
 
 /**
  * `policy.invalid`: the document is refused, all reasons are in `issues`. `policy.unbound`: a document parsed without a
- * server was compiled without the request's region and account. `policy.arn`: a request's resource is not an ARN we know.
+ * server was compiled without the request's region and account. `policy.request`: a request on paper cannot be read.
  */
-export class PolicyError extends AppError<'policy.invalid' | 'policy.unbound' | 'policy.arn'> {
+export class PolicyError extends AppError<'policy.invalid' | 'policy.unbound' | 'policy.request'> {
   get issues(): readonly PolicyIssue[] {
     return (this.details.issues as readonly PolicyIssue[] | undefined) ?? [];
   }

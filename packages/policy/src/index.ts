@@ -22,6 +22,9 @@ export type { PolicyBinding, PolicyDocument, PolicyStatement } from './document.
 export { PolicyError, type PolicyIssue } from './errors.ts';
 export { explainDecision } from './explain.ts';
 export { POLICY_BYTES_MAX } from './limits.ts';
+export { lintPolicy } from './lint.ts';
+export type { LintFinding, LintId } from './lints/finding.ts';
 export { type ParsedPolicy, parsePolicy } from './parse.ts';
 export type { PolicyNote } from './parse-context.ts';
+export { parsePolicyRequest } from './parse-request.ts';
 export type { StatementRef } from './statement-ref.ts';

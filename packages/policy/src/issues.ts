@@ -11,13 +11,17 @@ export class IssueList {
     }
   }
 
-  assertEmpty(): void {
+  /** Throws one error that carries all issues, when there are any. */
+  assertEmpty(refused: {
+    readonly code: 'policy.invalid' | 'policy.request';
+    readonly subject: string;
+  }): void {
     const first = this.#issues[0];
     if (first === undefined) return;
     const more = this.#issues.length > 1 ? ` (and ${this.#issues.length - 1} more)` : '';
     throw new PolicyError(
-      'policy.invalid',
-      `policy refused at \`${first.path}\`: ${first.message}; expected ${first.expected}${more}`,
+      refused.code,
+      `${refused.subject} refused at \`${first.path}\`: ${first.message}; expected ${first.expected}${more}`,
       { details: { issues: this.#issues } },
     );
   }

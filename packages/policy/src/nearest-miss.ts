@@ -5,6 +5,7 @@ import { type PrincipalContext, substitutedText } from './context.ts';
 import type { NearestMiss } from './decision.ts';
 import { Glob, type GlobPart } from './glob.ts';
 import { matchesEntry, matchesScope, type Question } from './matching.ts';
+import { variablesOf } from './statement-templates.ts';
 import type { Token } from './template.ts';
 import type { Variable } from './variables.ts';
 
@@ -103,8 +104,8 @@ function neededValue(tail: readonly Token[], requested: string, context: Princip
 
 function onlyVariable(tail: readonly Token[]): Variable | undefined {
   if (tail.some(({ kind }) => kind === 'star' || kind === 'one')) return undefined;
-  const variables = tail.flatMap((token) => (token.kind === 'variable' ? [token.variable] : []));
-  return new Set(variables.map(({ name }) => name)).size === 1 ? variables[0] : undefined;
+  const [variable, ...others] = variablesOf(tail);
+  return others.length === 0 ? variable : undefined;
 }
 
 function leadingText(tail: readonly Token[]): string {

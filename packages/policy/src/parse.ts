@@ -21,7 +21,7 @@ export function parsePolicy(input: Uint8Array | string, binding: Binding): Parse
   const issues = new IssueList();
   const notes: PolicyNote[] = [];
   const statements = parseRoot(readJson(input), { binding, issues, notes });
-  issues.assertEmpty();
+  issues.assertEmpty({ code: 'policy.invalid', subject: 'policy' });
   return { document: { binding, statements }, notes };
 }
 

@@ -20,7 +20,17 @@ export function substitute(tokens: readonly Token[], context: PrincipalContext):
   return names.length === 0 ? { kind: 'resolved', parts } : { kind: 'unresolved', parts, names };
 }
 
-/** A resolved pattern as an operator reads it. */
+/** The text of parts without wildcards; with wildcards, as a policy writes them. */
 export function patternText(parts: readonly GlobPart[]): string {
   return parts.map((part) => (part.kind === 'text' ? part.text : part.kind === 'star' ? '*' : '?')).join('');
+}
+
+/** A pattern as an operator reads it: variables in place, and an unresolved one by its name. */
+export function shownPattern(tokens: readonly Token[], context: PrincipalContext): string {
+  return tokens
+    .map((token) => {
+      if (token.kind !== 'variable') return patternText([token]);
+      return substitutedText(token.variable, context) ?? `\${${token.variable.name}}`;
+    })
+    .join('');
 }

@@ -1,0 +1,99 @@
+import type { PolicyDocument, ResourceEntry } from '../document.ts';
+import type { LintFinding, LintRule } from './finding.ts';
+import { isUniversal, statementsFor, widestPatterns } from './patterns.ts';
+import { mayMeet, type TopicLanguage, topicsOfFilters, topicsOfPattern } from './topic-language.ts';
+
+/** A subscription that is accepted and can never bring anything, because no Receive covers what it asks for. */
+export const subscribeWithoutReceive: LintRule = (document) => {
+  const subscribes = statementsFor(document, { effect: 'Allow', action: 'iot:Subscribe' });
+  return subscribes
+    .filter(({ scope }) => scope.kind === 'only')
+    .flatMap(({ scope }) => scope.entries)
+    .filter((entry) => filterTopics(entry).length > 0)
+    .filter((entry) => !filterTopics(entry).some((topics) => mayReceive(document, topics)))
+    .map((entry) => ({
+      id: 'subscribe-without-receive',
+      severity: 'warning',
+      path: entry.path,
+      message: `no \`iot:Receive\` of this policy lets through a message for \`${entry.source}\`: nothing can arrive`,
+      fix: 'allow `iot:Receive` on the topics that this filter covers',
+    }));
+};
+
+/** `+` and `#` are ordinary characters in a policy: a Deny on them does not deny the topics they would cover. */
+export const mqttWildcardInDeny: LintRule = ({ statements }) =>
+  statements
+    .filter(({ effect, scope }) => effect === 'Deny' && scope.kind === 'only')
+    .flatMap(({ scope }) => scope.entries)
+    .filter(({ tail }) => tail.some((token) => token.kind === 'text' && /[+#]/.test(token.text)))
+    .map((entry) => ({
+      id: 'mqtt-wildcard-in-deny',
+      severity: 'warning',
+      path: entry.path,
+      message: `\`+\` and \`#\` are ordinary characters in a policy: \`${entry.source}\` denies that filter only, not what it covers`,
+      fix: 'write `*` for any text, and deny `iot:Receive` on the topics that must not arrive',
+    }));
+
+/** A Deny on filters is passed by a wider filter, unless delivery is withheld too. */
+export const denyBypassedByFilter: LintRule = (document) => {
+  const denied = statementsFor(document, { effect: 'Deny', action: 'iot:Subscribe' })
+    .filter(({ scope }) => scope.kind === 'only')
+    .flatMap(({ scope }) => scope.entries);
+  return denied.flatMap((entry) => {
+    const wider = widerAllow(document, entry);
+    return wider === undefined || isWithheld(document, entry) ? [] : [bypass(entry, wider)];
+  });
+};
+
+function bypass(denied: ResourceEntry, wider: ResourceEntry): LintFinding {
+  return {
+    id: 'deny-bypassed-by-filter',
+    severity: 'warning',
+    path: denied.path,
+    message: `a filter with \`+\` or \`#\` that \`${wider.source}\` allows still brings the topics that this Deny names`,
+    fix: 'deny `iot:Receive` on those topics, or allow `iot:Receive` with `NotResource` on them',
+  };
+}
+
+function widerAllow(document: PolicyDocument, denied: ResourceEntry): ResourceEntry | undefined {
+  const allowed = statementsFor(document, { effect: 'Allow', action: 'iot:Subscribe' })
+    .filter(({ scope }) => scope.kind === 'only')
+    .flatMap(({ scope }) => scope.entries);
+  const deniedTopics = filterTopics(denied);
+  if (widestPatterns(denied, 'iot:Subscribe').some(isUniversal)) return undefined;
+  return allowed.find(
+    (entry) =>
+      entry.tail.some(({ kind }) => kind === 'star') &&
+      filterTopics(entry).some((topics) => deniedTopics.some((other) => mayMeet(topics, other))),
+  );
+}
+
+/** Whether Receive keeps the denied topics away: it denies some of them, excepts them, or never allows them. */
+function isWithheld(document: PolicyDocument, denied: ResourceEntry): boolean {
+  const topics = filterTopics(denied);
+  const isDenied = statementsFor(document, { effect: 'Deny', action: 'iot:Receive' })
+    .flatMap(({ scope }) => (scope.kind === 'only' ? scope.entries : []))
+    .some((entry) =>
+      receiveTopics(entry).some((received) => topics.some((topic) => mayMeet(received, topic))),
+    );
+  return isDenied || !topics.some((topic) => mayReceive(document, topic));
+}
+
+function mayReceive(document: PolicyDocument, topics: TopicLanguage): boolean {
+  return statementsFor(document, { effect: 'Allow', action: 'iot:Receive' }).some(({ scope }) => {
+    if (scope.kind === 'except') return !scope.entries.some((entry) => isSame(receiveTopics(entry), topics));
+    return scope.entries.some((entry) => receiveTopics(entry).some((received) => mayMeet(received, topics)));
+  });
+}
+
+function isSame(exceptions: readonly TopicLanguage[], topics: TopicLanguage): boolean {
+  return exceptions.some((exception) => JSON.stringify(exception) === JSON.stringify(topics));
+}
+
+function filterTopics(entry: ResourceEntry): readonly TopicLanguage[] {
+  return widestPatterns(entry, 'iot:Subscribe').map(topicsOfFilters);
+}
+
+function receiveTopics(entry: ResourceEntry): readonly TopicLanguage[] {
+  return widestPatterns(entry, 'iot:Receive').map(topicsOfPattern);
+}

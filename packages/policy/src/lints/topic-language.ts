@@ -1,0 +1,81 @@
+import type { GlobPart } from '../glob.ts';
+
+/** A character, or a wildcard: `one` any character, `any` any run, `level` any run without `/`. */
+type TopicSymbol =
+  | { readonly kind: 'char'; readonly char: string }
+  | { readonly kind: 'one' | 'any' | 'level' };
+
+export type TopicLanguage = readonly TopicSymbol[];
+
+/** Pairs of places that one comparison may look at before it gives up and says "perhaps". */
+const PLACES_MAX = 1_000_000;
+
+/** The topics that a pattern of topic names can be. */
+export function topicsOfPattern(parts: readonly GlobPart[]): TopicLanguage {
+  return parts.flatMap((part): TopicSymbol[] => {
+    if (part.kind === 'text') return [...part.text].map((char) => ({ kind: 'char', char }));
+    return [{ kind: part.kind === 'one' ? 'one' : 'any' }];
+  });
+}
+
+/**
+ * At least the topics that filters of a pattern cover: `+` is a level, `#` the rest and its parent, and a policy's
+ * wildcard may itself be `+` or `#`. A shared subscription (`$share/<group>/<filter>`) covers what its filter does.
+ */
+export function topicsOfFilters(parts: readonly GlobPart[]): TopicLanguage {
+  return withoutShare(parts).flatMap((part): TopicSymbol[] => {
+    if (part.kind !== 'text') return [{ kind: 'any' }];
+    const text = part.text.replace(/\/#$/, '#');
+    return [...text].map((char) => {
+      if (char === '+') return { kind: 'level' };
+      return char === '#' ? { kind: 'any' } : { kind: 'char', char };
+    });
+  });
+}
+
+function withoutShare(parts: readonly GlobPart[]): readonly GlobPart[] {
+  const [first, ...rest] = parts;
+  if (first?.kind !== 'text' || !first.text.startsWith('$share/')) return parts;
+  const filter = /^\$share\/[^/]*\/(.*)$/s.exec(first.text)?.[1];
+  return filter === undefined ? [{ kind: 'star' }] : [{ kind: 'text', text: filter }, ...rest];
+}
+
+/** Whether some topic is in both; also true when that would take too long to find out. */
+export function mayMeet(a: TopicLanguage, b: TopicLanguage): boolean {
+  const width = b.length + 1;
+  if ((a.length + 1) * width > PLACES_MAX) return true;
+  const seen = new Uint8Array((a.length + 1) * width);
+  const open: [number, number][] = [[0, 0]];
+  for (let place = open.pop(); place !== undefined; place = open.pop()) {
+    const [i, j] = place;
+    if (seen[i * width + j] === 1) continue;
+    seen[i * width + j] = 1;
+    if (i === a.length && j === b.length) return true;
+    open.push(...nextPlaces(a[i], b[j], place));
+  }
+  return false;
+}
+
+function nextPlaces(
+  left: TopicSymbol | undefined,
+  right: TopicSymbol | undefined,
+  [i, j]: readonly [number, number],
+): readonly [number, number][] {
+  const places: [number, number][] = [];
+  if (isRun(left)) places.push([i + 1, j]);
+  if (isRun(right)) places.push([i, j + 1]);
+  if (left !== undefined && right !== undefined && shareCharacter(left, right)) {
+    places.push([isRun(left) ? i : i + 1, isRun(right) ? j : j + 1]);
+  }
+  return places;
+}
+
+function isRun(symbol: TopicSymbol | undefined): boolean {
+  return symbol?.kind === 'any' || symbol?.kind === 'level';
+}
+
+function shareCharacter(left: TopicSymbol, right: TopicSymbol): boolean {
+  if (left.kind === 'char' && right.kind === 'char') return left.char === right.char;
+  if (left.kind === 'char') return right.kind !== 'level' || left.char !== '/';
+  return right.kind !== 'char' || left.kind !== 'level' || right.char !== '/';
+}
