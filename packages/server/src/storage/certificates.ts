@@ -1,0 +1,128 @@
+import type { CertificateRecord, CertificateStore, CertificateSummary } from '../certificates/store.ts';
+import { createAuthorityStore } from './authorities.ts';
+import { type Database, readsOf } from './database.ts';
+import { queriesOf } from './open-transaction.ts';
+import { allRows, pageLimit, pageRowsMax } from './paging.ts';
+import type { CertificateRow } from './schema.ts';
+
+const summaryColumns = [
+  'certificate_id',
+  'serial',
+  'issuer_id',
+  'state',
+  'not_before_ms',
+  'not_after_ms',
+  'issued_at_ms',
+  'public_key_hash',
+  'revoked_at_ms',
+  'revocation_reason',
+] as const;
+const recordColumns = [...summaryColumns, 'der', 'subject'] as const;
+type SummaryRow = Pick<CertificateRow, (typeof summaryColumns)[number]>;
+
+/** Device certificates in the records; authorities and CRLs are in `authorities.ts`. */
+export function createCertificateStore(database: Database): CertificateStore {
+  const { reads } = database;
+  return {
+    ...createAuthorityStore(database),
+    add: async (tx, certificate) => {
+      await queriesOf(tx).insertInto('certificates').values(certificateRow(certificate)).execute();
+    },
+    find: async (certificateId, tx) => {
+      const row = await readsOf(database, tx)
+        .selectFrom('certificates')
+        .select(recordColumns)
+        .where('certificate_id', '=', certificateId)
+        .executeTakeFirst();
+      return row && toRecord(row);
+    },
+    findByPublicKey: async (publicKeyHash, tx) => {
+      const rows = await readsOf(database, tx)
+        .selectFrom('certificates')
+        .select(recordColumns)
+        .where('public_key_hash', '=', publicKeyHash)
+        .orderBy('certificate_id')
+        .limit(pageRowsMax)
+        .execute();
+      return rows.map(toRecord);
+    },
+    page: async ({ after, limit }) => {
+      const page = reads
+        .selectFrom('certificates')
+        .select(recordColumns)
+        .orderBy('certificate_id')
+        .limit(pageLimit(limit));
+      const rows = await (after === undefined ? page : page.where('certificate_id', '>', after)).execute();
+      return rows.map(toRecord);
+    },
+    summaries: async ({ after, limit }) => {
+      const page = reads
+        .selectFrom('certificates')
+        .select(summaryColumns)
+        .orderBy('certificate_id')
+        .limit(pageLimit(limit));
+      const rows = await (after === undefined ? page : page.where('certificate_id', '>', after)).execute();
+      return rows.map(toSummary);
+    },
+    revoke: async (tx, { certificateId, atMs, reason }) => {
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('certificates')
+        .set({ state: 'REVOKED', revoked_at_ms: atMs, revocation_reason: reason })
+        .where('certificate_id', '=', certificateId)
+        .where('state', '!=', 'REVOKED')
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
+    revoked: async (issuerId) => {
+      const rows = await allRows((after: SummaryRow | undefined) => {
+        const page = reads
+          .selectFrom('certificates')
+          .select(summaryColumns)
+          .where('issuer_id', '=', issuerId)
+          .where('state', '=', 'REVOKED')
+          .orderBy('certificate_id')
+          .limit(pageRowsMax);
+        return (
+          after === undefined ? page : page.where('certificate_id', '>', after.certificate_id)
+        ).execute();
+      });
+      return rows.map(toSummary);
+    },
+  };
+}
+
+function certificateRow(certificate: CertificateRecord): CertificateRow {
+  return {
+    certificate_id: certificate.certificateId,
+    serial: certificate.serial,
+    issuer_id: certificate.issuerId,
+    der: certificate.der,
+    subject: certificate.subject,
+    state: certificate.state,
+    not_before_ms: certificate.notBeforeMs,
+    not_after_ms: certificate.notAfterMs,
+    issued_at_ms: certificate.issuedAtMs,
+    public_key_hash: certificate.publicKeyHash,
+    revoked_at_ms: certificate.revokedAtMs ?? null,
+    revocation_reason: certificate.revocationReason ?? null,
+  };
+}
+
+function toRecord(row: CertificateRow): CertificateRecord {
+  return { ...toSummary(row), der: row.der, subject: row.subject };
+}
+
+function toSummary(row: SummaryRow): CertificateSummary {
+  return {
+    certificateId: row.certificate_id,
+    serial: row.serial,
+    issuerId: row.issuer_id,
+    state: row.state,
+    notBeforeMs: row.not_before_ms,
+    notAfterMs: row.not_after_ms,
+    issuedAtMs: row.issued_at_ms,
+    publicKeyHash: row.public_key_hash,
+    ...(row.revoked_at_ms === null ? {} : { revokedAtMs: row.revoked_at_ms }),
+    ...(row.revocation_reason === null ? {} : { revocationReason: row.revocation_reason }),
+  };
+}

@@ -1,0 +1,19 @@
+import type { Transaction, Transactor } from '@fleetward/core';
+import type { Kysely } from 'kysely';
+import { queriesOf } from './open-transaction.ts';
+import type { Schema } from './schema.ts';
+import type { DatabaseKind } from './statement.ts';
+
+/** What the stores need of either database. */
+export interface Database {
+  readonly kind: DatabaseKind;
+  readonly transactor: Transactor;
+  /** For statements outside a transaction; each sees every commit that was acknowledged before it. */
+  readonly reads: Kysely<Schema>;
+  close(): Promise<void>;
+}
+
+/** The query builder to read with: inside `tx` when one is given. */
+export function readsOf(database: Database, tx: Transaction | undefined): Kysely<Schema> {
+  return tx === undefined ? database.reads : queriesOf(tx);
+}

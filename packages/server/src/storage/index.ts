@@ -1,0 +1,59 @@
+import type { Transactor } from '@fleetward/core';
+import type { CertificateStore } from '../certificates/store.ts';
+import type { EnrollmentStore } from '../enrollment/store.ts';
+import type { OperatorStore } from '../operators/store.ts';
+import type { PolicyStore } from '../policies/store.ts';
+import type { ReleaseStore } from '../releases/store.ts';
+import type { ThingStore } from '../things/store.ts';
+import type { TrailStore } from '../trail/store.ts';
+import { createCertificateStore } from './certificates.ts';
+import { createEnrollmentStore } from './enrollment.ts';
+import { createOperatorStore } from './operators.ts';
+import { createPolicyStore } from './policies.ts';
+import { openPostgres, type PostgresConfig } from './postgres/open.ts';
+import { createReleaseStore } from './releases.ts';
+import { openSqlite, type SqliteConfig } from './sqlite/open.ts';
+import { createThingStore } from './things.ts';
+import { createTrailStore } from './trail.ts';
+
+export type { PostgresConfig } from './postgres/open.ts';
+export type { SqliteConfig } from './sqlite/open.ts';
+
+export type StorageConfig = SqliteConfig | PostgresConfig;
+
+/** Every store of the records. */
+export interface Stores {
+  /** The chain of one node. */
+  trail(node: string): TrailStore;
+  readonly operators: OperatorStore;
+  readonly things: ThingStore;
+  readonly policies: PolicyStore;
+  readonly certificates: CertificateStore;
+  readonly enrollment: EnrollmentStore;
+  readonly releases: ReleaseStore;
+}
+
+export interface Storage {
+  readonly transactor: Transactor;
+  readonly stores: Stores;
+  /** Finishes the transactions that wait, then closes. */
+  close(): Promise<void>;
+}
+
+/** Opens the records and brings their schema up to date; throws a `StoreError` when that cannot be done. */
+export async function openStorage(config: StorageConfig): Promise<Storage> {
+  const database = await (config.kind === 'sqlite' ? openSqlite(config) : openPostgres(config));
+  return {
+    transactor: database.transactor,
+    stores: {
+      trail: (node) => createTrailStore(database, node),
+      operators: createOperatorStore(database),
+      things: createThingStore(database),
+      policies: createPolicyStore(database),
+      certificates: createCertificateStore(database),
+      enrollment: createEnrollmentStore(database),
+      releases: createReleaseStore(database),
+    },
+    close: () => database.close(),
+  };
+}

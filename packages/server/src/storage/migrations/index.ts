@@ -1,0 +1,12 @@
+import type { SchemaModule } from 'kysely';
+import type { ColumnTypes } from '../column-types.ts';
+import { spine } from './0001-spine.ts';
+
+/** One step forward; there is no way back. A released migration never changes. */
+export interface Migration {
+  readonly name: string;
+  readonly up: (schema: SchemaModule, types: ColumnTypes) => Promise<void>;
+}
+
+/** In order: the first is version 1. */
+export const migrations: readonly Migration[] = [spine];

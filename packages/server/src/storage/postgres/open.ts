@@ -1,0 +1,73 @@
+import pg from 'pg';
+import { StoreError } from '../../store-error.ts';
+import type { Database } from '../database.ts';
+import { migrate } from '../migrate.ts';
+import { queriesOver, type Statement } from '../statement.ts';
+import { PostgresTransactor, statementsOn, type TransactionLimits } from './transactor.ts';
+import { columnParsers } from './types.ts';
+
+export interface PostgresConfig extends Partial<TransactionLimits> {
+  readonly kind: 'postgres';
+  /** `postgres://user:password@host:port/database?sslmode=verify-full`. */
+  readonly url: string;
+  /** Connections at most. Default 10. */
+  readonly connectionsMax?: number;
+  /** How long to wait for a connection. Default 5000. */
+  readonly connectMs?: number;
+  /** A statement, a wait for a lock included, is given up after this time. Default 5000. */
+  readonly statementMs?: number;
+  /** Reads outside transactions that may wait for a connection. Default 10000. */
+  readonly statementsPendingMax?: number;
+}
+
+const defaults = {
+  connectionsMax: 10,
+  connectMs: 5000,
+  statementMs: 5000,
+  statementsPendingMax: 10_000,
+  transactionMs: 5000,
+  transactionsPendingMax: 1024,
+};
+
+/** Storage in PostgreSQL 13 or newer. */
+export async function openPostgres(config: PostgresConfig): Promise<Database> {
+  const settings = { ...defaults, ...config };
+  const pool = createPool(settings);
+  const reads = queriesOver(boundedReads(pool, settings.statementsPendingMax), 'postgres');
+  const transactor = new PostgresTransactor(pool, settings);
+  const database: Database = { kind: 'postgres', transactor, reads, close: () => pool.end() };
+  try {
+    await migrate(database);
+  } catch (cause) {
+    await database.close();
+    throw cause;
+  }
+  return database;
+}
+
+function createPool(settings: typeof defaults & { readonly url: string }): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: settings.url,
+    max: settings.connectionsMax,
+    connectionTimeoutMillis: settings.connectMs,
+    statement_timeout: settings.statementMs,
+    // The driver's own limit, for a server that no longer answers at all.
+    query_timeout: settings.statementMs + 1000,
+    idle_in_transaction_session_timeout: settings.transactionMs + settings.statementMs,
+    types: columnParsers,
+    application_name: 'fleetward',
+  });
+  // A lost connection also fails the statement that used it; without listeners the event alone would end the process.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  return pool;
+}
+
+function boundedReads(pool: pg.Pool, pendingMax: number) {
+  const run = statementsOn(pool);
+  return (statement: Statement) => {
+    if (pool.waitingCount < pendingMax) return run(statement);
+    const message = `more than \`${pendingMax}\` statements wait for the database: try again later`;
+    return Promise.reject(new StoreError('store.busy', message));
+  };
+}

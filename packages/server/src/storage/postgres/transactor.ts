@@ -1,0 +1,104 @@
+import type { Transaction, Transactor } from '@fleetward/core';
+import type { Pool, PoolClient } from 'pg';
+import { StoreError } from '../../store-error.ts';
+import { asTransaction, OpenTransaction } from '../open-transaction.ts';
+import type { RunStatement } from '../statement.ts';
+import { withinLimit } from '../time-limit.ts';
+import { postgresError } from './errors.ts';
+
+export interface TransactionLimits {
+  /** A transaction's `work` that takes longer is rolled back. */
+  readonly transactionMs: number;
+  /** Transactions that may be open or wait for a connection. */
+  readonly transactionsPendingMax: number;
+}
+
+/**
+ * Transactions at `READ COMMITTED`; what is checked and then changed is locked or guarded by the statements themselves.
+ * Nothing is retried here: a deadlock or a time-out is `store.busy`, and the caller knows whether `work` may run again.
+ */
+export class PostgresTransactor implements Transactor {
+  readonly #pool: Pool;
+  readonly #limits: TransactionLimits;
+  #pending = 0;
+  // A COMMIT that had to wait for another's lock is sent after that other's COMMIT, but its answer could be read first. Effects
+  // keep the order in which COMMITs were sent, so that memory never ends with the older of two changes.
+  #commitsBefore: Promise<unknown> = Promise.resolve();
+
+  constructor(pool: Pool, limits: TransactionLimits) {
+    this.#pool = pool;
+    this.#limits = limits;
+  }
+
+  async transact<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const max = this.#limits.transactionsPendingMax;
+    if (this.#pending >= max)
+      throw new StoreError('store.busy', `more than \`${max}\` transactions wait: try again later`);
+    this.#pending++;
+    try {
+      const client = await connect(this.#pool);
+      return await this.#on(client, work);
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  async #on<Result>(client: PoolClient, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const open = new OpenTransaction(statementsOn(client), 'postgres');
+    try {
+      await control(client, 'begin isolation level read committed');
+      const result = await withinLimit(work(asTransaction(open)), this.#limits.transactionMs);
+      open.end();
+      await this.#commit(client);
+      open.runEffects();
+      client.release();
+      return result;
+    } catch (error) {
+      await rollBack(client, open);
+      throw error;
+    }
+  }
+
+  async #commit(client: PoolClient): Promise<void> {
+    const before = this.#commitsBefore;
+    const commit = control(client, 'commit');
+    this.#commitsBefore = Promise.allSettled([before, commit]);
+    await commit;
+    await before;
+  }
+}
+
+/** Statements on one connection. */
+export function statementsOn(client: Pick<PoolClient, 'query'>): RunStatement {
+  return async ({ sql, parameters }) => {
+    try {
+      const result = await client.query(sql, [...parameters]);
+      return { rows: result.rows, affected: result.rowCount ?? 0 };
+    } catch (error) {
+      throw postgresError(error);
+    }
+  };
+}
+
+async function connect(pool: Pool): Promise<PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw postgresError(error);
+  }
+}
+
+async function control(client: PoolClient, sql: string): Promise<void> {
+  await statementsOn(client)({ sql, parameters: [] });
+}
+
+/** A connection that cannot even roll back is thrown away: the server then rolls back by itself. */
+async function rollBack(client: PoolClient, open: OpenTransaction): Promise<void> {
+  open.close();
+  try {
+    await control(client, 'rollback');
+    client.release();
+  } catch {
+    client.release(true);
+  }
+}

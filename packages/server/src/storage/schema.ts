@@ -1,0 +1,160 @@
+import type { CertificateId, PolicyName, Sha256, ThingName } from '@fleetward/core';
+import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
+import type { EnrollmentAttempt } from '../enrollment/store.ts';
+
+/**
+ * The tables as the newest migration leaves them. Times are integer milliseconds since the epoch, JSON is text, bytes are
+ * blobs. A domain owns its tables: foreign keys stay inside one domain, and consistency across domains is the services' work.
+ */
+export interface Schema {
+  readonly schema_migrations: { readonly version: number; readonly name: string };
+  readonly trail_heads: { readonly node: string; readonly seq: number; readonly hash: Sha256 };
+  readonly trail_entries: TrailEntryRow;
+  readonly trail_payloads: {
+    readonly node: string;
+    readonly seq: number;
+    readonly salt: string;
+    readonly payload: string;
+  };
+  readonly trail_checkpoints: {
+    readonly node: string;
+    readonly seq: number;
+    readonly hash: Sha256;
+    readonly at_ms: number;
+    readonly signature: string;
+  };
+  readonly setup_tokens: {
+    readonly hash: Sha256;
+    readonly created_at_ms: number;
+    readonly expires_at_ms: number;
+    readonly used_at_ms: number | null;
+  };
+  readonly operators: { readonly operator_id: string; readonly name: string; readonly created_at_ms: number };
+  readonly operator_tokens: OperatorTokenRow;
+  readonly things: ThingRow;
+  readonly thing_certificates: {
+    readonly thing_name: ThingName;
+    readonly certificate_id: CertificateId;
+    /** 0 or 1: SQLite has no booleans. */
+    readonly exclusive: number;
+  };
+  readonly device_reports: {
+    readonly thing_name: ThingName;
+    readonly received_at_ms: number;
+    readonly report: string;
+  };
+  readonly policies: {
+    readonly name: PolicyName;
+    readonly default_version_id: number;
+    /** The highest ever given out, so that removed versions are not reused. */
+    readonly last_version_id: number;
+    readonly created_at_ms: number;
+  };
+  readonly policy_versions: {
+    readonly name: PolicyName;
+    readonly version_id: number;
+    readonly document: string;
+    readonly created_at_ms: number;
+  };
+  readonly policy_attachments: { readonly policy_name: PolicyName; readonly certificate_id: CertificateId };
+  readonly certificates: CertificateRow;
+  readonly authorities: {
+    readonly certificate_id: CertificateId;
+    readonly kind: AuthorityRecord['kind'];
+    readonly der: Uint8Array;
+    readonly key_name: string;
+    readonly state: AuthorityRecord['state'];
+    readonly created_at_ms: number;
+  };
+  readonly crls: {
+    readonly issuer_id: CertificateId;
+    readonly number: number;
+    readonly der: Uint8Array;
+    readonly this_update_ms: number;
+    readonly next_update_ms: number;
+  };
+  readonly join_tokens: JoinTokenRow;
+  readonly join_token_uses: {
+    readonly token_id: string;
+    readonly public_key_hash: string;
+    readonly certificate_id: CertificateId;
+  };
+  readonly enrollment_attempts: EnrollmentAttemptRow;
+  readonly metadata_files: {
+    readonly name: string;
+    readonly version: number;
+    readonly bytes: Uint8Array;
+    readonly stored_at_ms: number;
+  };
+  readonly artifacts: {
+    readonly sha256: Sha256;
+    readonly length_bytes: number;
+    readonly stored_at_ms: number;
+  };
+}
+
+export interface TrailEntryRow {
+  readonly node: string;
+  readonly seq: number;
+  readonly prev: Sha256;
+  readonly at_ms: number;
+  readonly kind: string;
+  readonly payload_hash: Sha256;
+}
+
+export interface OperatorTokenRow {
+  readonly token_id: string;
+  readonly operator_id: string;
+  readonly hash: Sha256;
+  readonly created_at_ms: number;
+  readonly expires_at_ms: number;
+  readonly revoked_at_ms: number | null;
+}
+
+export interface ThingRow {
+  readonly name: ThingName;
+  readonly type_name: string | null;
+  readonly attributes: string;
+  readonly created_at_ms: number;
+}
+
+export interface CertificateRow {
+  readonly certificate_id: CertificateId;
+  readonly serial: string;
+  readonly issuer_id: CertificateId;
+  readonly der: Uint8Array;
+  readonly subject: string;
+  readonly state: CertificateState;
+  readonly not_before_ms: number;
+  readonly not_after_ms: number;
+  readonly issued_at_ms: number;
+  readonly public_key_hash: string;
+  readonly revoked_at_ms: number | null;
+  readonly revocation_reason: RevocationReason | null;
+}
+
+export interface JoinTokenRow {
+  readonly token_id: string;
+  readonly hash: Sha256;
+  readonly name_pattern: string;
+  /** JSON array of policy names. */
+  readonly policies: string;
+  readonly uses_max: number;
+  readonly uses_left: number;
+  readonly created_at_ms: number;
+  readonly expires_at_ms: number;
+  readonly created_by: string;
+  readonly revoked_at_ms: number | null;
+}
+
+export interface EnrollmentAttemptRow {
+  readonly attempt_id: string;
+  readonly at_ms: number;
+  readonly remote_address: string;
+  readonly outcome: EnrollmentAttempt['outcome'];
+  readonly reason: string;
+  readonly explanation: string;
+  readonly token_id: string | null;
+  readonly thing_name: ThingName | null;
+  readonly certificate_id: CertificateId | null;
+}

@@ -1,0 +1,99 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import Sqlite from 'better-sqlite3';
+import type { StatementResult } from '../statement.ts';
+import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
+
+// The entry point of a database thread: it owns one handle and runs one statement after the other. It knows nothing of
+// transactions but whether one is open; what belongs together is decided by the main thread.
+
+const preparedMax = 256;
+const noTransaction = 'FLEETWARD_NO_TRANSACTION';
+
+const port = parentPort;
+if (port === null) throw new TypeError('this module is the entry point of a worker thread');
+const send = (reply: WorkerReply) => port.postMessage(reply);
+
+const database = openDatabase(workerData);
+if (database !== undefined) {
+  const prepared = new Map<string, Sqlite.Statement>();
+  port.on('message', (request: WorkerRequest) => {
+    if (request.kind === 'run') send(answer(database, prepared, request));
+    else close(database, request.id);
+  });
+  send({ id: 0, kind: 'done', result: { rows: [], affected: 0 } });
+}
+
+function openDatabase(setup: WorkerSetup): Sqlite.Database | undefined {
+  try {
+    const handle = new Sqlite(setup.path, {
+      fileMustExist: true,
+      readonly: setup.role === 'reader',
+      timeout: setup.busyTimeoutMs,
+    });
+    if (setup.role === 'writer') {
+      handle.pragma('journal_mode = WAL');
+      handle.pragma('synchronous = FULL');
+      handle.pragma('foreign_keys = ON');
+      // An erased payload must not stay readable in free pages.
+      handle.pragma('secure_delete = ON');
+    }
+    return handle;
+  } catch (error) {
+    send(failure(0, error));
+    port?.close();
+    return undefined;
+  }
+}
+
+function answer(
+  handle: Sqlite.Database,
+  prepared: Map<string, Sqlite.Statement>,
+  request: WorkerRequest & { kind: 'run' },
+): WorkerReply {
+  const { id, statement, inTransaction } = request;
+  if (inTransaction && !handle.inTransaction) {
+    return { id, kind: 'failed', code: noTransaction, message: 'sqlite has rolled the transaction back' };
+  }
+  try {
+    const ready = prepare(handle, prepared, statement.sql);
+    return { id, kind: 'done', result: run(ready, statement.parameters) };
+  } catch (error) {
+    return failure(id, error);
+  }
+}
+
+function prepare(handle: Sqlite.Database, prepared: Map<string, Sqlite.Statement>, sql: string) {
+  const known = prepared.get(sql);
+  if (known !== undefined) return known;
+  const ready = handle.prepare(sql);
+  if (prepared.size >= preparedMax) prepared.clear();
+  prepared.set(sql, ready);
+  return ready;
+}
+
+function run(statement: Sqlite.Statement, parameters: readonly unknown[]): StatementResult {
+  if (!statement.reader) return { rows: [], affected: statement.run(...parameters).changes };
+  const rows = statement.all(...parameters).map(withOwnBytes);
+  return { rows, affected: rows.length };
+}
+
+/** Small Buffers share a pool: posting one would copy the whole pool to the other thread. */
+function withOwnBytes(row: unknown): object {
+  return Object.fromEntries(
+    Object.entries(row ?? {}).map(([column, value]) => [
+      column,
+      Buffer.isBuffer(value) ? new Uint8Array(value) : value,
+    ]),
+  );
+}
+
+function close(handle: Sqlite.Database, id: number): void {
+  handle.close();
+  send({ id, kind: 'done', result: { rows: [], affected: 0 } });
+  port?.close();
+}
+
+function failure(id: number, error: unknown): WorkerReply {
+  const code = error instanceof Sqlite.SqliteError ? error.code : 'FLEETWARD_WORKER';
+  return { id, kind: 'failed', code, message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import type { AuthorityRecord, CertificateRecord } from '../../../src/certificates/store.ts';
+import { certificateIdOf, type Opened, outcomes, sha256Of } from './backend.ts';
+
+export function describeCertificates(opened: () => Opened): void {
+  const certificate = (label: string, changes: Partial<CertificateRecord> = {}): CertificateRecord => ({
+    certificateId: certificateIdOf(label),
+    serial: sha256Of(label).slice(0, 32),
+    issuerId: certificateIdOf('issuer'),
+    der: new Uint8Array([0x30, 0x03, 0x00, 0xff, 0x80]),
+    subject: 'CN=my_iot_device',
+    state: 'ACTIVE',
+    notBeforeMs: 1_700_000_000_000,
+    notAfterMs: 253_402_300_799_000,
+    issuedAtMs: 1_700_000_000_001,
+    publicKeyHash: sha256Of(`key of ${label}`),
+    ...changes,
+  });
+  const add = (record: CertificateRecord) =>
+    opened().transact((tx) => opened().stores.certificates.add(tx, record));
+
+  test('a certificate comes back byte by byte', async () => {
+    const { certificates } = opened().stores;
+    const record = certificate('plain');
+    await add(record);
+    expect(await certificates.find(record.certificateId)).toEqual(record);
+    expect(await certificates.findByPublicKey(record.publicKeyHash)).toEqual([record]);
+    expect(await certificates.find(certificateIdOf('none'))).toBeUndefined();
+  });
+
+  test('an id and a serial of an issuer are given once', async () => {
+    const record = certificate('unique');
+    await add(record);
+    const sameSerial = certificate('other', { serial: record.serial });
+    const otherIssuer = { ...sameSerial, issuerId: certificateIdOf('another issuer') };
+    expect(await outcomes([add(record)])).toEqual(['store.conflict']);
+    expect(await outcomes([add(sameSerial)])).toEqual(['store.conflict']);
+    expect(await outcomes([add(otherIssuer)])).toEqual([undefined]);
+  });
+
+  test('a certificate is revoked once, with its time and reason', async () => {
+    const { stores, transact } = opened();
+    const issuerId = certificateIdOf('issuer of revoked');
+    const record = certificate('revoked', { issuerId });
+    await add(record);
+    await add(certificate('kept', { issuerId }));
+    const revoke = (atMs: number) =>
+      transact((tx) =>
+        stores.certificates.revoke(tx, {
+          certificateId: record.certificateId,
+          atMs,
+          reason: 'keyCompromise',
+        }),
+      );
+    expect([await revoke(8), await revoke(9)]).toEqual([true, false]);
+    const { der: _, subject: __, ...summary } = record;
+    const revoked = { ...summary, state: 'REVOKED', revokedAtMs: 8, revocationReason: 'keyCompromise' };
+    expect(await stores.certificates.revoked(issuerId)).toEqual([revoked]);
+  });
+
+  test('summaries and pages walk every certificate by id', async () => {
+    const { certificates } = opened().stores;
+    for (let count = 0; count < 5; count++) await add(certificate(`walk-${count}`));
+    const all = await certificates.summaries({ limit: 1_000_000 });
+    const ids = all.map((one) => one.certificateId);
+    expect(ids).toEqual([...ids].sort());
+    expect(all[0]).not.toHaveProperty('der');
+    const walked: string[] = [];
+    for (let page = 0; page < ids.length; page += 2) {
+      const after = ids[page - 1];
+      const rows = await certificates.page({ limit: 2, ...(after === undefined ? {} : { after }) });
+      walked.push(...rows.map((row) => row.certificateId));
+    }
+    expect(walked).toEqual(ids);
+  });
+
+  test('authorities come back, change state, and are made once', async () => {
+    const { stores, transact } = opened();
+    const authority: AuthorityRecord = {
+      certificateId: certificateIdOf('root'),
+      kind: 'root',
+      der: new Uint8Array([1, 2, 3]),
+      keyName: 'root-ca',
+      state: 'active',
+      createdAtMs: 4,
+    };
+    const addAuthority = () => transact((tx) => stores.certificates.addAuthority(tx, authority));
+    const retire = (certificateId = authority.certificateId) =>
+      transact((tx) => stores.certificates.setAuthorityState(tx, { certificateId, state: 'retired' }));
+    await addAuthority();
+    expect(await outcomes([addAuthority()])).toEqual(['store.conflict']);
+    await retire();
+    expect(await stores.certificates.authorities()).toEqual([{ ...authority, state: 'retired' }]);
+    expect(await outcomes([retire(certificateIdOf('none'))])).toEqual(['store.conflict']);
+  });
+
+  test('a CRL replaces only one with a lower number', async () => {
+    const { stores, transact } = opened();
+    const crl = (number: number) => ({
+      issuerId: certificateIdOf('crl issuer'),
+      number,
+      der: new Uint8Array([number % 256]),
+      thisUpdateMs: number,
+      nextUpdateMs: number + 1,
+    });
+    const save = (number: number) => transact((tx) => stores.certificates.saveCrl(tx, crl(number)));
+    await save(1_700_000_000);
+    expect(await outcomes([save(1_700_000_000)])).toEqual(['store.conflict']);
+    expect(await outcomes([save(1_699_999_999)])).toEqual(['store.conflict']);
+    await save(1_700_000_001);
+    expect(await stores.certificates.findCrl(crl(0).issuerId)).toEqual(crl(1_700_000_001));
+    expect(await stores.certificates.findCrl(certificateIdOf('none'))).toBeUndefined();
+  });
+}

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { type Opened, outcomes, sha256Of } from './backend.ts';
+
+export function describeOperators(opened: () => Opened): void {
+  const setupToken = (label: string) => ({ hash: sha256Of(label), createdAtMs: 10, expiresAtMs: 20 });
+  const operator = (operatorId: string, name = operatorId) => ({ operatorId, name, createdAtMs: 1 });
+  const token = (tokenId: string, operatorId: string) => ({
+    tokenId,
+    operatorId,
+    hash: sha256Of(tokenId),
+    createdAtMs: 1_900_000_000_000,
+    expiresAtMs: 1_900_000_000_001,
+  });
+
+  test('of racing uses of a setup token one wins', async () => {
+    const { stores, transact } = opened();
+    const given = setupToken('race');
+    await transact((tx) => stores.operators.addSetupToken(tx, given));
+    const use = () => transact((tx) => stores.operators.useSetupToken(tx, { hash: given.hash, atMs: 15 }));
+    const results = await Promise.all(Array.from({ length: 8 }, use));
+    expect(results.filter(Boolean)).toHaveLength(1);
+    expect(await stores.operators.findSetupToken(given.hash)).toEqual({ ...given, usedAtMs: 15 });
+  });
+
+  test('a setup token that does not exist cannot be used', async () => {
+    const { stores, transact } = opened();
+    const hash = sha256Of('never given');
+    expect(await transact((tx) => stores.operators.useSetupToken(tx, { hash, atMs: 1 }))).toBe(false);
+    expect(await stores.operators.findSetupToken(hash)).toBeUndefined();
+  });
+
+  test('of racing operators of one name one is made, the others conflict', async () => {
+    const { stores, transact } = opened();
+    const add = (id: string) =>
+      transact((tx) => stores.operators.addOperator(tx, operator(id, 'ada'))).then(() => 'added');
+    const results = await outcomes([add('a-1'), add('a-2'), add('a-3')]);
+    expect([...results].sort()).toEqual(['added', 'store.conflict', 'store.conflict']);
+  });
+
+  test('operators and their tokens come back as they were stored', async () => {
+    const { stores, transact } = opened();
+    await transact(async (tx) => {
+      await stores.operators.addOperator(tx, operator('grace'));
+      await stores.operators.addToken(tx, token('g-1', 'grace'));
+      await stores.operators.addToken(tx, token('g-2', 'grace'));
+    });
+    expect(await stores.operators.findOperator('grace')).toEqual(operator('grace'));
+    expect(await stores.operators.findOperator('nobody')).toBeUndefined();
+    expect((await stores.operators.listOperators()).map((one) => one.operatorId)).toContain('grace');
+    expect(await stores.operators.findToken(sha256Of('g-1'))).toEqual(token('g-1', 'grace'));
+    expect(await stores.operators.findToken(sha256Of('g-9'))).toBeUndefined();
+    const listed = await stores.operators.listTokens('grace');
+    expect(listed).toEqual([token('g-1', 'grace'), token('g-2', 'grace')]);
+  });
+
+  test('a token is revoked once', async () => {
+    const { stores, transact } = opened();
+    await transact(async (tx) => {
+      await stores.operators.addOperator(tx, operator('linus'));
+      await stores.operators.addToken(tx, token('l-1', 'linus'));
+    });
+    const revoke = (atMs: number, tokenId = 'l-1') =>
+      transact((tx) => stores.operators.revokeToken(tx, { tokenId, atMs }));
+    expect([await revoke(7), await revoke(8), await revoke(7, 'none')]).toEqual([true, false, false]);
+    expect((await stores.operators.findToken(sha256Of('l-1')))?.revokedAtMs).toBe(7);
+  });
+
+  test('a token of an operator who does not exist is refused', async () => {
+    const { stores, transact } = opened();
+    const added = transact((tx) => stores.operators.addToken(tx, token('x-1', 'ghost')));
+    expect(await outcomes([added])).toEqual(['store.conflict']);
+  });
+}

@@ -1,0 +1,85 @@
+import { type PolicyName, parsePolicyName } from '@fleetward/core';
+import { expect, test } from 'vitest';
+import { certificateIdOf, type Opened, outcomes } from './backend.ts';
+
+export function describePolicies(opened: () => Opened): void {
+  const named = (name: string) => parsePolicyName(name);
+  const version = (name: PolicyName, versionId: number) => ({
+    name,
+    versionId,
+    document: `{"Version":"2012-10-17","n":${versionId}}`,
+    createdAtMs: versionId,
+  });
+  const add = (name: PolicyName) =>
+    opened().transact((tx) =>
+      opened().stores.policies.add(tx, { name, defaultVersionId: 1, createdAtMs: 1 }, version(name, 1)),
+    );
+
+  test('a policy comes with its first version, and a name is given once', async () => {
+    const { policies } = opened().stores;
+    const name = named('telemetry');
+    await add(name);
+    expect(await policies.find(name)).toEqual({ name, defaultVersionId: 1, createdAtMs: 1 });
+    expect(await policies.versions(name)).toEqual([version(name, 1)]);
+    expect(await outcomes([add(name)])).toEqual(['store.conflict']);
+    expect((await policies.list()).map((policy) => policy.name)).toContain(name);
+  });
+
+  test('a version id is never given out twice, though it was removed or is raced for', async () => {
+    const { stores, transact } = opened();
+    const name = named('versions');
+    await add(name);
+    const next = () =>
+      transact(async (tx) => {
+        const versionId = (await stores.policies.lastVersionId(tx, name)) + 1;
+        await stores.policies.addVersion(tx, version(name, versionId));
+        return versionId;
+      });
+    const given = await Promise.all([next(), next(), next()]);
+    expect([...given].sort()).toEqual([2, 3, 4]);
+    const remove = () => transact((tx) => stores.policies.removeVersion(tx, { name, versionId: 4 }));
+    expect([await remove(), await remove()]).toEqual([true, false]);
+    expect(await next()).toBe(5);
+    expect(await transact((tx) => stores.policies.lastVersionId(tx, named('none')))).toBe(0);
+  });
+
+  test('only a version that exists becomes the default', async () => {
+    const { stores, transact } = opened();
+    const name = named('default');
+    await add(name);
+    const choose = (versionId: number) =>
+      transact((tx) => stores.policies.setDefaultVersion(tx, { name, versionId }));
+    expect(await outcomes([choose(2)])).toEqual(['store.conflict']);
+    await transact((tx) => stores.policies.addVersion(tx, version(name, 2)));
+    await choose(2);
+    expect((await stores.policies.find(name))?.defaultVersionId).toBe(2);
+  });
+
+  test('attaching is idempotent and detaching says whether there was something', async () => {
+    const { stores, transact } = opened();
+    const name = named('attached');
+    await add(name);
+    const attachment = { policyName: name, certificateId: certificateIdOf('c') };
+    await transact(async (tx) => {
+      await stores.policies.attach(tx, attachment);
+      await stores.policies.attach(tx, attachment);
+    });
+    expect(await stores.policies.attachments()).toEqual([attachment]);
+    expect(await transact((tx) => stores.policies.detach(tx, attachment))).toBe(true);
+    expect(await transact((tx) => stores.policies.detach(tx, attachment))).toBe(false);
+  });
+
+  test('a policy in use stays, one that is not goes with its versions', async () => {
+    const { stores, transact } = opened();
+    const name = named('removed');
+    await add(name);
+    const attachment = { policyName: name, certificateId: certificateIdOf('c') };
+    const remove = () => transact((tx) => stores.policies.remove(tx, name));
+    await transact((tx) => stores.policies.attach(tx, attachment));
+    expect(await outcomes([remove()])).toEqual(['store.conflict']);
+    expect(await stores.policies.versions(name)).toHaveLength(1);
+    await transact((tx) => stores.policies.detach(tx, attachment));
+    expect([await remove(), await remove()]).toEqual([true, false]);
+    expect(await stores.policies.versions(name)).toEqual([]);
+  });
+}

@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { Backend, Opened } from './backend.ts';
+import { describeCertificates } from './certificates.ts';
+import { describeEnrollment } from './enrollment.ts';
+import { describeOperators } from './operators.ts';
+import { describePolicies } from './policies.ts';
+import { describeReleases } from './releases.ts';
+import { describeThings } from './things.ts';
+import { describeTrailStore } from './trail.ts';
+import { describeTransactions } from './transactions.ts';
+
+const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
+  transactions: describeTransactions,
+  trail: describeTrailStore,
+  operators: describeOperators,
+  things: describeThings,
+  policies: describePolicies,
+  certificates: describeCertificates,
+  enrollment: describeEnrollment,
+  releases: describeReleases,
+};
+
+/** Every promise of the stores, kept by `backend`. */
+export function describeStores(backend: Backend): void {
+  for (const [name, describeSuite] of Object.entries(suites)) {
+    describe(name, () => {
+      let current: Opened | undefined;
+      let remove: () => Promise<void> = async () => {};
+      beforeAll(async () => {
+        const opened = await backend();
+        const { stores, transactor } = opened.storage;
+        remove = opened.remove;
+        current = { stores, transact: (work) => transactor.transact(work) };
+      });
+      afterAll(() => remove());
+      describeSuite(() => {
+        if (current === undefined) throw new Error('the storage is opened before each suite');
+        return current;
+      });
+    });
+  }
+}

@@ -1,0 +1,101 @@
+import { parseThingName } from '@fleetward/core';
+import { expect, test } from 'vitest';
+import { certificateIdOf, type Opened, outcomes } from './backend.ts';
+
+export function describeThings(opened: () => Opened): void {
+  const thing = (name: string) => ({ name: parseThingName(name), attributes: {}, createdAtMs: 1 });
+
+  test('a thing comes back as it was stored', async () => {
+    const { stores, transact } = opened();
+    const full = { ...thing('full'), typeName: 'pump', attributes: { site: 'Zürich', 'a"b': '\\' } };
+    await transact(async (tx) => {
+      await stores.things.add(tx, full);
+      await stores.things.add(tx, thing('bare'));
+    });
+    expect(await stores.things.find(full.name)).toEqual(full);
+    expect(await stores.things.find(parseThingName('bare'))).toEqual(thing('bare'));
+    expect(await stores.things.find(parseThingName('none'))).toBeUndefined();
+  });
+
+  test('a name is given once', async () => {
+    const { stores, transact } = opened();
+    const add = () => transact((tx) => stores.things.add(tx, thing('once'))).then(() => 'added');
+    expect([...(await outcomes([add(), add()]))].sort()).toEqual(['added', 'store.conflict']);
+  });
+
+  test('pages are in byte order of the names, each name once', async () => {
+    const { stores, transact } = opened();
+    const names = ['p-b', 'p-A', 'p-_', 'p-a', 'p-B', 'p-:', 'p-0'].map((name) => parseThingName(name));
+    await transact(async (tx) => {
+      for (const name of names) await stores.things.add(tx, thing(name));
+    });
+    const seen: string[] = [];
+    let after = parseThingName('p-');
+    for (let page = 0; page < 5; page++) {
+      const rows = await stores.things.page({ after, limit: 2 });
+      seen.push(...rows.map((row) => row.name).filter((name) => name.startsWith('p-')));
+      after = rows.at(-1)?.name ?? after;
+    }
+    expect(seen).toEqual([...names].sort((a, b) => (a < b ? -1 : 1)));
+    await expect(stores.things.page({ limit: 1.5 })).rejects.toThrow(RangeError);
+  });
+
+  test('attaching is idempotent, takes the newest mode, and detaching says whether there was something', async () => {
+    const { stores, transact } = opened();
+    const name = parseThingName('attached');
+    const pair = { thingName: name, certificateId: certificateIdOf('attached') };
+    await transact(async (tx) => {
+      await stores.things.add(tx, thing(name));
+      await stores.things.attach(tx, { ...pair, exclusive: false });
+      await stores.things.attach(tx, { ...pair, exclusive: true });
+    });
+    expect(await stores.things.attachments()).toEqual([{ ...pair, exclusive: true }]);
+    expect(await transact((tx) => stores.things.detach(tx, pair))).toBe(true);
+    expect(await transact((tx) => stores.things.detach(tx, pair))).toBe(false);
+  });
+
+  test('every attachment is listed, however many pages they fill', async () => {
+    const { stores, transact } = opened();
+    const names = Array.from({ length: 30 }, (_, index) => parseThingName(`many-${index}`));
+    for (const name of names) {
+      await transact(async (tx) => {
+        await stores.things.add(tx, thing(name));
+        for (let count = 0; count < 70; count++) {
+          const certificateId = certificateIdOf(`${name}/${count}`);
+          await stores.things.attach(tx, { thingName: name, certificateId, exclusive: false });
+        }
+      });
+    }
+    const attachments = await stores.things.attachments();
+    expect(attachments).toHaveLength(30 * 70);
+    expect(new Set(attachments.map((one) => one.certificateId)).size).toBe(30 * 70);
+  });
+
+  test('a certificate cannot be attached to a thing that does not exist', async () => {
+    const { stores, transact } = opened();
+    const attachment = {
+      thingName: parseThingName('ghost'),
+      certificateId: certificateIdOf('ghost'),
+      exclusive: false,
+    };
+    const attached = transact((tx) => stores.things.attach(tx, attachment));
+    expect(await outcomes([attached])).toEqual(['store.conflict']);
+  });
+
+  test('the newest report of a thing is kept', async () => {
+    const { stores, transact } = opened();
+    const name = parseThingName('reporter');
+    const report = (receivedAtMs: number) => ({
+      thingName: name,
+      receivedAtMs,
+      report: { protocol: 1, versions: ['1.0', '\u0000'] },
+    });
+    await transact(async (tx) => {
+      await stores.things.add(tx, thing(name));
+      await stores.things.saveReport(tx, report(5));
+    });
+    await transact((tx) => stores.things.saveReport(tx, report(6)));
+    expect(await stores.things.findReport(name)).toEqual(report(6));
+    expect(await stores.things.findReport(parseThingName('silent'))).toBeUndefined();
+  });
+}
