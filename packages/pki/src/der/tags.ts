@@ -1,0 +1,30 @@
+/** Identifier octets used in X.509 (X.690 §8.1.2); all are low tag numbers, one octet. */
+export const tags = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  enumerated: 0x0a,
+  utf8String: 0x0c,
+  numericString: 0x12,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  bmpString: 0x1e,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** `[number] IMPLICIT` over a primitive type. */
+export function contextPrimitive(number: number): number {
+  return 0x80 | number;
+}
+
+/** `[number] EXPLICIT`, or `[number] IMPLICIT` over a constructed type. */
+export function contextConstructed(number: number): number {
+  return 0xa0 | number;
+}

@@ -1,0 +1,18 @@
+import { AppError } from '@fleetward/core';
+
+/** Why foreign bytes could not be read, or why something was not issued. Codes are API: never reused. */
+export type PkiErrorCode =
+  | 'pki.too_large'
+  | 'pki.der'
+  | 'pki.pem'
+  | 'pki.name'
+  | 'pki.key'
+  | 'pki.certificate'
+  | 'pki.csr'
+  | 'pki.crl'
+  | 'pki.cms'
+  | 'pki.lint'
+  | 'pki.issue';
+
+/** The only error the parsers, the linters and the issuers of this package throw. */
+export class PkiError extends AppError<PkiErrorCode> {}

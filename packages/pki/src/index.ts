@@ -1,0 +1,44 @@
+export {
+  type Certificate,
+  certificateIdOf,
+  isSelfIssued,
+  isSignedBy,
+  parseCertificate,
+} from './certificate/certificate.ts';
+export type {
+  AuthorityInfoAccess,
+  AuthorityKeyId,
+  BasicConstraints,
+} from './certificate/extension-values.ts';
+export type { Extensions } from './certificate/extensions.ts';
+export type { KeyUsage } from './certificate/key-usage.ts';
+export { parseTbsCertificate, type TbsCertificate } from './certificate/tbs-certificate.ts';
+export { certsOnly, parseCertsOnly } from './cms.ts';
+export { type Crl, isCrlSignedBy, parseCrl, type TbsCrl } from './crl/crl.ts';
+export type { Revocation } from './crl/encode-entries.ts';
+export { buildTbsCrl, type CrlContent, type CrlRequest, issueCrl } from './crl/issue-crl.ts';
+export { lintTbsCrl } from './crl/lint-crl.ts';
+export { type RevocationReason, revocationReasons } from './crl/revocation-reason.ts';
+export type { RevokedEntry } from './crl/revoked-entry.ts';
+export { type Csr, parseCsr, verifyCsrSignature } from './csr.ts';
+export { PkiError, type PkiErrorCode } from './errors.ts';
+export {
+  buildTbsCertificate,
+  type CertificateContent,
+  type TbsFrame,
+} from './issue/build-tbs-certificate.ts';
+export { type IssueRequest, issueCertificate } from './issue/issue-certificate.ts';
+export { lintTbsCertificate } from './issue/lint-certificate.ts';
+export { type Profile, type ProfileName, profiles } from './issue/profiles.ts';
+export { checkPublicKey, type KeyVerdict } from './key-rules.ts';
+export type { NameAttribute } from './names/attributes.ts';
+export type { GeneralName } from './names/general-name.ts';
+export { makeName } from './names/make-name.ts';
+export { type Name, parseName } from './names/name.ts';
+export type { Purpose } from './path/certificate-flaws.ts';
+export type { Flaw, PathOutcome, RefusalCode } from './path/outcome.ts';
+export { type PathInput, validatePath } from './path/validate-path.ts';
+export { encodePem, type PemBlock, type PemLabel, type PemRules, parseBase64Body, parsePem } from './pem.ts';
+export { parseCertificatesPem, parseCrlsPem, parseCsrPem } from './pem-objects.ts';
+export { type PublicKey, parsePublicKey } from './public-key.ts';
+export type { SignatureAlgorithm } from './signature.ts';

@@ -1,0 +1,83 @@
+import { toHex } from '@fleetward/core';
+import { PkiError } from './errors.ts';
+import { bitLength, keyObjectOf, type PublicKey } from './public-key.ts';
+
+export type KeyVerdict =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+const accepted: KeyVerdict = { kind: 'accepted' };
+const rsaBitsMin = 2048;
+const rsaBitsMax = 8192;
+const exponentMin = 65537n;
+const exponentBitsMax = 64;
+
+/**
+ * Holds a key to our rules: RSA of 2048 to 8192 bits with an odd public exponent of at least 65537 (FIPS 186-5 §5.4), P-256, P-384
+ * or Ed25519, and valid for its algorithm.
+ */
+export function checkPublicKey(key: PublicKey): KeyVerdict {
+  if (key.kind === 'unsupported') return refused(key.reason);
+  const reason = key.kind === 'rsa' ? rsaWeakness(key) : ecWeakness(key);
+  return reason === undefined ? loadable(key) : refused(reason);
+}
+
+function refused(reason: string): KeyVerdict {
+  return { kind: 'refused', reason };
+}
+
+function rsaWeakness(key: PublicKey & { kind: 'rsa' }): string | undefined {
+  if (key.sizeBits < rsaBitsMin)
+    return `the RSA key has \`${key.sizeBits}\` bits; at least ${rsaBitsMin} are required`;
+  if (key.sizeBits > rsaBitsMax)
+    return `the RSA key has \`${key.sizeBits}\` bits; at most ${rsaBitsMax} are accepted`;
+  if (isEven(key.modulus)) return 'the RSA modulus is even';
+  if (bitLength(key.exponent) > exponentBitsMax)
+    return `the RSA public exponent has more than ${exponentBitsMax} bits`;
+  const exponent = BigInt(`0x${toHex(key.exponent)}`);
+  if (exponent < exponentMin || isEven(key.exponent))
+    return `the RSA public exponent is \`${exponent}\`; it must be odd and at least ${exponentMin}`;
+  return hasRocaShape(key.modulus) ? 'the RSA key has the ROCA weakness (CVE-2017-15361)' : undefined;
+}
+
+function isEven(magnitude: Uint8Array): boolean {
+  return (magnitude.at(-1) ?? 0) % 2 === 0;
+}
+
+const rocaPrimes = [
+  3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107,
+  109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+];
+const rocaResidues = rocaPrimes.map((prime) => ({ prime, residues: powersOf65537(prime) }));
+
+// The faulty generator's primes, and so their products, are powers of 65537 modulo every small prime.
+function hasRocaShape(modulus: Uint8Array): boolean {
+  return rocaResidues.every(({ prime, residues }) => residues.has(remainder(modulus, prime)));
+}
+
+function powersOf65537(prime: number): ReadonlySet<number> {
+  const powers = new Set<number>();
+  for (let power = 1; !powers.has(power); power = (power * (65537 % prime)) % prime) powers.add(power);
+  return powers;
+}
+
+function remainder(magnitude: Uint8Array, divisor: number): number {
+  return magnitude.reduce((rest, octet) => (rest * 256 + octet) % divisor, 0);
+}
+
+function ecWeakness(key: PublicKey & { kind: 'ec' | 'ed25519' }): string | undefined {
+  if (key.kind === 'ed25519') return key.bits.length === 32 ? undefined : 'an Ed25519 key has 32 octets';
+  const uncompressedOctets = 1 + (key.sizeBits / 8) * 2;
+  if (key.bits[0] === 4 && key.bits.length === uncompressedOctets) return undefined;
+  return `the ${key.curve} key is not an uncompressed point (RFC 5480 section 2.2)`;
+}
+
+function loadable(key: PublicKey): KeyVerdict {
+  try {
+    keyObjectOf(key);
+    return accepted;
+  } catch (cause) {
+    if (cause instanceof PkiError) return refused(cause.message);
+    throw cause;
+  }
+}

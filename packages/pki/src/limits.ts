@@ -1,0 +1,21 @@
+/** Sizes and counts checked before anything is parsed; all in bytes or pieces. */
+export const limits = {
+  depthMax: 16,
+  certificateBytesMax: 32 * 1024,
+  csrBytesMax: 16 * 1024,
+  crlBytesMax: 64 * 1024 * 1024,
+  crlEntriesMax: 1_000_000,
+  cmsBytesMax: 512 * 1024,
+  cmsCertificatesMax: 32,
+  pemBytesMax: 96 * 1024 * 1024,
+  pemBlocksMax: 1024,
+  extensionsMax: 32,
+  attributesMax: 16,
+  generalNamesMax: 64,
+  rdnsMax: 32,
+  rdnPartsMax: 8,
+  nameValueBytesMax: 1024,
+  serialOctetsMax: 20,
+  chainCertificatesMax: 8,
+  chainCandidatesMax: 64,
+} as const;

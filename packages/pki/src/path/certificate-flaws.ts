@@ -1,0 +1,125 @@
+import { type Certificate, isSelfIssued } from '../certificate/certificate.ts';
+import { hasExtension, isCritical } from '../certificate/extensions.ts';
+import { checkPublicKey } from '../key-rules.ts';
+import { limits } from '../limits.ts';
+import { extensionOids, otherOids } from '../oids.ts';
+import type { PublicKey } from '../public-key.ts';
+import type { Flaw } from './outcome.ts';
+
+export type Purpose = 'clientAuth' | 'serverAuth';
+
+/** The first reason not to take this certificate from a peer as its own, whoever signed it. */
+export function leafFlaw(leaf: Certificate, purpose: Purpose): Flaw | undefined {
+  return (
+    selfSignedFlaw(leaf) ??
+    caLeafFlaw(leaf) ??
+    commonFlaw(leaf) ??
+    signedFlaw(leaf) ??
+    leafUsageFlaw(leaf, purpose)
+  );
+}
+
+function caLeafFlaw({ extensions }: Certificate): Flaw | undefined {
+  if (extensions.basicConstraints?.ca !== true) return undefined;
+  return flaw('ca_leaf', 'a CA certificate is not presented as a leaf', 'RFC 5280 section 4.2.1.9');
+}
+
+function selfSignedFlaw(leaf: Certificate): Flaw | undefined {
+  if (!isSelfIssued(leaf)) return undefined;
+  return flaw(
+    'self_signed',
+    `\`${leaf.subject.text}\` is issued by itself, not by a CA`,
+    'RFC 5280 section 6.1',
+  );
+}
+
+/** What any certificate below the root is held to. */
+export function signedFlaw(certificate: Certificate): Flaw | undefined {
+  return serialFlaw(certificate) ?? signatureAlgorithmFlaw(certificate) ?? authorityKeyIdFlaw(certificate);
+}
+
+/** What any certificate, the root included, is held to. */
+export function commonFlaw(certificate: Certificate): Flaw | undefined {
+  const { version, issuer, extensions } = certificate;
+  if (version !== 3)
+    return flaw('version', `version ${version}; only version 3 is accepted`, 'RFC 5280 section 4.1.2.1');
+  if (issuer.rdns.length === 0) return flaw('name', 'the issuer has no name', 'RFC 5280 section 4.1.2.4');
+  return (
+    extensionFlaw(certificate) ??
+    (extensions.unknownCritical.length > 0 ? unknownCriticalFlaw(extensions.unknownCritical) : undefined) ??
+    keyFlaw(certificate.publicKey)
+  );
+}
+
+function extensionFlaw({ subject, extensions }: Certificate): Flaw | undefined {
+  // Constraints we do not evaluate must not be overlooked, critical or not.
+  if (hasExtension(extensions, extensionOids.nameConstraints))
+    return flaw('name_constraints', 'name constraints are not accepted', 'RFC 5280 section 4.2.1.10');
+  for (const oid of neverCritical)
+    if (isCritical(extensions, oid))
+      return flaw('extension_form', `extension \`${oid}\` must not be critical`, 'RFC 5280 section 4.2');
+  if (subject.rdns.length === 0 && !isCritical(extensions, extensionOids.subjectAltName))
+    return flaw('name', 'no subject and no critical alternative name', 'RFC 5280 section 4.2.1.6');
+  return undefined;
+}
+
+const neverCritical: readonly string[] = [
+  extensionOids.authorityKeyId,
+  extensionOids.subjectKeyId,
+  extensionOids.authorityInfoAccess,
+];
+
+function unknownCriticalFlaw(oids: readonly string[]): Flaw {
+  const reason = `the critical extension \`${oids[0]}\` is not understood`;
+  return flaw('unknown_critical_extension', reason, 'RFC 5280 section 4.2');
+}
+
+// Checking a key costs more than the rest; an issuer's, which is kept, is checked once.
+const keyFlaws = new WeakMap<PublicKey, { readonly found: Flaw | undefined }>();
+
+function keyFlaw(key: PublicKey): Flaw | undefined {
+  let judged = keyFlaws.get(key);
+  if (judged === undefined) {
+    const verdict = checkPublicKey(key);
+    judged = { found: verdict.kind === 'refused' ? weakKey(verdict.reason) : undefined };
+    keyFlaws.set(key, judged);
+  }
+  return judged.found;
+}
+
+function weakKey(reason: string): Flaw {
+  return flaw('weak_key', reason, 'RFC 5280 section 4.1.2.7');
+}
+
+function serialFlaw({ serial, serialOctets }: Certificate): Flaw | undefined {
+  const positive = !serial.startsWith('-') && /[1-9a-f]/.test(serial);
+  if (positive && serialOctets <= limits.serialOctetsMax) return undefined;
+  const reason = `the serial number must be positive and have at most ${limits.serialOctetsMax} octets`;
+  return flaw('serial', reason, 'RFC 5280 section 4.1.2.2');
+}
+
+function signatureAlgorithmFlaw({ signatureAlgorithm }: Certificate): Flaw | undefined {
+  if (signatureAlgorithm.kind !== 'unsupported') return undefined;
+  return flaw('weak_signature', signatureAlgorithm.reason, 'RFC 5280 section 4.1.1.2');
+}
+
+function authorityKeyIdFlaw({ extensions }: Certificate): Flaw | undefined {
+  if (extensions.authorityKeyId?.keyId !== undefined) return undefined;
+  return flaw('authority_key_id', 'no authority key identifier', 'RFC 5280 section 4.2.1.1');
+}
+
+function leafUsageFlaw({ extensions }: Certificate, purpose: Purpose): Flaw | undefined {
+  const { keyUsage, extendedKeyUsage = [] } = extensions;
+  if (keyUsage !== undefined && (keyUsage.includes('keyCertSign') || !keyUsage.includes('digitalSignature')))
+    return flaw(
+      'key_usage',
+      `a leaf must have digitalSignature and not keyCertSign`,
+      'RFC 5280 section 4.2.1.3',
+    );
+  if (extendedKeyUsage.includes(otherOids[purpose])) return undefined;
+  return flaw('purpose', `the extended key usage does not name ${purpose}`, 'RFC 5280 section 4.2.1.12');
+}
+
+export function flaw(code: Flaw['code'], reason: string, rfc: string): Flaw {
+  return { code, reason, rfc };
+}

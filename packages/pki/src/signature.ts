@@ -1,0 +1,83 @@
+import { verify } from 'node:crypto';
+import type { SignerAlgorithm } from '@fleetward/core';
+import type { DerReader } from './der/reader.ts';
+import { tags } from './der/tags.ts';
+import { readNull, readOid } from './der/values.ts';
+import { nullValue, oid, sequence } from './der/writer.ts';
+import { PkiError } from './errors.ts';
+import { algorithmOids } from './oids.ts';
+import { keyObjectOf, type PublicKey } from './public-key.ts';
+
+/** How something was signed; every algorithm outside our list is `unsupported` and refused where it matters. */
+export type SignatureAlgorithm =
+  | { readonly kind: 'ecdsa' | 'rsa-pkcs1'; readonly hash: 'sha256' | 'sha384' | 'sha512' }
+  | { readonly kind: 'ed25519' }
+  | { readonly kind: 'unsupported'; readonly oid: string; readonly reason: string };
+
+const byOid = new Map<string, SignatureAlgorithm>([
+  [algorithmOids.ecdsaWithSha256, { kind: 'ecdsa', hash: 'sha256' }],
+  [algorithmOids.ecdsaWithSha384, { kind: 'ecdsa', hash: 'sha384' }],
+  [algorithmOids.ecdsaWithSha512, { kind: 'ecdsa', hash: 'sha512' }],
+  [algorithmOids.sha256WithRsa, { kind: 'rsa-pkcs1', hash: 'sha256' }],
+  [algorithmOids.sha384WithRsa, { kind: 'rsa-pkcs1', hash: 'sha384' }],
+  [algorithmOids.sha512WithRsa, { kind: 'rsa-pkcs1', hash: 'sha512' }],
+  [algorithmOids.ed25519, { kind: 'ed25519' }],
+]);
+
+/** Reads an AlgorithmIdentifier of a signature (RFC 5280 §4.1.1.2, RFC 4055, RFC 5758, RFC 8410). */
+export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
+  const what = 'the signature algorithm';
+  const sequence = reader.enter(tags.sequence, what);
+  const algorithmOid = readOid(sequence, what);
+  const known = byOid.get(algorithmOid);
+  if (known === undefined) {
+    if (!sequence.done) sequence.any(what);
+    sequence.end(what);
+    return { kind: 'unsupported', oid: algorithmOid, reason: whyUnsupported(algorithmOid) };
+  }
+  // RFC 4055 §5: NULL for RSA, though its absence must be accepted; the others have no parameters.
+  if (known.kind === 'rsa-pkcs1' && !sequence.done) readNull(sequence, what);
+  sequence.end(what);
+  return known;
+}
+
+function whyUnsupported(algorithmOid: string): string {
+  if (algorithmOid === algorithmOids.rsaPss)
+    return 'RSA-PSS signatures are not accepted on certificates; use ECDSA, Ed25519 or RSA PKCS#1 v1.5 with SHA-256';
+  return `the signature algorithm \`${algorithmOid}\` is weak or unknown; use ECDSA, Ed25519 or RSA with SHA-256 or better`;
+}
+
+export interface SignedBytes {
+  readonly algorithm: SignatureAlgorithm;
+  readonly message: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** True only when the algorithm is one of ours, fits the key, and the signature is right. */
+export function verifySignature(key: PublicKey, signed: SignedBytes): boolean {
+  const { algorithm, message, signature } = signed;
+  if (algorithm.kind === 'unsupported' || signerKind(algorithm.kind) !== key.kind) return false;
+  const hash = algorithm.kind === 'ed25519' ? null : algorithm.hash;
+  return verify(hash, message, keyObjectOf(key), signature);
+}
+
+function signerKind(kind: 'ecdsa' | 'rsa-pkcs1' | 'ed25519'): PublicKey['kind'] {
+  if (kind === 'ecdsa') return 'ec';
+  return kind === 'rsa-pkcs1' ? 'rsa' : 'ed25519';
+}
+
+/** The AlgorithmIdentifier that goes into what this signer signs. */
+export function encodeSignatureAlgorithm(algorithm: SignerAlgorithm): Uint8Array {
+  switch (algorithm) {
+    case 'ecdsa-p256-sha256':
+      return sequence(oid(algorithmOids.ecdsaWithSha256));
+    case 'ecdsa-p384-sha384':
+      return sequence(oid(algorithmOids.ecdsaWithSha384));
+    case 'ed25519':
+      return sequence(oid(algorithmOids.ed25519));
+    case 'rsa-pkcs1-sha256':
+      return sequence(oid(algorithmOids.sha256WithRsa), nullValue());
+    case 'rsa-pss-sha256':
+      throw new PkiError('pki.issue', 'certificates are not signed with RSA-PSS; use another key for the CA');
+  }
+}
