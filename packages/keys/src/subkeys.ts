@@ -22,7 +22,7 @@ export const masterKeyBytes = 32;
 export const previousMasterKeysMax = 8;
 
 /** Derives by HKDF-SHA-256 (RFC 5869), the purpose in `info`; the id is derived the same way, so it gives nothing away. */
-export function deriveSubkey(masterKey: KeyObject, purpose: SubkeyPurpose): Subkey {
+function deriveSubkey(masterKey: KeyObject, purpose: SubkeyPurpose): Subkey {
   const id = expand(masterKey, { info: 'master-key-id', length: 8 });
   const key = expand(masterKey, { info: `subkey/${purpose}`, length: masterKeyBytes });
   return importSubkey(id.toString('hex'), key);
