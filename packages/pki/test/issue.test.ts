@@ -1,0 +1,298 @@
+import './reflect-metadata.ts';
+import { X509Certificate } from '@peculiar/x509';
+import * as pkijs from 'pkijs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sequence } from '../src/der/writer.ts';
+import {
+  buildTbsCertificate,
+  encodePem,
+  type IssueRequest,
+  issueCertificate,
+  lintTbsCertificate,
+  makeName,
+  type ProfileName,
+  parseCertificate,
+  parseName,
+} from '../src/index.ts';
+import { hasOpenssl, opensslFolder } from './openssl.ts';
+import { dayMs, deviceRequest, issueDevice, newCa, newKey, nowMs, random, type TestCa } from './test-ca.ts';
+
+let ca: TestCa;
+beforeAll(async () => {
+  ca = await newCa();
+});
+
+const serverRequest = (overrides: Partial<IssueRequest> = {}) =>
+  deviceRequest(ca, {
+    profile: 'server',
+    subject: makeName([['commonName', 'Fleetward']]),
+    subjectAltName: [
+      { kind: 'dns', value: 'localhost' },
+      { kind: 'ip', value: '::1' },
+      { kind: 'ip', value: '127.0.0.1' },
+    ],
+    ...overrides,
+  });
+
+describe('issuing', () => {
+  it('gives each certificate a positive random serial number of 16 octets', async () => {
+    const serials = await Promise.all(Array.from({ length: 8 }, async () => (await issueDevice(ca)).serial));
+    for (const serial of serials) expect(serial).toMatch(/^[4-7][0-9a-f]{31}$/);
+    expect(new Set(serials).size).toBe(8);
+  });
+
+  it('carries the CRL and OCSP addresses it was given', async () => {
+    const certificate = await issueDevice(ca, {
+      crlUrls: ['http://crl.example/issuing.crl'],
+      ocspUrls: ['http://ocsp.example/'],
+    });
+    expect(certificate.extensions.crlDistributionPoints).toEqual(['http://crl.example/issuing.crl']);
+    expect(certificate.extensions.authorityInfoAccess?.ocspUrls).toEqual(['http://ocsp.example/']);
+  });
+
+  it('refuses a signer that is not the issuer', async () => {
+    await expect(issueDevice(ca, { signer: newKey() })).rejects.toMatchObject({ code: 'pki.issue' });
+  });
+
+  it('refuses a signer that returns something else than its signature', async () => {
+    const signer = { ...ca.issuingKey, sign: async () => newKey().sign(new Uint8Array(1)) };
+    await expect(issueDevice(ca, { signer })).rejects.toThrow(/does not verify/);
+  });
+
+  it('refuses an issuer that is no CA, and a life longer than the issuer has', async () => {
+    const leafKey = newKey();
+    const leaf = await issueDevice(ca, { publicKey: leafKey.parsed });
+    await expect(issueDevice(ca, { issuer: leaf, signer: leafKey })).rejects.toThrow(/not a CA/);
+    await expect(issueDevice(ca, { notAfterMs: nowMs + 4000 * dayMs })).rejects.toThrow(/beyond/);
+  });
+
+  it('never calls the signer with bytes that do not pass the lint', async () => {
+    let calls = 0;
+    const signer = {
+      ...ca.issuingKey,
+      sign: (message: Uint8Array) => {
+        calls++;
+        return ca.issuingKey.sign(message);
+      },
+    };
+    const rejected = issueDevice(ca, { signer, subject: makeName([['commonName', 'a\nb']]) });
+    await expect(rejected).rejects.toMatchObject({ code: 'pki.lint' });
+    expect(calls).toBe(0);
+  });
+
+  it('does not sign with RSA-PSS', async () => {
+    const signer = { ...ca.issuingKey, algorithm: 'rsa-pss-sha256' } as const;
+    await expect(issueDevice(ca, { signer })).rejects.toThrow(/RSA-PSS/);
+  });
+});
+
+describe('the lint', () => {
+  const lint = (request: IssueRequest, profile: ProfileName = request.profile) => {
+    const serial = Uint8Array.of(0x41, ...random.bytes(15));
+    lintTbsCertificate(buildTbsCertificate(request, { algorithm: 'ecdsa-p256-sha256', serial }), profile);
+  };
+  const manyUnits = makeName([
+    ['organizationalUnit', 'x'.repeat(65)],
+    ['commonName', 'x'],
+  ]);
+
+  it('takes what the builder makes for each profile', () => {
+    expect(() => lint(deviceRequest(ca))).not.toThrow();
+    expect(() => lint(serverRequest())).not.toThrow();
+  });
+
+  it.each<[string, Partial<IssueRequest>, RegExp]>([
+    ['an empty subject', { subject: makeName([]) }, /subject is empty/],
+    ['a subject without common name', { subject: makeName([['organization', 'x']]) }, /one commonName/],
+    ['control characters', { subject: makeName([['commonName', 'a\u0000b']]) }, /control/],
+    ['invisible characters', { subject: makeName([['commonName', 'a\u202eb']]) }, /invisible/],
+    ['leading blanks', { subject: makeName([['commonName', ' a']]) }, /blank/],
+    ['a common name of 65 characters', { subject: makeName([['commonName', 'x'.repeat(65)]]) }, /1 to 64/],
+    ['a unit of 65 characters', { subject: manyUnits }, /organizationalUnit must have 1 to 64/],
+    [
+      'a country of 3 letters',
+      {
+        subject: makeName([
+          ['country', 'DEU'],
+          ['commonName', 'x'],
+        ]),
+      },
+      /1 to 2/,
+    ],
+    ['an end before the start', { notAfterMs: nowMs - 2 * dayMs }, /notAfter is not after/],
+    ['a start before 2020', { notBeforeMs: Date.UTC(2019, 0, 1) }, /before 2020/],
+    ['eleven years', { notAfterMs: nowMs + 11 * 366 * dayMs }, /more than 3660 days/],
+    [
+      'a host name with a wildcard',
+      { subjectAltName: [{ kind: 'dns', value: '*.a.example' }] },
+      /not a host name/,
+    ],
+    ['a relative URI', { subjectAltName: [{ kind: 'uri', value: 'a/b' }] }, /absolute URI/],
+    ['an https CRL address', { crlUrls: ['https://a.example/'] }, /not an http address/],
+  ])('refuses %s in a device certificate', (_, overrides, message) => {
+    expect(() => lint(deviceRequest(ca, overrides))).toThrow(
+      expect.objectContaining({ code: 'pki.lint', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('refuses a weak key', async () => {
+    const folder = opensslFolder();
+    try {
+      folder.run('genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024', '-out', 'k.pem');
+      folder.run('req', '-x509', '-key', 'k.pem', '-subj', '/CN=x', '-outform', 'DER', '-out', 'c.der');
+      const { publicKey } = parseCertificate(folder.read('c.der'));
+      expect(() => lint(deviceRequest(ca, { publicKey }))).toThrow(/at least 2048/);
+    } finally {
+      folder[Symbol.dispose]();
+    }
+  });
+
+  it('refuses to take one profile for another', () => {
+    const names: readonly ProfileName[] = ['root-ca', 'issuing-ca', 'device', 'server'];
+    for (const built of names) {
+      const request = deviceRequest(ca, {
+        profile: built,
+        issuer: built === 'root-ca' ? 'self' : ca.issuing,
+      });
+      for (const asked of names) if (asked !== built) expect(() => lint(request, asked)).toThrow(/pki|not a/);
+    }
+  });
+
+  it('refuses bytes that are no certificate, with its own code', () => {
+    expect(() => lintTbsCertificate(sequence(), 'device')).toThrow(
+      expect.objectContaining({ code: 'pki.lint' }),
+    );
+  });
+
+  it('names every finding at once', () => {
+    const request = deviceRequest(ca, { subject: makeName([]), notBeforeMs: 0 });
+    expect(() => lint(request)).toThrow(/empty.*|2020/);
+  });
+
+  it('wants alternative names in a server certificate and only hosts there', () => {
+    expect(() => lint(serverRequest({ subjectAltName: [] }))).toThrow(/no subject alternative name/);
+    expect(() => lint(serverRequest({ subjectAltName: [{ kind: 'email', value: 'a@b' }] }))).toThrow(
+      /kind `email`/,
+    );
+  });
+});
+
+describe.skipIf(!hasOpenssl)('what is issued', () => {
+  const folder = opensslFolder();
+  afterAll(() => folder[Symbol.dispose]());
+
+  it.each(['ecdsa-p256-sha256', 'ecdsa-p384-sha384', 'ed25519', 'rsa-pkcs1-sha256'] as const)(
+    'by a CA of %s is valid for openssl, strictly, and read the same by two libraries',
+    async (algorithm) => {
+      const own = await newCa(algorithm);
+      const device = await issueDevice(own, {
+        subject: makeName([
+          ['country', 'DE'],
+          ['commonName', 'pump-17'],
+        ]),
+      });
+      folder.write('root.pem', encodePem('CERTIFICATE', own.root.der));
+      folder.write('issuing.pem', encodePem('CERTIFICATE', own.issuing.der));
+      folder.write('device.pem', encodePem('CERTIFICATE', device.der));
+      const at = `${nowMs / 1000}`;
+      const verify = ['verify', '-x509_strict', '-check_ss_sig', '-purpose', 'sslclient', '-attime', at];
+      expect(
+        folder.run(...verify, '-CAfile', 'root.pem', '-untrusted', 'issuing.pem', 'device.pem'),
+      ).toContain('OK');
+      const text = folder.run(
+        'x509',
+        '-in',
+        'device.pem',
+        '-noout',
+        '-serial',
+        '-subject',
+        '-nameopt',
+        'rfc2253',
+      );
+      expect(text.toLowerCase()).toContain(`serial=${device.serial}`);
+      expect(text).toContain(`subject=${device.subject.text}`);
+      const peculiar = new X509Certificate(Buffer.from(device.der));
+      expect(peculiar.serialNumber).toBe(device.serial);
+      expect(peculiar.notAfter.getTime()).toBe(device.notAfterMs);
+      const foreign = pkijs.Certificate.fromBER(Uint8Array.from(device.der).buffer);
+      expect(foreign.extensions?.map((extension) => extension.extnID)).toEqual(
+        device.extensions.present.map(({ oid }) => oid),
+      );
+    },
+  );
+
+  it('for a server names its hosts', async () => {
+    const server = await issueCertificate(serverRequest());
+    folder.write('server.pem', encodePem('CERTIFICATE', server.der));
+    expect(folder.run('x509', '-in', 'server.pem', '-noout', '-checkhost', 'localhost')).toContain(
+      'does match',
+    );
+    expect(folder.run('x509', '-in', 'server.pem', '-noout', '-checkip', '::1')).toContain('does match');
+  });
+
+  it('after 2049 has its end as GeneralizedTime', async () => {
+    const key = newKey();
+    const root = await issueCertificate(
+      deviceRequest(ca, {
+        profile: 'root-ca',
+        issuer: 'self',
+        publicKey: key.parsed,
+        signer: key,
+        notAfterMs: Date.UTC(2055, 0, 1),
+      }),
+    );
+    folder.write('late.pem', encodePem('CERTIFICATE', root.der));
+    expect(folder.run('x509', '-in', 'late.pem', '-noout', '-enddate')).toContain('Jan  1 00:00:00 2055');
+  });
+});
+
+describe('names', () => {
+  it('written by openssl are values by attribute, in their order', () => {
+    const folder = opensslFolder();
+    try {
+      const subject =
+        '/C=DE/ST=Bayern/O=Müller \\+ Söhne/OU=a/OU=b/CN=x,y/serialNumber=17/dnQualifier=q/title=t/SN=s/GN=g/initials=i/pseudonym=p/generationQualifier=III';
+      folder.run(
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-keyout',
+        'k.pem',
+        '-utf8',
+        '-subj',
+        subject,
+        '-outform',
+        'DER',
+        '-out',
+        'c.der',
+      );
+      const name = parseName(parseCertificate(folder.read('c.der')).subject.der);
+      expect(name.attributes).toEqual({
+        country: ['DE'],
+        state: ['Bayern'],
+        organization: ['Müller + Söhne'],
+        organizationalUnit: ['a', 'b'],
+        commonName: ['x,y'],
+        serialNumber: ['17'],
+        dnQualifier: ['q'],
+        title: ['t'],
+        surname: ['s'],
+        givenName: ['g'],
+        initials: ['i'],
+        pseudonym: ['p'],
+        generationQualifier: ['III'],
+      });
+      expect(name.text).toContain('CN=x\\,y,OU=b,OU=a,O=Müller \\+ Söhne,ST=Bayern,C=DE');
+    } finally {
+      folder[Symbol.dispose]();
+    }
+  });
+
+  it('with control characters stay on one line of text', () => {
+    expect(makeName([['commonName', 'a\nb\u202e']]).text).toBe('CN=a\\0ab\\e2\\80\\ae');
+  });
+});
