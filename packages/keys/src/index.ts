@@ -5,11 +5,11 @@ export type { KeySpec } from './key-folder.ts';
 export { localSigner } from './local-signer.ts';
 export type { Environment, MasterKeySource } from './master-key.ts';
 export { type KeyName, parseKeyName, parseSigningPurpose, type SigningPurpose } from './names.ts';
+export type { SigningProcessExit } from './process/link.ts';
 export { type MessageLint, type MessageLints, runSigningProcess } from './process/run.ts';
 export {
   type KeySigner,
   type SigningProcess,
-  type SigningProcessExit,
   type SigningProcessOptions,
   startSigningProcess,
 } from './process/signing-process.ts';

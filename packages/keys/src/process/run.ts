@@ -52,8 +52,8 @@ export async function runSigningProcess(options: { readonly lints: MessageLints 
 
 /** Says the name only: the message of a foreign error could quote what it stumbled over. */
 function stop(error: unknown): never {
-  process.stderr.write(`the signing process stops: ${error instanceof KeysError ? error.message : nameOf(error)}
-`);
+  const reason = error instanceof KeysError ? error.message : nameOf(error);
+  process.stderr.write(`the signing process stops: ${reason}\n`);
   process.exit(70);
 }
 

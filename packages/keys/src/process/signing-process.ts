@@ -1,15 +1,15 @@
 import { isAppError, type Random, type Signer } from '@fleetward/core';
 import { createEnvelope, type Envelope } from '../envelope.ts';
-import { KeysError } from '../errors.ts';
 import type { KeyDescription } from '../key-file.ts';
 import type { KeySpec } from '../key-folder.ts';
 import type { Environment, MasterKeySource } from '../master-key.ts';
 import type { KeyName, SigningPurpose } from '../names.ts';
 import type { Keyring } from '../subkeys.ts';
 import { descriptionOf, recordsOf } from './answers.ts';
-import { type SigningChild, spawnSigningChild } from './child.ts';
+import { spawnSigningChild } from './child.ts';
 import { integerField } from './fields.ts';
-import { type PendingLimits, PendingRequests } from './pending-requests.ts';
+import { connect, type Link, type SigningProcessExit } from './link.ts';
+import type { PendingLimits } from './pending-requests.ts';
 
 /** A signer whose private key lives in the signing process. */
 export interface KeySigner extends Signer {
@@ -30,13 +30,6 @@ export interface SigningProcess {
   rewrapKeys(): Promise<number>;
   /** Ends the process and resolves when it is gone. */
   close(): Promise<void>;
-}
-
-export interface SigningProcessExit {
-  /** False when the process ended without `close`: signers of it are dead, start another. */
-  readonly expected: boolean;
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
 }
 
 export interface SigningProcessOptions {
@@ -61,7 +54,6 @@ const defaultLimits: PendingLimits = {
   inFlightMax: 1024,
   inFlightBytesMax: 64 * 1024 * 1024,
 };
-const closeTimeoutMs = 5_000;
 
 /**
  * Starts the child that holds the private keys. The master key is read there and nowhere else; this process gets the
@@ -76,59 +68,6 @@ export async function startSigningProcess(options: SigningProcessOptions): Promi
   const keyring = await startOrEnd(link, { keyFolder: options.keyFolder, masterKeys });
   void link.exited.then((exit) => options.onExit?.(exit));
   return clientOf(link, createEnvelope(keyring, options.random));
-}
-
-interface Link {
-  readonly child: SigningChild;
-  readonly requests: PendingRequests;
-  readonly exited: Promise<SigningProcessExit>;
-  end(): Promise<void>;
-}
-
-function connect(child: SigningChild, limits: PendingLimits): Link {
-  const kill = (): void => void child.process.kill('SIGKILL');
-  const requests = new PendingRequests({
-    limits,
-    write: (bytes) => child.channel.write(bytes),
-    onTimeout: kill,
-  });
-  let closing = false;
-  child.channel.on('data', (chunk: Uint8Array) => {
-    try {
-      requests.receive(chunk);
-    } catch (cause) {
-      requests.end(
-        new KeysError('keys.protocol', 'the signing process does not speak the protocol', { cause }),
-      );
-      kill();
-    }
-  });
-  // Without its channel the child is of no use; writing to a dead one is answered by its exit.
-  child.channel.on('error', kill);
-  child.channel.on('close', () => void (closing || kill()));
-  const exited = exitOf(child).then(({ code, signal }) => {
-    requests.end(
-      new KeysError('keys.signer_gone', `the signing process ended (${signal ?? `exit code ${code}`})`),
-    );
-    return { expected: closing, code, signal };
-  });
-  const end = async (): Promise<void> => {
-    closing = true;
-    child.channel.end();
-    const timer = setTimeout(kill, closeTimeoutMs);
-    await exited;
-    clearTimeout(timer);
-  };
-  return { child, requests, exited, end };
-}
-
-function exitOf(
-  child: SigningChild,
-): Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }> {
-  return new Promise((resolve) => {
-    child.process.once('error', () => resolve({ code: null, signal: null }));
-    child.process.once('close', (code, signal) => resolve({ code, signal }));
-  });
 }
 
 async function startOrEnd(
@@ -171,7 +110,7 @@ function clientOf(link: Link, records: Envelope): SigningProcess {
   };
 }
 
-function signerOf(key: KeyDescription, requests: PendingRequests): KeySigner {
+function signerOf(key: KeyDescription, requests: Link['requests']): KeySigner {
   return {
     ...key,
     sign: async (message) => (await requests.ask({ kind: 'sign', name: key.name, message })).body,
