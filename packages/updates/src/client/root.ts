@@ -50,7 +50,7 @@ export function parseSelfSigned(
 
 function* fetchNextRoot(root: RootFile, limits: UpdateLimits): Workflow<Step<RootFile | undefined>> {
   const path = metadataFilePath('root', root.signed.version + 1);
-  const fetched = yield* fetchFile(path, { step: '5.3.3', bytesMax: limits.rootBytesMax });
+  const fetched = yield* fetchFile(path, { step: '5.3.3', subject: 'root', bytesMax: limits.rootBytesMax });
   if (fetched.kind !== 'ok') return fetched;
   if (fetched.value === undefined) return ok(undefined);
   return verifyNextRoot(root, { bytes: fetched.value, bytesMax: limits.rootBytesMax });

@@ -38,7 +38,7 @@ function* fetchSnapshot(context: Context, stored: SnapshotFile | undefined): Wor
   const { version, length } = context.timestamp.signed.snapshotMeta;
   const bytesMax = Math.min(length ?? context.limits.snapshotBytesMax, context.limits.snapshotBytesMax);
   const path = metadataFilePath('snapshot', version);
-  const fetched = yield* fetchRequired(path, { step: '5.5.1', bytesMax });
+  const fetched = yield* fetchRequired(path, { step: '5.5.1', subject: 'snapshot', bytesMax });
   return fetched.kind === 'ok' ? verifyReceived(fetched.value, context, stored) : fetched;
 }
 

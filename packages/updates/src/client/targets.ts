@@ -35,7 +35,11 @@ function* fetchTargets(name: string, context: TargetsContext): Workflow<Step<Tar
   const meta = metaOf(name, context);
   if (meta === undefined) return unnamed(name);
   const bytesMax = Math.min(meta.length ?? context.limits.targetsBytesMax, context.limits.targetsBytesMax);
-  const fetched = yield* fetchRequired(metadataFilePath(name, meta.version), { step: '5.6.1', bytesMax });
+  const fetched = yield* fetchRequired(metadataFilePath(name, meta.version), {
+    step: '5.6.1',
+    subject: name,
+    bytesMax,
+  });
   return fetched.kind === 'ok' ? verifyTargets(name, { bytes: fetched.value, context }) : fetched;
 }
 

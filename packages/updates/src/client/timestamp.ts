@@ -38,6 +38,7 @@ function* loadStored({ root, limits }: Context): Workflow<TimestampFile | undefi
 function* fetchTimestamp({ root, limits }: Context): Workflow<Step<TimestampFile>> {
   const fetched = yield* fetchRequired(timestampFilePath, {
     step: '5.4.1',
+    subject: 'timestamp',
     bytesMax: limits.timestampBytesMax,
   });
   return fetched.kind === 'ok' ? verifyTimestamp(root, { bytes: fetched.value, limits }) : fetched;

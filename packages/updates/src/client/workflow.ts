@@ -35,18 +35,23 @@ export function* remove(name: string): Workflow<void> {
   yield { kind: 'remove', name };
 }
 
+/** One fetch: the clause and role it is for, and the most bytes it may bring. */
+interface Fetch {
+  readonly step: string;
+  readonly subject: string;
+  readonly bytesMax: number;
+}
+
 /** Fetches one metadata file, of at most `bytesMax` bytes whatever the repository sends (endless data). */
-export function* fetchFile(
-  path: string,
-  { step, bytesMax }: { readonly step: string; readonly bytesMax: number },
-): Workflow<Step<Uint8Array | undefined>> {
+export function* fetchFile(path: string, fetch: Fetch): Workflow<Step<Uint8Array | undefined>> {
+  const { bytesMax } = fetch;
   const reply = yield { kind: 'fetch', path, bytesMax };
   switch (reply.kind) {
     case 'bytes':
       // The driver is told the bound; it is checked here as well.
-      return reply.bytes.length > bytesMax ? tooLong(path, { step, bytesMax }) : ok(reply.bytes);
+      return reply.bytes.length > bytesMax ? tooLong(path, fetch) : ok(reply.bytes);
     case 'too-long':
-      return tooLong(path, { step, bytesMax });
+      return tooLong(path, fetch);
     case 'unreachable':
       return { kind: 'unreachable', path, explanation: reply.explanation };
     default:
@@ -55,15 +60,12 @@ export function* fetchFile(
 }
 
 /** Fetches a metadata file that must exist. */
-export function* fetchRequired(
-  path: string,
-  bounds: { readonly step: string; readonly bytesMax: number },
-): Workflow<Step<Uint8Array>> {
-  const fetched = yield* fetchFile(path, bounds);
+export function* fetchRequired(path: string, fetch: Fetch): Workflow<Step<Uint8Array>> {
+  const fetched = yield* fetchFile(path, fetch);
   if (fetched.kind !== 'ok') return fetched;
   if (fetched.value !== undefined) return ok(fetched.value);
   const explanation = `the repository has no \`${path}\``;
-  return refuse(bounds.step, { subject: path, reason: 'missing', explanation });
+  return refuse(fetch.step, { subject: fetch.subject, reason: 'missing', explanation });
 }
 
 /** Parses received bytes; what the parser refuses is a verdict, not a failure. */
@@ -103,7 +105,7 @@ export function notExpired<Signed extends { readonly expires: string }>(
   return refuse(step, { subject, reason: 'expired', explanation });
 }
 
-function tooLong(path: string, { step, bytesMax }: { readonly step: string; readonly bytesMax: number }) {
+function tooLong(path: string, { step, subject, bytesMax }: Fetch) {
   const explanation = `\`${path}\` has more than the ${bytesMax} bytes it may have`;
-  return refuse(step, { subject: path, reason: 'too-long', explanation });
+  return refuse(step, { subject, reason: 'too-long', explanation });
 }

@@ -1,4 +1,4 @@
-import { type Signer, toHex, utf8 } from '@fleetward/core';
+import { canonicalJson, type Signer, toHex, utf8 } from '@fleetward/core';
 import { canonicalize } from '@tufjs/canonical-json';
 import { UpdatesError } from '../errors.ts';
 import { tufKeyFromSpki } from './key.ts';
@@ -59,8 +59,8 @@ function assertTufSigner({ algorithm }: Signer): void {
   throw new UpdatesError('updates.key_invalid', `metadata is not signed with \`${algorithm}\``);
 }
 
-/** Canonical JSON throughout, so that one state has one file. */
+/** One state has one file. The file is RFC 8785; TUF's own canonical form, which signatures are over, is not valid JSON. */
 function fileBytes(signed: SignedJson, signatures: ReadonlyMap<string, Uint8Array>): Uint8Array {
   const entries = [...signatures].map(([keyid, sig]) => ({ keyid, sig: toHex(sig) }));
-  return utf8(canonicalize({ signatures: entries, signed }));
+  return utf8(canonicalJson({ signatures: entries, signed }));
 }
