@@ -20,9 +20,22 @@ export interface RouteRequest<Params, Query, Body> {
 }
 
 type BodyOf<Schema> = Schema extends 'bytes' ? AsyncIterable<Uint8Array> : Part<Schema>;
-type AnswerOf<Schema> = Schema extends 'bytes'
-  ? { readonly contentType: string; readonly bytes: Uint8Array | AsyncIterable<Uint8Array> }
-  : Part<Schema>;
+type AnswerOf<Schema> = Schema extends 'bytes' ? BytesAnswer : Part<Schema>;
+
+/** Bytes of known content that can be read from any place: the transport answers HEAD, ETag and Range from it. */
+export interface OpenableBytes {
+  readonly contentType: string;
+  readonly lengthBytes: number;
+  /** Names the content, such as its SHA-256, without quotes. */
+  readonly etag: string;
+  /** Both ends are included. */
+  open(range: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
+}
+
+/** What answers a route whose answer is `bytes`. */
+export type BytesAnswer =
+  | OpenableBytes
+  | { readonly contentType: string; readonly bytes: Uint8Array | AsyncIterable<Uint8Array> };
 
 /** A route and what answers it; `http/` registers it, the domain owns it. */
 export interface RouteHandler {

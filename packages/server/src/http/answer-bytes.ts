@@ -1,0 +1,51 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { BytesAnswer, OpenableBytes } from '../route-handler.ts';
+import { HttpError } from './errors.ts';
+import { type ByteRange, parseRange } from './range.ts';
+
+/** Sends bytes: whole, as a stream, or a file that can be opened anywhere, for which HEAD, ETag and Range are answered. */
+export function sendBytes(request: FastifyRequest, reply: FastifyReply, answer: BytesAnswer): FastifyReply {
+  reply.type(answer.contentType);
+  if ('open' in answer) return sendFile(request, reply, answer);
+  if (answer.bytes instanceof Uint8Array) return reply.send(Buffer.from(answer.bytes));
+  return request.method === 'HEAD'
+    ? reply.send()
+    : reply.send(Readable.from(answer.bytes, { objectMode: false }));
+}
+
+function sendFile(request: FastifyRequest, reply: FastifyReply, file: OpenableBytes): FastifyReply {
+  const etag = `"${file.etag}"`;
+  reply.header('etag', etag).header('accept-ranges', 'bytes');
+  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  const range = rangeOf(request, file, etag);
+  if (range === 'unsatisfiable') throw unsatisfiable(reply, file);
+  if (range !== undefined) {
+    reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${file.lengthBytes}`);
+  }
+  const { start, end } = range ?? { start: 0, end: file.lengthBytes - 1 };
+  reply.header('content-length', end - start + 1);
+  if (request.method === 'HEAD') return reply.send();
+  return reply.send(Readable.from(file.open({ start, end }), { objectMode: false }));
+}
+
+/** RFC 9110 §13.1.5: a range is served only while the client's copy is of these bytes. */
+function rangeOf(
+  request: FastifyRequest,
+  file: OpenableBytes,
+  etag: string,
+): ByteRange | 'unsatisfiable' | undefined {
+  const condition = request.headers['if-range'];
+  if (condition !== undefined && condition !== etag) return undefined;
+  return parseRange(request.headers.range, file.lengthBytes);
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((item) => [etag, `W/${etag}`, '*'].includes(item.trim()));
+}
+
+function unsatisfiable(reply: FastifyReply, file: OpenableBytes): HttpError {
+  reply.header('content-range', `bytes */${file.lengthBytes}`);
+  return new HttpError('http.range_not_satisfiable', `the artifact has ${file.lengthBytes} bytes`);
+}

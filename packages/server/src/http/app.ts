@@ -1,0 +1,140 @@
+import { type Clock, parseStrictJson, type Random } from '@fleetward/core';
+import { getOpenApi, type Route } from '@fleetward/protocol';
+import fastify, { type FastifyInstance } from 'fastify';
+import { handle, type RouteHandler } from '../route-handler.ts';
+import { type Authenticate, type AuthenticationRefusal, createGate } from './authentication.ts';
+import { createDeadlines } from './deadline.ts';
+import { type Desk, remoteAddressOf } from './desk.ts';
+import { HttpError } from './errors.ts';
+import { answerClientError, createFailureAnswer } from './fail.ts';
+import { createFailureLimiter } from './failure-limiter.ts';
+import { applyHttpLimits, type HttpLimits, type HttpServer } from './limits.ts';
+import type { HttpLog } from './log.ts';
+import { registerMethodsNotAllowed } from './method-not-allowed.ts';
+import { describeRoutes, type OpenApiDocument } from './openapi.ts';
+import type { RawRoute } from './raw-route.ts';
+import { registerRawRoute } from './register-raw-route.ts';
+import { registerRoute } from './register-route.ts';
+
+const jsonDepthMax = 32;
+
+export interface HttpAppOptions {
+  /** The listener's server, made with `httpServerOptions`; whoever made it listens and closes it. */
+  readonly server: HttpServer;
+  readonly handlers: readonly RouteHandler[];
+  readonly rawRoutes?: readonly RawRoute[];
+  readonly authenticate: Authenticate;
+  /** Told of each refused authentication, within the bounds of the failure limit. */
+  readonly refused?: (refusal: AuthenticationRefusal) => void;
+  readonly limits: HttpLimits;
+  readonly log: HttpLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Name and version in `/openapi.json`; without it the listener does not describe itself. */
+  readonly describe?: { readonly title: string; readonly version: string };
+}
+
+export interface HttpApp {
+  readonly openApi: OpenApiDocument | undefined;
+  /** Refuses new requests and aborts those under way. The server itself is left to its maker. */
+  close(): Promise<void>;
+}
+
+/** Serves routes on a server: limits, authentication, validation, problems, headers and the access log in one place. */
+export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
+  const desk = createDesk(options);
+  const app = createFastify(options, desk);
+  const openApi = describe(options);
+  const handlers = [
+    ...options.handlers,
+    ...(openApi === undefined ? [] : [handle(getOpenApi, async () => openApi)]),
+  ];
+  const rawRoutes = options.rawRoutes ?? [];
+  for (const handler of handlers) registerRoute(app, handler, desk);
+  for (const route of rawRoutes) registerRawRoute(app, route, desk);
+  registerMethodsNotAllowed(app, [...handlers.map(({ route }) => route), ...rawRoutes]);
+  applyHttpLimits(options.server, options.limits);
+  await app.ready();
+  return {
+    openApi,
+    close: async () => {
+      desk.deadlines.stop();
+      await app.close();
+    },
+  };
+}
+
+function describe(options: HttpAppOptions): OpenApiDocument | undefined {
+  if (options.describe === undefined) return undefined;
+  const routes: readonly Route[] = [...options.handlers.map(({ route }) => route), getOpenApi];
+  return describeRoutes(routes, options.describe);
+}
+
+function createDesk(options: HttpAppOptions): Desk {
+  const { authenticate, clock, limits } = options;
+  const limiter = createFailureLimiter({
+    clock,
+    failuresPerMinuteMax: limits.failedAuthenticationsPerMinuteMax,
+  });
+  const refused = options.refused ?? (() => undefined);
+  return {
+    limits,
+    limiter,
+    deadlines: createDeadlines(),
+    admit: createGate({ authenticate, limiter, refused }),
+  };
+}
+
+function createFastify(options: HttpAppOptions, desk: Desk): FastifyInstance {
+  const fail = createFailureAnswer({ random: options.random, limiter: desk.limiter, log: options.log });
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    bodyLimit: desk.limits.bodyBytesMax,
+    routerOptions: { maxParamLength: 1_024 },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: fail,
+    serverFactory: (listener) => options.server.on('request', listener),
+  });
+  setParsers(app, desk.limits);
+  setHeaders(app);
+  app.setErrorHandler(fail);
+  app.setNotFoundHandler(async () => {
+    throw new HttpError('http.not_found', 'there is nothing at this path');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    options.log.info(
+      {
+        method: request.method,
+        // The pattern, not the path: a path can name what a stolen log should not tell.
+        route: request.routeOptions.url ?? 'unknown',
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime),
+        remoteAddress: remoteAddressOf(request),
+      },
+      'request',
+    );
+  });
+  return app;
+}
+
+/** JSON is parsed strictly; anything else stays a stream, and the route says whether it takes one. */
+function setParsers(app: FastifyInstance, limits: HttpLimits): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, body: Buffer) =>
+    parseStrictJson(body, { bytesMax: limits.bodyBytesMax, depthMax: jsonDepthMax }),
+  );
+  app.addContentTypeParser('*', async (_: unknown, stream: unknown) => stream);
+}
+
+function setHeaders(app: FastifyInstance): void {
+  app.addHook('onRequest', async (_, reply) => {
+    reply.headers({
+      'strict-transport-security': 'max-age=31536000',
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'referrer-policy': 'no-referrer',
+    });
+  });
+}

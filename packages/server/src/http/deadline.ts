@@ -1,0 +1,41 @@
+import type { FastifyReply } from 'fastify';
+import { HttpError } from './errors.ts';
+
+/** Requests under way; each has a signal that aborts when its client leaves, its time is up or the server stops. */
+export interface Deadlines {
+  begin(reply: FastifyReply, timeoutMs: number | undefined): AbortSignal;
+  stop(): void;
+}
+
+export function createDeadlines(): Deadlines {
+  const underWay = new Set<AbortController>();
+  return {
+    begin(reply, timeoutMs) {
+      const controller = new AbortController();
+      const timer =
+        timeoutMs === undefined ? undefined : setTimeout(() => expire(reply, controller), timeoutMs);
+      underWay.add(controller);
+      reply.raw.once('close', () => {
+        clearTimeout(timer);
+        underWay.delete(controller);
+        if (!reply.raw.writableFinished)
+          controller.abort(new HttpError('http.stopping', 'the client went away'));
+      });
+      return controller.signal;
+    },
+    stop() {
+      for (const controller of underWay) {
+        controller.abort(new HttpError('http.stopping', 'the server is stopping: try again'));
+      }
+    },
+  };
+}
+
+/** The answer ends the connection: what remains of the request is not waited for. */
+function expire(reply: FastifyReply, controller: AbortController): void {
+  const failure = new HttpError('http.timeout', 'the request was not complete in time');
+  controller.abort(failure);
+  if (reply.sent || reply.raw.headersSent) return;
+  reply.raw.once('finish', () => reply.raw.socket?.destroySoon());
+  reply.header('connection', 'close').send(failure);
+}

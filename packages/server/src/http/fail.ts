@@ -1,0 +1,72 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { isAppError, type Random } from '@fleetward/core';
+import { type Problem, problemMediaType } from '@fleetward/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { remoteAddressOf } from './desk.ts';
+import type { FailureLimiter } from './failure-limiter.ts';
+import type { HttpLog } from './log.ts';
+import { toProblem } from './to-problem.ts';
+import { lingerThenClose } from './upload.ts';
+
+/** Turns every failure of a request into a problem document; only what is our own fault is logged as an error. */
+export function createFailureAnswer(options: {
+  readonly random: Random;
+  readonly limiter: FailureLimiter;
+  readonly log: HttpLog;
+}): (failure: unknown, request: FastifyRequest, reply: FastifyReply) => void {
+  return (failure, request, reply) => {
+    const problem = toProblem(failure, options.random);
+    if (problem.status >= 500) logFailure(options.log, { failure, problem, request });
+    if (problem.status === 401) {
+      options.limiter.fail(remoteAddressOf(request));
+      reply.header('www-authenticate', 'Bearer realm="fleetward"');
+    }
+    const retryAfterSeconds = isAppError(failure) ? failure.details.retryAfterSeconds : undefined;
+    if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds);
+    for (const name of ['content-length', 'content-range', 'etag']) {
+      if (problem.status !== 416) reply.removeHeader(name);
+    }
+    lingerThenClose(request.raw);
+    // As bytes: Fastify would add a charset to text, which the media type does not have.
+    reply.code(problem.status).type(problemMediaType).send(Buffer.from(JSON.stringify(problem)));
+  };
+}
+
+/** The name, code and stack of a failure: never the request's headers or body. */
+function logFailure(
+  log: HttpLog,
+  facts: { readonly failure: unknown; readonly problem: Problem; readonly request: FastifyRequest },
+): void {
+  const { failure, problem, request } = facts;
+  log.error(
+    {
+      instance: problem.instance,
+      code: isAppError(failure) ? failure.code : undefined,
+      route: request.routeOptions.url,
+      stack: failure instanceof Error ? failure.stack : undefined,
+    },
+    'a request failed',
+  );
+}
+
+/** Answers bytes that are no HTTP request, or headers that are too large or too late, on the bare socket. */
+export function answerClientError(failure: Error, socket: Duplex): void {
+  if (!socket.writable || Reflect.get(failure, 'code') === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const { status, code } = clientErrorOf(Reflect.get(failure, 'code'));
+  const title = STATUS_CODES[status] ?? 'Bad Request';
+  const detail = 'the request could not be read';
+  const body = JSON.stringify({ type: 'about:blank', title, status, detail, code } satisfies Problem);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function clientErrorOf(code: unknown): { readonly status: number; readonly code: string } {
+  if (code === 'HPE_HEADER_OVERFLOW') return { status: 431, code: 'http.headers_too_large' };
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, code: 'http.timeout' };
+  return { status: 400, code: 'http.bad_request' };
+}

@@ -1,0 +1,10 @@
+export { createHttpApp, type HttpApp, type HttpAppOptions } from './app.ts';
+export type { Authenticate, Authentication, AuthenticationRefusal, Credentials } from './authentication.ts';
+export { operatorAuthentication } from './bearer-authentication.ts';
+export { HttpError, type HttpErrorCode } from './errors.ts';
+export { type HttpLimits, httpServerOptions } from './limits.ts';
+export type { HttpLog } from './log.ts';
+export type { OpenApiDocument } from './openapi.ts';
+export { type PlatformFacts, platformHandlers } from './platform.ts';
+export type { RawAnswer, RawRequest, RawRoute } from './raw-route.ts';
+export { type ReadableTrail, trailHandlers } from './trail.ts';

@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream';
+import type { Route } from '@fleetward/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { BytesAnswer, RouteHandler } from '../route-handler.ts';
+import { compileJsonAnswer } from './answer.ts';
+import { sendBytes } from './answer-bytes.ts';
+import { refuseBlocked } from './authentication.ts';
+import { type Desk, remoteAddressOf } from './desk.ts';
+import { boundedChunks, checkBodyHeaders } from './upload.ts';
+import { compileRequestCheck } from './validate-request.ts';
+
+/**
+ * Adds a route with its handler. The order holds for each request: time starts, the headers are checked, the caller is
+ * known and allowed, and only then is the body read, checked and handed on.
+ */
+export function registerRoute(app: FastifyInstance, handler: RouteHandler, desk: Desk): void {
+  const { route } = handler;
+  const answer = createAnswer(handler);
+  app.route({
+    method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
+    url: route.path,
+    onRequest: async (request, reply) => {
+      request.signalOfRequest = desk.deadlines.begin(
+        reply,
+        isStreamed(route) ? undefined : desk.limits.requestTimeoutMs,
+      );
+      checkBodyHeaders(request.raw, bodyExpectedBy(route, desk));
+      await admit(route, request, desk);
+    },
+    handler: (request, reply) => answer(request, reply, desk),
+  });
+}
+
+function isStreamed(route: Route): boolean {
+  return route.body === 'bytes' || route.answer === 'bytes';
+}
+
+function bodyExpectedBy(route: Route, { limits }: Desk) {
+  if (route.body === undefined) return { mediaTypes: [], bytesMax: 0 };
+  if (route.body === 'bytes') {
+    return { mediaTypes: ['application/octet-stream'], bytesMax: limits.uploadBytesMax };
+  }
+  return { mediaTypes: ['application/json'], bytesMax: limits.bodyBytesMax };
+}
+
+async function admit(route: Route, request: FastifyRequest, desk: Desk): Promise<void> {
+  const remoteAddress = remoteAddressOf(request);
+  // A public change is one that a secret in its body allows.
+  if (route.access === 'public' && route.method !== 'GET') refuseBlocked(desk.limiter, remoteAddress);
+  request.caller = await desk.admit(route.access, {
+    authorization: request.headers.authorization,
+    socket: request.raw.socket,
+    remoteAddress,
+  });
+}
+
+function createAnswer({ route, handle }: RouteHandler) {
+  const check = compileRequestCheck(route);
+  const encode = compileJsonAnswer(route);
+  return async (request: FastifyRequest, reply: FastifyReply, desk: Desk): Promise<FastifyReply> => {
+    const parts = check({ params: request.params, query: request.query, body: request.body });
+    const result = await handle({
+      ...parts,
+      ...(route.body === 'bytes' ? { body: uploadOf(request, desk) } : {}),
+      caller: request.caller,
+      remoteAddress: remoteAddressOf(request),
+      signal: request.signalOfRequest,
+      // The parts were checked against the schemas that `handle()` typed the handler by.
+    } as Parameters<typeof handle>[0]);
+    reply.code(route.status);
+    // The same tie: a route of bytes has a handler of bytes.
+    if (route.answer === 'bytes') return sendBytes(request, reply, result as BytesAnswer);
+    return sendJson(reply, encode(result));
+  };
+}
+
+function uploadOf(request: FastifyRequest, { limits }: Desk): AsyncIterable<Uint8Array> {
+  const stream = request.body as Readable | undefined;
+  return stream === undefined || stream === null
+    ? emptyUpload()
+    : boundedChunks(stream, limits.uploadBytesMax);
+}
+
+async function* emptyUpload(): AsyncGenerator<Uint8Array, void, undefined> {}
+
+function sendJson(reply: FastifyReply, text: string | undefined): FastifyReply {
+  if (text === undefined) return reply.send();
+  return reply.type('application/json; charset=utf-8').send(text);
+}

@@ -1,0 +1,78 @@
+import { fromBase64, parseSha256, type Signer, toBase64 } from '@fleetward/core';
+import {
+  getDeviceMetadata,
+  getDeviceTarget,
+  getMetadataFile,
+  getOnlineKeys,
+  listArtifacts,
+  listMetadata,
+  publishMetadata,
+  putArtifact,
+} from '@fleetward/protocol';
+import { operatorActor } from '../operator-actor.ts';
+import { handle, type OpenableBytes, type RouteHandler } from '../route-handler.ts';
+import { ReleaseError } from './errors.ts';
+import type { ReleaseService } from './service.ts';
+
+/** The engineer's routes, on the operators' listener. */
+export function releaseHandlers(
+  releases: ReleaseService,
+  keys: { readonly snapshot: Signer; readonly timestamp: Signer },
+): readonly RouteHandler[] {
+  return [
+    handle(putArtifact, async ({ params, body, caller }) =>
+      releases.storeArtifact({
+        sha256: parseSha256(params.sha256),
+        bytes: body,
+        actor: operatorActor(caller),
+      }),
+    ),
+    handle(listArtifacts, async () => ({ artifacts: [...(await releases.artifacts())] })),
+    handle(publishMetadata, async ({ body, caller }) => {
+      const upload = {
+        roots: (body.roots ?? []).map(fromBase64),
+        ...(body.targets === undefined ? {} : { targets: fromBase64(body.targets) }),
+      };
+      return { roles: [...(await releases.publish(upload, operatorActor(caller)))] };
+    }),
+    handle(listMetadata, async () => ({ roles: [...releases.roles()] })),
+    handle(getMetadataFile, async ({ params }) => metadataAnswer(releases, params.file)),
+    handle(getOnlineKeys, async () => ({
+      snapshot: describeKey(keys.snapshot),
+      timestamp: describeKey(keys.timestamp),
+    })),
+  ];
+}
+
+/** What a device reads, on the devices' listener. */
+export function updateHandlers(releases: ReleaseService): readonly RouteHandler[] {
+  return [
+    handle(getDeviceMetadata, async ({ params }) => metadataAnswer(releases, params.file)),
+    handle(getDeviceTarget, async ({ params }) => targetAnswer(releases, params['*'])),
+  ];
+}
+
+function describeKey({ algorithm, publicKey }: Signer) {
+  return { algorithm, publicKey: toBase64(publicKey) };
+}
+
+async function metadataAnswer(releases: ReleaseService, file: string) {
+  const found = await releases.metadataFile(file);
+  if (found === undefined) throw notFound(`there is no metadata file \`${file}\``);
+  return { contentType: 'application/json', bytes: found.bytes };
+}
+
+function targetAnswer(releases: ReleaseService, name: string): OpenableBytes {
+  const target = releases.target(name);
+  if (target === undefined) throw notFound('the published targets list no such file');
+  return {
+    contentType: 'application/octet-stream',
+    lengthBytes: target.lengthBytes,
+    etag: target.sha256,
+    open: (range) => releases.readTarget(target, range),
+  };
+}
+
+function notFound(message: string): ReleaseError {
+  return new ReleaseError('releases.not_found', message);
+}

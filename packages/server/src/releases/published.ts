@@ -1,0 +1,70 @@
+import { equalBytes } from '@fleetward/core';
+import type { PublishedState, Upload } from '@fleetward/updates';
+import { consistentName, type ListedTarget, listTargets, type RoleVersion } from './rules.ts';
+import type { MetadataFile, ReleaseStore } from './store.ts';
+
+const topRoles = ['root', 'targets', 'snapshot', 'timestamp'] as const;
+
+/** What devices are offered now: the newest file of each role, and the targets by the names devices ask for. */
+export interface Published {
+  readonly state: PublishedState;
+  readonly roles: readonly RoleVersion[];
+  readonly targets: ReadonlyMap<string, ListedTarget>;
+}
+
+/** Reads it back from the store, at start and when another node has published. */
+export async function loadPublished(store: ReleaseStore): Promise<Published> {
+  const files: MetadataFile[] = [];
+  for (const name of topRoles) {
+    const file = await store.latestMetadata(name);
+    if (file !== undefined) files.push(file);
+  }
+  const bytesOf = (name: string) => files.find((file) => file.name === name)?.bytes;
+  const state = Object.fromEntries(topRoles.flatMap((name) => pairOf(name, bytesOf(name))));
+  return publishedOf(state, files);
+}
+
+function pairOf(name: string, bytes: Uint8Array | undefined): readonly (readonly [string, Uint8Array])[] {
+  return bytes === undefined ? [] : [[name, bytes]];
+}
+
+export function publishedOf(state: PublishedState, roles: readonly RoleVersion[]): Published {
+  const targets = state.targets === undefined ? [] : listTargets(state.targets);
+  return {
+    state,
+    roles: roles.map(({ name, version }) => ({ name, version })),
+    targets: new Map(targets.map((target) => [consistentName(target), target])),
+  };
+}
+
+/**
+ * What of an upload is not published yet. An engineer whose answer was lost sends the same again, and must get the answer
+ * rather than a refusal.
+ */
+export async function withoutPublished(
+  upload: Upload,
+  options: { readonly published: Published; readonly store: ReleaseStore },
+): Promise<Upload> {
+  const { published, store } = options;
+  const { root, targets } = published.state;
+  const newest = published.roles.find(({ name }) => name === 'root')?.version ?? 0;
+  const stored = await storedRoots(store, { newest, count: upload.roots.length });
+  const known = [...stored, ...(root === undefined ? [] : [root])];
+  const roots = upload.roots.filter((bytes) => !known.some((other) => equalBytes(other, bytes)));
+  const isNew =
+    upload.targets !== undefined && (targets === undefined || !equalBytes(targets, upload.targets));
+  return { roots, ...(isNew ? { targets: upload.targets } : {}) };
+}
+
+/** The newest `count` roots and no more: a repeated upload is of the newest. */
+async function storedRoots(
+  store: ReleaseStore,
+  range: { readonly newest: number; readonly count: number },
+): Promise<readonly Uint8Array[]> {
+  const roots: Uint8Array[] = [];
+  for (let version = range.newest; version > Math.max(0, range.newest - range.count); version--) {
+    const file = await store.findMetadata({ name: 'root', version });
+    if (file !== undefined) roots.push(file.bytes);
+  }
+  return roots;
+}

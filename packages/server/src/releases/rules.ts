@@ -1,0 +1,61 @@
+import { parseSha256, parseStrictJson, type Sha256 } from '@fleetward/core';
+import type { PublishedFile } from '@fleetward/updates';
+import { Type } from 'typebox';
+import { Check } from 'typebox/value';
+
+/** A target as the newest targets metadata lists it. */
+export interface ListedTarget {
+  readonly path: string;
+  readonly lengthBytes: number;
+  readonly sha256: Sha256;
+}
+
+const targetsShape = Type.Object({
+  signed: Type.Object({
+    targets: Type.Record(
+      Type.String(),
+      Type.Object({ length: Type.Integer({ minimum: 0 }), hashes: Type.Object({ sha256: Type.String() }) }),
+    ),
+  }),
+});
+
+/** The targets of metadata that `@fleetward/updates` has verified. */
+export function listTargets(verified: Uint8Array): readonly ListedTarget[] {
+  const value = parseStrictJson(verified, { bytesMax: verified.length, depthMax: 64 });
+  if (!Check(targetsShape, value)) throw new TypeError('verified targets metadata is not of its form');
+  return Object.entries(value.signed.targets).map(([path, { length, hashes }]) => ({
+    path,
+    lengthBytes: length,
+    sha256: parseSha256(hashes.sha256),
+  }));
+}
+
+/** The name a device asks for, decoded: `[FOLDER/]HASH.NAME` (TUF 6.2, consistent snapshots). */
+export function consistentName({ path, sha256 }: ListedTarget): string {
+  const slash = path.lastIndexOf('/') + 1;
+  return `${path.slice(0, slash)}${sha256}.${path.slice(slash)}`;
+}
+
+/** A role's name and version. */
+export interface RoleVersion {
+  readonly name: string;
+  readonly version: number;
+}
+
+/** What a metadata file name asks for; without a version it is the newest, as only `timestamp.json` is asked for. */
+export function parseMetadataName(
+  file: string,
+): { readonly name: string; readonly version?: number } | undefined {
+  const match = /^(?:([1-9][0-9]{0,15})\.)?([a-z0-9_-]{1,64})\.json$/.exec(file);
+  const [, version, name] = match ?? [];
+  if (name === undefined) return undefined;
+  if (version === undefined) return name === 'timestamp' ? { name } : undefined;
+  return name === 'timestamp' ? undefined : { name, version: Number(version) };
+}
+
+/** The role and version of a file that was just made. */
+export function roleOf(file: PublishedFile, versions: { readonly timestamp: number }): RoleVersion {
+  const parsed = parseMetadataName(file.path.replace(/^metadata\//, ''));
+  if (parsed === undefined) throw new TypeError(`\`${file.path}\` is not the path of a metadata file`);
+  return { name: parsed.name, version: parsed.version ?? versions.timestamp };
+}

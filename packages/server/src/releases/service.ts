@@ -1,0 +1,206 @@
+import type { Clock, Sha256, Transaction, Transactor } from '@fleetward/core';
+import {
+  type OnlineSettings,
+  type OnlineSigners,
+  type PublishOutcome,
+  publish,
+  type Upload,
+} from '@fleetward/updates';
+import type { Actor, Trail } from '../trail/index.ts';
+import type { ArtifactFolder } from './artifact-folder.ts';
+import { ReleaseError } from './errors.ts';
+import { loadPublished, type Published, publishedOf, withoutPublished } from './published.ts';
+import { type ListedTarget, parseMetadataName, type RoleVersion, roleOf } from './rules.ts';
+import type { ArtifactRecord, MetadataFile, ReleaseStore } from './store.ts';
+import { createTurns } from './turn.ts';
+
+export interface ReleaseService {
+  /** Stores an artifact; devices are offered it once published targets list it. The same bytes are accepted again. */
+  storeArtifact(upload: {
+    readonly sha256: Sha256;
+    readonly bytes: AsyncIterable<Uint8Array>;
+    readonly actor: Actor;
+  }): Promise<ArtifactRecord>;
+  artifacts(): Promise<readonly ArtifactRecord[]>;
+  /** Verifies what was signed offline, signs snapshot and timestamp, and puts all in force at once. Throws `ReleaseError`. */
+  publish(upload: Upload, actor: Actor): Promise<readonly RoleVersion[]>;
+  /** Signs a new timestamp, and a new snapshot when due; `undefined` while nothing is published. */
+  refreshTimestamp(): Promise<readonly RoleVersion[] | undefined>;
+  roles(): readonly RoleVersion[];
+  /** A published metadata file by its name, such as `1.root.json`. */
+  metadataFile(file: string): Promise<MetadataFile | undefined>;
+  /** A target of the newest targets metadata by its consistent-snapshot name, decoded. */
+  target(name: string): ListedTarget | undefined;
+  readTarget(
+    target: ListedTarget,
+    range: { readonly start: number; readonly end: number },
+  ): AsyncIterable<Uint8Array>;
+}
+
+export interface ReleaseServiceParts {
+  readonly store: ReleaseStore;
+  readonly folder: ArtifactFolder;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  readonly signers: OnlineSigners;
+  readonly settings: OnlineSettings;
+}
+
+interface Shelf {
+  current: Published;
+}
+
+const publicationsWaitingMax = 16;
+
+/** Artifacts and their signed metadata. The server can neither make a release nor change one: it holds no key for that. */
+export async function openReleaseService(parts: ReleaseServiceParts): Promise<ReleaseService> {
+  const { store, folder } = parts;
+  const shelf: Shelf = { current: await loadPublished(store) };
+  const inTurn = createTurns(publicationsWaitingMax, () => superseded('too many publications wait'));
+  return {
+    storeArtifact: (upload) => storeArtifact(parts, upload),
+    artifacts: () => store.listArtifacts(),
+    publish: (upload, actor) => inTurn(() => publishUpload(parts, shelf, { upload, actor })),
+    refreshTimestamp: () => inTurn(() => refreshTimestamp(parts, shelf)),
+    roles: () => shelf.current.roles,
+    metadataFile: (file) => findMetadataFile(store, file),
+    target: (name) => shelf.current.targets.get(name),
+    readTarget: (target, range) => folder.read(target.sha256, range),
+  };
+}
+
+/** The bytes are durable first, then the record: a record without bytes cannot be. */
+async function storeArtifact(
+  { store, folder, transactor, trail, clock }: ReleaseServiceParts,
+  upload: { readonly sha256: Sha256; readonly bytes: AsyncIterable<Uint8Array>; readonly actor: Actor },
+): Promise<ArtifactRecord> {
+  const { sha256, actor } = upload;
+  const lengthBytes = await folder.put(sha256, upload.bytes);
+  const known = await store.findArtifact(sha256);
+  if (known !== undefined) return known;
+  const artifact = { sha256, lengthBytes, storedAtMs: clock.now() };
+  await transactor.transact(async (tx) => {
+    await store.addArtifact(tx, artifact);
+    await trail.append(tx, { kind: 'release.artifact_stored', actor, payload: { sha256, lengthBytes } });
+  });
+  return artifact;
+}
+
+async function publishUpload(
+  parts: ReleaseServiceParts,
+  shelf: Shelf,
+  request: { readonly upload: Upload; readonly actor: Actor },
+): Promise<readonly RoleVersion[]> {
+  const { store } = parts;
+  const upload = await withoutPublished(request.upload, { published: shelf.current, store });
+  const isRepeated = upload.roots.length === 0 && upload.targets === undefined;
+  if (isRepeated && shelf.current.roles.length > 0) return shelf.current.roles;
+  return putInForce(parts, shelf, { ...request, upload });
+}
+
+async function refreshTimestamp(
+  parts: ReleaseServiceParts,
+  shelf: Shelf,
+): Promise<readonly RoleVersion[] | undefined> {
+  if (shelf.current.roles.length === 0) return undefined;
+  return putInForce(parts, shelf, { upload: { roots: [] }, actor: { kind: 'system' } });
+}
+
+/** Signing comes before the transaction; inside it only what it was based on is checked again. */
+async function putInForce(
+  parts: ReleaseServiceParts,
+  shelf: Shelf,
+  request: { readonly upload: Upload; readonly actor: Actor },
+): Promise<readonly RoleVersion[]> {
+  const { store, clock, signers, settings } = parts;
+  const base = shelf.current;
+  const outcome = await publish({ published: base.state, upload: request.upload, signers, clock, settings });
+  if (outcome.kind !== 'published') throw refused(outcome);
+  const next = publishedOf(
+    outcome.state,
+    Object.entries(outcome.versions).map(([name, version]) => ({ name, version })),
+  );
+  await checkArtifacts(store, next);
+  const storedAtMs = clock.now();
+  const files = outcome.files.map((file) => ({
+    ...roleOf(file, outcome.versions),
+    bytes: file.bytes,
+    storedAtMs,
+  }));
+  try {
+    await parts.transactor.transact((tx) =>
+      record(parts, tx, { base, files, shelf, next, actor: request.actor }),
+    );
+  } catch (cause) {
+    // Another node may have published: the next attempt starts from what is in force.
+    shelf.current = await loadPublished(store);
+    throw cause;
+  }
+  return next.roles;
+}
+
+async function record(
+  { store, trail }: ReleaseServiceParts,
+  tx: Transaction,
+  change: {
+    readonly base: Published;
+    readonly files: readonly MetadataFile[];
+    readonly shelf: Shelf;
+    readonly next: Published;
+    readonly actor: Actor;
+  },
+): Promise<void> {
+  const { base, files, shelf, next, actor } = change;
+  if (!isSame(await store.latestVersions(tx), base.roles)) {
+    throw superseded('other metadata was published in the meantime: look at it and try again');
+  }
+  for (const file of files) await store.addMetadata(tx, file);
+  const roles = files.map(({ name, version }) => ({ name, version }));
+  await trail.append(tx, { kind: 'release.metadata_published', actor, payload: { roles } });
+  tx.afterCommit(() => {
+    shelf.current = next;
+  });
+}
+
+function isSame(a: readonly RoleVersion[], b: readonly RoleVersion[]): boolean {
+  const text = (roles: readonly RoleVersion[]) =>
+    roles
+      .map(({ name, version }) => `${name}:${version}`)
+      .sort()
+      .join();
+  return text(a) === text(b);
+}
+
+/** Metadata that lists what nobody can download would strand every device that follows it. */
+async function checkArtifacts(store: ReleaseStore, next: Published): Promise<void> {
+  const missing: string[] = [];
+  for (const target of next.targets.values()) {
+    const artifact = await store.findArtifact(target.sha256);
+    if (artifact?.lengthBytes !== target.lengthBytes) missing.push(target.path);
+  }
+  if (missing.length === 0) return;
+  throw new ReleaseError(
+    'releases.artifact_missing',
+    `upload the artifacts first: \`${missing.slice(0, 10).join('`, `')}\` of ${missing.length} missing`,
+    { details: { missing: missing.slice(0, 100) } },
+  );
+}
+
+function refused(outcome: Exclude<PublishOutcome, { readonly kind: 'published' }>): ReleaseError {
+  const step = outcome.kind === 'refused' ? `TUF ${outcome.step}, ${outcome.subject}: ` : '';
+  return new ReleaseError('releases.metadata_refused', `${step}${outcome.explanation}`, {
+    details: { ...outcome },
+  });
+}
+
+function superseded(message: string): ReleaseError {
+  return new ReleaseError('releases.superseded', message);
+}
+
+async function findMetadataFile(store: ReleaseStore, file: string): Promise<MetadataFile | undefined> {
+  const asked = parseMetadataName(file);
+  if (asked === undefined) return undefined;
+  const { name, version } = asked;
+  return version === undefined ? store.latestMetadata(name) : store.findMetadata({ name, version });
+}
