@@ -58,6 +58,17 @@ export {
   publish,
   type Upload,
 } from './repository/publish.ts';
+export {
+  addToRelease,
+  initRelease,
+  openReleaseFolder,
+  type ReleaseFolder,
+  type ReleaseSettings,
+  type ReleaseStatus,
+  readUpload,
+  rotateRelease,
+  signRelease,
+} from './repository/release-folder.ts';
 export { type SignedDraft, signRoot, signTargets } from './repository/sign-file.ts';
 export { openFileStore } from './store/file-store.ts';
 export { createMemoryStore, type TrustedStore } from './store/trusted-store.ts';

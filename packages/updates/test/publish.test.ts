@@ -1,9 +1,20 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { signedBytes } from '../src/metadata/sign.ts';
 import { timestampFilePath } from '../src/metadata/target-path.ts';
 import { parseRelease } from '../src/release.ts';
 import { describeTarget } from '../src/repository/describe-target.ts';
 import { addTarget, draftRoot, draftTargets, removeTarget } from '../src/repository/draft.ts';
+import {
+  addToRelease,
+  initRelease,
+  openReleaseFolder,
+  readUpload,
+  rotateRelease,
+  signRelease,
+} from '../src/repository/release-folder.ts';
 import { signRoot, signTargets } from '../src/repository/sign-file.ts';
 import {
   chunks,
@@ -176,5 +187,56 @@ describe('the offline workflow', () => {
     );
     const climbing = describeTarget('../b', { content: chunks(fileOf('abc')), custom: {} });
     await expect(climbing).rejects.toThrow(/not a target path/);
+  });
+});
+
+describe('the release folder', () => {
+  it('takes two people and one server from an empty folder to a device that trusts, and through a rotation', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'fleetward-release-'));
+    const folder = await openReleaseFolder(join(parent, 'release'));
+    const keys = newKeys();
+    const repository = new TestRepository(keys, fakeClock());
+    await initRelease(folder, {
+      roles: rolesOf(keys),
+      rootExpiresMs: expiresMs,
+      targetsExpiresMs: expiresMs,
+    });
+    const target = await describeTarget('a/b.img', {
+      content: chunks(fileOf('abc')),
+      custom: lampRelease('1', 1),
+    });
+    await addToRelease(folder, { target, expiresMs });
+    const first = await signRelease(folder, [keys.root[0]!, keys.targets[2]!]);
+    expect(first).toMatchObject({ root: { isMet: false }, targets: { isMet: false } });
+    expect(await repository.upload(await readUpload(folder, 0))).toMatchObject({ reason: 'below-threshold' });
+    const second = await signRelease(folder, [keys.root[1]!, keys.targets[0]!]);
+    expect(second).toMatchObject({ root: { isMet: true }, targets: { isMet: true } });
+    expect(await repository.upload(await readUpload(folder, 0))).toMatchObject({ kind: 'published' });
+    repository.firstRoot = (await folder.read('1.root.json'))!;
+    const { client } = await newDevice(repository);
+    expect(await client.refresh()).toMatchObject({ versions: { root: 1, targets: 2 } });
+
+    const next = { ...keys, root: [newSigner(), newSigner()] };
+    await rotateRelease(folder, { roles: rolesOf(next), expiresMs });
+    expect(await signRelease(folder, next.root)).toMatchObject({ root: { isMet: false } });
+    expect(await signRelease(folder, keys.root)).toMatchObject({ root: { isMet: true } });
+    const { roots } = await readUpload(folder, 1);
+    expect(await repository.upload({ roots })).toMatchObject({ kind: 'published', versions: { root: 2 } });
+    expect(await client.refresh()).toMatchObject({ kind: 'updated', versions: { root: 2 } });
+    await rm(parent, { recursive: true });
+  });
+
+  it('refuses to start over, to work on nothing, and keys that the root does not name', async () => {
+    const files = new Map<string, Uint8Array>();
+    const folder = {
+      read: async (name: string) => files.get(name),
+      write: async (name: string, bytes: Uint8Array) => void files.set(name, bytes),
+    };
+    const invalid = expect.objectContaining({ code: 'updates.repository_invalid' });
+    await expect(signRelease(folder, [])).rejects.toThrow(invalid);
+    const settings = { roles: rolesOf(newKeys()), rootExpiresMs: expiresMs, targetsExpiresMs: expiresMs };
+    await initRelease(folder, settings);
+    await expect(initRelease(folder, settings)).rejects.toThrow(invalid);
+    await expect(signRelease(folder, [newSigner()])).rejects.toThrow(/does not name the key/);
   });
 });

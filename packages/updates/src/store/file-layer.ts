@@ -1,4 +1,5 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** The file operations durability is made of; a fault-injecting one stands here in tests. Paths are absolute. */
 export interface FileLayer {
@@ -26,6 +27,15 @@ export const nodeFileLayer: FileLayer = {
   remove: (path) => rm(path, { force: true }),
   syncFolder: sync,
 };
+
+/** Replaces a file whole and durably: write beside, sync the file, rename over, sync the folder. */
+export async function replaceFile(files: FileLayer, path: string, bytes: Uint8Array): Promise<void> {
+  const beside = `${path}.new`;
+  await files.write(beside, bytes);
+  await files.syncFile(beside); // before the rename: a renamed file must never be found empty
+  await files.rename(beside, path);
+  await files.syncFolder(dirname(path));
+}
 
 /** Creates a folder for its owner only. */
 export async function makeFolder(path: string): Promise<void> {

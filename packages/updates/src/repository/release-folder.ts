@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import type { Signer } from '@fleetward/core';
+import { UpdatesError } from '../errors.ts';
+import { defaultLimits } from '../limits.ts';
+import { tufKeyFromSpki } from '../metadata/key.ts';
+import { parseRoot } from '../metadata/parse.ts';
+import { makeFolder, nodeFileLayer, replaceFile } from '../store/file-layer.ts';
+import { addTarget, draftRoot, draftTargets, type NewTarget, type RootRoles } from './draft.ts';
+import type { Upload } from './publish.ts';
+import { type SignedDraft, signRoot, signTargets } from './sign-file.ts';
+
+/**
+ * The folder release engineers carry around: `root.json` and `targets.json`, the newest of each, signed or not yet, and
+ * every root as `N.root.json`. No keys.
+ */
+export interface ReleaseFolder {
+  read(name: string): Promise<Uint8Array | undefined>;
+  write(name: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** How far the newest files are from their thresholds. */
+export interface ReleaseStatus {
+  readonly root: SignedDraft;
+  readonly targets: SignedDraft;
+}
+
+export interface ReleaseSettings {
+  readonly roles: RootRoles;
+  /** Unix milliseconds. */
+  readonly rootExpiresMs: number;
+  readonly targetsExpiresMs: number;
+}
+
+const rootsMax = 1024;
+
+/** A release folder on disk; files are replaced whole. */
+export async function openReleaseFolder(path: string): Promise<ReleaseFolder> {
+  await makeFolder(path);
+  return {
+    read: (name) => nodeFileLayer.read(join(path, name)),
+    write: (name, bytes) => replaceFile(nodeFileLayer, join(path, name), bytes),
+  };
+}
+
+/** Starts a repository: version 1 of root and of empty targets. `roles` names the server's online keys too. */
+export async function initRelease(
+  folder: ReleaseFolder,
+  { roles, rootExpiresMs, targetsExpiresMs }: ReleaseSettings,
+): Promise<void> {
+  if ((await folder.read('root.json')) !== undefined) {
+    throw new UpdatesError('updates.repository_invalid', 'the folder already holds a `root.json`');
+  }
+  await writeRoot(folder, { version: 1, bytes: draftRoot({ version: 1, expiresMs: rootExpiresMs, roles }) });
+  await folder.write('targets.json', draftTargets({ version: 1, expiresMs: targetsExpiresMs }));
+}
+
+/** Adds a target to the next, unsigned version of the targets. */
+export async function addToRelease(
+  folder: ReleaseFolder,
+  change: { readonly target: NewTarget; readonly expiresMs: number },
+): Promise<void> {
+  await folder.write('targets.json', addTarget(await newest(folder, 'targets.json'), change));
+}
+
+/** Replaces keys, thresholds or the expiry by the next, unsigned root. Old and new root keys must sign it. */
+export async function rotateRelease(
+  folder: ReleaseFolder,
+  { roles, expiresMs }: { readonly roles: RootRoles; readonly expiresMs: number },
+): Promise<void> {
+  const version = (await newestRoot(folder)).version + 1;
+  await writeRoot(folder, { version, bytes: draftRoot({ version, expiresMs, roles }) });
+}
+
+/** Signs whatever of root and targets these keys may sign; none, to see where things stand. */
+export async function signRelease(folder: ReleaseFolder, signers: readonly Signer[]): Promise<ReleaseStatus> {
+  const { bytes, version, previous, ids } = await newestRoot(folder);
+  const ofRole = (role: 'root' | 'targets') => signers.filter((signer) => ids[role].includes(idOf(signer)));
+  const stranger = signers.find(
+    (signer) => !ids.root.includes(idOf(signer)) && !ids.targets.includes(idOf(signer)),
+  );
+  if (stranger !== undefined) {
+    throw new UpdatesError('updates.key_invalid', `the root does not name the key \`${idOf(stranger)}\``);
+  }
+  const root = await signRoot(bytes, { signers: ofRole('root'), ...(previous && { previous }) });
+  const targets = await signTargets(await newest(folder, 'targets.json'), {
+    signers: ofRole('targets'),
+    root: bytes,
+  });
+  if (ofRole('root').length > 0) await writeRoot(folder, { version, bytes: root.bytes });
+  if (ofRole('targets').length > 0) await folder.write('targets.json', targets.bytes);
+  return { root, targets };
+}
+
+/** What to send to a server that has published roots up to `publishedRootVersion`; 0 when it has none. */
+export async function readUpload(folder: ReleaseFolder, publishedRootVersion: number): Promise<Upload> {
+  const { version } = await newestRoot(folder);
+  const roots: Uint8Array[] = [];
+  for (let next = publishedRootVersion + 1; next <= version; next++) {
+    roots.push(await newest(folder, `${next}.root.json`));
+  }
+  return { roots, targets: await newest(folder, 'targets.json') };
+}
+
+async function newestRoot(folder: ReleaseFolder) {
+  const bytes = await newest(folder, 'root.json');
+  const { signed } = parseRoot(bytes, defaultLimits.rootBytesMax);
+  const { version } = signed;
+  if (version > rootsMax) throw new UpdatesError('updates.repository_invalid', `more than ${rootsMax} roots`);
+  const previous = version > 1 ? await newest(folder, `${version - 1}.root.json`) : undefined;
+  const before = previous && parseRoot(previous, defaultLimits.rootBytesMax).signed;
+  const root = [...(signed.roles.root?.keyIDs ?? []), ...(before?.roles.root?.keyIDs ?? [])];
+  return { bytes, version, previous, ids: { root, targets: signed.roles.targets?.keyIDs ?? [] } };
+}
+
+async function writeRoot(
+  folder: ReleaseFolder,
+  { version, bytes }: { readonly version: number; readonly bytes: Uint8Array },
+): Promise<void> {
+  await folder.write(`${version}.root.json`, bytes);
+  await folder.write('root.json', bytes);
+}
+
+async function newest(folder: ReleaseFolder, name: string): Promise<Uint8Array> {
+  const bytes = await folder.read(name);
+  if (bytes !== undefined) return bytes;
+  throw new UpdatesError('updates.repository_invalid', `the folder has no \`${name}\`: initialise it first`);
+}
+
+function idOf({ publicKey }: Signer): string {
+  return tufKeyFromSpki(publicKey).keyID;
+}
