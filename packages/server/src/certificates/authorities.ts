@@ -1,0 +1,60 @@
+import type { CertificateId } from '@fleetward/core';
+import { type Certificate, parseCertificate } from '@fleetward/pki';
+import { CertificatesError } from './errors.ts';
+import type { AuthorityRecord, CertificateStore } from './store.ts';
+
+/** A CA of the platform; the certificate is parsed once, so that checks against it are not repeated. */
+export interface Authority extends AuthorityRecord {
+  readonly certificate: Certificate;
+}
+
+/** What path validation starts from: removed authorities are in neither list. */
+export interface Trust {
+  readonly roots: readonly Certificate[];
+  readonly issuers: readonly Certificate[];
+}
+
+/** The platform's CAs in memory. Changed in the tick of each commit. */
+export class Authorities {
+  #all: readonly Authority[] = [];
+  #trust: Trust = { roots: [], issuers: [] };
+
+  async load(store: CertificateStore): Promise<void> {
+    const records = await store.authorities();
+    this.#replace(records.map((record) => ({ ...record, certificate: parseCertificate(record.der) })));
+  }
+
+  all(): readonly Authority[] {
+    return this.#all;
+  }
+
+  trust(): Trust {
+    return this.#trust;
+  }
+
+  find(certificateId: CertificateId): Authority | undefined {
+    return this.#all.find((authority) => authority.certificateId === certificateId);
+  }
+
+  /** The newest active issuing CA; throws `certificates.no_issuing_authority`. */
+  issuing(): Authority {
+    const active = this.#all.filter(({ kind, state }) => kind === 'issuing' && state === 'active');
+    const newest = active.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];
+    if (newest !== undefined) return newest;
+    throw new CertificatesError('certificates.no_issuing_authority', 'the platform has no active issuing CA');
+  }
+
+  setState(certificateId: CertificateId, state: AuthorityRecord['state']): void {
+    this.#replace(
+      this.#all.map((known) => (known.certificateId === certificateId ? { ...known, state } : known)),
+    );
+  }
+
+  #replace(all: readonly Authority[]): void {
+    const trusted = all.filter(({ state }) => state !== 'removed');
+    const certificatesOf = (kind: AuthorityRecord['kind']) =>
+      trusted.filter((authority) => authority.kind === kind).map(({ certificate }) => certificate);
+    this.#all = all;
+    this.#trust = { roots: certificatesOf('root'), issuers: certificatesOf('issuing') };
+  }
+}

@@ -1,0 +1,130 @@
+import type { CertificateId, Clock, Signer, Transactor } from '@fleetward/core';
+import { issueCrl } from '@fleetward/pki';
+import type { Authorities, Authority } from './authorities.ts';
+import type { CertificateRegistry } from './registry.ts';
+import { belongsOnCrl, nextCrlNumber } from './rules.ts';
+import type { CertificateStore, CrlRecord } from './store.ts';
+
+export type CrlOutcome =
+  | { readonly kind: 'signed'; readonly number: number; readonly atMs: number }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+export interface CrlPublisherOptions {
+  readonly store: CertificateStore;
+  readonly transactor: Transactor;
+  readonly clock: Clock;
+  readonly registry: CertificateRegistry;
+  readonly authorities: Authorities;
+  readonly signer: (keyName: string) => Promise<Signer>;
+  readonly validityMs: number;
+}
+
+interface Lane {
+  current?: CrlRecord;
+  running?: Promise<CrlOutcome>;
+  /** The CRL that has not begun: whatever is revoked until it begins is on it. */
+  next?: Promise<CrlOutcome> | undefined;
+  /** A CRL was asked for and failed. */
+  isOwed: boolean;
+}
+
+/** Signs the CRL of each issuer off the path of revocations; revocations that come together share the next one. */
+export class CrlPublisher {
+  readonly #options: CrlPublisherOptions;
+  readonly #lanes = new Map<CertificateId, Lane>();
+
+  constructor(options: CrlPublisherOptions) {
+    this.#options = options;
+  }
+
+  async load(): Promise<void> {
+    for (const { certificateId } of this.#issuers()) {
+      const current = await this.#options.store.findCrl(certificateId);
+      this.#lanes.set(certificateId, current === undefined ? { isOwed: true } : { current, isOwed: false });
+    }
+  }
+
+  /** The CRL in force, as served. */
+  current(issuerId: CertificateId): CrlRecord | undefined {
+    return this.#lanes.get(issuerId)?.current;
+  }
+
+  /** Signs a CRL that holds everything revoked until now. Never rejects: a failure is tried again by `refresh`. */
+  request(issuerId: CertificateId): Promise<CrlOutcome> {
+    const lane = this.#lane(issuerId);
+    lane.next ??= this.#afterRunning(issuerId, lane);
+    return lane.next;
+  }
+
+  /** Signs again what is past half of its validity, missing, or owed since a failure. Call it periodically. */
+  refresh(): Promise<readonly CrlOutcome[]> {
+    const nowMs = this.#options.clock.now();
+    const due = this.#issuers().filter(({ certificateId }) => {
+      const { current, isOwed } = this.#lane(certificateId);
+      return isOwed || current === undefined || nowMs - current.thisUpdateMs >= this.#options.validityMs / 2;
+    });
+    return Promise.all(due.map(({ certificateId }) => this.request(certificateId)));
+  }
+
+  /** The CRLs in force lack something: the next `refresh` signs them all. */
+  markOwed(): void {
+    for (const { certificateId } of this.#issuers()) this.#lane(certificateId).isOwed = true;
+  }
+
+  async #afterRunning(issuerId: CertificateId, lane: Lane): Promise<CrlOutcome> {
+    await lane.running;
+    lane.next = undefined;
+    lane.running = this.#publish(issuerId, lane);
+    return lane.running;
+  }
+
+  async #publish(issuerId: CertificateId, lane: Lane): Promise<CrlOutcome> {
+    try {
+      const crl = await this.#sign(issuerId, lane.current?.number);
+      await this.#options.transactor.transact(async (tx) => {
+        await this.#options.store.saveCrl(tx, crl);
+        tx.afterCommit(() => {
+          lane.current = crl;
+          lane.isOwed = false;
+        });
+      });
+      return { kind: 'signed', number: crl.number, atMs: this.#options.clock.now() };
+    } catch (error) {
+      lane.isOwed = true;
+      return { kind: 'failed', error };
+    }
+  }
+
+  async #sign(issuerId: CertificateId, previous: number | undefined): Promise<CrlRecord> {
+    const { authorities, clock, registry, signer, validityMs } = this.#options;
+    const issuer = authorities.find(issuerId);
+    if (issuer === undefined) throw new TypeError(`\`${issuerId}\` is not an authority of this platform`);
+    const nowMs = clock.now();
+    const number = nextCrlNumber(previous, nowMs);
+    const revoked = [...registry.revokedBy(issuerId)].filter((entry) =>
+      belongsOnCrl(entry, nowMs, validityMs),
+    );
+    const nextUpdateMs = nowMs + validityMs;
+    const { der } = await issueCrl({
+      issuer: issuer.certificate,
+      signer: await signer(issuer.keyName),
+      number: BigInt(number),
+      thisUpdateMs: nowMs,
+      nextUpdateMs,
+      revoked,
+    });
+    return { issuerId, number, der, thisUpdateMs: nowMs, nextUpdateMs };
+  }
+
+  #issuers(): readonly Authority[] {
+    return this.#options.authorities
+      .all()
+      .filter(({ kind, state }) => kind === 'issuing' && state !== 'removed');
+  }
+
+  #lane(issuerId: CertificateId): Lane {
+    const lane = this.#lanes.get(issuerId) ?? { isOwed: true };
+    this.#lanes.set(issuerId, lane);
+    return lane;
+  }
+}

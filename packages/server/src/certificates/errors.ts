@@ -1,0 +1,13 @@
+import { AppError } from '@fleetward/core';
+
+export type CertificatesErrorCode =
+  | 'certificates.not_found'
+  | 'certificates.no_issuing_authority'
+  | 'certificates.authority_not_found'
+  | 'certificates.authority_state'
+  | 'certificates.exists'
+  | 'certificates.journal_unreadable'
+  | 'certificates.journal_failed';
+
+/** The registry or the authority cannot do what was asked. */
+export class CertificatesError extends AppError<CertificatesErrorCode> {}

@@ -1,0 +1,89 @@
+import { parseCertificateId } from '@fleetward/core';
+import { type Certificate, encodePem } from '@fleetward/pki';
+import {
+  getCertificate,
+  listAuthorities,
+  listCertificates,
+  revokeCertificate,
+  setAuthorityState,
+} from '@fleetward/protocol';
+import { operatorActor } from '../operator-actor.ts';
+import type { Policies } from '../policies/index.ts';
+import { handle, type RouteHandler } from '../route-handler.ts';
+import type { Things } from '../things/index.ts';
+import type { Authority } from './authorities.ts';
+import type { RevocationOutcome } from './revoker.ts';
+import type { Certificates } from './service.ts';
+import type { CertificateRecord } from './store.ts';
+
+export interface CertificateHandlersOptions {
+  readonly certificates: Certificates;
+  readonly things: Things;
+  readonly policies: Policies;
+}
+
+export function certificateHandlers(options: CertificateHandlersOptions): readonly RouteHandler[] {
+  const { certificates, things, policies } = options;
+  return [
+    handle(listCertificates, async ({ query }) => {
+      const limit = query.limit ?? 100;
+      const after = query.after === undefined ? {} : { after: parseCertificateId(query.after) };
+      const page = await certificates.page({ ...after, limit });
+      const last = page.at(-1);
+      const next = page.length < limit || last === undefined ? {} : { next: last.certificateId };
+      return { certificates: page.map(viewOf), ...next };
+    }),
+    handle(getCertificate, async ({ params }) => {
+      const record = await certificates.get(parseCertificateId(params.certificateId));
+      return {
+        ...viewOf(record),
+        pem: encodePem('CERTIFICATE', record.der),
+        thingNames: things.attachmentsOf(record.certificateId).map(({ thingName }) => thingName),
+        policyNames: policies.attachedTo(record.certificateId).map(({ name }) => name),
+      };
+    }),
+    handle(revokeCertificate, async ({ params, body, caller }) => {
+      const certificateId = parseCertificateId(params.certificateId);
+      const wanted = { certificateId, reason: body.reason ?? 'unspecified' } as const;
+      const outcome = await certificates.revoke(wanted, operatorActor(caller));
+      return revocationView(certificateId, outcome, { wait: body.wait ?? true });
+    }),
+    ...authorityHandlers(certificates),
+  ];
+}
+
+function authorityHandlers(certificates: Certificates): readonly RouteHandler[] {
+  return [
+    handle(listAuthorities, async () => ({ authorities: certificates.authorities().map(authorityView) })),
+    handle(setAuthorityState, async ({ params, body, caller }) => {
+      const certificateId = parseCertificateId(params.certificateId);
+      await certificates.setAuthorityState({ certificateId, state: body.state }, operatorActor(caller));
+      return undefined;
+    }),
+  ];
+}
+
+async function revocationView(
+  certificateId: Certificate['id'],
+  outcome: RevocationOutcome,
+  options: { readonly wait: boolean },
+) {
+  const { kind, revokedAtMs } = outcome;
+  const answer = { certificateId, outcome: kind, revokedAtMs };
+  if (outcome.kind === 'already-revoked') return { ...answer, steps: [], sessionsCut: 0 };
+  const { steps, sessionsCut } = outcome;
+  const crl = options.wait ? await outcome.crl : undefined;
+  if (crl?.kind !== 'signed') return { ...answer, steps: [...steps], sessionsCut };
+  const signed = { step: 'crl-signed', atMs: crl.atMs } as const;
+  return { ...answer, steps: [...steps, signed], sessionsCut, crlNumber: crl.number };
+}
+
+function viewOf({ der: _der, publicKeyHash: _publicKeyHash, ...view }: CertificateRecord) {
+  return view;
+}
+
+function authorityView({ certificate, certificateId, kind, state, createdAtMs }: Authority) {
+  const { subject, notAfterMs, der } = certificate;
+  const pem = encodePem('CERTIFICATE', der);
+  return { certificateId, kind, state, subject: subject.text, notAfterMs, createdAtMs, pem };
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import type { Clock, Random, Signer } from '@fleetward/core';
+import {
+  type Certificate,
+  type GeneralName,
+  issueCertificate,
+  makeName,
+  type PublicKey,
+} from '@fleetward/pki';
+import type { Authority } from './authorities.ts';
+import { validityOf } from './rules.ts';
+import type { CertificateRecord } from './store.ts';
+
+/** A certificate to be made. The subject is a common name and nothing else: a CSR's wishes are not copied. */
+export interface SignRequest {
+  readonly profile: 'device' | 'server';
+  readonly commonName: string;
+  readonly publicKey: PublicKey;
+  readonly subjectAltName?: readonly GeneralName[];
+}
+
+/** Signed, and not yet part of the platform: only once it is recorded may anybody be given it. */
+export interface SignedCertificate {
+  readonly certificate: Certificate;
+  readonly record: CertificateRecord;
+  /** Leaf first, without the root. */
+  readonly chain: readonly Certificate[];
+}
+
+export interface IssuancePorts {
+  readonly issuer: Authority;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly validityDays: number;
+  /** Where the issuer's CRL will be found. */
+  readonly crlUrl: string;
+}
+
+/** Build, lint and sign by the issuing authority. Not for use inside a transaction: it waits for the signing process. */
+export async function signCertificate(
+  request: SignRequest,
+  ports: IssuancePorts,
+): Promise<SignedCertificate> {
+  const { issuer, signer, clock, random, validityDays: days, crlUrl } = ports;
+  const nowMs = clock.now();
+  const certificate = await issueCertificate({
+    profile: request.profile,
+    issuer: issuer.certificate,
+    subject: makeName([['commonName', request.commonName]]),
+    publicKey: request.publicKey,
+    ...validityOf(issuer.certificate, { nowMs, days }),
+    ...(request.subjectAltName === undefined ? {} : { subjectAltName: request.subjectAltName }),
+    crlUrls: [crlUrl],
+    signer,
+    random,
+  });
+  const record = recordOf(certificate, issuer, nowMs);
+  return { certificate, record, chain: [certificate, issuer.certificate] };
+}
+
+/** Lower-case hex SHA-256 of a SubjectPublicKeyInfo. */
+export function publicKeyHash(publicKey: PublicKey): string {
+  return createHash('sha256').update(publicKey.spki).digest('hex');
+}
+
+function recordOf(certificate: Certificate, issuer: Authority, issuedAtMs: number): CertificateRecord {
+  const { id, serial, der, subject, notBeforeMs, notAfterMs, publicKey } = certificate;
+  return {
+    certificateId: id,
+    serial,
+    issuerId: issuer.certificateId,
+    der,
+    subject: subject.text,
+    state: 'ACTIVE',
+    notBeforeMs,
+    notAfterMs,
+    issuedAtMs,
+    publicKeyHash: publicKeyHash(publicKey),
+  };
+}

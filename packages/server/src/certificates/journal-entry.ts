@@ -1,0 +1,47 @@
+import { type CertificateId, parseStrictJson } from '@fleetward/core';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { CertificatesError } from './errors.ts';
+import type { RevocationReason } from './store.ts';
+
+const id = Type.Unsafe<CertificateId>(Type.String({ pattern: '^[0-9a-f]{64}$' }));
+const timeMs = Type.Integer({ minimum: 0 });
+
+const revocationReasons = [
+  'unspecified',
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'privilegeWithdrawn',
+] as const satisfies readonly RevocationReason[];
+
+const revoked = Type.Object(
+  {
+    kind: Type.Literal('certificate-revoked'),
+    certificateId: id,
+    issuerId: id,
+    serial: Type.String({ pattern: '^[0-9a-f]{1,40}$' }),
+    notAfterMs: timeMs,
+    revokedAtMs: timeMs,
+    reason: Type.Enum([...revocationReasons]),
+  },
+  { additionalProperties: false },
+);
+
+const authorityRemoved = Type.Object(
+  { kind: Type.Literal('authority-removed'), certificateId: id, removedAtMs: timeMs },
+  { additionalProperties: false },
+);
+
+/** What may never be undone, as the journal keeps it. */
+export type JournalEntry = Readonly<Static<typeof revoked>> | Readonly<Static<typeof authorityRemoved>>;
+
+/** Parses one line. Throws `InvalidInputError` or `certificates.journal_unreadable`. */
+export function parseJournalLine(line: string): JournalEntry {
+  const value = parseStrictJson(line, { bytesMax: 4096, depthMax: 2 });
+  if (Value.Check(revoked, value)) return value;
+  if (Value.Check(authorityRemoved, value)) return value;
+  throw new CertificatesError('certificates.journal_unreadable', 'not an entry of the revocation journal');
+}

@@ -1,0 +1,81 @@
+import type { CertificateId } from '@fleetward/core';
+import { type Standing, standingOf } from './rules.ts';
+import type { CertificateStore, CertificateSummary, RevocationReason } from './store.ts';
+
+/** A revocation as the CRL needs it. `notAfterMs`: when it may leave the CRL. */
+export interface RevokedEntry {
+  readonly certificateId: CertificateId;
+  readonly serial: string;
+  readonly issuerId: CertificateId;
+  readonly notAfterMs: number;
+  readonly revokedAtMs: number;
+  readonly reason: RevocationReason;
+}
+
+const pageSize = 1000;
+
+/** Every certificate's state in memory, what each handshake asks. Changed in the tick of each commit. */
+export class CertificateRegistry {
+  readonly #certificates = new Map<CertificateId, CertificateSummary>();
+  readonly #revoked = new Map<CertificateId, Map<CertificateId, RevokedEntry>>();
+
+  async load(store: CertificateStore): Promise<void> {
+    for (let after: CertificateId | undefined; ; ) {
+      const page = await store.summaries(
+        after === undefined ? { limit: pageSize } : { after, limit: pageSize },
+      );
+      for (const certificate of page) this.add(certificate);
+      after = page.at(-1)?.certificateId;
+      if (after === undefined) return;
+    }
+  }
+
+  add(certificate: CertificateSummary): void {
+    this.#certificates.set(certificate.certificateId, certificate);
+    if (certificate.state !== 'REVOKED') return;
+    const { certificateId, serial, issuerId, notAfterMs } = certificate;
+    const revokedAtMs = certificate.revokedAtMs ?? certificate.issuedAtMs;
+    const reason = certificate.revocationReason ?? 'unspecified';
+    this.#addRevoked({ certificateId, serial, issuerId, notAfterMs, revokedAtMs, reason });
+  }
+
+  find(certificateId: CertificateId): CertificateSummary | undefined {
+    return this.#certificates.get(certificateId);
+  }
+
+  /** Final: nothing takes a certificate out of this state. It need not be one the records have. */
+  revoke(entry: RevokedEntry): void {
+    if (this.isRevoked(entry)) return;
+    this.#addRevoked(entry);
+    const known = this.#certificates.get(entry.certificateId);
+    if (known === undefined) return;
+    const { revokedAtMs, reason: revocationReason } = entry;
+    this.#certificates.set(known.certificateId, {
+      ...known,
+      state: 'REVOKED',
+      revokedAtMs,
+      revocationReason,
+    });
+  }
+
+  isRevoked({ certificateId, issuerId }: Pick<RevokedEntry, 'certificateId' | 'issuerId'>): boolean {
+    return this.#revoked.get(issuerId)?.has(certificateId) === true;
+  }
+
+  revokedBy(issuerId: CertificateId): Iterable<RevokedEntry> {
+    return this.#revoked.get(issuerId)?.values() ?? [];
+  }
+
+  standing(certificateId: CertificateId, nowMs: number): Standing {
+    const known = this.#certificates.get(certificateId);
+    if (known !== undefined) return standingOf(known, nowMs);
+    // A certificate that a restored backup does not have may still be known as revoked, from the journal.
+    const isRevoked = this.#revoked.values().some((entries) => entries.has(certificateId));
+    return isRevoked ? 'revoked' : 'unknown';
+  }
+
+  #addRevoked(entry: RevokedEntry): void {
+    const entries = this.#revoked.get(entry.issuerId) ?? new Map<CertificateId, RevokedEntry>();
+    this.#revoked.set(entry.issuerId, entries.set(entry.certificateId, entry));
+  }
+}

@@ -1,0 +1,137 @@
+import type { CertificateId, Clock, Transactor } from '@fleetward/core';
+import type { Actor, Trail } from '../trail/index.ts';
+import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
+import { CertificatesError } from './errors.ts';
+import type { AnnounceCertificate } from './events.ts';
+import type { CertificateRegistry, RevokedEntry } from './registry.ts';
+import type { RevocationJournal } from './revocation-journal.ts';
+import type { CertificateStore, CertificateSummary, RevocationReason } from './store.ts';
+
+export type RevocationStep = 'requested' | 'journalled' | 'committed' | 'sessions-cut';
+
+/** `steps`: when each was done, milliseconds since the epoch. */
+export type RevocationOutcome =
+  | {
+      readonly kind: 'revoked';
+      readonly revokedAtMs: number;
+      readonly steps: readonly { readonly step: RevocationStep; readonly atMs: number }[];
+      readonly sessionsCut: number;
+      /** Settles when a CRL that holds it is signed, or could not be; never rejects. */
+      readonly crl: Promise<CrlOutcome>;
+    }
+  | { readonly kind: 'already-revoked'; readonly revokedAtMs: number };
+
+export interface RevokerOptions {
+  readonly store: CertificateStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  readonly registry: CertificateRegistry;
+  readonly journal: RevocationJournal;
+  readonly crls: CrlPublisher;
+  readonly announce: AnnounceCertificate;
+}
+
+/** Revokes certificates: journal, then records and trail, then memory and live sessions in one tick, then the CRL. */
+export class Revoker {
+  readonly #options: RevokerOptions;
+  /** Journalled, in force, and not yet in the records because the database failed. */
+  readonly #unrecorded = new Set<CertificateId>();
+
+  constructor(options: RevokerOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `certificates.not_found` or `certificates.journal_failed`. */
+  async revoke(
+    wanted: { readonly certificateId: CertificateId; readonly reason: RevocationReason },
+    actor: Actor,
+  ): Promise<RevocationOutcome> {
+    const certificate = this.#find(wanted.certificateId);
+    if (certificate.state === 'REVOKED' && !this.#unrecorded.has(certificate.certificateId))
+      return before(certificate);
+    const timeline = new Timeline(this.#options.clock);
+    const entry = entryOf(certificate, { reason: wanted.reason, nowMs: timeline.mark('requested') });
+    await this.#options.journal.append({ kind: 'certificate-revoked', ...entry });
+    timeline.mark('journalled');
+    const sessionsCut = await this.#commit(entry, { actor, timeline });
+    if (sessionsCut === undefined) return before(this.#find(entry.certificateId));
+    const crl = this.#options.crls.request(entry.issuerId);
+    return { kind: 'revoked', revokedAtMs: entry.revokedAtMs, steps: timeline.steps, sessionsCut, crl };
+  }
+
+  /** The number of sessions cut, or undefined when another call revoked it first. */
+  async #commit(
+    entry: RevokedEntry,
+    by: { readonly actor: Actor; readonly timeline: Timeline },
+  ): Promise<number | undefined> {
+    const { transactor, store, trail } = this.#options;
+    let sessionsCut: number | undefined;
+    const { certificateId, revokedAtMs: atMs, reason } = entry;
+    try {
+      await transactor.transact(async (tx) => {
+        if (!(await store.revoke(tx, { certificateId, atMs, reason }))) return;
+        const payload = { certificateId, serial: entry.serial, issuerId: entry.issuerId, reason };
+        await trail.append(tx, { kind: 'certificate.revoked', actor: by.actor, payload });
+        tx.afterCommit(() => {
+          by.timeline.mark('committed');
+          sessionsCut = this.#putInForce(entry);
+          by.timeline.mark('sessions-cut');
+        });
+      });
+    } catch (error) {
+      // The journal has it, so the next start would apply it: until then memory must not say otherwise.
+      this.#unrecorded.add(certificateId);
+      this.#putInForce(entry);
+      void this.#options.crls.request(entry.issuerId);
+      throw error;
+    }
+    this.#unrecorded.delete(certificateId);
+    return sessionsCut;
+  }
+
+  #putInForce(entry: RevokedEntry): number {
+    this.#options.registry.revoke(entry);
+    return this.#options.announce({ kind: 'certificate-revoked', certificateId: entry.certificateId });
+  }
+
+  #find(certificateId: CertificateId): CertificateSummary {
+    const certificate = this.#options.registry.find(certificateId);
+    if (certificate !== undefined) return certificate;
+    throw new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
+  }
+}
+
+class Timeline {
+  readonly #clock: Clock;
+  readonly steps: { readonly step: RevocationStep; readonly atMs: number }[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  mark(step: RevocationStep): number {
+    const atMs = this.#clock.now();
+    this.steps.push({ step, atMs });
+    return atMs;
+  }
+}
+
+function before(certificate: CertificateSummary): RevocationOutcome {
+  return { kind: 'already-revoked', revokedAtMs: certificate.revokedAtMs ?? certificate.issuedAtMs };
+}
+
+function entryOf(
+  certificate: CertificateSummary,
+  revocation: { readonly reason: RevocationReason; readonly nowMs: number },
+): RevokedEntry {
+  const { certificateId, serial, issuerId, notAfterMs } = certificate;
+  return {
+    certificateId,
+    serial,
+    issuerId,
+    notAfterMs,
+    revokedAtMs: revocation.nowMs,
+    reason: revocation.reason,
+  };
+}

@@ -1,0 +1,49 @@
+import { CertificatesError } from './errors.ts';
+import type { RevokedEntry } from './registry.ts';
+import type { AuthorityRecord, CertificateSummary } from './store.ts';
+
+/** Whether a certificate may speak. Only `active` may. */
+export type Standing = 'active' | 'inactive' | 'revoked' | 'unknown' | 'expired';
+
+export const dayMs = 86_400_000;
+export const hourMs = 3_600_000;
+
+/** Revocation first: an expired certificate that was revoked stays revoked, whatever grace expiry may have. */
+export function standingOf(certificate: CertificateSummary, nowMs: number): Exclude<Standing, 'unknown'> {
+  if (certificate.state === 'REVOKED') return 'revoked';
+  if (certificate.state === 'INACTIVE') return 'inactive';
+  return nowMs > certificate.notAfterMs ? 'expired' : 'active';
+}
+
+/**
+ * When a new certificate is valid: from an hour ago, since the clocks of devices drift, and never beyond the issuer's
+ * own validity.
+ */
+export function validityOf(
+  issuer: { readonly notBeforeMs: number; readonly notAfterMs: number },
+  wanted: { readonly nowMs: number; readonly days: number },
+): { readonly notBeforeMs: number; readonly notAfterMs: number } {
+  return {
+    notBeforeMs: Math.max(wanted.nowMs - hourMs, issuer.notBeforeMs),
+    notAfterMs: Math.min(wanted.nowMs + wanted.days * dayMs, issuer.notAfterMs),
+  };
+}
+
+/** Rises whatever happens, also after a restore from a backup that knew lower numbers than devices have seen. */
+export function nextCrlNumber(previous: number | undefined, nowMs: number): number {
+  return Math.max((previous ?? 0) + 1, Math.floor(nowMs / 1000));
+}
+
+/** RFC 5280 §3.3: an entry stays until it was on a CRL that was issued after the certificate's end. */
+export function belongsOnCrl(entry: RevokedEntry, nowMs: number, crlValidityMs: number): boolean {
+  return entry.notAfterMs + 2 * crlValidityMs >= nowMs;
+}
+
+/** Throws `certificates.authority_state` for a step that may not be taken: removal is for ever. */
+export function assertAuthorityStep(authority: AuthorityRecord, state: AuthorityRecord['state']): void {
+  if (authority.state !== 'removed' && !(authority.kind === 'root' && state === 'retired')) return;
+  throw new CertificatesError(
+    'certificates.authority_state',
+    `the ${authority.kind} CA \`${authority.certificateId}\` is \`${authority.state}\` and cannot become \`${state}\``,
+  );
+}

@@ -1,0 +1,258 @@
+import type { CertificateId, Clock, Random, Signer, Transaction, Transactor } from '@fleetward/core';
+import { type Certificate, type GeneralName, parsePublicKey } from '@fleetward/pki';
+import { StoreError } from '../store-error.ts';
+import type { Actor, Trail } from '../trail/index.ts';
+import { Authorities, type Authority, type Trust } from './authorities.ts';
+import { type CrlOutcome, CrlPublisher } from './crl-publisher.ts';
+import { CertificatesError } from './errors.ts';
+import type { AnnounceCertificate } from './events.ts';
+import { type SignedCertificate, type SignRequest, signCertificate } from './issuance.ts';
+import { CertificateRegistry } from './registry.ts';
+import { replayJournal } from './replay.ts';
+import { RevocationJournal } from './revocation-journal.ts';
+import { type RevocationOutcome, Revoker } from './revoker.ts';
+import { assertAuthorityStep, hourMs, type Standing } from './rules.ts';
+import type {
+  AuthorityRecord,
+  CertificateRecord,
+  CertificateStore,
+  CertificateSummary,
+  RevocationReason,
+} from './store.ts';
+
+export interface CertificatesOptions {
+  readonly store: CertificateStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The key of an authority, by its record's `keyName`. */
+  readonly signer: (keyName: string) => Promise<Signer>;
+  /** File outside the database that keeps every revocation. */
+  readonly journalPath: string;
+  /** Where the public listener serves an issuer's CRL. */
+  readonly crlUrl: (issuerId: CertificateId) => string;
+  readonly announce: AnnounceCertificate;
+  readonly settings: {
+    readonly deviceValidityDays: number;
+    readonly serverValidityDays: number;
+    readonly crlValidityHours: number;
+  };
+}
+
+/** The certificate authority and the registry of what it issued. */
+export class Certificates {
+  readonly #options: CertificatesOptions;
+  readonly #journal: RevocationJournal;
+  readonly #authorities = new Authorities();
+  readonly #registry = new CertificateRegistry();
+  readonly #crls: CrlPublisher;
+  readonly #revoker: Revoker;
+
+  private constructor(options: CertificatesOptions, journal: RevocationJournal) {
+    const shared = { ...options, registry: this.#registry, authorities: this.#authorities, journal };
+    this.#options = options;
+    this.#journal = journal;
+    this.#crls = new CrlPublisher({ ...shared, validityMs: options.settings.crlValidityHours * hourMs });
+    this.#revoker = new Revoker({ ...shared, crls: this.#crls });
+  }
+
+  /**
+   * Reads authorities and registry into memory, applies revocations that the journal has and the records lack, and signs the
+   * CRLs that are due. Throws `certificates.journal_unreadable`: without the journal a revoked certificate could speak again.
+   */
+  static async open(options: CertificatesOptions): Promise<Certificates> {
+    const { journal, entries } = await RevocationJournal.open(options.journalPath);
+    const certificates = new Certificates(options, journal);
+    try {
+      await certificates.#load(entries);
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
+    return certificates;
+  }
+
+  /** From memory: whether the certificate may speak at `nowMs`. */
+  standing(certificateId: CertificateId, nowMs: number): Standing {
+    return this.#registry.standing(certificateId, nowMs);
+  }
+
+  /** From memory: whether the platform issued it, whatever its state. */
+  isKnown(certificateId: CertificateId): boolean {
+    return this.#registry.find(certificateId) !== undefined;
+  }
+
+  /** From memory: what path validation of devices starts from. */
+  trust(): Trust {
+    return this.#authorities.trust();
+  }
+
+  authorities(): readonly Authority[] {
+    return this.#authorities.all();
+  }
+
+  /** Throws `certificates.no_issuing_authority`. */
+  issuingAuthority(): Authority {
+    return this.#authorities.issuing();
+  }
+
+  /** What a device should trust and needs to build its chain (RFC 7030 §4.1.3): roots first. */
+  caCertificates(): readonly Certificate[] {
+    const { roots, issuers } = this.trust();
+    return [...roots, ...issuers];
+  }
+
+  /** Signs and keeps nothing: `record` makes it part of the platform. Not for use inside a transaction. */
+  async sign(request: SignRequest): Promise<SignedCertificate> {
+    const issuer = this.#authorities.issuing();
+    const { clock, random, crlUrl, settings } = this.#options;
+    return signCertificate(request, {
+      issuer,
+      signer: await this.#options.signer(issuer.keyName),
+      clock,
+      random,
+      validityDays: request.profile === 'device' ? settings.deviceValidityDays : settings.serverValidityDays,
+      crlUrl: crlUrl(issuer.certificateId),
+    });
+  }
+
+  /** Keeps what was signed. Throws `certificates.exists` for a serial or certificate that is there already. */
+  async record(tx: Transaction, { record }: SignedCertificate, actor: Actor): Promise<void> {
+    await this.#add(tx, record);
+    const { certificateId, serial, issuerId, subject, notAfterMs } = record;
+    const payload = { certificateId, serial, issuerId, subject, notAfterMs };
+    await this.#options.trail.append(tx, { kind: 'certificate.issued', actor, payload });
+    const { der: _der, subject: _subject, ...summary } = record;
+    tx.afterCommit(() => this.#registry.add(summary));
+  }
+
+  /** Signs and records in one go. */
+  async issue(request: SignRequest, actor: Actor): Promise<SignedCertificate> {
+    const signed = await this.sign(request);
+    await this.#options.transactor.transact((tx) => this.record(tx, signed, actor));
+    return signed;
+  }
+
+  /** A certificate for the platform's own listeners: leaf first. `publicKey` is SPKI, DER. */
+  async issueServerCertificate(server: {
+    readonly publicKey: Uint8Array;
+    readonly dnsNames: readonly string[];
+    readonly ipAddresses: readonly string[];
+  }): Promise<readonly Certificate[]> {
+    const dns = server.dnsNames.map((value): GeneralName => ({ kind: 'dns', value }));
+    const ips = server.ipAddresses.map((value): GeneralName => ({ kind: 'ip', value }));
+    const request: SignRequest = {
+      profile: 'server',
+      commonName: (server.dnsNames[0] ?? server.ipAddresses[0] ?? 'fleetward').slice(0, 64),
+      publicKey: parsePublicKey(server.publicKey),
+      subjectAltName: [...dns, ...ips],
+    };
+    return (await this.issue(request, { kind: 'system' })).chain;
+  }
+
+  /** Throws `certificates.not_found` or `certificates.journal_failed`. */
+  revoke(
+    wanted: { readonly certificateId: CertificateId; readonly reason: RevocationReason },
+    actor: Actor,
+  ): Promise<RevocationOutcome> {
+    return this.#revoker.revoke(wanted, actor);
+  }
+
+  /** Throws `certificates.not_found`. */
+  async get(certificateId: CertificateId): Promise<CertificateRecord> {
+    const record = await this.find(certificateId);
+    if (record !== undefined) return record;
+    throw new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
+  }
+
+  find(certificateId: CertificateId): Promise<CertificateRecord | undefined> {
+    return this.#options.store.find(certificateId);
+  }
+
+  /** From memory: a certificate's state and dates, without its bytes. */
+  summary(certificateId: CertificateId): CertificateSummary | undefined {
+    return this.#registry.find(certificateId);
+  }
+
+  /** Certificates of a key, by the hash of its SubjectPublicKeyInfo, whatever their state. */
+  ofPublicKey(publicKeyHash: string, tx?: Transaction): Promise<readonly CertificateRecord[]> {
+    return this.#options.store.findByPublicKey(publicKeyHash, tx);
+  }
+
+  page(range: {
+    readonly after?: CertificateId;
+    readonly limit: number;
+  }): Promise<readonly CertificateRecord[]> {
+    return this.#options.store.page(range);
+  }
+
+  /** The issuer's current CRL, DER; from memory. */
+  crl(issuerId: CertificateId): Uint8Array | undefined {
+    return this.#crls.current(issuerId)?.der;
+  }
+
+  /** Signs the CRLs that are past half of their life, or owed since a failure. Call it periodically. */
+  refreshCrls(): Promise<readonly CrlOutcome[]> {
+    return this.#crls.refresh();
+  }
+
+  /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */
+  async setAuthorityState(
+    change: { readonly certificateId: CertificateId; readonly state: AuthorityRecord['state'] },
+    actor: Actor,
+  ): Promise<void> {
+    const { certificateId, state } = change;
+    const authority = this.#authorities.find(certificateId);
+    if (authority === undefined) {
+      throw new CertificatesError(
+        'certificates.authority_not_found',
+        `there is no authority \`${certificateId}\``,
+      );
+    }
+    if (authority.state === state) return;
+    assertAuthorityStep(authority, state);
+    if (state === 'removed') {
+      const removedAtMs = this.#options.clock.now();
+      await this.#journal.append({ kind: 'authority-removed', certificateId, removedAtMs });
+    }
+    await this.#options.transactor.transact(async (tx) => {
+      await this.#options.store.setAuthorityState(tx, change);
+      await this.#options.trail.append(tx, {
+        kind: 'authority.state_changed',
+        actor,
+        payload: { ...change },
+      });
+      tx.afterCommit(() => {
+        this.#authorities.setState(certificateId, state);
+        this.#options.announce({ kind: 'authority-changed', ...change });
+      });
+    });
+  }
+
+  /** Waits for the journal's last line. */
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  async #load(entries: Parameters<typeof replayJournal>[0]): Promise<void> {
+    const { store } = this.#options;
+    await this.#authorities.load(store);
+    await this.#registry.load(store);
+    await this.#crls.load();
+    const target = { ...this.#options, registry: this.#registry, authorities: this.#authorities };
+    const missing = await replayJournal(entries, target);
+    if (missing > 0) this.#crls.markOwed();
+    await this.#crls.refresh();
+  }
+
+  async #add(tx: Transaction, record: CertificateRecord): Promise<void> {
+    try {
+      await this.#options.store.add(tx, record);
+    } catch (cause) {
+      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      const message = `the certificate \`${record.certificateId}\` or its serial number is there already`;
+      throw new CertificatesError('certificates.exists', message, { cause });
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { CertificateId, ThingName } from '@fleetward/core';
+import type { DenialCause } from '@fleetward/protocol';
+
+/** The statement that decided, or came nearest. */
+export interface DenialStatement {
+  readonly policyName: string;
+  readonly versionId: number;
+  /** Position in the document, from 0. */
+  readonly index: number;
+  readonly sid?: string;
+}
+
+/** One refusal, as the place that refused tells it. */
+export interface DenialReport {
+  readonly cause: DenialCause;
+  readonly certificateId?: CertificateId;
+  readonly thingName?: ThingName;
+  readonly clientId?: string;
+  readonly remoteAddress: string;
+  /** `iot:Publish`, … */
+  readonly action?: string;
+  /** Topic, filter, client id or path. */
+  readonly resource?: string;
+  readonly explanation: string;
+  readonly statement?: DenialStatement;
+}
+
+export interface Denial extends DenialReport {
+  /** 1, 2, 3, … since the process started. */
+  readonly seq: number;
+  readonly atMs: number;
+}
+
+export interface DenialFilter {
+  readonly thingName?: ThingName;
+  readonly certificateId?: CertificateId;
+  readonly cause?: DenialCause;
+  readonly sinceMs?: number;
+  /** Only denials after this one. */
+  readonly afterSeq?: number;
+  readonly limit: number;
+}

@@ -1,0 +1,34 @@
+import type { Denial, DenialFilter, DenialReport } from './denial.ts';
+
+const textCharsMax = 1024;
+
+/** Cuts what a peer chose the length of, so that a ring of denials has a known size in memory. */
+export function clipReport(report: DenialReport): DenialReport {
+  const { clientId, resource, explanation, remoteAddress } = report;
+  return {
+    ...report,
+    remoteAddress: clip(remoteAddress, 64),
+    explanation: clip(explanation, textCharsMax),
+    ...(clientId === undefined ? {} : { clientId: clip(clientId, 128) }),
+    ...(resource === undefined ? {} : { resource: clip(resource, textCharsMax) }),
+  };
+}
+
+export function matchesFilter(denial: Denial, filter: Omit<DenialFilter, 'limit'>): boolean {
+  return (
+    (filter.thingName === undefined || denial.thingName === filter.thingName) &&
+    (filter.certificateId === undefined || denial.certificateId === filter.certificateId) &&
+    (filter.cause === undefined || denial.cause === filter.cause) &&
+    (filter.sinceMs === undefined || denial.atMs >= filter.sinceMs) &&
+    (filter.afterSeq === undefined || denial.seq > filter.afterSeq)
+  );
+}
+
+/** Who is counted as one principal: the certificate, or for a peer that has none its address. */
+export function principalOf(report: DenialReport): string {
+  return report.certificateId ?? `address ${report.remoteAddress}`;
+}
+
+function clip(text: string, charsMax: number): string {
+  return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1)}…`;
+}

@@ -1,0 +1,62 @@
+import { type Clock, type Random, type Transaction, type Transactor, toHex } from '@fleetward/core';
+import type { EnrollmentAttempt, EnrollmentStore } from './store.ts';
+
+export interface AttemptLogOptions {
+  readonly store: EnrollmentStore;
+  readonly transactor: Transactor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: {
+    /** Attempts kept for operators, the newest. */
+    readonly attemptsKeptMax: number;
+    /** Refused attempts written a second; more are only counted among the denials. */
+    readonly refusalsStoredPerSecondMax: number;
+  };
+}
+
+export type AttemptFacts = Omit<EnrollmentAttempt, 'attemptId' | 'atMs'>;
+
+/** The trace each attempt to enrol leaves. Bounded in number, and in writes a second: strangers may knock without a token. */
+export class AttemptLog {
+  readonly #options: AttemptLogOptions;
+  #second = 0;
+  #storedInSecond = 0;
+
+  constructor(options: AttemptLogOptions) {
+    this.#options = options;
+  }
+
+  /** Writes the attempt as part of the change it led to. */
+  async add(tx: Transaction, facts: AttemptFacts): Promise<void> {
+    const { store, clock, random, settings } = this.#options;
+    const remoteAddress = facts.remoteAddress.slice(0, 64);
+    const explanation = facts.explanation.slice(0, 1024);
+    const attempt = {
+      ...facts,
+      remoteAddress,
+      explanation,
+      attemptId: toHex(random.bytes(16)),
+      atMs: clock.now(),
+    };
+    await store.addAttempt(tx, attempt, { keep: settings.attemptsKeptMax });
+  }
+
+  /** Writes an attempt that changed nothing, unless too many were written in this second. */
+  async addAlone(facts: AttemptFacts): Promise<void> {
+    if (this.#isOverRate()) return;
+    await this.#options.transactor.transact((tx) => this.add(tx, facts));
+  }
+
+  newest(limit: number): Promise<readonly EnrollmentAttempt[]> {
+    return this.#options.store.attempts({ limit });
+  }
+
+  #isOverRate(): boolean {
+    const second = Math.floor(this.#options.clock.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#storedInSecond = 0;
+    }
+    return ++this.#storedInSecond > this.#options.settings.refusalsStoredPerSecondMax;
+  }
+}

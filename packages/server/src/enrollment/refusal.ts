@@ -1,0 +1,59 @@
+import type { ThingName } from '@fleetward/core';
+
+/** Why an attempt was refused. Closed: reasons are API and never reused. */
+export type RefusalReason =
+  | 'token_unknown'
+  | 'token_revoked'
+  | 'token_expired'
+  | 'token_used'
+  | 'token_policy_missing'
+  | 'csr_malformed'
+  | 'csr_signature'
+  | 'csr_asks_too_much'
+  | 'key_refused'
+  | 'key_in_use'
+  | 'name_invalid'
+  | 'name_not_allowed'
+  | 'thing_has_certificate'
+  | 'busy';
+
+/** Where the fault lies, which is what the device can do about it: bring another token, bring another request, or try again later. */
+export type RefusalFault = 'token' | 'request' | 'busy';
+
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly reason: RefusalReason;
+  readonly fault: RefusalFault;
+  /** For the operator; holds nothing of the secret. */
+  readonly explanation: string;
+  /** For the device: the same, without what concerns others. */
+  readonly deviceText: string;
+  /** The name it asked for, once that is known to be one. */
+  readonly thingName?: ThingName;
+}
+
+const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
+  token_unknown: 'token',
+  token_revoked: 'token',
+  token_expired: 'token',
+  token_used: 'token',
+  token_policy_missing: 'token',
+  csr_malformed: 'request',
+  csr_signature: 'request',
+  csr_asks_too_much: 'request',
+  key_refused: 'request',
+  key_in_use: 'request',
+  name_invalid: 'request',
+  name_not_allowed: 'request',
+  thing_has_certificate: 'request',
+  busy: 'busy',
+};
+
+/** `deviceText` is the explanation where nothing else is given. */
+export function refuse(
+  reason: RefusalReason,
+  explanation: string,
+  more: { readonly thingName?: ThingName; readonly deviceText?: string } = {},
+): Refusal {
+  return { kind: 'refused', reason, fault: faultOf[reason], explanation, deviceText: explanation, ...more };
+}

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import {
+  InvalidInputError,
+  parseSha256,
+  parseThingName,
+  type Sha256,
+  type ThingName,
+  utf8,
+} from '@fleetward/core';
+import {
+  type Csr,
+  checkPublicKey,
+  PkiError,
+  type PublicKey,
+  parseCsr,
+  verifyCsrSignature,
+} from '@fleetward/pki';
+import { EnrollmentError } from './errors.ts';
+import { matchesNamePattern } from './name-pattern.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import type { JoinToken } from './store.ts';
+
+/** A request for a certificate that is in order by itself. */
+export interface AcceptedCsr {
+  readonly kind: 'accepted';
+  readonly thingName: ThingName;
+  readonly publicKey: PublicKey;
+}
+
+/** The hash a join token's secret is looked up by; undefined for a text that cannot be one. */
+export function hashSecret(secret: string): Sha256 | undefined {
+  if (!/^fwj_[A-Za-z0-9_-]{43}$/.test(secret)) return undefined;
+  return parseSha256(createHash('sha256').update(utf8(secret)).digest('hex'));
+}
+
+/** Whether the token may be shown at all now. Uses are counted when one is taken. */
+export function judgeToken(token: JoinToken, nowMs: number): Refusal | undefined {
+  if (token.revokedAtMs !== undefined)
+    return refuse('token_revoked', 'the join token was revoked by an operator');
+  if (nowMs >= token.expiresAtMs) return refuse('token_expired', 'the join token is expired');
+  return undefined;
+}
+
+/** Reads a CSR and holds it to the key rules, its own signature, and the names the token allows. */
+export function judgeCsr(csrDer: Uint8Array, namePattern: string): AcceptedCsr | Refusal {
+  const csr = readCsr(csrDer);
+  if ('kind' in csr) return csr;
+  const key = checkPublicKey(csr.publicKey);
+  if (key.kind === 'refused') return refuse('key_refused', key.reason);
+  if (!verifyCsrSignature(csr)) {
+    return refuse('csr_signature', "the CSR's signature does not verify with the key inside it");
+  }
+  if (csr.requestedExtensions.basicConstraints?.ca === true) {
+    return refuse('csr_asks_too_much', 'the CSR asks for a CA certificate');
+  }
+  const thingName = nameOf(csr);
+  if (typeof thingName !== 'string') return thingName;
+  if (!matchesNamePattern(namePattern, thingName)) {
+    return refuse('name_not_allowed', `the join token does not allow the name \`${thingName}\``, {
+      thingName,
+    });
+  }
+  return { kind: 'accepted', thingName, publicKey: csr.publicKey };
+}
+
+function readCsr(csrDer: Uint8Array): Csr | Refusal {
+  try {
+    return parseCsr(csrDer);
+  } catch (error) {
+    if (!(error instanceof PkiError)) throw error;
+    return refuse('csr_malformed', `the CSR cannot be read: ${error.message}`);
+  }
+}
+
+function nameOf(csr: Csr): ThingName | Refusal {
+  const names = csr.subject.attributes.commonName ?? [];
+  if (names.length !== 1) {
+    return refuse(
+      'name_invalid',
+      `the CSR's subject has ${names.length} common names; exactly one is the thing's name`,
+    );
+  }
+  try {
+    return parseThingName(names[0]);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return refuse('name_invalid', `the CSR's common name is no thing name: ${error.message}`);
+  }
+}
+
+/** What an operator may ask of a join token. */
+export interface JoinTokenTerms {
+  readonly namePattern: string;
+  readonly usesMax: number;
+  readonly validityMs: number;
+}
+
+const usesMaxMax = 1_000_000;
+const validityMsMax = 366 * 86_400_000;
+
+/** Throws `enrollment.token_invalid`. */
+export function assertTerms({ namePattern, usesMax, validityMs }: JoinTokenTerms): void {
+  if (!/^[a-zA-Z0-9:_*-]{1,128}$/.test(namePattern)) {
+    throw invalid('the name pattern must be 1 to 128 of a-z A-Z 0-9 : _ - and `*`');
+  }
+  if (!Number.isInteger(usesMax) || usesMax < 1 || usesMax > usesMaxMax) {
+    throw invalid(`a join token has 1 to ${usesMaxMax} uses, not \`${usesMax}\``);
+  }
+  if (!Number.isInteger(validityMs) || validityMs < 1 || validityMs > validityMsMax) {
+    throw invalid(`a join token is valid for at most ${validityMsMax} ms, not \`${validityMs}\``);
+  }
+}
+
+function invalid(message: string): EnrollmentError {
+  return new EnrollmentError('enrollment.token_invalid', message);
+}

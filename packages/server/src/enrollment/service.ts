@@ -1,0 +1,259 @@
+import type { CertificateId, ThingName, Transaction } from '@fleetward/core';
+import { type Certificate, parseCertificate } from '@fleetward/pki';
+import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
+import type { Denials } from '../denials/index.ts';
+import { PoliciesError } from '../policies/index.ts';
+import { type Things, ThingsError } from '../things/index.ts';
+import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
+import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { RolledBack } from './rolled-back.ts';
+import { type AcceptedCsr, judgeCsr, judgeToken } from './rules.ts';
+import type { EnrollmentAttempt, EnrollmentStore, JoinToken } from './store.ts';
+import { Turns } from './turns.ts';
+
+export interface EnrollmentOptions extends JoinTokensOptions, Omit<AttemptLogOptions, 'settings'> {
+  readonly store: EnrollmentStore;
+  readonly things: Things;
+  readonly certificates: Certificates;
+  readonly denials: Denials;
+  readonly settings?: Partial<EnrollmentSettings>;
+}
+
+export interface EnrollmentSettings {
+  /** Attempts kept for operators, the newest. */
+  readonly attemptsKeptMax: number;
+  /** Refused attempts written a second; more are only counted among the denials. */
+  readonly refusalsStoredPerSecondMax: number;
+  /** Attempts at once; one more is told to come again. */
+  readonly inFlightMax: number;
+}
+
+const standardSettings: EnrollmentSettings = {
+  attemptsKeptMax: 10_000,
+  refusalsStoredPerSecondMax: 20,
+  inFlightMax: 256,
+};
+
+export interface EnrollRequest {
+  readonly csrDer: Uint8Array;
+  /** The join token as the device shows it. */
+  readonly secret: string;
+  readonly remoteAddress: string;
+}
+
+/** A certificate the device may use; `chain` is leaf first, without the root. */
+export interface Enrolled {
+  readonly kind: 'issued';
+  /** The same as before: its answer was lost and the device asked again. */
+  readonly isRepeated: boolean;
+  readonly thingName: ThingName;
+  readonly certificateId: CertificateId;
+  readonly chain: readonly Certificate[];
+}
+
+export type EnrollmentOutcome = Enrolled | Refusal;
+
+/** A request that is in order, with the token that came with it. */
+interface Admitted extends Omit<AcceptedCsr, 'kind'> {
+  readonly token: JoinToken;
+  readonly keyHash: string;
+  readonly remoteAddress: string;
+}
+
+/** Gives devices without a certificate their first one, against a join token. */
+export class Enrollment {
+  readonly tokens: JoinTokens;
+  readonly #options: EnrollmentOptions;
+  readonly #settings: EnrollmentSettings;
+  readonly #attempts: AttemptLog;
+  // Two attempts for one name or one key must see each other's outcome.
+  readonly #turns = new Turns();
+  #inFlight = 0;
+
+  constructor(options: EnrollmentOptions) {
+    this.#options = options;
+    this.#settings = { ...standardSettings, ...options.settings };
+    this.#attempts = new AttemptLog({ ...options, settings: this.#settings });
+    this.tokens = new JoinTokens(options);
+  }
+
+  /**
+   * Decides an attempt and leaves its trace. Refusals are values; it throws only when the platform itself fails. A device
+   * that asks again with the same token and key gets the same certificate.
+   */
+  async enroll(request: EnrollRequest): Promise<EnrollmentOutcome> {
+    if (this.#inFlight >= this.#settings.inFlightMax) {
+      return this.#traced(request, refuse('busy', 'too many enrolments at once; try again'));
+    }
+    this.#inFlight++;
+    try {
+      return await this.#decide(request);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  /** What a device should trust and needs to build its chain (RFC 7030 §4.1.3). */
+  caCertificates(): readonly Certificate[] {
+    return this.#options.certificates.caCertificates();
+  }
+
+  /** The newest attempts first. */
+  attempts(limit: number): Promise<readonly EnrollmentAttempt[]> {
+    return this.#attempts.newest(limit);
+  }
+
+  async #decide(request: EnrollRequest): Promise<EnrollmentOutcome> {
+    const token = await this.tokens.find(request.secret);
+    if (token === undefined)
+      return this.#traced(request, refuse('token_unknown', 'there is no such join token'));
+    const flaw = judgeToken(token, this.#options.clock.now());
+    if (flaw !== undefined) return this.#traced(request, flaw, token);
+    const csr = judgeCsr(request.csrDer, token.namePattern);
+    if (csr.kind === 'refused') return this.#traced(request, csr, token);
+    const { thingName, publicKey } = csr;
+    const keyHash = publicKeyHash(publicKey);
+    const admitted = { thingName, publicKey, token, keyHash, remoteAddress: request.remoteAddress };
+    const outcome = await this.#turns.take(`name ${thingName}`, () =>
+      this.#turns.take(`key ${keyHash}`, () => this.#enrollAdmitted(admitted)),
+    );
+    return outcome.kind === 'refused' ? this.#traced(request, outcome, token) : outcome;
+  }
+
+  async #enrollAdmitted(admitted: Admitted): Promise<EnrollmentOutcome> {
+    const repeated = await this.#repeat(admitted);
+    if (repeated !== undefined) return repeated;
+    if (admitted.token.usesLeft === 0) return used(admitted);
+    const conflict = (await this.#keyConflict(admitted)) ?? this.#thingConflict(admitted);
+    if (conflict !== undefined) return conflict;
+    // Signing waits for another process: never inside the transaction.
+    const { thingName: commonName, publicKey } = admitted;
+    const signed = await this.#options.certificates.sign({ profile: 'device', commonName, publicKey });
+    return this.#commit(admitted, signed);
+  }
+
+  /** The certificate that this token and key were given before, in case its answer never arrived. */
+  async #repeat({
+    token,
+    keyHash,
+    thingName,
+    remoteAddress,
+  }: Admitted): Promise<EnrollmentOutcome | undefined> {
+    const { store, certificates, things, clock } = this.#options;
+    const certificateId = await store.findUse({ tokenId: token.tokenId, publicKeyHash: keyHash });
+    const record = certificateId === undefined ? undefined : await certificates.find(certificateId);
+    if (record === undefined || certificateId === undefined) return undefined;
+    const isItsThing = things
+      .attachmentsOf(certificateId)
+      .some((attached) => attached.thingName === thingName);
+    const standing = certificates.standing(certificateId, clock.now());
+    if (!isItsThing || standing !== 'active') return keyInUse(thingName, certificateId);
+    const issuer = certificates
+      .authorities()
+      .find((authority) => authority.certificateId === record.issuerId);
+    const chain = [parseCertificate(record.der), ...(issuer === undefined ? [] : [issuer.certificate])];
+    const { tokenId } = token;
+    const explanation = 'the same token and key were shown again: the same certificate was given again';
+    await this.#attempts.addAlone({
+      outcome: 'reissued',
+      reason: 'ok',
+      explanation,
+      remoteAddress,
+      tokenId,
+      thingName,
+      certificateId,
+    });
+    return { kind: 'issued', isRepeated: true, thingName, certificateId, chain };
+  }
+
+  async #keyConflict({ keyHash, thingName }: Admitted, tx?: Transaction): Promise<Refusal | undefined> {
+    const [holder] = await this.#options.certificates.ofPublicKey(keyHash, tx);
+    return holder === undefined ? undefined : keyInUse(thingName, holder.certificateId);
+  }
+
+  #thingConflict({ thingName }: Admitted): Refusal | undefined {
+    const { things, certificates, clock } = this.#options;
+    const nowMs = clock.now();
+    const holder = things
+      .certificatesOf(thingName)
+      .find(({ certificateId }) => certificates.standing(certificateId, nowMs) === 'active');
+    if (holder === undefined) return undefined;
+    const explanation = `the thing \`${thingName}\` has an active certificate already; an operator must revoke or detach it first`;
+    return refuse('thing_has_certificate', explanation, { thingName });
+  }
+
+  async #commit(admitted: Admitted, signed: SignedCertificate): Promise<EnrollmentOutcome> {
+    try {
+      await this.#options.transactor.transact((tx) => this.#write(tx, admitted, signed));
+    } catch (error) {
+      const refusal = refusalOf(error, admitted.thingName);
+      if (refusal === undefined) throw error;
+      return refusal;
+    }
+    const { certificateId } = signed.record;
+    return {
+      kind: 'issued',
+      isRepeated: false,
+      thingName: admitted.thingName,
+      certificateId,
+      chain: signed.chain,
+    };
+  }
+
+  async #write(tx: Transaction, admitted: Admitted, signed: SignedCertificate): Promise<void> {
+    const { store, clock, certificates, things, policies } = this.#options;
+    const { token, thingName, keyHash, remoteAddress } = admitted;
+    const { tokenId } = token;
+    const { certificateId } = signed.record;
+    const actor = { kind: 'device', certificateId } as const;
+    if (!(await store.useToken(tx, { tokenId, atMs: clock.now() }))) throw new RolledBack(used(admitted));
+    const conflict = await this.#keyConflict(admitted, tx);
+    if (conflict !== undefined) throw new RolledBack(conflict);
+    await certificates.record(tx, signed, actor);
+    if (things.known(thingName) === undefined) await things.createWithin(tx, { name: thingName }, actor);
+    await things.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
+    for (const policyName of token.policies)
+      await policies.attachWithin(tx, { policyName, certificateId }, actor);
+    await store.addUse(tx, { tokenId, certificateId, publicKeyHash: keyHash });
+    const trace = { outcome: 'issued', reason: 'ok', explanation: 'a certificate was issued' } as const;
+    await this.#attempts.add(tx, { ...trace, remoteAddress, tokenId, thingName, certificateId });
+  }
+
+  async #traced(request: EnrollRequest, refusal: Refusal, token?: JoinToken): Promise<Refusal> {
+    const { reason, explanation, thingName } = refusal;
+    const { remoteAddress } = request;
+    const name = thingName === undefined ? {} : { thingName };
+    const facts = { remoteAddress, explanation: `${reason}: ${explanation}`, ...name };
+    this.#options.denials.record({ ...facts, cause: 'enrollment_refused' });
+    const known = token === undefined ? name : { ...name, tokenId: token.tokenId };
+    await this.#attempts.addAlone({ outcome: 'refused', reason, explanation, remoteAddress, ...known });
+    return refusal;
+  }
+}
+
+function used({ thingName }: Admitted): Refusal {
+  return refuse('token_used', 'the join token has been used as often as it may be', { thingName });
+}
+
+function keyInUse(thingName: ThingName, certificateId: CertificateId): Refusal {
+  return refuse('key_in_use', `the key belongs, or belonged, to certificate \`${certificateId}\``, {
+    thingName,
+    deviceText: 'this key has, or had, another certificate; make a new key',
+  });
+}
+
+function refusalOf(error: unknown, thingName: ThingName): Refusal | undefined {
+  if (error instanceof RolledBack) return error.refusal;
+  if (error instanceof PoliciesError && error.code === 'policies.not_found') {
+    return refuse('token_policy_missing', `the join token names a policy that is gone: ${error.message}`, {
+      thingName,
+      deviceText: 'the join token cannot be used any more; ask for another',
+    });
+  }
+  if (error instanceof ThingsError && error.code === 'things.exists') {
+    const explanation = `the thing \`${thingName}\` was created in this very moment; try again`;
+    return refuse('busy', explanation, { thingName });
+  }
+  return undefined;
+}

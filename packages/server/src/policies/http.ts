@@ -1,0 +1,151 @@
+import {
+  type CertificateId,
+  type Clock,
+  parseCertificateId,
+  parsePolicyName,
+  parseThingName,
+} from '@fleetward/core';
+import type { CertificateContext } from '@fleetward/policy';
+import {
+  attachPolicy,
+  attachThingPolicy,
+  createPolicy,
+  createPolicyVersion,
+  detachPolicy,
+  getPolicy,
+  getPolicyVersion,
+  listPolicies,
+  removePolicy,
+  removePolicyVersion,
+  setDefaultPolicyVersion,
+  testPolicy,
+} from '@fleetward/protocol';
+import { operatorActor } from '../operator-actor.ts';
+import { handle, type RouteHandler } from '../route-handler.ts';
+import type { Things } from '../things/index.ts';
+import { versionNotFound } from './errors.ts';
+import { decideHypothetically } from './hypothesis.ts';
+import { hypotheticalPrincipal } from './hypothetical-principal.ts';
+import type { SavedVersion } from './rules.ts';
+import type { Policies } from './service.ts';
+
+export interface PolicyHandlersOptions {
+  readonly policies: Policies;
+  readonly things: Things;
+  readonly clock: Clock;
+  /** The certificate as policy variables see it; undefined when the platform does not know it. */
+  readonly certificateContext: (certificateId: CertificateId) => Promise<CertificateContext | undefined>;
+}
+
+export function policyHandlers(options: PolicyHandlersOptions): readonly RouteHandler[] {
+  return [...documentHandlers(options), ...attachmentHandlers(options), testHandler(options)];
+}
+
+function documentHandlers({ policies }: PolicyHandlersOptions): readonly RouteHandler[] {
+  return [
+    handle(createPolicy, async ({ body, caller }) => {
+      const policy = { name: parsePolicyName(body.policyName), document: body.document };
+      return viewOfSaved(await policies.create(policy, operatorActor(caller)));
+    }),
+    handle(listPolicies, async () => ({
+      policies: (await policies.list()).map(({ name, ...rest }) => ({ policyName: name, ...rest })),
+    })),
+    handle(getPolicy, async ({ params }) => detailsOf(policies, params.policyName)),
+    handle(removePolicy, async ({ params, caller }) => {
+      await policies.remove(parsePolicyName(params.policyName), operatorActor(caller));
+      return undefined;
+    }),
+    handle(createPolicyVersion, async ({ params, body, caller }) => {
+      const name = parsePolicyName(params.policyName);
+      const version = { name, document: body.document, setAsDefault: body.setAsDefault ?? false };
+      return viewOfSaved(await policies.createVersion(version, operatorActor(caller)));
+    }),
+    handle(getPolicyVersion, async ({ params }) => versionOf(policies, versionKey(params))),
+    handle(removePolicyVersion, async ({ params, caller }) => {
+      await policies.removeVersion(versionKey(params), operatorActor(caller));
+      return undefined;
+    }),
+    handle(setDefaultPolicyVersion, async ({ params, body, caller }) => {
+      const name = parsePolicyName(params.policyName);
+      await policies.setDefault({ name, versionId: body.versionId }, operatorActor(caller));
+      return undefined;
+    }),
+  ];
+}
+
+function attachmentHandlers({ policies, things }: PolicyHandlersOptions): readonly RouteHandler[] {
+  return [
+    handle(attachPolicy, async ({ params, caller }) => {
+      await policies.attach(attachmentOf(params), operatorActor(caller));
+      return undefined;
+    }),
+    handle(detachPolicy, async ({ params, caller }) => {
+      await policies.detach(attachmentOf(params), operatorActor(caller));
+      return undefined;
+    }),
+    handle(attachThingPolicy, async ({ params, caller }) => {
+      const policyName = parsePolicyName(params.policyName);
+      const thing = things.get(parseThingName(params.thingName));
+      const certificateIds = things.certificatesOf(thing.name).map(({ certificateId }) => certificateId);
+      await policies.attachAll({ policyName, certificateIds }, operatorActor(caller));
+      return { certificateIds };
+    }),
+  ];
+}
+
+function testHandler(options: PolicyHandlersOptions): RouteHandler {
+  return handle(testPolicy, async ({ body }) => {
+    const principal = await hypotheticalPrincipal(body, options);
+    const { policies, clock } = options;
+    return {
+      results: [...decideHypothetically(body.requests, { ...principal, binding: policies.binding, clock })],
+    };
+  });
+}
+
+async function detailsOf(policies: Policies, policyName: string) {
+  const { policy, versions } = await policies.get(parsePolicyName(policyName));
+  const inForce = versions.find(({ versionId }) => versionId === policy.defaultVersionId);
+  if (inForce === undefined) throw versionNotFound(policy.name, policy.defaultVersionId);
+  const certificates = policies.certificatesOf(policy.name);
+  return {
+    policyName: policy.name,
+    defaultVersionId: policy.defaultVersionId,
+    createdAtMs: policy.createdAtMs,
+    document: inForce.document,
+    versions: versions.map(({ versionId, createdAtMs }) => {
+      return { versionId, createdAtMs, isDefault: versionId === policy.defaultVersionId };
+    }),
+    certificateIds: certificates.values().take(1000).toArray(),
+    certificateCount: certificates.size,
+  };
+}
+
+async function versionOf(policies: Policies, key: ReturnType<typeof versionKey>) {
+  const { policy, versions } = await policies.get(key.name);
+  const version = versions.find(({ versionId }) => versionId === key.versionId);
+  if (version === undefined) throw versionNotFound(key.name, key.versionId);
+  const { name, ...rest } = version;
+  return { policyName: name, ...rest, isDefault: version.versionId === policy.defaultVersionId };
+}
+
+function viewOfSaved({ version, isDefault, notes, findings }: SavedVersion) {
+  return {
+    policyName: version.name,
+    versionId: version.versionId,
+    isDefault,
+    notes: notes.map(({ path, message }) => ({ path, message })),
+    findings: findings.map(({ id, severity, path, message, fix }) => ({ id, severity, path, message, fix })),
+  };
+}
+
+function versionKey(params: { readonly policyName: string; readonly versionId: string }) {
+  return { name: parsePolicyName(params.policyName), versionId: Number(params.versionId) };
+}
+
+function attachmentOf(params: { readonly policyName: string; readonly certificateId: string }) {
+  return {
+    policyName: parsePolicyName(params.policyName),
+    certificateId: parseCertificateId(params.certificateId),
+  };
+}

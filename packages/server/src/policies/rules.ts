@@ -1,0 +1,50 @@
+import type { CertificateId, PolicyName } from '@fleetward/core';
+import type { LintFinding, ParsedPolicy } from '@fleetward/policy';
+import { PoliciesError } from './errors.ts';
+import type { PolicyAttachment, PolicyVersion } from './store.ts';
+
+// AWS IoT's quotas.
+const versionsMax = 5;
+const policiesPerCertificateMax = 10;
+
+/** What saving a document answers: what it became, what was bound in it, and what is probably not meant. */
+export interface SavedVersion {
+  readonly version: PolicyVersion;
+  readonly isDefault: boolean;
+  readonly notes: ParsedPolicy['notes'];
+  readonly findings: readonly LintFinding[];
+}
+
+export function savedVersion(
+  saved: Pick<SavedVersion, 'version' | 'isDefault'>,
+  parsed: ParsedPolicy,
+  findings: readonly LintFinding[],
+): SavedVersion {
+  return { ...saved, notes: parsed.notes, findings };
+}
+
+export function assertVersionAddable(name: PolicyName, present: readonly PolicyVersion[]): void {
+  if (present.length < versionsMax) return;
+  throw new PoliciesError(
+    'policies.version_limit',
+    `policy \`${name}\` has ${versionsMax} versions already; remove one first`,
+    { details: { versionIds: present.map(({ versionId }) => versionId) } },
+  );
+}
+
+export function assertRemovable(name: PolicyName, certificates: ReadonlySet<CertificateId>): void {
+  if (certificates.size === 0) return;
+  throw new PoliciesError(
+    'policies.attached',
+    `policy \`${name}\` is attached to ${certificates.size} certificates; detach it first`,
+    { details: { certificateIds: [...certificates].slice(0, 10) } },
+  );
+}
+
+export function assertAttachable(wanted: PolicyAttachment, present: ReadonlySet<PolicyName>): void {
+  if (present.has(wanted.policyName) || present.size < policiesPerCertificateMax) return;
+  throw new PoliciesError(
+    'policies.attachment_limit',
+    `certificate \`${wanted.certificateId}\` has ${policiesPerCertificateMax} policies already`,
+  );
+}

@@ -1,0 +1,299 @@
+import type { CertificateId, Clock, PolicyName, Transaction, Transactor } from '@fleetward/core';
+import {
+  type AttachedPolicy,
+  lintPolicy,
+  type ParsedPolicy,
+  type PolicyBinding,
+  parsePolicy,
+} from '@fleetward/policy';
+import { StoreError } from '../store-error.ts';
+import type { Actor, Trail } from '../trail/index.ts';
+import { PoliciesError, policyNotFound, versionNotFound } from './errors.ts';
+import { PolicyRegistry } from './registry.ts';
+import {
+  assertAttachable,
+  assertRemovable,
+  assertVersionAddable,
+  type SavedVersion,
+  savedVersion,
+} from './rules.ts';
+import type { PolicyAttachment, PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
+
+/** The rights of these certificates' connections changed. */
+export interface PolicyEvent {
+  readonly kind: 'policies-changed';
+  readonly policyName: PolicyName;
+  readonly certificateIds: readonly CertificateId[];
+}
+
+export interface PoliciesOptions {
+  readonly store: PolicyStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  /** What the literals REGION and ACCOUNT_ID stand for, and what ARNs must name. */
+  readonly binding: PolicyBinding;
+  /** Called in the tick in which the commit is known; must not throw. */
+  readonly announce: (event: PolicyEvent) => void;
+  /** Whether the platform issued this certificate: a mistyped id must not be attached. */
+  readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
+}
+
+interface VersionKey {
+  readonly name: PolicyName;
+  readonly versionId: number;
+}
+
+/** The policies of the platform, their versions, and the certificates they are attached to. */
+export class Policies {
+  readonly #options: PoliciesOptions;
+  readonly #registry = new PolicyRegistry();
+
+  private constructor(options: PoliciesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads every policy in force and every attachment into memory first. Throws `policies.stored_invalid` when a stored
+   * document no longer parses: to go on without it could drop a Deny.
+   */
+  static async open(options: PoliciesOptions): Promise<Policies> {
+    const policies = new Policies(options);
+    for (const policy of await options.store.list()) await policies.#load(policy);
+    for (const attachment of await options.store.attachments()) policies.#registry.attach(attachment);
+    return policies;
+  }
+
+  /** Region and account the platform's ARNs name. */
+  get binding(): PolicyBinding {
+    return this.#options.binding;
+  }
+
+  /** Throws `policy.invalid` (nothing is stored), or `policies.exists`. */
+  async create(
+    policy: { readonly name: PolicyName; readonly document: string },
+    actor: Actor,
+  ): Promise<SavedVersion> {
+    const { name, document } = policy;
+    const parsed = this.parse(document);
+    const createdAtMs = this.#options.clock.now();
+    const version: PolicyVersion = { name, versionId: 1, document, createdAtMs };
+    await this.#options.transactor.transact(async (tx) => {
+      await this.#add(tx, { name, defaultVersionId: 1, createdAtMs }, version);
+      await this.#options.trail.append(tx, {
+        kind: 'policy.created',
+        actor,
+        payload: { policyName: name, document },
+      });
+      tx.afterCommit(() => this.#registry.putInForce(name, { versionId: 1, document: parsed.document }));
+    });
+    return savedVersion({ version, isDefault: true }, parsed, lintPolicy(parsed.document));
+  }
+
+  /** Throws `policy.invalid`, `policies.not_found`, or `policies.version_limit` when it has 5 versions already. */
+  async createVersion(
+    wanted: { readonly name: PolicyName; readonly document: string; readonly setAsDefault: boolean },
+    actor: Actor,
+  ): Promise<SavedVersion> {
+    const { name, document, setAsDefault } = wanted;
+    const parsed = this.parse(document);
+    const version = await this.#options.transactor.transact(async (tx) => {
+      const added = await this.#addVersion(tx, { name, document });
+      const payload = { policyName: name, versionId: added.versionId, document };
+      await this.#options.trail.append(tx, { kind: 'policy.version_created', actor, payload });
+      if (setAsDefault) await this.#putInForce(tx, added, { parsed, actor });
+      return added;
+    });
+    return savedVersion({ version, isDefault: setAsDefault }, parsed, lintPolicy(parsed.document));
+  }
+
+  /** Puts a version in force, on live connections too. Throws `policies.version_not_found`. */
+  setDefault(key: VersionKey, actor: Actor): Promise<void> {
+    return this.#options.transactor.transact(async (tx) => {
+      const version = await this.#version(key, tx);
+      await this.#putInForce(tx, version, { parsed: this.#parseStored(version), actor });
+    });
+  }
+
+  /** Throws `policies.default_version` for the one in force. */
+  removeVersion(key: VersionKey, actor: Actor): Promise<void> {
+    return this.#options.transactor.transact(async (tx) => {
+      const policy = await this.#find(key.name, tx);
+      if (policy.defaultVersionId === key.versionId) {
+        throw new PoliciesError(
+          'policies.default_version',
+          `version ${key.versionId} of policy \`${key.name}\` is in force`,
+        );
+      }
+      if (!(await this.#options.store.removeVersion(tx, key))) throw versionNotFound(key.name, key.versionId);
+      const payload = { policyName: key.name, versionId: key.versionId };
+      await this.#options.trail.append(tx, { kind: 'policy.version_removed', actor, payload });
+    });
+  }
+
+  /** Throws `policies.attached` while a certificate has it. */
+  remove(name: PolicyName, actor: Actor): Promise<void> {
+    return this.#options.transactor.transact(async (tx) => {
+      await this.#find(name, tx);
+      assertRemovable(name, this.#registry.certificatesOf(name));
+      await this.#options.store.remove(tx, name);
+      await this.#options.trail.append(tx, { kind: 'policy.removed', actor, payload: { policyName: name } });
+      tx.afterCommit(() => this.#registry.remove(name));
+    });
+  }
+
+  /** Throws `policies.not_found`, `policies.certificate_unknown` or `policies.attachment_limit`. */
+  async attach(attachment: PolicyAttachment, actor: Actor): Promise<void> {
+    if (!this.#options.isKnownCertificate(attachment.certificateId)) {
+      throw new PoliciesError(
+        'policies.certificate_unknown',
+        `there is no certificate \`${attachment.certificateId}\``,
+      );
+    }
+    await this.#options.transactor.transact((tx) => this.attachWithin(tx, attachment, actor));
+  }
+
+  /** Attaches to all of the certificates or to none. Throws as `attach`. */
+  attachAll(
+    wanted: { readonly policyName: PolicyName; readonly certificateIds: readonly CertificateId[] },
+    actor: Actor,
+  ): Promise<void> {
+    const { policyName, certificateIds } = wanted;
+    return this.#options.transactor.transact(async (tx) => {
+      await this.#find(policyName, tx);
+      for (const certificateId of certificateIds)
+        await this.attachWithin(tx, { policyName, certificateId }, actor);
+    });
+  }
+
+  /** As `attach`, as part of a change that makes the certificate itself. */
+  async attachWithin(tx: Transaction, attachment: PolicyAttachment, actor: Actor): Promise<void> {
+    await this.#find(attachment.policyName, tx);
+    assertAttachable(attachment, this.#registry.namesOf(attachment.certificateId));
+    await this.#options.store.attach(tx, attachment);
+    await this.#options.trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
+    tx.afterCommit(() => {
+      this.#registry.attach(attachment);
+      this.#announce(attachment.policyName, [attachment.certificateId]);
+    });
+  }
+
+  /** Throws `policies.not_attached`. */
+  detach(attachment: PolicyAttachment, actor: Actor): Promise<void> {
+    return this.#options.transactor.transact(async (tx) => {
+      if (!(await this.#options.store.detach(tx, attachment))) {
+        const { policyName, certificateId } = attachment;
+        const message = `policy \`${policyName}\` is not attached to certificate \`${certificateId}\``;
+        throw new PoliciesError('policies.not_attached', message);
+      }
+      await this.#options.trail.append(tx, { kind: 'policy.detached', actor, payload: { ...attachment } });
+      tx.afterCommit(() => {
+        this.#registry.detach(attachment);
+        this.#announce(attachment.policyName, [attachment.certificateId]);
+      });
+    });
+  }
+
+  /** From memory: the policies that decide what the certificate may do. */
+  attachedTo(certificateId: CertificateId): readonly AttachedPolicy[] {
+    return this.#registry.attachedTo(certificateId);
+  }
+
+  /** From memory. */
+  certificatesOf(name: PolicyName): ReadonlySet<CertificateId> {
+    return this.#registry.certificatesOf(name);
+  }
+
+  /** From memory: the version in force; throws `policies.not_found`. */
+  inForce(name: PolicyName): AttachedPolicy {
+    const policy = this.#registry.inForce(name);
+    if (policy === undefined) throw policyNotFound(name);
+    return policy;
+  }
+
+  list(): Promise<readonly PolicyRecord[]> {
+    return this.#options.store.list();
+  }
+
+  /** A policy and its versions; throws `policies.not_found`. */
+  async get(
+    name: PolicyName,
+  ): Promise<{ readonly policy: PolicyRecord; readonly versions: readonly PolicyVersion[] }> {
+    const policy = await this.#find(name);
+    return { policy, versions: await this.#options.store.versions(name) };
+  }
+
+  /** Parses a document as it would be at save time, without saving it. Throws `policy.invalid`. */
+  parse(document: string): ParsedPolicy {
+    return parsePolicy(document, this.#options.binding);
+  }
+
+  async #load(policy: PolicyRecord): Promise<void> {
+    const version = await this.#version({ name: policy.name, versionId: policy.defaultVersionId });
+    const { document } = this.#parseStored(version);
+    this.#registry.putInForce(policy.name, { versionId: version.versionId, document });
+  }
+
+  async #add(tx: Transaction, policy: PolicyRecord, version: PolicyVersion): Promise<void> {
+    try {
+      await this.#options.store.add(tx, policy, version);
+    } catch (cause) {
+      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      throw new PoliciesError('policies.exists', `there is a policy \`${policy.name}\` already`, { cause });
+    }
+  }
+
+  async #addVersion(
+    tx: Transaction,
+    wanted: Pick<PolicyVersion, 'name' | 'document'>,
+  ): Promise<PolicyVersion> {
+    const { store, clock } = this.#options;
+    await this.#find(wanted.name, tx);
+    assertVersionAddable(wanted.name, await store.versions(wanted.name, tx));
+    const versionId = (await store.lastVersionId(tx, wanted.name)) + 1;
+    const version = { ...wanted, versionId, createdAtMs: clock.now() };
+    await store.addVersion(tx, version);
+    return version;
+  }
+
+  async #putInForce(
+    tx: Transaction,
+    version: PolicyVersion,
+    by: { readonly parsed: ParsedPolicy; readonly actor: Actor },
+  ): Promise<void> {
+    const { name, versionId } = version;
+    await this.#options.store.setDefaultVersion(tx, { name, versionId });
+    const payload = { policyName: name, versionId };
+    await this.#options.trail.append(tx, { kind: 'policy.default_changed', actor: by.actor, payload });
+    tx.afterCommit(() => {
+      this.#registry.putInForce(name, { versionId, document: by.parsed.document });
+      this.#announce(name, [...this.#registry.certificatesOf(name)]);
+    });
+  }
+
+  async #find(name: PolicyName, tx?: Transaction): Promise<PolicyRecord> {
+    const policy = await this.#options.store.find(name, tx);
+    if (policy === undefined) throw policyNotFound(name);
+    return policy;
+  }
+
+  async #version({ name, versionId }: VersionKey, tx?: Transaction): Promise<PolicyVersion> {
+    const versions = await this.#options.store.versions(name, tx);
+    const version = versions.find((candidate) => candidate.versionId === versionId);
+    if (version === undefined) throw versionNotFound(name, versionId);
+    return version;
+  }
+
+  #parseStored(version: PolicyVersion): ParsedPolicy {
+    try {
+      return this.parse(version.document);
+    } catch (cause) {
+      const message = `version ${version.versionId} of policy \`${version.name}\` is stored but does not parse`;
+      throw new PoliciesError('policies.stored_invalid', message, { cause });
+    }
+  }
+
+  #announce(policyName: PolicyName, certificateIds: readonly CertificateId[]): void {
+    this.#options.announce({ kind: 'policies-changed', policyName, certificateIds });
+  }
+}

@@ -1,0 +1,12 @@
+import { AppError } from '@fleetward/core';
+
+export type ThingsErrorCode =
+  | 'things.not_found'
+  | 'things.exists'
+  | 'things.invalid'
+  | 'things.certificate_unknown'
+  | 'things.not_attached'
+  | 'things.attachment_refused';
+
+/** What an operator asked of a thing cannot be done; nothing was changed. */
+export class ThingsError extends AppError<ThingsErrorCode> {}

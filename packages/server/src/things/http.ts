@@ -1,0 +1,68 @@
+import { parseCertificateId, parseThingName, type ThingName } from '@fleetward/core';
+import {
+  attachThingCertificate,
+  createThing,
+  detachThingCertificate,
+  getThing,
+  listThings,
+} from '@fleetward/protocol';
+import { operatorActor } from '../operator-actor.ts';
+import { handle, type RouteHandler } from '../route-handler.ts';
+import type { Things } from './service.ts';
+import type { Thing } from './store.ts';
+
+export function thingHandlers(things: Things): readonly RouteHandler[] {
+  return [
+    handle(createThing, async ({ body, caller }) => {
+      const { thingName, ...rest } = body;
+      return viewOf(await things.create({ name: parseThingName(thingName), ...rest }, operatorActor(caller)));
+    }),
+    handle(listThings, async ({ query }) => {
+      const limit = query.limit ?? 100;
+      const after = query.after === undefined ? {} : { after: parseThingName(query.after) };
+      const page = await things.page({ ...after, limit });
+      const last = page.at(-1);
+      const next = page.length < limit || last === undefined ? {} : { next: last.name };
+      return { things: page.map(viewOf), ...next };
+    }),
+    handle(getThing, async ({ params }) => detailsOf(things, parseThingName(params.thingName))),
+    handle(attachThingCertificate, async ({ params, body, caller }) => {
+      await things.attach({ ...pairOf(params), exclusive: body.exclusive }, operatorActor(caller));
+      return undefined;
+    }),
+    handle(detachThingCertificate, async ({ params, caller }) => {
+      await things.detach(pairOf(params), operatorActor(caller));
+      return undefined;
+    }),
+  ];
+}
+
+async function detailsOf(things: Things, name: ThingName) {
+  const thing = things.get(name);
+  const report = await things.findReport(name);
+  return {
+    ...viewOf(thing),
+    certificates: things
+      .certificatesOf(name)
+      .map(({ certificateId, exclusive }) => ({ certificateId, exclusive })),
+    ...(report === undefined
+      ? {}
+      : { report: { receivedAtMs: report.receivedAtMs, report: { ...report.report } } }),
+  };
+}
+
+function viewOf({ name, typeName, attributes, createdAtMs }: Thing) {
+  return {
+    thingName: name,
+    attributes: { ...attributes },
+    createdAtMs,
+    ...(typeName === undefined ? {} : { typeName }),
+  };
+}
+
+function pairOf(params: { readonly thingName: string; readonly certificateId: string }) {
+  return {
+    thingName: parseThingName(params.thingName),
+    certificateId: parseCertificateId(params.certificateId),
+  };
+}

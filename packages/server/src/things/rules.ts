@@ -1,0 +1,59 @@
+import { canonicalJson, type JsonObject } from '@fleetward/core';
+import { ThingsError } from './errors.ts';
+import type { CertificateAttachment, Thing } from './store.ts';
+
+const attributesMax = 50;
+const reportBytesMax = 16_384;
+
+/** Throws `things.invalid` when type name or attributes are outside AWS IoT's bounds. */
+export function assertThing(thing: Thing): void {
+  if (thing.typeName !== undefined && !/^[a-zA-Z0-9:_-]{1,128}$/.test(thing.typeName)) {
+    throw invalid(`the type name \`${thing.typeName.slice(0, 64)}\` is not 1 to 128 of a-z A-Z 0-9 : _ -`);
+  }
+  const attributes = Object.entries(thing.attributes);
+  if (attributes.length > attributesMax) {
+    throw invalid(`${attributes.length} attributes were given; a thing has at most ${attributesMax}`);
+  }
+  for (const [name, value] of attributes) assertAttribute(name, value);
+}
+
+function assertAttribute(name: string, value: string): void {
+  if (!/^[a-zA-Z0-9_.,@/:#=[\]-]{1,128}$/.test(name)) {
+    throw invalid(
+      `the attribute name \`${name.slice(0, 64)}\` is not 1 to 128 of a-z A-Z 0-9 _ . , @ / : # = [ ] -`,
+    );
+  }
+  if (value.length > 800 || /\p{Cc}/u.test(value)) {
+    throw invalid(
+      `the value of attribute \`${name}\` is longer than 800 characters or holds a control character`,
+    );
+  }
+}
+
+/** Throws `things.invalid` when a device says more of itself than the platform keeps. */
+export function assertReport(report: JsonObject): void {
+  const bytes = Buffer.byteLength(canonicalJson(report));
+  if (bytes > reportBytesMax)
+    throw invalid(`the report has ${bytes} bytes; at most ${reportBytesMax} are kept`);
+}
+
+/**
+ * Throws `things.attachment_refused` when the certificate would speak for a thing exclusively and for another as well.
+ * `present` is what the certificate is attached to now.
+ */
+export function assertAttachable(
+  wanted: CertificateAttachment,
+  present: readonly CertificateAttachment[],
+): void {
+  const other = present.find(({ thingName }) => thingName !== wanted.thingName);
+  if (other === undefined || !(wanted.exclusive || other.exclusive)) return;
+  throw new ThingsError(
+    'things.attachment_refused',
+    `certificate \`${wanted.certificateId}\` is attached to \`${other.thingName}\`; an exclusive attachment allows no second thing`,
+    { details: { thingName: other.thingName } },
+  );
+}
+
+function invalid(message: string): ThingsError {
+  return new ThingsError('things.invalid', message);
+}

@@ -1,0 +1,169 @@
+import type { CertificateId, Clock, JsonObject, ThingName, Transaction, Transactor } from '@fleetward/core';
+import { StoreError } from '../store-error.ts';
+import type { Actor, Trail } from '../trail/index.ts';
+import { ThingsError } from './errors.ts';
+import { ThingRegistry } from './registry.ts';
+import { assertAttachable, assertReport, assertThing } from './rules.ts';
+import type { CertificateAttachment, DeviceReport, Thing, ThingStore } from './store.ts';
+
+/** The rights of these certificates' connections may have changed. */
+export interface ThingEvent {
+  readonly kind: 'thing-attachments-changed';
+  readonly thingName: ThingName;
+  readonly certificateIds: readonly CertificateId[];
+}
+
+export interface ThingsOptions {
+  readonly store: ThingStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  /** Called in the tick in which the commit is known; must not throw. */
+  readonly announce: (event: ThingEvent) => void;
+  /** Whether the platform issued this certificate: a mistyped id must not be attached. */
+  readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
+}
+
+export type NewThing = Pick<Thing, 'name' | 'typeName'> & { readonly attributes?: Thing['attributes'] };
+type Pair = Pick<CertificateAttachment, 'thingName' | 'certificateId'>;
+
+/** The things of the fleet and which certificates speak for them. */
+export class Things {
+  readonly #options: ThingsOptions;
+  readonly #registry = new ThingRegistry();
+
+  private constructor(options: ThingsOptions) {
+    this.#options = options;
+  }
+
+  /** Reads every thing and attachment into memory first. */
+  static async open(options: ThingsOptions): Promise<Things> {
+    const things = new Things(options);
+    await things.#registry.load(options.store);
+    return things;
+  }
+
+  /** Throws `things.exists` for a name that is taken. */
+  create(thing: NewThing, actor: Actor): Promise<Thing> {
+    return this.#options.transactor.transact((tx) => this.createWithin(tx, thing, actor));
+  }
+
+  /** As `create`, as part of a larger change. */
+  async createWithin(tx: Transaction, wanted: NewThing, actor: Actor): Promise<Thing> {
+    const thing: Thing = {
+      ...wanted,
+      attributes: wanted.attributes ?? {},
+      createdAtMs: this.#options.clock.now(),
+    };
+    assertThing(thing);
+    await this.#add(tx, thing);
+    const { name, typeName, attributes } = thing;
+    const payload = { thingName: name, attributes, ...(typeName === undefined ? {} : { typeName }) };
+    await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload });
+    tx.afterCommit(() => this.#registry.add(thing));
+    return thing;
+  }
+
+  /** From memory. */
+  known(name: ThingName): Thing | undefined {
+    return this.#registry.find(name);
+  }
+
+  /** From memory; throws `things.not_found`. */
+  get(name: ThingName): Thing {
+    const thing = this.known(name);
+    if (thing === undefined) throw new ThingsError('things.not_found', `there is no thing \`${name}\``);
+    return thing;
+  }
+
+  page(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly Thing[]> {
+    return this.#options.store.page(range);
+  }
+
+  /** Throws `things.not_found`, `things.certificate_unknown` or, where exclusive, `things.attachment_refused`. */
+  async attach(attachment: CertificateAttachment, actor: Actor): Promise<void> {
+    this.get(attachment.thingName);
+    if (!this.#options.isKnownCertificate(attachment.certificateId)) {
+      throw new ThingsError(
+        'things.certificate_unknown',
+        `there is no certificate \`${attachment.certificateId}\``,
+      );
+    }
+    await this.#options.transactor.transact((tx) => this.attachWithin(tx, attachment, actor));
+  }
+
+  /** As `attach`, as part of a change that makes the thing or the certificate itself. */
+  async attachWithin(tx: Transaction, attachment: CertificateAttachment, actor: Actor): Promise<void> {
+    assertAttachable(attachment, this.attachmentsOf(attachment.certificateId));
+    await this.#options.store.attach(tx, attachment);
+    await this.#options.trail.append(tx, {
+      kind: 'thing.certificate_attached',
+      actor,
+      payload: { ...attachment },
+    });
+    tx.afterCommit(() => {
+      this.#registry.attach(attachment);
+      this.#announce(attachment);
+    });
+  }
+
+  /** Throws `things.not_attached`. */
+  detach(pair: Pair, actor: Actor): Promise<void> {
+    return this.#options.transactor.transact(async (tx) => {
+      if (!(await this.#options.store.detach(tx, pair))) throw notAttached(pair);
+      await this.#options.trail.append(tx, {
+        kind: 'thing.certificate_detached',
+        actor,
+        payload: { ...pair },
+      });
+      tx.afterCommit(() => {
+        this.#registry.detach(pair);
+        this.#announce(pair);
+      });
+    });
+  }
+
+  /** From memory: the things the certificate speaks for. */
+  attachmentsOf(certificateId: CertificateId): readonly CertificateAttachment[] {
+    return this.#registry.attachmentsOf(certificateId);
+  }
+
+  /** From memory: the certificates that speak for the thing. */
+  certificatesOf(thingName: ThingName): readonly CertificateAttachment[] {
+    return this.#registry.certificatesOf(thingName);
+  }
+
+  /** Keeps what a device last said of itself, at most 16 KiB. Device data: it does not enter the trail. */
+  async saveReport(thingName: ThingName, report: JsonObject): Promise<void> {
+    this.get(thingName);
+    assertReport(report);
+    const receivedAtMs = this.#options.clock.now();
+    await this.#options.transactor.transact((tx) =>
+      this.#options.store.saveReport(tx, { thingName, receivedAtMs, report }),
+    );
+  }
+
+  findReport(thingName: ThingName): Promise<DeviceReport | undefined> {
+    return this.#options.store.findReport(thingName);
+  }
+
+  async #add(tx: Transaction, thing: Thing): Promise<void> {
+    try {
+      await this.#options.store.add(tx, thing);
+    } catch (cause) {
+      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      throw new ThingsError('things.exists', `there is a thing \`${thing.name}\` already`, { cause });
+    }
+  }
+
+  #announce({ thingName, certificateId }: Pair): void {
+    this.#options.announce({ kind: 'thing-attachments-changed', thingName, certificateIds: [certificateId] });
+  }
+}
+
+function notAttached({ thingName, certificateId }: Pair): ThingsError {
+  return new ThingsError(
+    'things.not_attached',
+    `certificate \`${certificateId}\` is not attached to thing \`${thingName}\``,
+  );
+}
