@@ -78,6 +78,8 @@ export {
   trailCheckpointMessage,
   trailEntryHash,
   trailGenesis,
+  trailPayloadBytesMax,
   trailPayloadHash,
-  verifyTrail,
 } from './trail.ts';
+export { formatTrailLine, parseTrailLine, trailLineBytesMax } from './trail-line.ts';
+export { type TrailTrust, verifyTrail, verifyTrailExport } from './verify-trail.ts';
