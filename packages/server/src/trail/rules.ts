@@ -1,0 +1,95 @@
+import {
+  type CertificateId,
+  canonicalJson,
+  type JsonObject,
+  type Random,
+  type Sha256,
+  toHex,
+} from '@fleetward/core';
+import { type TrailEntry, trailGenesis, trailPayloadBytesMax, trailPayloadHash } from '@fleetward/protocol';
+import { TrailError } from './errors.ts';
+import type { TrailPayload } from './store.ts';
+
+/** Everything that enters the trail. Kinds are API: never reused, never renamed. */
+export const trailKinds = [
+  'platform.initialised',
+  'setup.completed',
+  'operator.created',
+  'operator.token_created',
+  'operator.token_revoked',
+  'authority.created',
+  'authority.state_changed',
+  'certificate.issued',
+  'certificate.revoked',
+  'join_token.created',
+  'join_token.revoked',
+  'thing.created',
+  'thing.certificate_attached',
+  'thing.certificate_detached',
+  'policy.created',
+  'policy.version_created',
+  'policy.version_removed',
+  'policy.default_changed',
+  'policy.attached',
+  'policy.detached',
+  'policy.removed',
+  'release.metadata_published',
+  'release.artifact_stored',
+  'denials.aggregated',
+  'limits.aggregated',
+  'trail.payload_erased',
+] as const;
+
+export type TrailKind = (typeof trailKinds)[number];
+
+/** Who did it. `setup` is the holder of the setup token, `system` the platform itself. */
+export type Actor =
+  | { readonly kind: 'operator'; readonly operatorId: string }
+  | { readonly kind: 'device'; readonly certificateId: CertificateId }
+  | { readonly kind: 'setup' }
+  | { readonly kind: 'system' };
+
+/** What happened, as a domain tells it. The payload holds no secret: it is exported. */
+export interface TrailEvent {
+  readonly kind: TrailKind;
+  readonly actor: Actor;
+  readonly payload: JsonObject;
+}
+
+const saltBytes = 16;
+
+/**
+ * The payload as it is hashed and kept: `{"actor":…,"payload":…}` with a salt of its own, so that an erased payload cannot be
+ * guessed from its hash. Throws `trail.payload_too_large`.
+ */
+export function sealPayload({ actor, payload }: Omit<TrailEvent, 'kind'>, random: Random): TrailPayload {
+  const text = canonicalJson({ actor, payload });
+  if (Buffer.byteLength(text) <= trailPayloadBytesMax) {
+    return { salt: toHex(random.bytes(saltBytes)), payload: text };
+  }
+  throw new TrailError(
+    'trail.payload_too_large',
+    `a trail entry holds at most \`${trailPayloadBytesMax}\` bytes`,
+  );
+}
+
+/** The entry that follows `head` in the chain of `node`. */
+export function nextEntry(
+  head: { readonly seq: number; readonly hash: Sha256 } | undefined,
+  link: {
+    readonly node: string;
+    readonly at: number;
+    readonly kind: TrailKind;
+    readonly sealed: TrailPayload;
+  },
+): TrailEntry {
+  const { node, at, kind, sealed } = link;
+  return {
+    node,
+    seq: (head?.seq ?? 0) + 1,
+    prev: head?.hash ?? trailGenesis(node),
+    at,
+    kind,
+    payloadHash: trailPayloadHash(sealed.salt, sealed.payload),
+  };
+}
