@@ -28,22 +28,28 @@ export function decideRequest(policies: readonly AttachedPolicy[], request: Poli
       `the action ${shown(action)} is unknown; expected one such as \`iot:Publish\``,
     );
   }
-  const target = readTarget(resource, request.context);
+  const target = readTarget(resource);
   if (target.type !== resourceTypeOf(action)) return { kind: 'implicitDeny', action, name: target.name };
   const here = policies.filter(({ document }) => isFor(document.binding, target.binding));
-  const principal = compilePrincipal(here, { ...request.context, binding: target.binding });
-  return principal.decide(action, target.name, nowMs);
+  const binding = target.binding ?? request.context.binding ?? NOWHERE;
+  return compilePrincipal(here, { ...request.context, binding }).decide(action, target.name, nowMs);
 }
 
-function readTarget(resource: string, context: PrincipalContext) {
-  if (resource !== '*') return parseRequestArn(resource);
-  const binding = context.binding ?? { region: 'REGION', accountId: 'ACCOUNT_ID' };
-  return { binding, type: 'none', name: '*' };
+/** The resource `*` names no region and no account: only entries that name none either are about it. */
+const NOWHERE: PolicyBinding = { region: '', accountId: '' };
+
+interface Target {
+  readonly binding?: PolicyBinding;
+  readonly type: string;
+  readonly name: string;
+}
+
+function readTarget(resource: string): Target {
+  return resource === '*' ? { type: 'none', name: '*' } : parseRequestArn(resource);
 }
 
 /** A platform's policies say nothing about resources elsewhere: nothing allows those. */
-function isFor(bound: PolicyBinding | 'unbound', requested: PolicyBinding): boolean {
-  return (
-    bound === 'unbound' || (bound.region === requested.region && bound.accountId === requested.accountId)
-  );
+function isFor(bound: PolicyBinding | 'unbound', requested: PolicyBinding | undefined): boolean {
+  if (bound === 'unbound' || requested === undefined) return true;
+  return bound.region === requested.region && bound.accountId === requested.accountId;
 }

@@ -12,7 +12,15 @@ export interface PolicyIssue {
  * server was compiled without the request's region and account. `policy.request`: a request on paper cannot be read.
  */
 export class PolicyError extends AppError<'policy.invalid' | 'policy.unbound' | 'policy.request'> {
-  get issues(): readonly PolicyIssue[] {
-    return (this.details.issues as readonly PolicyIssue[] | undefined) ?? [];
+  /** Also in `details.issues`. */
+  readonly issues: readonly PolicyIssue[];
+
+  constructor(
+    code: PolicyError['code'],
+    message: string,
+    { cause, issues = [] }: { readonly cause?: unknown; readonly issues?: readonly PolicyIssue[] } = {},
+  ) {
+    super(code, message, { cause, ...(issues.length === 0 ? {} : { details: { issues } }) });
+    this.issues = issues;
   }
 }

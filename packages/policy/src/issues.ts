@@ -22,7 +22,7 @@ export class IssueList {
     throw new PolicyError(
       refused.code,
       `${refused.subject} refused at \`${first.path}\`: ${first.message}; expected ${first.expected}${more}`,
-      { details: { issues: this.#issues } },
+      { issues: this.#issues },
     );
   }
 }

@@ -23,12 +23,13 @@ export function parseStatement(
   }
   refuseUnknownMembers(value, path, issues);
   const sid = parseSid(value.Sid, path, issues);
+  const effect = parseEffect(value.Effect, path, issues);
   const actions = parseActions(value.Action, `${path}.Action`, issues);
   return {
     index,
     path,
     ...(sid === undefined ? {} : { sid }),
-    effect: parseEffect(value.Effect, path, issues),
+    effect,
     actions: [...new Set(actions.flatMap(({ expanded }) => expanded))],
     actionSources: actions.map(({ source }) => source),
     scope: parseScope(value, path, context),

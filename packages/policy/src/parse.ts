@@ -35,7 +35,7 @@ function readJson(input: Uint8Array | string): Json {
     const issues = [{ path, message: cause.message, expected }];
     throw new PolicyError('policy.invalid', `policy refused: ${cause.message}`, {
       cause,
-      details: { issues },
+      issues,
     });
   }
 }

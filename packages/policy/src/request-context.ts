@@ -89,8 +89,9 @@ function readConnect(value: Json, place: Place): ConnectContext {
 
 function readTexts(value: Json, place: Place): Readonly<Record<string, string>> {
   const json = readObject(value, undefined, place);
-  const entries = Object.entries(json).map(([key, item]) => [key, readText(item, below(place, key)) ?? '']);
-  return Object.fromEntries(entries) as Readonly<Record<string, string>>;
+  const texts: Record<string, string> = {};
+  for (const [key, item] of Object.entries(json)) texts[key] = readText(item, below(place, key)) ?? '';
+  return texts;
 }
 
 /** The object, or an empty one and an issue; members outside `members` are refused, never ignored. */
@@ -140,6 +141,7 @@ type Compact<Fields> = { readonly [Key in keyof Fields]?: Exclude<Fields[Key], u
 
 /** Leaves absent members out, so that "not there" has one form. */
 function compact<Fields extends object>(fields: Fields): Compact<Fields> {
+  // `Object.fromEntries` forgets the keys' names: the cast gives them back.
   const present = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as Compact<Fields>;
 }
