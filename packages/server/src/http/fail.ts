@@ -29,7 +29,10 @@ export function createFailureAnswer(options: {
     }
     lingerThenClose(request.raw);
     // As bytes: Fastify would add a charset to text, which the media type does not have.
-    reply.code(problem.status).type(problemMediaType).send(Buffer.from(JSON.stringify(problem)));
+    reply
+      .code(problem.status)
+      .type(problemMediaType)
+      .send(Buffer.from(JSON.stringify(problem)));
   };
 }
 

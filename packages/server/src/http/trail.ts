@@ -2,24 +2,16 @@ import { toBase64, utf8 } from '@fleetward/core';
 import {
   createTrailCheckpoint,
   exportTrail,
+  formatTrailLine,
   getTrailPublicKey,
   listTrail,
-  type TrailCheckpoint,
-  type TrailEntry,
   type TrailLine,
 } from '@fleetward/protocol';
 import { handle, type RouteHandler } from '../route-handler.ts';
-import type { TrailPayload } from '../trail/store.ts';
+import type { Trail } from '../trail/index.ts';
 
 /** What the routes need of the trail. */
-export interface ReadableTrail {
-  page(range: {
-    readonly afterSeq: number;
-    readonly limit: number;
-  }): Promise<readonly { readonly entry: TrailEntry; readonly payload?: TrailPayload }[]>;
-  checkpoint(): Promise<TrailCheckpoint | undefined>;
-  exportLines(): AsyncIterable<TrailLine>;
-}
+export type ReadableTrail = Pick<Trail, 'page' | 'checkpoint' | 'exportLines'>;
 
 /** The routes of the trail; `publicKey` is the SPKI of the checkpoint key. */
 export function trailHandlers(trail: ReadableTrail, publicKey: Uint8Array): readonly RouteHandler[] {
@@ -49,6 +41,6 @@ async function* encodeLines(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const line of lines) {
     signal.throwIfAborted();
-    yield utf8(`${JSON.stringify(line)}\n`);
+    yield utf8(`${formatTrailLine(line)}\n`);
   }
 }

@@ -4,7 +4,8 @@ import { Compile } from 'typebox/compile';
 import { expect, test } from 'vitest';
 import { describeRoutes } from '../../src/http/openapi.ts';
 
-const routes = Object.values(protocol).filter(isRoute);
+const exported: readonly unknown[] = Object.values(protocol);
+const routes = exported.filter(isRoute);
 const document = describeRoutes(routes, { title: 'Fleetward', version: '0.1.0' });
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, operation]) => ({ path, method, operation: objectOf(operation) })),

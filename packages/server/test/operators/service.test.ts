@@ -1,0 +1,140 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSetupToken, type OperatorService, openOperatorService } from '../../src/operators/index.ts';
+import { openRecords, type Records } from './records.ts';
+
+const dayMs = 86_400_000;
+
+let records: Records;
+let operators: OperatorService;
+
+beforeEach(async () => {
+  records = await openRecords();
+  operators = await open();
+});
+
+afterEach(() => records.close());
+
+function open(
+  trail: Parameters<typeof openOperatorService>[0]['trail'] = records.trail,
+): Promise<OperatorService> {
+  const { storage, clock, random } = records;
+  const { transactor, stores } = storage;
+  return openOperatorService({ store: stores.operators, transactor, trail, clock, random });
+}
+
+async function offerSetup(): Promise<string> {
+  const { clock, random, storage } = records;
+  const { secret, token } = createSetupToken({ random, nowMs: clock.now(), validityMs: dayMs });
+  await storage.transactor.transact((tx) => storage.stores.operators.addSetupToken(tx, token));
+  return secret;
+}
+
+const setUp = async (operatorName = 'ada') =>
+  operators.completeSetup({ setupToken: await offerSetup(), operatorName });
+
+describe('setup', () => {
+  test('makes an operator whose token is good for 90 days', async () => {
+    const { operator, token } = await setUp();
+    expect(token.secret).toMatch(/^fwo_[A-Za-z0-9_-]{43}$/);
+    expect(operators.authenticate(token.secret)).toEqual({ kind: 'accepted', operator });
+    records.clock.advance(90 * dayMs - 1);
+    expect(operators.authenticate(token.secret).kind).toBe('accepted');
+    records.clock.advance(1);
+    expect(operators.authenticate(token.secret)).toEqual({ kind: 'refused', reason: 'expired' });
+  });
+
+  test('happens once for a setup token, in its time, and says the same of every refusal', async () => {
+    const used = await offerSetup();
+    await operators.completeSetup({ setupToken: used, operatorName: 'ada' });
+    const expired = await offerSetup();
+    records.clock.advance(dayMs);
+    const messages = new Set<string>();
+    for (const setupToken of [used, expired, 'fws_unknown']) {
+      const failure = await operators
+        .completeSetup({ setupToken, operatorName: 'eve' })
+        .catch((error) => error);
+      expect(failure).toMatchObject({ code: 'operators.setup_refused' });
+      messages.add(failure.message);
+    }
+    expect(messages.size).toBe(1);
+    expect(operators.operators()).toHaveLength(1);
+  });
+
+  test('of two at the same moment makes one operator', async () => {
+    const setupToken = await offerSetup();
+    const tries = ['ada', 'bob', 'cid'].map((operatorName) =>
+      operators.completeSetup({ setupToken, operatorName }),
+    );
+    const outcomes = await Promise.allSettled(tries);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(operators.operators()).toHaveLength(1);
+    expect(await records.kinds()).toEqual(['setup.completed', 'operator.created', 'operator.token_created']);
+  });
+
+  test('under a name that is taken spends nothing', async () => {
+    await setUp('ada');
+    const setupToken = await offerSetup();
+    const again = operators.completeSetup({ setupToken, operatorName: 'ada' });
+    await expect(again).rejects.toMatchObject({ code: 'operators.name_taken' });
+    await operators.completeSetup({ setupToken, operatorName: 'bob' });
+    expect(operators.operators().map(({ name }) => name)).toEqual(['ada', 'bob']);
+  });
+
+  test('without its trail entry does not happen', async () => {
+    const broken = await open({ append: async () => Promise.reject(new Error('no trail')) });
+    const setupToken = await offerSetup();
+    await expect(broken.completeSetup({ setupToken, operatorName: 'ada' })).rejects.toThrow('no trail');
+    expect([broken.operators(), broken.tokens()]).toEqual([[], []]);
+    await operators.completeSetup({ setupToken, operatorName: 'ada' });
+  });
+});
+
+describe('a token', () => {
+  test('is good until it is revoked, then at once not', async () => {
+    const { operator } = await setUp();
+    const { operatorId } = operator;
+    const { secret, token } = await operators.createToken({ operatorId, validityDays: 1 });
+    expect(token.expiresAtMs).toBe(records.clock.now() + dayMs);
+    await operators.revokeToken({ tokenId: token.tokenId, by: operatorId });
+    expect(operators.authenticate(secret)).toEqual({ kind: 'refused', reason: 'revoked' });
+    const again = operators.revokeToken({ tokenId: token.tokenId, by: operatorId });
+    await expect(again).rejects.toMatchObject({ code: 'operators.not_found' });
+    expect((await records.kinds()).slice(3)).toEqual(['operator.token_created', 'operator.token_revoked']);
+  });
+
+  test('is what it was after a restart', async () => {
+    const { token } = await setUp();
+    const { operatorId } = token.token;
+    const revoked = await operators.createToken({ operatorId });
+    await operators.revokeToken({ tokenId: revoked.token.tokenId, by: operatorId });
+    operators = await open();
+    expect(operators.authenticate(token.secret).kind).toBe('accepted');
+    expect(operators.authenticate(revoked.secret)).toEqual({ kind: 'refused', reason: 'revoked' });
+  });
+
+  test('is not in the files of the records nor in the trail', async () => {
+    const setupToken = await offerSetup();
+    const { token } = await operators.completeSetup({ setupToken, operatorName: 'ada' });
+    const { folder } = records;
+    const files = readdirSync(folder.path).map((name) => readFileSync(folder.join(name)));
+    expect(files.some((bytes) => bytes.includes('ada'))).toBe(true);
+    for (const secret of [setupToken, token.secret]) {
+      expect(files.some((bytes) => bytes.includes(secret))).toBe(false);
+    }
+    expect(JSON.stringify(await records.trail.page({ afterSeq: 0, limit: 10 }))).not.toMatch(/fw[os]_/);
+  });
+
+  test('that nobody made is refused, whatever it looks like', async () => {
+    const { token } = await setUp();
+    const near = fc
+      .nat({ max: token.secret.length - 1 })
+      .map((at) => `${token.secret.slice(0, at)}!${token.secret.slice(at + 1)}`);
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), near), (guess) => {
+        expect(operators.authenticate(guess)).toEqual({ kind: 'refused', reason: 'unknown' });
+      }),
+    );
+  });
+});
