@@ -1,0 +1,365 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Transactor } from '@fleetward/core';
+import { encodePem, parseCrl, parsePublicKey, validatePath } from '@fleetward/pki';
+import { needs, openssl, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Storage } from '../../src/storage/index.ts';
+import { openPlatform, type Platform, trailOf } from './test-platform.ts';
+
+const operator = { kind: 'operator', operatorId: 'ada' } as const;
+let folder: TemporaryFolder;
+let platform: Platform;
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  platform = await openPlatform({ folder: folder.path });
+});
+
+afterEach(async () => {
+  await platform.close();
+  folder.remove();
+});
+
+async function issueDevice(commonName = 'dev-1') {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+  return platform.certificates.issue(
+    { profile: 'device', commonName, publicKey: parsePublicKey(spki) },
+    operator,
+  );
+}
+
+/** Runs `look` as the last effect of every commit, in the same tick as the effects of the change itself. */
+function afterEachCommit(storage: Storage, look: () => void): Storage {
+  const transactor: Transactor = {
+    transact: (work) =>
+      storage.transactor.transact(async (tx) => {
+        const result = await work(tx);
+        tx.afterCommit(look);
+        return result;
+      }),
+  };
+  return { ...storage, transactor };
+}
+
+function currentCrl() {
+  return parseCrl(platform.certificates.crl(platform.certificates.issuingAuthority().certificateId)!);
+}
+
+function crlSerials(): readonly string[] {
+  return [...currentCrl().revoked.keys()];
+}
+
+async function reopen(): Promise<void> {
+  const { keys, clock } = platform;
+  await platform.close();
+  platform = await openPlatform({ folder: folder.path, keys, clock });
+}
+
+describe('issuing', () => {
+  test('a device certificate is accepted by the gateway’s own path validation and is active', async () => {
+    const { certificate } = await issueDevice();
+    const { roots, issuers } = platform.certificates.trust();
+    const atMs = platform.clock.now();
+    const path = validatePath({ leaf: certificate, untrusted: issuers, roots, atMs, purpose: 'clientAuth' });
+    expect(path.kind).toBe('accepted');
+    expect(platform.certificates.standing(certificate.id, atMs)).toBe('active');
+    expect((await trailOf(platform.trail)).map(({ kind }) => kind)).toEqual(['certificate.issued']);
+  });
+
+  test('a server certificate is refused as a client', async () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const chain = await platform.certificates.issueServerCertificate({
+      publicKey: publicKey.export({ format: 'der', type: 'spki' }),
+      dnsNames: ['localhost'],
+      ipAddresses: ['127.0.0.1'],
+    });
+    const { roots, issuers } = platform.certificates.trust();
+    const input = { leaf: chain[0]!, untrusted: issuers, roots, atMs: platform.clock.now() } as const;
+    expect(validatePath({ ...input, purpose: 'serverAuth' }).kind).toBe('accepted');
+    expect(validatePath({ ...input, purpose: 'clientAuth' }).kind).toBe('refused');
+  });
+
+  test('a certificate that was signed and not recorded is unknown', async () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+    const request = { profile: 'device', commonName: 'x', publicKey: parsePublicKey(spki) } as const;
+    const { certificate } = await platform.certificates.sign(request);
+    expect(platform.certificates.standing(certificate.id, platform.clock.now())).toBe('unknown');
+  });
+
+  test('the registry survives a restart, and tells expiry by the clock', async () => {
+    const { certificate } = await issueDevice();
+    await reopen();
+    expect(platform.certificates.standing(certificate.id, certificate.notAfterMs)).toBe('active');
+    expect(platform.certificates.standing(certificate.id, certificate.notAfterMs + 1)).toBe('expired');
+  });
+
+  test('a retired CA issues no more', async () => {
+    const { certificateId } = platform.certificates.issuingAuthority();
+    await platform.certificates.setAuthorityState({ certificateId, state: 'retired' }, operator);
+    await expect(issueDevice()).rejects.toMatchObject({ code: 'certificates.no_issuing_authority' });
+  });
+});
+
+describe('revocation', () => {
+  test('takes effect in memory, on live sessions, in the trail and on the CRL', async () => {
+    const { certificate } = await issueDevice();
+    const outcome = await platform.certificates.revoke(
+      { certificateId: certificate.id, reason: 'keyCompromise' },
+      operator,
+    );
+    expect(outcome.kind).toBe('revoked');
+    if (outcome.kind !== 'revoked') return;
+    expect(outcome.steps.map(({ step }) => step)).toEqual([
+      'requested',
+      'journalled',
+      'committed',
+      'sessions-cut',
+    ]);
+    expect(platform.events).toEqual([{ kind: 'certificate-revoked', certificateId: certificate.id }]);
+    expect(platform.certificates.standing(certificate.id, platform.clock.now())).toBe('revoked');
+    expect((await outcome.crl).kind).toBe('signed');
+    expect(crlSerials()).toEqual([certificate.serial]);
+    expect((await trailOf(platform.trail)).map(({ kind }) => kind)).toEqual([
+      'certificate.issued',
+      'certificate.revoked',
+    ]);
+  });
+
+  test('memory and sessions follow in the very tick in which the commit is known', async () => {
+    const { certificate } = await issueDevice();
+    const { keys, clock } = platform;
+    await platform.close();
+    const seen: unknown[] = [];
+    platform = await openPlatform({
+      folder: folder.path,
+      keys,
+      clock,
+      wrapStorage: (storage) =>
+        afterEachCommit(storage, () => {
+          seen.push([platform.certificates.standing(certificate.id, clock.now()), platform.events.length]);
+        }),
+    });
+    const wanted = { certificateId: certificate.id, reason: 'unspecified' } as const;
+    const outcome = await platform.certificates.revoke(wanted, operator);
+    expect(outcome.kind).toBe('revoked');
+    expect(seen[0]).toEqual(['revoked', 1]);
+  });
+
+  test('of two racing revocations one revokes and leaves one entry', async () => {
+    const { certificate } = await issueDevice();
+    const wanted = { certificateId: certificate.id, reason: 'unspecified' } as const;
+    const outcomes = await Promise.all([1, 2].map(() => platform.certificates.revoke(wanted, operator)));
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['already-revoked', 'revoked']);
+    const kinds = (await trailOf(platform.trail)).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'certificate.revoked')).toHaveLength(1);
+  });
+
+  test('an unknown certificate cannot be revoked', async () => {
+    const certificateId = platform.certificates.issuingAuthority().certificateId;
+    await expect(
+      platform.certificates.revoke({ certificateId, reason: 'unspecified' }, operator),
+    ).rejects.toMatchObject({
+      code: 'certificates.not_found',
+    });
+  });
+
+  test('revocations that come together share a CRL, and every one of them is on it', async () => {
+    const issued = await Promise.all(Array.from({ length: 8 }, (_, n) => issueDevice(`dev-${n}`)));
+    const outcomes = await Promise.all(
+      issued.map(({ record: { certificateId } }) =>
+        platform.certificates.revoke({ certificateId, reason: 'superseded' }, operator),
+      ),
+    );
+    const crls = await Promise.all(
+      outcomes.map((outcome) => (outcome.kind === 'revoked' ? outcome.crl : undefined)),
+    );
+    const numbers = new Set(crls.map((crl) => (crl?.kind === 'signed' ? crl.number : undefined)));
+    expect(numbers.has(undefined)).toBe(false);
+    expect(numbers.size).toBeLessThanOrEqual(2);
+    expect([...crlSerials()].sort()).toEqual(issued.map(({ record }) => record.serial).sort());
+  });
+
+  test('CRL numbers rise and are at least the Unix time in seconds', async () => {
+    const numbers: number[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      const { record } = await issueDevice(name);
+      const outcome = await platform.certificates.revoke(
+        { certificateId: record.certificateId, reason: 'unspecified' },
+        operator,
+      );
+      const crl = outcome.kind === 'revoked' ? await outcome.crl : undefined;
+      if (crl?.kind === 'signed') numbers.push(crl.number);
+    }
+    expect(numbers).toHaveLength(3);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    expect(numbers[0]).toBeGreaterThanOrEqual(Math.floor(platform.clock.now() / 1000));
+  });
+
+  test('the CRL is signed again after half of its life, and not before', async () => {
+    const issuer = platform.certificates.issuingAuthority().certificateId;
+    const first = platform.certificates.crl(issuer);
+    platform.clock.advance(11 * 3_600_000);
+    await platform.certificates.refreshCrls();
+    expect(platform.certificates.crl(issuer)).toBe(first);
+    platform.clock.advance(2 * 3_600_000);
+    await platform.certificates.refreshCrls();
+    expect(platform.certificates.crl(issuer)).not.toBe(first);
+  });
+});
+
+describe('a revocation outlives', () => {
+  test('a restart', async () => {
+    const { certificate } = await issueDevice();
+    await platform.certificates.revoke({ certificateId: certificate.id, reason: 'unspecified' }, operator);
+    await reopen();
+    expect(platform.certificates.standing(certificate.id, platform.clock.now())).toBe('revoked');
+  });
+
+  test('a restore of the database from a backup made before it', async () => {
+    const { certificate } = await issueDevice();
+    const { keys, clock } = platform;
+    await platform.close();
+    copyFileSync(folder.join('records.db'), folder.join('backup.db'));
+    platform = await openPlatform({ folder: folder.path, keys, clock });
+    const { certificate: later } = await issueDevice('issued-after-the-backup');
+    for (const { id: certificateId } of [certificate, later]) {
+      const outcome = await platform.certificates.revoke(
+        { certificateId, reason: 'keyCompromise' },
+        operator,
+      );
+      if (outcome.kind === 'revoked') await outcome.crl;
+    }
+    const before = currentCrl();
+    await platform.close();
+    for (const ending of ['', '-wal', '-shm']) rmSync(folder.join(`records.db${ending}`), { force: true });
+    copyFileSync(folder.join('backup.db'), folder.join('records.db'));
+    clock.advance(60_000);
+    platform = await openPlatform({ folder: folder.path, keys, clock });
+
+    expect(platform.certificates.standing(certificate.id, clock.now())).toBe('revoked');
+    expect(platform.certificates.standing(later.id, clock.now())).toBe('revoked');
+    expect([...crlSerials()].sort()).toEqual([certificate.serial, later.serial].sort());
+    expect(currentCrl().number).toBeGreaterThan(before.number);
+    const replayed = (await trailOf(platform.trail)).filter(({ kind }) => kind === 'certificate.revoked');
+    expect(replayed).toMatchObject([
+      { payload: { certificateId: certificate.id, replayedFromJournal: true } },
+    ]);
+    await reopen();
+    expect(platform.certificates.standing(later.id, clock.now())).toBe('revoked');
+  });
+
+  test('a database that fails in the middle of it: in force at once, and repeated when asked again', async () => {
+    const { certificate } = await issueDevice();
+    const { keys, clock } = platform;
+    await platform.close();
+    let isBroken = false;
+    platform = await openPlatform({
+      folder: folder.path,
+      keys,
+      clock,
+      wrapStorage: (storage) => ({
+        ...storage,
+        transactor: {
+          transact: (work) =>
+            isBroken ? Promise.reject(new Error('the disk is full')) : storage.transactor.transact(work),
+        },
+      }),
+    });
+    const wanted = { certificateId: certificate.id, reason: 'unspecified' } as const;
+    isBroken = true;
+    await expect(platform.certificates.revoke(wanted, operator)).rejects.toThrow('the disk is full');
+    expect(platform.certificates.standing(certificate.id, clock.now())).toBe('revoked');
+    expect(platform.events).toEqual([{ kind: 'certificate-revoked', certificateId: certificate.id }]);
+    isBroken = false;
+    expect((await platform.certificates.revoke(wanted, operator)).kind).toBe('revoked');
+    expect((await platform.certificates.revoke(wanted, operator)).kind).toBe('already-revoked');
+    expect((await platform.certificates.get(certificate.id)).state).toBe('REVOKED');
+  });
+
+  test('a crash between journal and commit', async () => {
+    const { certificate } = await issueDevice();
+    const { id: certificateId, serial, notAfterMs } = certificate;
+    const issuerId = platform.certificates.issuingAuthority().certificateId;
+    const { keys, clock } = platform;
+    await platform.close();
+    const entry = {
+      kind: 'certificate-revoked',
+      certificateId,
+      issuerId,
+      serial,
+      notAfterMs,
+      revokedAtMs: clock.now(),
+      reason: 'unspecified',
+    };
+    // What was cut off in the middle of its line was never acknowledged.
+    writeFileSync(folder.join('revocations.jsonl'), `${JSON.stringify(entry)}\n{"kind":"certifica`);
+    platform = await openPlatform({ folder: folder.path, keys, clock });
+    expect(platform.certificates.standing(certificateId, clock.now())).toBe('revoked');
+    expect(readFileSync(folder.join('revocations.jsonl'), 'utf8')).toBe(`${JSON.stringify(entry)}\n`);
+  });
+
+  test('nothing else: a damaged journal stops the start', async () => {
+    const { keys, clock } = platform;
+    await platform.close();
+    writeFileSync(folder.join('revocations.jsonl'), '{"kind":"certificate-revoked"}\n');
+    await expect(openPlatform({ folder: folder.path, keys, clock })).rejects.toMatchObject({
+      code: 'certificates.journal_unreadable',
+    });
+    rmSync(folder.join('revocations.jsonl'));
+    platform = await openPlatform({ folder: folder.path, keys, clock });
+  });
+});
+
+describe('the removal of a CA', () => {
+  test('takes trust away at once, is announced, and cannot be undone', async () => {
+    const { certificateId } = platform.certificates.issuingAuthority();
+    await platform.certificates.setAuthorityState({ certificateId, state: 'removed' }, operator);
+    expect(platform.certificates.trust().issuers).toEqual([]);
+    expect(platform.events).toEqual([{ kind: 'authority-changed', certificateId, state: 'removed' }]);
+    await expect(
+      platform.certificates.setAuthorityState({ certificateId, state: 'active' }, operator),
+    ).rejects.toMatchObject({ code: 'certificates.authority_state' });
+  });
+
+  test('outlives a restore from a backup', async () => {
+    const { keys, clock } = platform;
+    const { certificateId } = platform.certificates.issuingAuthority();
+    await platform.close();
+    copyFileSync(folder.join('records.db'), folder.join('backup.db'));
+    platform = await openPlatform({ folder: folder.path, keys, clock });
+    await platform.certificates.setAuthorityState({ certificateId, state: 'removed' }, operator);
+    await platform.close();
+    for (const ending of ['', '-wal', '-shm']) rmSync(folder.join(`records.db${ending}`), { force: true });
+    copyFileSync(folder.join('backup.db'), folder.join('records.db'));
+    platform = await openPlatform({ folder: folder.path, keys, clock });
+    expect(platform.certificates.trust().issuers).toEqual([]);
+  });
+});
+
+needs('openssl', 'openssl').describe('openssl', () => {
+  test('accepts a certificate by the CRL, and refuses it once it is revoked', async () => {
+    const { certificate, chain } = await issueDevice();
+    const { roots } = platform.certificates.trust();
+    writeFileSync(folder.join('roots.pem'), roots.map(({ der }) => encodePem('CERTIFICATE', der)).join(''));
+    writeFileSync(folder.join('issuing.pem'), encodePem('CERTIFICATE', chain[1]!.der));
+    writeFileSync(folder.join('leaf.pem'), encodePem('CERTIFICATE', certificate.der));
+    const verify = async () => {
+      const crl = platform.certificates.crl(platform.certificates.issuingAuthority().certificateId);
+      writeFileSync(folder.join('crl.pem'), encodePem('X509 CRL', crl!));
+      const at = String(Math.floor(platform.clock.now() / 1000));
+      const files = ['-CAfile', folder.join('roots.pem'), '-untrusted', folder.join('issuing.pem')];
+      const crlFile = ['-CRLfile', folder.join('crl.pem'), '-crl_check'];
+      return openssl(['verify', ...files, ...crlFile, '-attime', at, folder.join('leaf.pem')]);
+    };
+    expect((await verify()).toString()).toContain('OK');
+    const outcome = await platform.certificates.revoke(
+      { certificateId: certificate.id, reason: 'keyCompromise' },
+      operator,
+    );
+    if (outcome.kind === 'revoked') await outcome.crl;
+    await expect(verify()).rejects.toThrow('certificate revoked');
+  });
+});

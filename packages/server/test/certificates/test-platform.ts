@@ -1,0 +1,167 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import type { Random, Signer } from '@fleetward/core';
+import { localSigner } from '@fleetward/keys';
+import { issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
+import { FakeClock, seededRandom } from '@fleetward/testkit';
+import { type CertificateEvent, Certificates } from '../../src/certificates/index.ts';
+import type { AuthorityRecord } from '../../src/certificates/store.ts';
+import { Denials } from '../../src/denials/index.ts';
+import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
+import { Policies, type PolicyEvent } from '../../src/policies/index.ts';
+import { openStorage, type Storage } from '../../src/storage/index.ts';
+import { type ThingEvent, Things } from '../../src/things/index.ts';
+import { createTrail, type Trail } from '../../src/trail/index.ts';
+
+const dayMs = 86_400_000;
+
+/** The keys of a platform that is opened several times on the same folder. */
+export interface PlatformKeys {
+  readonly root: Signer;
+  readonly issuing: Signer;
+  readonly trail: Signer;
+}
+
+export function newKeys(): PlatformKeys {
+  const ec = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  return {
+    root: localSigner(ec(), 'ecdsa-p256-sha256'),
+    issuing: localSigner(ec(), 'ecdsa-p256-sha256'),
+    trail: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
+  };
+}
+
+export interface PlatformOptions {
+  readonly folder: string;
+  readonly keys?: PlatformKeys;
+  readonly clock?: FakeClock;
+  readonly random?: Random;
+  readonly enrollment?: Partial<EnrollmentSettings>;
+  /** Stands in front of the issuing key, to count or to fail. */
+  readonly wrapSigner?: (signer: Signer) => Signer;
+  readonly wrapStorage?: (storage: Storage) => Storage;
+}
+
+export type PlatformEvent = CertificateEvent | ThingEvent | PolicyEvent;
+
+/** The domains on real SQLite with a CA of their own; the first opening of a folder makes the authorities. */
+export async function openPlatform(options: PlatformOptions) {
+  const { folder, keys = newKeys(), clock = new FakeClock(), random = seededRandom(Math.random()) } = options;
+  const opened = await openStorage({ kind: 'sqlite', folder });
+  const storage = options.wrapStorage?.(opened) ?? opened;
+  const { stores, transactor } = storage;
+  const trail = createTrail({
+    store: stores.trail('node-1'),
+    node: 'node-1',
+    clock,
+    random,
+    signer: keys.trail,
+    transactor,
+  });
+  if ((await stores.certificates.authorities()).length === 0)
+    await makeAuthorities(storage, { keys, clock, random });
+  const events: PlatformEvent[] = [];
+  const shared = { transactor, trail, clock, random };
+  const certificates = await Certificates.open({
+    ...shared,
+    store: stores.certificates,
+    signer: async (keyName) => {
+      const signer = keyName === 'root-ca' ? keys.root : keys.issuing;
+      return options.wrapSigner?.(signer) ?? signer;
+    },
+    journalPath: join(folder, 'revocations.jsonl'),
+    crlUrl: (issuerId) => `http://localhost:8080/crl/${issuerId}.crl`,
+    announce: (event) => events.push(event),
+    settings: { deviceValidityDays: 365, serverValidityDays: 90, crlValidityHours: 24 },
+  });
+  const isKnownCertificate = certificates.isKnown.bind(certificates);
+  const announce = (event: PlatformEvent) => void events.push(event);
+  const things = await Things.open({ ...shared, store: stores.things, announce, isKnownCertificate });
+  const binding = { region: 'local', accountId: '000000000000' };
+  const policies = await Policies.open({
+    ...shared,
+    store: stores.policies,
+    binding,
+    announce,
+    isKnownCertificate,
+  });
+  const denials = new Denials({ ...shared, settings: { keptMax: 100, causesPerMinuteMax: 10 } });
+  const enrollment = new Enrollment({
+    ...shared,
+    store: stores.enrollment,
+    policies,
+    things,
+    certificates,
+    denials,
+    ...(options.enrollment === undefined ? {} : { settings: options.enrollment }),
+  });
+  const close = async () => {
+    await certificates.close();
+    await trail.close();
+    await storage.close();
+  };
+  return {
+    folder,
+    keys,
+    clock,
+    storage,
+    trail,
+    events,
+    certificates,
+    things,
+    policies,
+    denials,
+    enrollment,
+    close,
+  };
+}
+
+export type Platform = Awaited<ReturnType<typeof openPlatform>>;
+
+/** Kinds and payloads of the trail in order. */
+export async function trailOf(
+  trail: Trail,
+): Promise<readonly { readonly kind: string; readonly payload: unknown }[]> {
+  const entries = await trail.page({ afterSeq: 0, limit: 1000 });
+  return entries.map(({ entry, payload }) => ({
+    kind: entry.kind,
+    payload: (JSON.parse(payload?.payload ?? '{}') as { payload?: unknown }).payload,
+  }));
+}
+
+async function makeAuthorities(
+  { stores, transactor }: Storage,
+  ports: { readonly keys: PlatformKeys; readonly clock: FakeClock; readonly random: Random },
+): Promise<void> {
+  const { keys, clock, random } = ports;
+  const notBeforeMs = clock.now() - dayMs;
+  const root = await issueCertificate({
+    profile: 'root-ca',
+    issuer: 'self',
+    subject: makeName([['commonName', 'Test Root']]),
+    publicKey: parsePublicKey(keys.root.publicKey),
+    signer: keys.root,
+    random,
+    notBeforeMs,
+    notAfterMs: notBeforeMs + 7300 * dayMs,
+  });
+  const issuing = await issueCertificate({
+    profile: 'issuing-ca',
+    issuer: root,
+    subject: makeName([['commonName', 'Test Issuing CA']]),
+    publicKey: parsePublicKey(keys.issuing.publicKey),
+    signer: keys.root,
+    random,
+    notBeforeMs,
+    notAfterMs: notBeforeMs + 1800 * dayMs,
+  });
+  const createdAtMs = clock.now();
+  const common = { state: 'active', createdAtMs } as const;
+  const authorities: readonly AuthorityRecord[] = [
+    { ...common, certificateId: root.id, kind: 'root', der: root.der, keyName: 'root-ca' },
+    { ...common, certificateId: issuing.id, kind: 'issuing', der: issuing.der, keyName: 'issuing-ca' },
+  ];
+  await transactor.transact(async (tx) => {
+    for (const authority of authorities) await stores.certificates.addAuthority(tx, authority);
+  });
+}
