@@ -8,6 +8,7 @@ export const limits = {
   cmsBytesMax: 512 * 1024,
   cmsCertificatesMax: 32,
   pemBytesMax: 96 * 1024 * 1024,
+  certificatesPemBytesMax: 4 * 1024 * 1024,
   pemBlocksMax: 1024,
   extensionsMax: 32,
   attributesMax: 16,

@@ -9,9 +9,11 @@ function textBytesMax(derBytesMax: number): number {
   return derBytesMax * 2 + 16 * 1024;
 }
 
-/** Every certificate of a PEM text, at least one, in its order. */
+/** Every certificate of a PEM text, at least one and at most what a list of trusted CAs may need, in its order. */
 export function parseCertificatesPem(text: Uint8Array | string): readonly Certificate[] {
-  return parsePem(text, { labels: ['CERTIFICATE'] }).map(({ der }) => parseCertificate(der));
+  return parsePem(text, { labels: ['CERTIFICATE'], bytesMax: limits.certificatesPemBytesMax }).map(
+    ({ der }) => parseCertificate(der),
+  );
 }
 
 /** The one CSR of a PEM text. */

@@ -81,3 +81,12 @@ export function encodeSignatureAlgorithm(algorithm: SignerAlgorithm): Uint8Array
       throw new PkiError('pki.issue', 'certificates are not signed with RSA-PSS; use another key for the CA');
   }
 }
+
+/** The kind of signer that signs so, when one of ours does. */
+export function signerAlgorithmOf(algorithm: SignatureAlgorithm): SignerAlgorithm | undefined {
+  if (algorithm.kind === 'unsupported') return undefined;
+  if (algorithm.kind === 'ed25519') return 'ed25519';
+  if (algorithm.kind === 'rsa-pkcs1') return algorithm.hash === 'sha256' ? 'rsa-pkcs1-sha256' : undefined;
+  if (algorithm.hash === 'sha256') return 'ecdsa-p256-sha256';
+  return algorithm.hash === 'sha384' ? 'ecdsa-p384-sha384' : undefined;
+}

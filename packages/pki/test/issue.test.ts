@@ -1,8 +1,9 @@
 import './reflect-metadata.ts';
+import { fromHex, utf8 } from '@fleetward/core';
 import { X509Certificate } from '@peculiar/x509';
 import * as pkijs from 'pkijs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sequence } from '../src/der/writer.ts';
+import { element, explicit, sequence } from '../src/der/writer.ts';
 import {
   buildTbsCertificate,
   encodePem,
@@ -14,6 +15,9 @@ import {
   parseCertificate,
   parseName,
 } from '../src/index.ts';
+import { encodeExtension } from '../src/issue/encode-extensions.ts';
+import { extensionOids } from '../src/oids.ts';
+import { craft, leafExtensions } from './crafted.ts';
 import { hasOpenssl, opensslFolder } from './openssl.ts';
 import { dayMs, deviceRequest, issueDevice, newCa, newKey, nowMs, random, type TestCa } from './test-ca.ts';
 
@@ -158,6 +162,25 @@ describe('the lint', () => {
         if (asked !== built)
           expect(() => lint(request, asked)).toThrow(expect.objectContaining({ code: 'pki.lint' }));
     }
+  });
+
+  it('refuses what is readable but says more than we do: reasons in a distribution point', async () => {
+    const key = newKey();
+    const fullName = explicit(0, explicit(0, element(0x86, utf8('http://a.example/'))));
+    const leafWith = (point: Uint8Array) =>
+      craft({
+        issuerName: ca.issuing.subject,
+        issuerKey: ca.issuingKey,
+        key,
+        extensions: [
+          ...leafExtensions(key, ca.issuingKey),
+          encodeExtension(extensionOids.crlDistributionPoints, sequence(point)),
+        ],
+      });
+    const plain = await leafWith(sequence(fullName));
+    expect(() => lintTbsCertificate(plain.tbs, 'device')).not.toThrow();
+    const sly = await leafWith(sequence(fullName, element(0x81, fromHex('0640'))));
+    expect(() => lintTbsCertificate(sly.tbs, 'device')).toThrow(/not the encoding we make/);
   });
 
   it('refuses bytes that are no certificate, with its own code', () => {

@@ -13,7 +13,8 @@ const cases = (file: string): readonly Case[] =>
 
 describe('the shared vectors', () => {
   it.each(cases('valid/names.json'))('read the name: $name', ({ der, text, attributes }) => {
-    expect(parseName(fromHex(der))).toMatchObject({ text, attributes });
+    const parsed = parseName(fromHex(der));
+    expect({ text: parsed.text, attributes: parsed.attributes }).toEqual({ text, attributes });
   });
 
   it.each(cases('invalid/names.json'))('refuse the name: $name', ({ der }) => {

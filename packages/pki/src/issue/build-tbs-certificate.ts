@@ -41,28 +41,47 @@ export interface TbsFrame {
 
 /** The bytes to be signed for a certificate of a profile (RFC 5280 §4.1.2). Builds what it is told; the lint judges. */
 export function buildTbsCertificate(content: CertificateContent, frame: TbsFrame): Uint8Array {
-  const { issuer, subject } = content;
+  const { issuer, subject, publicKey } = content;
+  const subjectKeyId = keyIdentifier(publicKey);
+  return encodeTbsCertificate({
+    ...content,
+    ...frame,
+    issuerName: issuer === 'self' ? subject : issuer.subject,
+    subjectKeyId,
+    authorityKeyId: issuerKeyId(issuer, subjectKeyId),
+  });
+}
+
+/** Every field of a certificate of ours, nothing left to be derived. */
+export interface TbsFields extends Omit<CertificateContent, 'issuer'>, TbsFrame {
+  readonly issuerName: Name;
+  readonly subjectKeyId: Uint8Array;
+  /** Hex. */
+  readonly authorityKeyId: string;
+}
+
+/** The one encoding of these fields; the linter compares what it is given with it. */
+export function encodeTbsCertificate(fields: TbsFields): Uint8Array {
   return sequence(
     explicit(0, smallInteger(2)),
-    unsigned(frame.serial),
-    encodeSignatureAlgorithm(frame.algorithm),
-    issuer === 'self' ? subject.der : issuer.subject.der,
-    sequence(encodeTime(content.notBeforeMs), encodeTime(content.notAfterMs)),
-    subject.der,
-    content.publicKey.spki,
-    explicit(3, sequence(...encodeExtensions(content, profiles[content.profile]))),
+    unsigned(fields.serial),
+    encodeSignatureAlgorithm(fields.algorithm),
+    fields.issuerName.der,
+    sequence(encodeTime(fields.notBeforeMs), encodeTime(fields.notAfterMs)),
+    fields.subject.der,
+    fields.publicKey.spki,
+    explicit(3, sequence(...encodeExtensions(fields, profiles[fields.profile]))),
   );
 }
 
-function encodeExtensions(content: CertificateContent, profile: Profile): readonly Uint8Array[] {
-  const { subjectAltName = [], crlUrls = [], ocspUrls = [] } = content;
-  const subjectKeyId = keyIdentifier(content.publicKey);
+function encodeExtensions(fields: TbsFields, profile: Profile): readonly Uint8Array[] {
+  const { subjectAltName = [], crlUrls = [], ocspUrls = [] } = fields;
   return [
     ...(profile.ca ? [encodeBasicConstraints(profile.pathLen)] : []),
     encodeKeyUsage(profile.keyUsage),
     ...(profile.extendedKeyUsage.length > 0 ? [encodeExtendedKeyUsage(profile.extendedKeyUsage)] : []),
-    encodeSubjectKeyId(subjectKeyId),
-    encodeAuthorityKeyId(issuerKeyId(content.issuer, subjectKeyId)),
+    encodeSubjectKeyId(fields.subjectKeyId),
+    encodeAuthorityKeyId(fields.authorityKeyId),
     ...(subjectAltName.length > 0 ? [encodeSubjectAltName(subjectAltName)] : []),
     ...(crlUrls.length > 0 ? [encodeCrlDistributionPoints(crlUrls)] : []),
     ...(ocspUrls.length > 0 ? [encodeOcspUrls(ocspUrls)] : []),

@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '@fleetward/core';
+import { equalBytes, fromHex, toHex } from '@fleetward/core';
 import { hasExtension, isCritical } from '../certificate/extensions.ts';
 import { parseTbsCertificate, type TbsCertificate } from '../certificate/tbs-certificate.ts';
 import { PkiError } from '../errors.ts';
@@ -7,7 +7,9 @@ import { limits } from '../limits.ts';
 import { nameFindings } from '../names/name-rules.ts';
 import { extensionOids } from '../oids.ts';
 import { keyIdentifier } from '../public-key.ts';
+import { signerAlgorithmOf } from '../signature.ts';
 import { altNameFindings, revocationUrlFindings } from './alt-name-rules.ts';
+import { encodeTbsCertificate } from './build-tbs-certificate.ts';
 import { type Profile, type ProfileName, profiles } from './profiles.ts';
 
 const dayMs = 86_400_000;
@@ -21,6 +23,8 @@ const serialOctetsMin = 8;
 export function lintTbsCertificate(tbs: Uint8Array, profileName: ProfileName): void {
   const parsed = parseForLint(tbs);
   const findings = [...certificateFindings(parsed, profiles[profileName])];
+  if (findings.length === 0 && !isOwnEncoding(tbs, { parsed, profile: profileName }))
+    findings.push('bytes beyond or beside what they say: not the encoding we make');
   if (findings.length === 0) return;
   throw new PkiError('pki.lint', `not a \`${profileName}\` certificate to sign: ${findings.join('; ')}`, {
     details: { profile: profileName, findings },
@@ -37,6 +41,38 @@ function parseForLint(tbs: Uint8Array): TbsCertificate {
       details: { findings: [cause.message] },
     });
   }
+}
+
+// Whatever the parser passes over, a field of a distribution point say, is not there when the bytes are these.
+function isOwnEncoding(
+  tbs: Uint8Array,
+  { parsed, profile }: { parsed: TbsCertificate; profile: ProfileName },
+): boolean {
+  const algorithm = signerAlgorithmOf(parsed.signatureAlgorithm);
+  if (algorithm === undefined) return false;
+  const {
+    subjectKeyId = '',
+    authorityKeyId,
+    subjectAltName,
+    crlDistributionPoints,
+    authorityInfoAccess,
+  } = parsed.extensions;
+  const own = encodeTbsCertificate({
+    profile,
+    algorithm,
+    serial: fromHex(parsed.serial),
+    issuerName: parsed.issuer,
+    subject: parsed.subject,
+    publicKey: parsed.publicKey,
+    notBeforeMs: parsed.notBeforeMs,
+    notAfterMs: parsed.notAfterMs,
+    subjectKeyId: fromHex(subjectKeyId),
+    authorityKeyId: authorityKeyId?.keyId ?? '',
+    subjectAltName: subjectAltName ?? [],
+    crlUrls: crlDistributionPoints ?? [],
+    ocspUrls: authorityInfoAccess?.ocspUrls ?? [],
+  });
+  return equalBytes(own, tbs);
 }
 
 function* certificateFindings(tbs: TbsCertificate, profile: Profile): Iterable<string> {
