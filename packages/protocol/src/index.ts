@@ -60,6 +60,7 @@ export {
   putArtifact,
   rootsPerPublicationMax,
 } from './http/releases.ts';
+export { deviceProtocolVersion, sendReport } from './http/reports.ts';
 export {
   attachThingCertificate,
   attachThingPolicy,

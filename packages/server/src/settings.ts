@@ -90,40 +90,53 @@ const tlsLimits = section(
 
 const mqttLimits = section(
   {
-    connectTimeoutMs: count(10_000, 'Time from the end of the handshake to a whole CONNECT.', {
+    connectTimeoutMs: count(10_000, 'Time from the end of the handshake to an accepted CONNECT.', {
       maximum: 120_000,
     }),
-    packetBytesMax: count(
-      268_288,
-      'Largest MQTT packet, refused on its header. Never below 128 KiB of payload.',
-      { minimum: 132_096 },
-    ),
-    keepAliveSecondsMax: count(
-      1_200,
-      'Largest keep-alive; a v5 client is told, a 3.1.1 client is held to it.',
-      { maximum: 65_535 },
-    ),
+    packetBytesMax: count(268_288, 'Largest MQTT packet, refused on its header.', {
+      minimum: 132_096,
+      maximum: 16_777_216,
+    }),
+    topicBytesMax: count(1_024, 'Bytes of a topic.', { minimum: 256, maximum: 65_535 }),
+    topicLevelsMax: count(32, 'Levels of a topic or filter.', { minimum: 8, maximum: 1_024 }),
     subscriptionsMax: count(100, 'Subscriptions of one session.', { minimum: 8 }),
     filtersPerSubscribeMax: count(32, 'Filters in one SUBSCRIBE.', { minimum: 8 }),
-    topicLevelsMax: count(32, 'Levels of a topic or filter.', { minimum: 8 }),
-    inFlightMax: count(100, 'Unacknowledged QoS 1 messages each way.', { minimum: 100, maximum: 65_535 }),
-    outgoingBytesMax: count(
-      4_194_304,
-      'Bytes waiting for one slow subscriber before QoS 0 is dropped; at twice this it is disconnected.',
-      {
-        minimum: 65_536,
-      },
-    ),
-    messagesPerSecondMax: count(
+    inflightInMax: count(100, 'QoS 1 messages a device may have unacknowledged.', {
+      minimum: 100,
+      maximum: 65_535,
+    }),
+    inflightOutMax: count(100, 'QoS 1 messages sent to a device and not yet acknowledged.', {
+      minimum: 100,
+      maximum: 65_535,
+    }),
+    pendingMessagesMax: count(
       1_000,
-      'Incoming messages a second of one connection, then its reads pause.',
-      { minimum: 100 },
+      'QoS 1 messages waiting for room in that window; one more cuts the connection.',
     ),
+    pendingBytesMax: count(1_048_576, 'Bytes of those waiting messages.', { minimum: 131_072 }),
+    outgoingBytesMax: count(
+      1_048_576,
+      'Bytes a slow subscriber has not read before QoS 0 is dropped, then the connection cut.',
+      { minimum: 65_536 },
+    ),
+    stalledWriteMs: count(30_000, 'How long a write may make no progress before the connection is cut.'),
+    messagesPerSecondMax: count(1_000, 'Incoming packets a second of one connection, then its reads pause.', {
+      minimum: 100,
+    }),
     bytesPerSecondMax: count(4_194_304, 'Incoming bytes a second of one connection, then its reads pause.', {
       minimum: 524_288,
     }),
+    topicAliasMax: count(16, 'Topic aliases an MQTT 5 device may use.', { maximum: 65_535 }),
+    keepAliveSecondsMax: count(1_200, 'Largest keep-alive; MQTT 5 devices that ask for more are told this.', {
+      minimum: 30,
+      maximum: 65_535,
+    }),
+    lingerMs: count(
+      1_000,
+      'How long a connection that the platform closes may take to read its last packet.',
+    ),
   },
-  'Limits of one MQTT connection.',
+  'Limits of one MQTT connection; none is stricter than what AWS IoT clients rely on.',
 );
 
 const httpLimits = section(

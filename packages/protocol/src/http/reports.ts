@@ -1,0 +1,46 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+
+/** The newest device protocol this platform speaks; it never refuses the two before it. */
+export const deviceProtocolVersion = 1;
+
+const installed = Type.Object(
+  {
+    version: Type.String({ minLength: 1, maxLength: 128 }),
+    securityVersion: Type.Integer({ minimum: 0 }),
+    sha256: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+  },
+  { additionalProperties: false, description: 'The version that runs and was confirmed.' },
+);
+
+const update = Type.Object(
+  {
+    outcome: Type.String({
+      minLength: 1,
+      maxLength: 64,
+      description: '`confirmed`, `rolled-back`, `refused`, `failed` or `up-to-date`.',
+    }),
+    version: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    reason: Type.Optional(Type.String({ maxLength: 1_024, description: 'Why, in words for the operator.' })),
+    step: Type.Optional(Type.String({ maxLength: 128, description: 'Where it ended, such as `TUF 5.4.4`.' })),
+  },
+  { additionalProperties: false, description: 'How the last attempt to update ended.' },
+);
+
+/** What a device says of itself. The thing is the one its certificate is attached to; it cannot speak for another. */
+export const sendReport = defineRoute({
+  method: 'POST',
+  path: '/v1/report',
+  noun: 'reports',
+  summary: 'Report the installed version and the last update',
+  access: 'device',
+  body: Type.Object(
+    {
+      protocolVersion: Type.Integer({ minimum: 1, maximum: 1_000 }),
+      installed: Type.Optional(installed),
+      update: Type.Optional(update),
+    },
+    { additionalProperties: false },
+  ),
+  status: 204,
+});

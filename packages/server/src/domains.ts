@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import type { CertificateId, Clock, Random, Signer } from '@fleetward/core';
+import { parseKeyName, type SigningProcess } from '@fleetward/keys';
+import { type CertificateEvent, Certificates } from './certificates/index.ts';
+import type { Config } from './config.ts';
+import { Denials } from './denials/index.ts';
+import { Enrollment } from './enrollment/index.ts';
+import { type OperatorService, openOperatorService } from './operators/index.ts';
+import { Policies, type PolicyEvent } from './policies/index.ts';
+import { openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
+import { signingKeys } from './signing-keys.ts';
+import type { Storage } from './storage/index.ts';
+import { type ThingEvent, Things } from './things/index.ts';
+import { createTrail, type Trail } from './trail/index.ts';
+
+export type DomainEvent = PolicyEvent | ThingEvent | CertificateEvent;
+
+export interface Domains {
+  readonly trail: Trail;
+  readonly trailPublicKey: Uint8Array;
+  readonly denials: Denials;
+  readonly operators: OperatorService;
+  readonly things: Things;
+  readonly policies: Policies;
+  readonly certificates: Certificates;
+  readonly enrollment: Enrollment;
+  readonly releases: ReleaseService;
+  readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer };
+}
+
+export interface DomainParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly storage: Storage;
+  readonly signing: SigningProcess;
+  readonly crlUrl: (issuerId: CertificateId) => string;
+  /** News for the layers above, in the tick of its commit; answers how many sessions it cut. */
+  readonly announce: (event: DomainEvent) => number;
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+const hourMs = 3_600_000;
+
+/** Opens every domain, lowest layer first. */
+export async function openDomains(parts: DomainParts): Promise<Domains> {
+  const { config, clock, random, storage, signing } = parts;
+  const { stores, transactor } = storage;
+  const checkpointKey = await signing.signer(signingKeys.trailCheckpoint.name);
+  const trail = createTrail({
+    ...config.trail,
+    store: stores.trail(config.node),
+    node: config.node,
+    signer: checkpointKey,
+    clock,
+    random,
+    transactor,
+    onCheckpointFailed: (error) => parts.warn('a checkpoint of the trail could not be signed', error),
+  });
+  const denials = new Denials({ clock, transactor, trail, settings: config.denials });
+  const shared = { transactor, trail, clock, random };
+  const operators = await openOperatorService({ ...shared, store: stores.operators });
+  const isKnownCertificate = (certificateId: CertificateId): boolean => certificates.isKnown(certificateId);
+  const announce = (event: DomainEvent): void => void parts.announce(event);
+  const things = await Things.open({ ...shared, store: stores.things, announce, isKnownCertificate });
+  const binding = { region: config.region, accountId: config.accountId };
+  const policies = await Policies.open({
+    ...shared,
+    store: stores.policies,
+    binding,
+    announce,
+    isKnownCertificate,
+  });
+  const certificates = await openCertificates(parts, trail);
+  const enrollment = new Enrollment({
+    ...shared,
+    store: stores.enrollment,
+    things,
+    policies,
+    certificates,
+    denials,
+  });
+  const { releases, releaseKeys } = await openReleases(parts, trail);
+  const trailPublicKey = checkpointKey.publicKey;
+  return {
+    trail,
+    trailPublicKey,
+    denials,
+    operators,
+    things,
+    policies,
+    certificates,
+    enrollment,
+    releases,
+    releaseKeys,
+  };
+}
+
+function openCertificates(parts: DomainParts, trail: Trail): Promise<Certificates> {
+  const { config, clock, random, storage, signing, crlUrl, announce } = parts;
+  return Certificates.open({
+    store: storage.stores.certificates,
+    transactor: storage.transactor,
+    trail,
+    clock,
+    random,
+    signer: (keyName) => signing.signer(parseKeyName(keyName)),
+    journalPath: join(config.folder, 'revocations.jsonl'),
+    crlUrl,
+    announce,
+    settings: config.certificates,
+  });
+}
+
+async function openReleases(
+  parts: DomainParts,
+  trail: Trail,
+): Promise<Pick<Domains, 'releases' | 'releaseKeys'>> {
+  const { config, clock, random, storage, signing } = parts;
+  const snapshot = await signing.signer(signingKeys.tufSnapshot.name);
+  const timestamp = await signing.signer(signingKeys.tufTimestamp.name);
+  const releases = await openReleaseService({
+    store: storage.stores.releases,
+    folder: await openArtifactFolder({
+      path: join(config.folder, 'artifacts'),
+      random,
+      artifactBytesMax: config.httpLimits.uploadBytesMax,
+    }),
+    transactor: storage.transactor,
+    trail,
+    clock,
+    signers: { snapshot: [snapshot], timestamp: [timestamp] },
+    settings: {
+      snapshotLifetimeMs: config.releases.snapshotValidityHours * hourMs,
+      timestampLifetimeMs: config.releases.timestampValidityHours * hourMs,
+    },
+  });
+  return { releases, releaseKeys: { snapshot, timestamp } };
+}

@@ -1,0 +1,74 @@
+import type { CertificateId, Clock } from '@fleetward/core';
+import { type Certificate, PkiError, parseCertificate, validatePath } from '@fleetward/pki';
+import type { Certificates } from '../certificates/index.ts';
+import type { DenialCause } from '../denials/index.ts';
+
+/** What a finished TLS handshake says of the peer. */
+export type Admission =
+  | { readonly kind: 'admitted'; readonly certificateId: CertificateId; readonly certificate: Certificate }
+  | { readonly kind: 'anonymous' }
+  | {
+      readonly kind: 'refused';
+      readonly cause: DenialCause;
+      readonly explanation: string;
+      readonly certificateId?: CertificateId;
+    };
+
+export type Admit = (peerDer: Uint8Array | undefined) => Admission;
+
+/**
+ * "Who may speak" (docs/ARCHITECTURE.md): runs before the first application byte of every connection, resumed ones too,
+ * since OpenSSL keeps a resumed session authorised after its CA is gone. Our own path validation, then the registry's state,
+ * both in memory. Any doubt is a refusal.
+ */
+export function createAdmission(platform: {
+  readonly certificates: Certificates;
+  readonly clock: Clock;
+}): Admit {
+  return (peerDer) => {
+    if (peerDer === undefined) return { kind: 'anonymous' };
+    const leaf = readCertificate(peerDer);
+    if (leaf.kind === 'refused') return leaf;
+    return judge(leaf.certificate, platform);
+  };
+}
+
+function readCertificate(
+  der: Uint8Array,
+): { readonly kind: 'read'; readonly certificate: Certificate } | Extract<Admission, { kind: 'refused' }> {
+  try {
+    return { kind: 'read', certificate: parseCertificate(der) };
+  } catch (error) {
+    const explanation = error instanceof PkiError ? error.message : 'the certificate cannot be read';
+    return { kind: 'refused', cause: 'certificate_untrusted', explanation };
+  }
+}
+
+function judge(
+  certificate: Certificate,
+  platform: { readonly certificates: Certificates; readonly clock: Clock },
+): Admission {
+  const atMs = platform.clock.now();
+  const certificateId = certificate.id;
+  const { roots, issuers } = platform.certificates.trust();
+  const path = validatePath({ leaf: certificate, untrusted: issuers, roots, atMs, purpose: 'clientAuth' });
+  if (path.kind === 'refused') {
+    const cause = path.code === 'expired' ? 'certificate_expired' : 'certificate_untrusted';
+    return { kind: 'refused', cause, explanation: `${path.reason} (${path.rfc})`, certificateId };
+  }
+  const standing = platform.certificates.standing(certificateId, atMs);
+  if (standing === 'active') return { kind: 'admitted', certificateId, certificate };
+  return {
+    kind: 'refused',
+    cause: `certificate_${standing}`,
+    explanation: explainStanding[standing],
+    certificateId,
+  };
+}
+
+const explainStanding = {
+  revoked: 'the certificate is revoked',
+  inactive: 'the certificate is switched off',
+  unknown: 'a CA of this platform signed the certificate, but the registry does not know it',
+  expired: 'the certificate is expired',
+} as const;

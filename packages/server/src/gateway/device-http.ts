@@ -1,0 +1,91 @@
+import { createServer, type Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import type { Clock, Random } from '@fleetward/core';
+import type { Config } from '../config.ts';
+import {
+  type Authenticate,
+  createHttpApp,
+  type HttpApp,
+  type HttpLog,
+  httpServerOptions,
+  type RawRoute,
+} from '../http/index.ts';
+import type { RouteHandler } from '../route-handler.ts';
+import type { Things } from '../things/index.ts';
+import type { Admission } from './admission.ts';
+import type { ServerCredentials } from './server-credentials.ts';
+import { askForCertificate, type GuardOptions, guardTlsServer, listen, tlsFloor } from './tls-listener.ts';
+
+export interface DeviceHttpOptions {
+  readonly config: Pick<Config, 'listeners' | 'httpLimits' | 'tlsLimits'>;
+  readonly guard: Omit<GuardOptions, 'listener' | 'anonymous'>;
+  readonly credentials: ServerCredentials;
+  readonly things: Things;
+  readonly handlers: readonly RouteHandler[];
+  readonly rawRoutes: readonly RawRoute[];
+  readonly log: HttpLog;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** HTTPS for devices: a client certificate, except for the EST operations that a device without one needs. */
+export class DeviceHttp {
+  readonly #options: DeviceHttpOptions;
+  readonly #server: Server;
+  #app: HttpApp | undefined;
+
+  constructor(options: DeviceHttpOptions) {
+    this.#options = options;
+    this.#server = createServer({
+      ...httpServerOptions(options.config.httpLimits),
+      ...tlsFloor,
+      ...askForCertificate,
+      ...options.credentials.secureContext(),
+      handshakeTimeout: options.config.tlsLimits.handshakeTimeoutMs,
+      ALPNProtocols: ['http/1.1', 'x-amzn-http-ca'],
+    });
+    options.credentials.onRenewal((context) => this.#server.setSecureContext(context));
+  }
+
+  async start(): Promise<number> {
+    const { config, guard, handlers, rawRoutes, log, clock, random } = this.#options;
+    const admissionOf = guardTlsServer(this.#server, { ...guard, listener: 'devices', anonymous: 'allowed' });
+    this.#app = await createHttpApp({
+      server: this.#server,
+      handlers,
+      rawRoutes,
+      authenticate: this.#authenticate(admissionOf),
+      limits: { ...config.httpLimits, connectionsMax: config.tlsLimits.connectionsMax },
+      log,
+      clock,
+      random,
+    });
+    return listen(this.#server, config.listeners.devices);
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#app?.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  /** The connection's admission, looked at again: the registry may have changed since its handshake. */
+  #authenticate(admissionOf: (socket: TLSSocket) => Admission): Authenticate {
+    return async ({ socket }) => {
+      const admission = admissionOf(socket as TLSSocket);
+      if (admission.kind !== 'admitted')
+        return { kind: 'refused', reason: 'a client certificate of this platform is needed' };
+      const now = this.#options.guard.admit(admission.certificate.der);
+      if (now.kind !== 'admitted')
+        return { kind: 'refused', reason: 'the client certificate is not accepted' };
+      const attachments = this.#options.things.attachmentsOf(admission.certificateId);
+      const only = attachments.length === 1 ? attachments[0] : undefined;
+      const thing = only === undefined ? {} : { thingName: only.thingName };
+      return {
+        kind: 'accepted',
+        caller: { kind: 'device', certificateId: admission.certificateId, ...thing },
+      };
+    };
+  }
+}

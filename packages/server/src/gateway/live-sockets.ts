@@ -1,0 +1,48 @@
+import type { Socket } from 'node:net';
+import type { CertificateId } from '@fleetward/core';
+import type { Certificate } from '@fleetward/pki';
+
+interface LiveSocket {
+  readonly socket: Socket;
+  readonly certificate: Certificate;
+}
+
+/** Every admitted TLS connection by its certificate, over all device listeners, so that revocation reaches each of them. */
+export class LiveSockets {
+  readonly #byCertificate = new Map<CertificateId, Set<LiveSocket>>();
+
+  /** False when the certificate has `max` connections already; the socket is then not kept. */
+  add(certificateId: CertificateId, live: LiveSocket, max: number): boolean {
+    const sockets = this.#byCertificate.get(certificateId) ?? new Set();
+    if (sockets.size >= max) return false;
+    this.#byCertificate.set(certificateId, sockets.add(live));
+    live.socket.once('close', () => this.#remove(certificateId, live));
+    return true;
+  }
+
+  /** Destroys every connection of the certificate, at once: a peer that does not read must not delay it. */
+  cut(certificateId: CertificateId): number {
+    const sockets = [...(this.#byCertificate.get(certificateId) ?? [])];
+    for (const { socket } of sockets) socket.destroy();
+    return sockets.length;
+  }
+
+  /** Each certificate that is connected, once. */
+  certificates(): readonly Certificate[] {
+    return [...this.#byCertificate.values()]
+      .flatMap((sockets) => [...sockets].slice(0, 1))
+      .map(({ certificate }) => certificate);
+  }
+
+  count(): number {
+    let count = 0;
+    for (const sockets of this.#byCertificate.values()) count += sockets.size;
+    return count;
+  }
+
+  #remove(certificateId: CertificateId, live: LiveSocket): void {
+    const sockets = this.#byCertificate.get(certificateId);
+    sockets?.delete(live);
+    if (sockets?.size === 0) this.#byCertificate.delete(certificateId);
+  }
+}

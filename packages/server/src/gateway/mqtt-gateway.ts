@@ -1,0 +1,215 @@
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { CertificateId, Clock, Random } from '@fleetward/core';
+import {
+  type Broker,
+  type Connection,
+  type ConnectRequest,
+  type ConnectVerdict,
+  createBroker,
+  REASON,
+} from '@fleetward/mqtt';
+import type { Config } from '../config.ts';
+import type { Denials } from '../denials/index.ts';
+import type { Admission } from './admission.ts';
+import type { Authorizer, Principal } from './authorizer.ts';
+import type { ServerCredentials } from './server-credentials.ts';
+import {
+  addressOf,
+  askForCertificate,
+  type GuardOptions,
+  guardTlsServer,
+  listen,
+  tlsFloor,
+} from './tls-listener.ts';
+
+type Admitted = Extract<Admission, { kind: 'admitted' }>;
+
+/** What the broker knows of a peer: its admission, and its rights once CONNECT was accepted. */
+export interface DevicePeer {
+  readonly admission: Admitted;
+  readonly remoteAddress: string;
+  readonly tlsVersion: string;
+  principal?: Principal;
+}
+
+export interface MqttGatewayOptions {
+  readonly config: Pick<Config, 'listeners' | 'mqttLimits'>;
+  readonly guard: Omit<GuardOptions, 'listener' | 'anonymous'>;
+  readonly credentials: ServerCredentials;
+  readonly authorizer: Authorizer;
+  readonly denials: Denials;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** MQTT over mutual TLS: hands admitted sockets to the broker and decides, with the Authorizer, what each may do. */
+export class MqttGateway {
+  readonly broker: Broker<DevicePeer>;
+  readonly #server: Server;
+  readonly #options: MqttGatewayOptions;
+  readonly #connections = new Map<CertificateId, Set<Connection<DevicePeer>>>();
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: MqttGatewayOptions) {
+    this.#options = options;
+    this.broker = this.#createBroker();
+    this.#server = createServer({
+      ...tlsFloor,
+      ...askForCertificate,
+      ...options.credentials.secureContext(),
+      handshakeTimeout: options.guard.limits.handshakeTimeoutMs,
+      ALPNProtocols: ['mqtt', 'x-amzn-mqtt-ca'],
+      noDelay: true,
+    });
+    const admissionOf = guardTlsServer(this.#server, {
+      ...options.guard,
+      listener: 'mqtt',
+      anonymous: 'refused',
+    });
+    this.#server.on('secureConnection', (socket) => this.#accept(socket, admissionOf(socket)));
+    options.credentials.onRenewal((context) => this.#server.setSecureContext(context));
+  }
+
+  async start(): Promise<number> {
+    this.#sweep = setInterval(() => this.#cutExpired(), 1_000);
+    return listen(this.#server, this.#options.config.listeners.mqtt);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweep);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.broker.close();
+    await closed;
+  }
+
+  /** Cuts every connection of the certificate, on every listener, in this tick. Answers how many. */
+  cut(certificateId: CertificateId): number {
+    for (const connection of this.#connections.get(certificateId) ?? []) {
+      connection.disconnect(REASON.administrativeAction, { sendWill: false });
+    }
+    return this.#options.guard.live.cut(certificateId);
+  }
+
+  /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
+  recheck(): number {
+    const { live, admit } = this.#options.guard;
+    const condemned = live.certificates().filter(({ der }) => admit(der).kind !== 'admitted');
+    return condemned.reduce((count, { id }) => count + this.cut(id), 0);
+  }
+
+  /** Compiles the rights of the certificate's live connections anew; the very next packet is decided by them. */
+  refresh(certificateIds: Iterable<CertificateId>): void {
+    for (const certificateId of certificateIds) {
+      for (const connection of this.#connections.get(certificateId) ?? [])
+        this.#refreshConnection(connection);
+    }
+  }
+
+  connections(): Iterable<Connection<DevicePeer>> {
+    return this.broker.connections();
+  }
+
+  #createBroker(): Broker<DevicePeer> {
+    const { config, clock, random, denials } = this.#options;
+    return createBroker<DevicePeer>({
+      limits: { ...config.mqttLimits, connectionsMax: this.#options.guard.limits.connectionsMax },
+      clock,
+      random,
+      hooks: {
+        connect: (request, peer) => this.#connect(request, peer),
+        connected: (connection) => this.#connected(connection),
+        disconnected: (connection) => this.#disconnected(connection),
+        reserved: (connection, { topic }) => this.#refuseReserved(connection, topic),
+        limited: (connection, limit) =>
+          denials.record({
+            cause: 'limit',
+            certificateId: connection.peer.admission.certificateId,
+            clientId: connection.clientId,
+            remoteAddress: connection.peer.remoteAddress,
+            explanation: `mqtt: the setting \`mqttLimits.${limit}\` was reached`,
+          }),
+      },
+    });
+  }
+
+  #accept(socket: TLSSocket, admission: Admission): void {
+    if (admission.kind !== 'admitted') return void socket.destroy();
+    const peer = {
+      admission,
+      remoteAddress: addressOf(socket),
+      tlsVersion: socket.getProtocol() ?? 'unknown',
+    };
+    this.broker.accept(socket, peer);
+  }
+
+  #connect(request: ConnectRequest, peer: DevicePeer): ConnectVerdict {
+    // The registry may have changed between the handshake and this packet.
+    const standing = this.#options.guard.admit(peer.admission.certificate.der);
+    if (standing.kind !== 'admitted') return { kind: 'refuse', reasonCode: REASON.notAuthorized };
+    if (request.clientId.startsWith('$') || Buffer.byteLength(request.clientId) > 128) {
+      return { kind: 'refuse', reasonCode: REASON.clientIdentifierNotValid };
+    }
+    const principal = this.#principal(request, peer);
+    if (!principal.mayConnect()) return { kind: 'refuse', reasonCode: REASON.notAuthorized };
+    const { will } = request;
+    if (will !== undefined && !principal.mayPublish(will.topic, will.retain))
+      return { kind: 'refuse', reasonCode: REASON.notAuthorized };
+    peer.principal = principal;
+    return { kind: 'accept', access: principal };
+  }
+
+  #principal(request: ConnectRequest, peer: DevicePeer): Principal {
+    return this.#options.authorizer.principal({
+      certificateId: peer.admission.certificateId,
+      certificate: peer.admission.certificate,
+      clientId: request.clientId,
+      remoteAddress: peer.remoteAddress,
+      connect: {
+        persistent: !request.cleanStart,
+        ...(request.will === undefined ? {} : { willTopic: request.will.topic }),
+      },
+    });
+  }
+
+  /** A device must not speak as the platform does on `$aws/…`; until a service answers there, nothing is routed. */
+  #refuseReserved(connection: Connection<DevicePeer>, topic: string): boolean {
+    this.#options.denials.record({
+      cause: 'publish_denied',
+      certificateId: connection.peer.admission.certificateId,
+      clientId: connection.clientId,
+      remoteAddress: connection.peer.remoteAddress,
+      action: 'iot:Publish',
+      resource: topic,
+      explanation: 'the policy allows it, but no service of the platform answers on this reserved topic',
+    });
+    return true;
+  }
+
+  #refreshConnection(connection: Connection<DevicePeer>): void {
+    const { principal } = connection.peer;
+    if (principal === undefined) return;
+    const fresh = this.#options.authorizer.principal(principal.claim);
+    connection.peer.principal = fresh;
+    connection.replaceAccess(fresh);
+    if (!fresh.mayConnect()) connection.disconnect(REASON.notAuthorized, { sendWill: true });
+  }
+
+  #connected(connection: Connection<DevicePeer>): void {
+    const { certificateId } = connection.peer.admission;
+    const connections = this.#connections.get(certificateId) ?? new Set();
+    this.#connections.set(certificateId, connections.add(connection));
+  }
+
+  #disconnected(connection: Connection<DevicePeer>): void {
+    const { certificateId } = connection.peer.admission;
+    const connections = this.#connections.get(certificateId);
+    connections?.delete(connection);
+    if (connections?.size === 0) this.#connections.delete(certificateId);
+  }
+
+  #cutExpired(): void {
+    const nowMs = this.#options.clock.now();
+    for (const { id, notAfterMs } of this.#options.guard.live.certificates())
+      if (notAfterMs < nowMs) this.cut(id);
+  }
+}

@@ -1,0 +1,124 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import type { SecureContextOptions } from 'node:tls';
+import type { Clock } from '@fleetward/core';
+import { replaceDurably } from '@fleetward/core/durable-file';
+import type { Envelope } from '@fleetward/keys';
+import { encodePem, parseCertificate } from '@fleetward/pki';
+import type { Certificates } from '../certificates/index.ts';
+
+interface StoredCredentials {
+  /** PKCS#8 DER sealed with the records envelope. */
+  readonly sealedKey: string;
+  /** Leaf first, base64 DER. */
+  readonly chain: readonly string[];
+}
+
+const fileName = 'server-credentials.json';
+const sealContext = 'server-tls-key';
+
+/**
+ * The platform's own TLS key and certificate, made by its own CA and renewed after two thirds of its life. The key must
+ * live in the gateway's memory, since node:tls asks for it; at rest it is sealed (docs/adr/0003).
+ */
+export class ServerCredentials {
+  readonly #options: ServerCredentialsOptions;
+  readonly #listeners: ((context: SecureContextOptions) => void)[] = [];
+  #context: SecureContextOptions = {};
+  #renewAtMs = 0;
+
+  constructor(options: ServerCredentialsOptions) {
+    this.#options = options;
+  }
+
+  secureContext(): SecureContextOptions {
+    return this.#context;
+  }
+
+  onRenewal(listener: (context: SecureContextOptions) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Loads what is stored, or makes new ones when they are missing, due, or for other names. Call it periodically. */
+  async ensureFresh(): Promise<void> {
+    if (this.#options.clock.now() < this.#renewAtMs) return;
+    const stored = await this.#load();
+    const usable = stored !== undefined && this.#isFresh(stored) ? stored : await this.#renew();
+    this.#use(usable);
+  }
+
+  async #load(): Promise<StoredCredentials | undefined> {
+    try {
+      return JSON.parse(await readFile(join(this.#options.folder, fileName), 'utf8')) as StoredCredentials;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError)
+        return undefined;
+      throw error;
+    }
+  }
+
+  #isFresh(stored: StoredCredentials): boolean {
+    const leaf = parseCertificate(Buffer.from(stored.chain[0] ?? '', 'base64'));
+    const names = (leaf.extensions.subjectAltName ?? []).map((name) => ('value' in name ? name.value : ''));
+    const wanted = this.#options.serverNames.every((name) => names.includes(name));
+    const issuer = this.#options.certificates.issuingAuthority().certificate;
+    return (
+      wanted &&
+      stored.chain[1] === Buffer.from(issuer.der).toString('base64') &&
+      this.#options.clock.now() < renewalTime(leaf)
+    );
+  }
+
+  async #renew(): Promise<StoredCredentials> {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const chain = await this.#options.certificates.issueServerCertificate({
+      publicKey: publicKey.export({ format: 'der', type: 'spki' }),
+      dnsNames: this.#options.serverNames.filter((name) => isIP(name) === 0),
+      ipAddresses: this.#options.serverNames.filter((name) => isIP(name) !== 0),
+    });
+    const stored = {
+      sealedKey: this.#options.envelope.seal(
+        privateKey.export({ format: 'der', type: 'pkcs8' }),
+        sealContext,
+      ),
+      chain: chain.map((certificate) => Buffer.from(certificate.der).toString('base64')),
+    };
+    replaceDurably(join(this.#options.folder, fileName), JSON.stringify(stored));
+    return stored;
+  }
+
+  #use(stored: StoredCredentials): void {
+    const key: KeyObject = createPrivateKey({
+      key: Buffer.from(this.#options.envelope.open(stored.sealedKey, sealContext)),
+      format: 'der',
+      type: 'pkcs8',
+    });
+    const chain = stored.chain.map((der) => parseCertificate(Buffer.from(der, 'base64')));
+    const leaf = chain[0]!;
+    if (!createPublicKey(key).export({ format: 'der', type: 'spki' }).equals(leaf.publicKey.spki)) {
+      throw new Error('the stored server certificate does not belong to the stored server key');
+    }
+    this.#context = {
+      key: key.export({ format: 'pem', type: 'pkcs8' }),
+      cert: chain.map((certificate) => encodePem('CERTIFICATE', certificate.der)).join(''),
+      // Only named in the CertificateRequest, so that a peer with several certificates picks the right one; our own admission decides.
+      ca: this.#options.certificates.trust().roots.map((root) => encodePem('CERTIFICATE', root.der)),
+    };
+    this.#renewAtMs = renewalTime(leaf);
+    for (const listener of this.#listeners) listener(this.#context);
+  }
+}
+
+export interface ServerCredentialsOptions {
+  readonly folder: string;
+  readonly serverNames: readonly string[];
+  readonly envelope: Envelope;
+  readonly certificates: Certificates;
+  readonly clock: Clock;
+}
+
+function renewalTime(leaf: { readonly notBeforeMs: number; readonly notAfterMs: number }): number {
+  return leaf.notBeforeMs + ((leaf.notAfterMs - leaf.notBeforeMs) * 2) / 3;
+}

@@ -1,0 +1,156 @@
+import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
+import type { Config } from '../config.ts';
+import type { DenialCause, Denials } from '../denials/index.ts';
+import type { Admission, Admit } from './admission.ts';
+import type { LiveSockets } from './live-sockets.ts';
+
+export type TlsLimits = Config['tlsLimits'];
+
+/** TLS settings every listener shares: 1.2 with AEAD and ECDHE only, 1.3, hybrid post-quantum key exchange first. */
+export const tlsFloor = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_128_GCM_SHA256',
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384',
+    'ECDHE-ECDSA-CHACHA20-POLY1305',
+  ].join(':'),
+  honorCipherOrder: true,
+  ecdhCurve: 'X25519MLKEM768:X25519:P-256:P-384',
+} as const satisfies TlsOptions;
+
+/** Asks for a certificate and lets the handshake finish: OpenSSL's own refusal could not say why. */
+export const askForCertificate = {
+  requestCert: true,
+  rejectUnauthorized: false,
+} as const satisfies TlsOptions;
+
+export interface GuardOptions {
+  readonly listener: string;
+  readonly limits: TlsLimits;
+  readonly admit: Admit;
+  readonly live: LiveSockets;
+  readonly denials: Denials;
+  /** Whether a peer without a certificate may go on (EST) or not (MQTT). */
+  readonly anonymous: 'allowed' | 'refused';
+}
+
+/**
+ * Puts "Who may speak" in front of a TLS server: counts connections before the handshake, decides on the peer before its
+ * first application byte, and records each refusal with its reason. Returns how to look a socket's admission up.
+ */
+export function guardTlsServer(server: TlsServer, options: GuardOptions): (socket: TLSSocket) => Admission {
+  const admissions = new WeakMap<TLSSocket, Admission>();
+  server.maxConnections = options.limits.connectionsMax;
+  limitConnectionsPerAddress(server, options);
+  server.prependListener('secureConnection', (socket) => {
+    socket.on('error', () => socket.destroy());
+    const admission = admitSocket(socket, options);
+    admissions.set(socket, admission);
+    if (admission.kind === 'refused') socket.destroy();
+  });
+  server.on('tlsClientError', (error, socket) => recordHandshakeFailure(error, socket, options));
+  server.on('drop', (data) => recordLimit(options, data?.remoteAddress, 'connectionsMax'));
+  return (socket) =>
+    admissions.get(socket) ?? {
+      kind: 'refused',
+      cause: 'tls_handshake',
+      explanation: 'no finished handshake',
+    };
+}
+
+function admitSocket(socket: TLSSocket, options: GuardOptions): Admission {
+  const admission = decide(socket, options);
+  if (admission.kind === 'refused') {
+    const { cause, explanation, certificateId } = admission;
+    options.denials.record({
+      cause,
+      explanation: `${options.listener}: ${explanation}`,
+      remoteAddress: addressOf(socket),
+      ...(certificateId === undefined ? {} : { certificateId }),
+    });
+  }
+  return admission;
+}
+
+function decide(socket: TLSSocket, options: GuardOptions): Admission {
+  const admission = options.admit(socket.getPeerX509Certificate()?.raw);
+  if (admission.kind === 'anonymous' && options.anonymous === 'refused') {
+    return { kind: 'refused', cause: 'tls_no_certificate', explanation: 'the peer presented no certificate' };
+  }
+  if (admission.kind !== 'admitted') return admission;
+  const { certificateId, certificate } = admission;
+  const live = { socket, certificate };
+  if (options.live.add(certificateId, live, options.limits.connectionsPerCertificateMax)) return admission;
+  const explanation = `the certificate has ${options.limits.connectionsPerCertificateMax} connections already (setting \`tlsLimits.connectionsPerCertificateMax\`)`;
+  return { kind: 'refused', cause: 'limit', explanation, certificateId };
+}
+
+function limitConnectionsPerAddress(server: TlsServer, options: GuardOptions): void {
+  const open = new Map<string, number>();
+  server.prependListener('connection', (socket: Socket) => {
+    const address = addressOf(socket);
+    const count = (open.get(address) ?? 0) + 1;
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+    if (count <= options.limits.connectionsPerAddressMax) return;
+    recordLimit(options, address, 'connectionsPerAddressMax');
+    socket.destroy();
+  });
+}
+
+function recordHandshakeFailure(
+  error: Error & { readonly code?: string; readonly reason?: string },
+  socket: TLSSocket,
+  options: GuardOptions,
+): void {
+  const remoteAddress = addressOf(socket);
+  socket.destroy();
+  const code = error.code ?? '';
+  if (code === 'ECONNRESET') return; // a port scan or a peer that went away: nothing was decided
+  const cause: DenialCause = /UNSUPPORTED_PROTOCOL|VERSION|INAPPROPRIATE_FALLBACK/.test(code)
+    ? 'tls_version'
+    : 'tls_handshake';
+  const what =
+    cause === 'tls_version'
+      ? 'the peer offers no TLS version of 1.2 or above'
+      : `the TLS handshake failed: ${error.reason ?? code}`;
+  options.denials.record({ cause, explanation: `${options.listener}: ${what}`, remoteAddress });
+}
+
+function recordLimit(options: GuardOptions, remoteAddress: string | undefined, limit: string): void {
+  const explanation = `${options.listener}: too many connections (setting \`tlsLimits.${limit}\`)`;
+  options.denials.record({ cause: 'limit', explanation, remoteAddress: plainAddress(remoteAddress) });
+}
+
+/** The peer's address; IPv4 without its IPv6 mapping. */
+export function addressOf(socket: Socket): string {
+  return plainAddress(socket.remoteAddress);
+}
+
+function plainAddress(address: string | undefined): string {
+  return (address ?? 'unknown').replace(/^::ffff:/, '');
+}
+
+/** Listens and tells the port that was taken. */
+export async function listen(
+  server: {
+    listen(port: number, host: string, done: () => void): unknown;
+    once(event: 'error', listener: (error: Error) => void): unknown;
+    address(): AddressInfo | string | null;
+  },
+  at: { readonly host: string; readonly port: number },
+): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at.port, at.host, resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,223 @@
+import { createServer as createPlainServer, type Server as PlainServer } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { CertificateId, Clock, Random } from '@fleetward/core';
+import type { Envelope } from '@fleetward/keys';
+import { parseCertificate } from '@fleetward/pki';
+import type { CertificateContext } from '@fleetward/policy';
+import { type Certificates, certificateHandlers } from './certificates/index.ts';
+import type { Config } from './config.ts';
+import { denialHandlers } from './denials/index.ts';
+import type { Domains } from './domains.ts';
+import { enrollmentHandlers } from './enrollment/index.ts';
+import { createAdmission } from './gateway/admission.ts';
+import { Authorizer } from './gateway/authorizer.ts';
+import { certificateContext } from './gateway/certificate-context.ts';
+import { connectionHandlers } from './gateway/connections-http.ts';
+import { DeviceHttp } from './gateway/device-http.ts';
+import { estRoutes } from './gateway/est.ts';
+import { LiveSockets } from './gateway/live-sockets.ts';
+import { MqttGateway } from './gateway/mqtt-gateway.ts';
+import { crlRoutes } from './gateway/public-http.ts';
+import { ServerCredentials } from './gateway/server-credentials.ts';
+import { listen, tlsFloor } from './gateway/tls-listener.ts';
+import {
+  createHttpApp,
+  type HttpApp,
+  httpServerOptions,
+  operatorAuthentication,
+  platformHandlers,
+  trailHandlers,
+} from './http/index.ts';
+import type { Log } from './log.ts';
+import { operatorHandlers } from './operators/index.ts';
+import { createPlatformMetrics } from './platform-metrics.ts';
+import { policyHandlers } from './policies/index.ts';
+import { releaseHandlers, updateHandlers } from './releases/index.ts';
+import type { RouteHandler } from './route-handler.ts';
+import { deviceReportHandlers, thingHandlers } from './things/index.ts';
+import { platformVersion } from './version.ts';
+
+/** The TCP ports that were taken. */
+export interface Ports {
+  mqtt: number;
+  devices: number;
+  public: number;
+  operators: number;
+}
+
+export interface Listeners {
+  readonly ports: Ports;
+  readonly mqtt: MqttGateway;
+  readonly credentials: ServerCredentials;
+}
+
+interface ListenerParts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly domains: Domains;
+  /** Seals the server's TLS key at rest. */
+  readonly envelope: Envelope;
+  /** Filled in as each listener takes its port; the CRL's address in certificates is made from the public one. */
+  readonly ports: Ports;
+}
+
+/** Starts the listeners, the public one first; `undo` gets how to stop each, so that a failed start leaves nothing. */
+export async function startListeners(
+  parts: ListenerParts,
+  undo: (() => Promise<void>)[],
+): Promise<Listeners> {
+  const { config, domains, clock, ports } = parts;
+  ports.public = await startPublic(parts, undo);
+  const credentials = new ServerCredentials({
+    folder: config.folder,
+    serverNames: config.serverNames,
+    envelope: parts.envelope,
+    certificates: domains.certificates,
+    clock,
+  });
+  await credentials.ensureFresh();
+  const live = new LiveSockets();
+  const guard: Guard = {
+    limits: config.tlsLimits,
+    admit: createAdmission({ certificates: domains.certificates, clock }),
+    live,
+    denials: domains.denials,
+  };
+  const mqtt = new MqttGateway({
+    ...parts,
+    guard,
+    credentials,
+    authorizer: new Authorizer(domains),
+    denials: domains.denials,
+  });
+  undo.push(() => mqtt.stop());
+  ports.mqtt = await mqtt.start();
+  ports.devices = await startDevices(parts, { guard, credentials }, undo);
+  ports.operators = await startOperators(parts, { mqtt, live, credentials }, undo);
+  return { ports, mqtt, credentials };
+}
+
+type Guard = ConstructorParameters<typeof MqttGateway>[0]['guard'];
+type Undo = (() => Promise<void>)[];
+
+async function startPublic(
+  { config, domains, log, clock, random }: ListenerParts,
+  undo: Undo,
+): Promise<number> {
+  const server = createPlainServer(httpServerOptions(config.httpLimits));
+  const app = await createHttpApp({
+    server,
+    handlers: [],
+    rawRoutes: crlRoutes(domains.certificates),
+    authenticate: async () => ({ kind: 'refused', reason: 'nothing here asks who you are' }),
+    limits: config.httpLimits,
+    log,
+    clock,
+    random,
+  });
+  undo.push(() => closeServer(server, app));
+  return listen(server, config.listeners.public);
+}
+
+async function startDevices(
+  parts: ListenerParts,
+  gateway: { readonly guard: Guard; readonly credentials: ServerCredentials },
+  undo: Undo,
+): Promise<number> {
+  const { domains } = parts;
+  const devices = new DeviceHttp({
+    ...parts,
+    ...gateway,
+    things: domains.things,
+    handlers: [...updateHandlers(domains.releases), ...deviceReportHandlers(domains.things)],
+    rawRoutes: estRoutes(domains),
+  });
+  undo.push(() => devices.stop());
+  return devices.start();
+}
+
+async function startOperators(
+  parts: ListenerParts,
+  gateway: {
+    readonly mqtt: MqttGateway;
+    readonly live: LiveSockets;
+    readonly credentials: ServerCredentials;
+  },
+  undo: Undo,
+): Promise<number> {
+  const { config, domains, log, clock, random } = parts;
+  const server = createTlsServer({
+    ...httpServerOptions(config.httpLimits),
+    ...tlsFloor,
+    ...gateway.credentials.secureContext(),
+  });
+  gateway.credentials.onRenewal((context) => server.setSecureContext(context));
+  const app = await createHttpApp({
+    server,
+    handlers: operatorApi(parts, gateway),
+    authenticate: operatorAuthentication(domains.operators),
+    refused: ({ remoteAddress, reason }) =>
+      domains.denials.record({ cause: 'operator_token_refused', remoteAddress, explanation: reason }),
+    limits: config.httpLimits,
+    log,
+    clock,
+    random,
+    describe: { title: 'Fleetward', version: platformVersion },
+  });
+  undo.push(() => closeServer(server, app));
+  return listen(server, config.listeners.operators);
+}
+
+/** Every route of the operators' API, in the order of the domains. */
+function operatorApi(
+  parts: ListenerParts,
+  gateway: { readonly mqtt: MqttGateway; readonly live: LiveSockets },
+): readonly RouteHandler[] {
+  const { config, domains, ports, clock } = parts;
+  const { things, policies, certificates } = domains;
+  return [
+    ...platformHandlers({
+      facts: () => ({
+        version: platformVersion,
+        node: config.node,
+        region: config.region,
+        accountId: config.accountId,
+        runtime: { node: process.versions.node, openssl: process.versions.openssl },
+        ports: { ...ports },
+      }),
+      isReady: () => ports.operators !== 0,
+      metrics: createPlatformMetrics({ denials: domains.denials, live: gateway.live, mqtt: gateway.mqtt }),
+    }),
+    ...trailHandlers(domains.trail, domains.trailPublicKey),
+    ...denialHandlers(domains.denials),
+    ...operatorHandlers(domains.operators),
+    ...thingHandlers(things),
+    ...policyHandlers({
+      policies,
+      things,
+      clock,
+      certificateContext: (certificateId) => contextOf(certificates, certificateId),
+    }),
+    ...certificateHandlers({ certificates, things, policies }),
+    ...enrollmentHandlers(domains.enrollment),
+    ...releaseHandlers(domains.releases, domains.releaseKeys),
+    ...connectionHandlers(gateway.mqtt),
+  ];
+}
+
+async function contextOf(
+  certificates: Certificates,
+  certificateId: CertificateId,
+): Promise<CertificateContext | undefined> {
+  const record = await certificates.find(certificateId);
+  return record === undefined ? undefined : certificateContext(parseCertificate(record.der));
+}
+
+async function closeServer(server: PlainServer | TlsServer, app: HttpApp): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await app.close();
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,51 @@
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Denials } from './denials/index.ts';
+import type { LiveSockets } from './gateway/live-sockets.ts';
+import type { MqttGateway } from './gateway/mqtt-gateway.ts';
+
+/** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
+export function createPlatformMetrics(parts: {
+  readonly denials: Denials;
+  readonly live: LiveSockets;
+  readonly mqtt: MqttGateway;
+}): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'fleetward_' });
+  gauge(registry, 'fleetward_device_connections', 'Admitted TLS connections of devices', (metric) =>
+    metric.set(parts.live.count()),
+  );
+  const denied = {
+    name: 'fleetward_denials',
+    help: 'Denials since the start, by cause',
+    labelNames: ['cause'] as const,
+  };
+  new Gauge({
+    ...denied,
+    registers: [registry],
+    collect() {
+      for (const [cause, count] of parts.denials.counts()) this.set({ cause }, count);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_mqtt',
+    help: 'Counters of the broker since the start, by name',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.mqtt.broker.metrics()))
+        this.set({ counter }, value);
+    },
+  });
+  return registry;
+}
+
+function gauge(registry: Registry, name: string, help: string, read: (metric: Gauge) => void): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      read(this);
+    },
+  });
+}

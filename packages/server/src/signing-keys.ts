@@ -1,0 +1,15 @@
+import type { SignerAlgorithm } from '@fleetward/core';
+import { parseKeyName, parseSigningPurpose } from '@fleetward/keys';
+
+/** Every key of the signing process: what it is called, what it may sign, how. */
+export const signingKeys = {
+  rootCa: key('root-ca', 'root-ca', 'ecdsa-p256-sha256'),
+  issuingCa: key('issuing-ca', 'issuing-ca', 'ecdsa-p256-sha256'),
+  tufSnapshot: key('tuf-snapshot', 'tuf-snapshot', 'ed25519'),
+  tufTimestamp: key('tuf-timestamp', 'tuf-timestamp', 'ed25519'),
+  trailCheckpoint: key('trail-checkpoint', 'trail-checkpoint', 'ed25519'),
+} as const;
+
+function key(name: string, purpose: string, algorithm: SignerAlgorithm) {
+  return { name: parseKeyName(name), purpose: parseSigningPurpose(purpose), algorithm };
+}

@@ -1,0 +1,64 @@
+import { AppError, parseStrictJson, utf8 } from '@fleetward/core';
+import { runSigningProcess } from '@fleetward/keys';
+import { lintTbsCertificate, lintTbsCrl, PkiError, type ProfileName } from '@fleetward/pki';
+
+// What each key may sign, looked at once more beside the key (docs/adr/0003): whoever takes over the gateway can ask for no
+// more than this.
+
+class LintError extends AppError<'signing.refused'> {}
+
+await runSigningProcess({
+  lints: {
+    'root-ca': (message) => lintAnyProfile(message, ['root-ca', 'issuing-ca']),
+    'issuing-ca': lintIssuing,
+    'tuf-snapshot': (message) => lintMetadata(message, 'snapshot'),
+    'tuf-timestamp': (message) => lintMetadata(message, 'timestamp'),
+    'trail-checkpoint': lintCheckpoint,
+  },
+});
+
+/** An issuing CA signs CRLs, and device and server certificates; the server profile only for what a server certificate is. */
+function lintIssuing(message: Uint8Array): void {
+  if (passes(() => lintTbsCrl(message))) return;
+  lintAnyProfile(message, ['device', 'server']);
+}
+
+function lintAnyProfile(message: Uint8Array, profiles: readonly ProfileName[]): void {
+  const reasons: string[] = [];
+  for (const profile of profiles) {
+    try {
+      lintTbsCertificate(message, profile);
+      return;
+    } catch (error) {
+      if (!(error instanceof PkiError)) throw error;
+      reasons.push(`${profile}: ${error.message}`);
+    }
+  }
+  throw new LintError('signing.refused', `fits no profile of this key (${reasons.join('; ')})`);
+}
+
+function passes(lint: () => void): boolean {
+  try {
+    lint();
+    return true;
+  } catch (error) {
+    if (error instanceof PkiError) return false;
+    throw error;
+  }
+}
+
+/** TUF metadata of exactly this role: a snapshot key never signs targets. */
+function lintMetadata(message: Uint8Array, role: string): void {
+  const metadata = parseStrictJson(message, { bytesMax: 4 * 1024 * 1024, depthMax: 16 });
+  const type =
+    typeof metadata === 'object' && metadata !== null && '_type' in metadata ? metadata._type : undefined;
+  if (type !== role)
+    throw new LintError('signing.refused', `this key signs TUF metadata of type \`${role}\` only`);
+}
+
+function lintCheckpoint(message: Uint8Array): void {
+  const prefix = utf8('fleetward-trail-checkpoint\n');
+  const isCheckpoint =
+    message.length < 1024 && Buffer.from(message.subarray(0, prefix.length)).equals(prefix);
+  if (!isCheckpoint) throw new LintError('signing.refused', 'this key signs checkpoints of the trail only');
+}

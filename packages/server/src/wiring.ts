@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import type { Clock, Random } from '@fleetward/core';
+import { type SigningProcess, type SigningProcessExit, startSigningProcess } from '@fleetward/keys';
+import type { Config } from './config.ts';
+import { type DomainEvent, type Domains, openDomains } from './domains.ts';
+import { assertInitialised } from './initialised.ts';
+import { type Listeners, type Ports, startListeners } from './listeners.ts';
+import { createLog, type Log } from './log.ts';
+import { masterKeySource, signingProcessEntry } from './signing-process.ts';
+import { openStorage, type Storage } from './storage/index.ts';
+import { storageConfig } from './storage-config.ts';
+import { startUpkeep } from './upkeep.ts';
+
+export interface PlatformParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A variable that holds the master key is removed from it. */
+  readonly environment: Record<string, string | undefined>;
+}
+
+export interface Platform {
+  readonly ports: Ports;
+  /** Resolves when the platform has stopped, also by itself: with the error that made it. */
+  readonly stopped: Promise<Error | undefined>;
+  /** Stops in reverse order of the start; what was acknowledged stays. */
+  stop(): Promise<void>;
+}
+
+/** The composition root: builds everything top-down, and takes it down again in reverse, also when a step fails. */
+export async function startPlatform(config: Config, parts: PlatformParts): Promise<Platform> {
+  const log = createLog(config.logLevel);
+  const undo: (() => Promise<void>)[] = [];
+  const stopped = Promise.withResolvers<Error | undefined>();
+  const unwind = once(async () => {
+    for (const step of undo.reverse())
+      await step().catch((error: unknown) => log.error({ err: error }, 'a part did not stop cleanly'));
+  });
+  const stop = async (reason?: Error): Promise<void> => {
+    await unwind();
+    stopped.resolve(reason);
+  };
+  try {
+    const signing = await startSigning(config, {
+      ...parts,
+      log,
+      onExit: (exit) => signerGone(exit, { log, stop }),
+    });
+    undo.push(() => signing.close());
+    const storage = await openStorage(storageConfig(config));
+    undo.push(() => storage.close());
+    await assertInitialised(storage, config);
+    const listeners = await startServing({ config, ...parts, log, signing, storage }, undo);
+    log.info({ ports: listeners.ports }, 'ready');
+    return { ports: listeners.ports, stopped: stopped.promise, stop: () => stop() };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}
+
+interface ServingParts extends PlatformParts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signing: SigningProcess;
+  readonly storage: Storage;
+}
+
+async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]): Promise<Listeners> {
+  const { config, clock, random, log } = parts;
+  const ports = { mqtt: 0, devices: 0, public: config.listeners.public.port, operators: 0 };
+  let listeners: Listeners | undefined;
+  const domains = await openDomains({
+    ...parts,
+    crlUrl: (issuerId) => `${publicUrl(config, ports)}/crl/${issuerId}.crl`,
+    announce: (event) => (listeners === undefined ? 0 : deliver(event, listeners)),
+    warn: (message, error) => log.warn({ err: error }, message),
+  });
+  undo.push(() => closeDomains(domains));
+  listeners = await startListeners(
+    { config, clock, random, log, domains, envelope: parts.signing.records, ports },
+    undo,
+  );
+  undo.push(startUpkeep({ config, clock, log, domains, listeners }));
+  return listeners;
+}
+
+/** Domain events on their way up: from the tick of a commit to the live connections. */
+function deliver(event: DomainEvent, { mqtt }: Listeners): number {
+  switch (event.kind) {
+    case 'policies-changed':
+    case 'thing-attachments-changed':
+      mqtt.refresh(event.certificateIds);
+      return 0;
+    case 'certificate-revoked':
+      return mqtt.cut(event.certificateId);
+    case 'authority-changed':
+      return event.state === 'removed' ? mqtt.recheck() : 0;
+  }
+}
+
+async function closeDomains(domains: Domains): Promise<void> {
+  await domains.denials.flush(Number.POSITIVE_INFINITY);
+  await domains.trail.close();
+  await domains.certificates.close();
+}
+
+function publicUrl(config: Config, ports: Ports): string {
+  if (config.publicUrl !== '') return config.publicUrl.replace(/\/$/, '');
+  return `http://${config.serverNames[0]}:${ports.public}`;
+}
+
+function startSigning(
+  config: Config,
+  parts: PlatformParts & { readonly log: Log; readonly onExit: (exit: SigningProcessExit) => void },
+): Promise<SigningProcess> {
+  return startSigningProcess({
+    entry: signingProcessEntry,
+    keyFolder: join(config.folder, 'keys'),
+    masterKey: masterKeySource(config),
+    environment: parts.environment,
+    random: parts.random,
+    log: (line) => parts.log.warn({ line }, 'signing process'),
+    onExit: parts.onExit,
+  });
+}
+
+/** Without its signer the platform cannot issue or revoke: it stops, so that the service manager starts it whole. */
+function signerGone(
+  exit: SigningProcessExit,
+  parts: { readonly log: Log; readonly stop: (reason: Error) => Promise<void> },
+): void {
+  if (exit.expected) return;
+  parts.log.error({ exit }, 'the signing process ended: the platform stops');
+  void parts.stop(new Error('the signing process ended'));
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= action();
+    return running;
+  };
+}
