@@ -10,7 +10,7 @@ const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 it.skipIf(!hasOpenssl)('the example of the README runs and ends in an acceptance', async () => {
   const example = /```ts\n(.*?)```/s
     .exec(readme)?.[1]
-    ?.replace(/^import .*$/m, '')
+    ?.replace(/import \{.*?;\n/s, '')
     .replace('validatePath(', 'return validatePath(');
   const folder = opensslFolder();
   try {
