@@ -1,0 +1,384 @@
+import type { Duplex } from 'node:stream';
+import type { ClientId } from '@fleetward/core';
+import type { ConnectPacket, Will } from '../codec/connect.ts';
+import { FrameReader, type FrameSink } from '../codec/frame-reader.ts';
+import type { ProtocolVersion } from '../codec/packet-type.ts';
+import type { PublishFrame } from '../codec/publish-frame.ts';
+import type { SubscribePacket } from '../codec/subscribe.ts';
+import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
+import { REASON, type ReasonCode } from '../reason-codes.ts';
+import type { SessionEffects, SessionEnding } from '../session/effects.ts';
+import { keepAliveMs, ServerSession } from '../session/session.ts';
+import type { Topic } from '../topics/topic-table.ts';
+import { connectRequest } from './connect-request.ts';
+import { Deliveries } from './deliveries.ts';
+import type { Access, Connection, ConnectRequest, ConnectVerdict, DisconnectOptions } from './hooks.ts';
+import type { Host, Target } from './host.ts';
+import type { OutgoingMessage } from './message.ts';
+import { Outlet } from './outlet.ts';
+import { RateLimit } from './rate-limit.ts';
+import { subscribeAll, unsubscribeAll } from './subscribing.ts';
+import type { Route, Subscription } from './subscriptions.ts';
+import type { WheelEntry } from './timer-wheel.ts';
+
+const NO_ACCESS: Access = Object.freeze({
+  mayPublish: () => false,
+  maySubscribe: () => false,
+  mayReceive: () => false,
+});
+
+/** One stream and its session, joined to the broker (`host`). */
+export class BrokerConnection<Peer>
+  implements Connection<Peer>, Target, FrameSink, WheelEntry, SessionEffects<Route<BrokerConnection<Peer>>>
+{
+  readonly peer: Peer;
+  readonly filters = new Map<string, Subscription<BrokerConnection<Peer>>>();
+  readonly #stream: Duplex;
+  readonly #host: Host<Peer, BrokerConnection<Peer>>;
+  readonly #session: ServerSession<Route<BrokerConnection<Peer>>>;
+  readonly #reader: FrameReader;
+  readonly #outlet: Outlet;
+  readonly #acceptedAtMs: number;
+  readonly #messageRate: RateLimit;
+  readonly #byteRate: RateLimit;
+  #deliveries: Deliveries | undefined;
+  #held: Buffer | undefined;
+  #packetsRead = 0;
+  #lastPacketMs: number;
+  #pausedUntilMs = 0;
+  #keepAliveMs = 0;
+  #will: Will | undefined;
+  #isAbrupt = false;
+  clientId: ClientId | '' = '';
+  connectedAtMs = 0;
+  access: Access = NO_ACCESS;
+  isDirty = false;
+  deadlineMs = 0;
+  wheelSlot = -1;
+
+  constructor(stream: Duplex, peer: Peer, host: Host<Peer, BrokerConnection<Peer>>) {
+    const nowMs = host.nowMs();
+    this.peer = peer;
+    this.#stream = stream;
+    this.#host = host;
+    this.#session = new ServerSession(this, host.session);
+    this.#reader = new FrameReader({ packetBytesMax: host.limits.packetBytesMax });
+    this.#outlet = new Outlet(stream, { pool: host.pool, written: () => this.#written() });
+    this.#acceptedAtMs = nowMs;
+    this.#lastPacketMs = nowMs;
+    this.#messageRate = new RateLimit({ perSecond: host.limits.messagesPerSecondMax, nowMs });
+    this.#byteRate = new RateLimit({ perSecond: host.limits.bytesPerSecondMax, nowMs });
+  }
+
+  get protocolVersion(): ProtocolVersion {
+    return this.#session.version;
+  }
+
+  get isOpen(): boolean {
+    return this.#session.isOpen;
+  }
+
+  get subscriptions(): Iterable<string> {
+    return this.filters.keys();
+  }
+
+  replaceAccess(access: Access): void {
+    this.access = access;
+  }
+
+  disconnect(reasonCode: ReasonCode, options: DisconnectOptions = {}): void {
+    this.#isAbrupt = true;
+    const { reason = 'API_INITIATED_DISCONNECT', sendWill = true } = options;
+    if (this.#session.isClosed) this.#stream.destroy();
+    else this.#session.close(reasonCode, { reason, sendWill });
+  }
+
+  /** Starts reading. */
+  start(): void {
+    this.#stream.on('data', (chunk: Buffer) => this.#received(chunk));
+    this.#stream.on('error', () => this.#stream.destroy());
+    this.#stream.on('end', () => this.#lost());
+    this.#stream.on('close', () => {
+      this.#lost();
+      this.#host.closed(this);
+    });
+    this.#host.wheel.set(this, this.#acceptedAtMs + this.#host.limits.connectTimeoutMs);
+  }
+
+  /** A newcomer uses this client id (MQTT-3.1.4-2, MQTT5-3.1.4-3). */
+  takenOver(): void {
+    this.#session.close(REASON.sessionTakenOver, { reason: 'DUPLICATE_CLIENTID', sendWill: true });
+  }
+
+  /** The look at the clock that the timer wheel calls for. */
+  due(nowMs: number): void {
+    const { limits, metrics } = this.#host;
+    if (this.#session.isClosed) {
+      this.#stream.destroy();
+      return;
+    }
+    if (!this.#session.isOpen) {
+      this.#connectTimedOut();
+      return;
+    }
+    if (this.#outlet.stalledMs(nowMs) >= limits.stalledWriteMs) {
+      this.cutSlowConsumer();
+      return;
+    }
+    const silentMs = nowMs - this.#lastPacketMs;
+    if (this.#keepAliveMs > 0 && this.#pausedUntilMs === 0 && silentMs >= this.#keepAliveMs) {
+      metrics.keepAliveTimeouts++;
+      this.#session.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
+      return;
+    }
+    this.#watch(nowMs);
+  }
+
+  /** Reads again after a pause for the rate limits. */
+  resumeAt(nowMs: number): boolean {
+    if (nowMs < this.#pausedUntilMs) return false;
+    this.#pausedUntilMs = 0;
+    this.#lastPacketMs = nowMs; // what it sent meanwhile was not looked at
+    this.#stream.resume();
+    return true;
+  }
+
+  flush(nowMs: number): void {
+    this.isDirty = false;
+    this.#host.metrics.bytesSent += this.#outlet.flush(nowMs);
+  }
+
+  frame(bytes: Buffer, start: number, bodyStart: number, end: number): boolean {
+    // Acknowledgements answer what we sent: their rate is ours.
+    if (bytes[start]! >> 4 !== 4) this.#packetsRead++;
+    this.#lastPacketMs = 0;
+    this.#session.receive(bytes, start, bodyStart, end);
+    return this.#session.mayRead;
+  }
+
+  send(packet: Buffer): void {
+    if (this.#isOverBound(packet.length)) this.cutSlowConsumer();
+    else this.#outlet.outbox.share(packet);
+    this.#touch();
+  }
+
+  sendPuback(packetId: number): void {
+    if (this.#isOverBound(4)) this.cutSlowConsumer();
+    else this.#outlet.outbox.puback(packetId);
+    this.#touch();
+  }
+
+  connect(packet: ConnectPacket): void {
+    const request = connectRequest(packet, this.#host.random);
+    if (request === undefined) {
+      this.#host.metrics.connectsRefused++;
+      this.#session.refuse(REASON.clientIdentifierNotValid, { reason: 'CLIENT_ERROR' });
+      return;
+    }
+    this.#keepAliveMs = keepAliveMs(packet, this.#host.limits);
+    this.#deliveries = new Deliveries(this.#outlet, { host: this.#host, packet, target: this });
+    const verdict = this.#ask(request);
+    if (!(verdict instanceof Promise)) {
+      this.#decided(request, verdict);
+      return;
+    }
+    this.#stream.pause();
+    verdict.then(
+      (decided) => this.#decidedLater(request, decided),
+      () => this.#decidedLater(request, UNDECIDED),
+    );
+  }
+
+  publish(frame: PublishFrame, topic: Topic<Route<BrokerConnection<Peer>>>): ReasonCode {
+    const { metrics, hooks } = this.#host;
+    metrics.messagesReceived++;
+    if (!this.mayPublish(topic.text, frame.retain)) {
+      metrics.publishesDenied++;
+      return REASON.notAuthorized;
+    }
+    if (topic.isReserved && hooks.reserved !== undefined) {
+      const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
+      if (hooks.reserved(this, { topic: topic.text, payload, qos: frame.qos === 0 ? 0 : 1 }))
+        return REASON.success;
+    }
+    this.#host.route(frame, topic, this);
+    return REASON.success;
+  }
+
+  subscribe(packet: SubscribePacket): readonly ReasonCode[] {
+    return subscribeAll(packet, this, this.#host);
+  }
+
+  unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[] {
+    return unsubscribeAll(packet, this, this.#host);
+  }
+
+  acknowledged(packetId: number): void {
+    this.#deliveries?.acknowledged(packetId);
+  }
+
+  end(ending: SessionEnding): void {
+    const { wheel, limits, metrics } = this.#host;
+    if (ending.reason === 'CLIENT_ERROR') metrics.protocolErrors++;
+    if (this.#isAbrupt) this.#outlet.abort(ending.packet);
+    else this.#outlet.end(ending.packet);
+    this.#held = undefined;
+    wheel.set(this, this.#host.nowMs() + limits.lingerMs);
+    const will = ending.sendWill ? this.#will : undefined;
+    this.#will = undefined;
+    this.#stream.resume(); // what still comes is read and dropped, so that the end is seen
+    if (this.clientId !== '') this.#host.ended(this, { reason: ending.reason, will });
+  }
+
+  /** Takes one message for this connection; false when it is not sent. */
+  deliver(message: OutgoingMessage, qos: number, identifiers: readonly number[]): boolean {
+    return this.#session.isOpen && this.#deliveries?.deliver(message, qos, identifiers) === true;
+  }
+
+  cutSlowConsumer(): void {
+    if (this.#session.isClosed) return;
+    this.#host.metrics.slowConsumersCut++;
+    this.#host.limited(this, 'outgoingBytesMax');
+    this.#isAbrupt = true;
+    this.#session.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
+  }
+
+  touch(): void {
+    this.#touch();
+  }
+
+  limited(name: 'outgoingBytesMax' | 'pendingMessagesMax'): void {
+    this.#host.limited(this, name);
+  }
+
+  // A policy that throws is a denial: no decision defaults to allow.
+  mayPublish(topic: string, retain: boolean): boolean {
+    try {
+      return this.access.mayPublish(topic, retain) === true;
+    } catch {
+      return false;
+    }
+  }
+
+  maySubscribe(filter: string): boolean {
+    try {
+      return this.access.maySubscribe(filter) === true;
+    } catch {
+      return false;
+    }
+  }
+
+  mayReceive(topic: string): boolean {
+    try {
+      return this.access.mayReceive(topic) === true;
+    } catch {
+      return false;
+    }
+  }
+
+  #received(chunk: Buffer): void {
+    this.#host.metrics.bytesReceived += chunk.length;
+    if (this.#session.isClosed) return;
+    if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
+    else this.#read(chunk);
+  }
+
+  #read(chunk: Buffer): void {
+    const nowMs = this.#host.nowMs();
+    this.#packetsRead = 0;
+    try {
+      const used = this.#reader.read(chunk, this);
+      if (used < chunk.length && !this.#session.isClosed) this.#held = chunk.subarray(used);
+    } catch (error) {
+      this.#session.fail(error);
+    }
+    if (this.#lastPacketMs === 0) this.#lastPacketMs = nowMs;
+    if (!this.#session.isClosed) this.#limitRate(chunk.length, nowMs);
+  }
+
+  #limitRate(bytes: number, nowMs: number): void {
+    const messagesWaitMs = this.#messageRate.spend(this.#packetsRead, nowMs);
+    const bytesWaitMs = this.#byteRate.spend(bytes, nowMs);
+    const waitMs = Math.max(messagesWaitMs, bytesWaitMs);
+    if (waitMs === 0) return;
+    this.#stream.pause();
+    this.#host.metrics.readsPaused++;
+    this.#host.limited(this, messagesWaitMs >= bytesWaitMs ? 'messagesPerSecondMax' : 'bytesPerSecondMax');
+    this.#pausedUntilMs = nowMs + waitMs;
+    this.#host.paused.add(this);
+  }
+
+  #ask(request: ConnectRequest): ConnectVerdict | Promise<ConnectVerdict> {
+    try {
+      return this.#host.hooks.connect(request, this.peer);
+    } catch {
+      return UNDECIDED;
+    }
+  }
+
+  #decidedLater(request: ConnectRequest, verdict: ConnectVerdict): void {
+    if (this.#session.isClosed || this.#stream.destroyed) return;
+    this.#decided(request, verdict);
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined && !this.#session.isClosed) this.#read(held);
+    if (this.#pausedUntilMs === 0) this.#stream.resume();
+  }
+
+  #decided(request: ConnectRequest, verdict: ConnectVerdict): void {
+    const { metrics } = this.#host;
+    if (verdict.kind !== 'accept') {
+      metrics.connectsRefused++;
+      const why = verdict.why === undefined ? {} : { why: verdict.why };
+      this.#session.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
+      return;
+    }
+    metrics.connectsAccepted++;
+    this.#host.takeOver(request.clientId);
+    this.clientId = request.clientId;
+    this.connectedAtMs = this.#host.nowMs();
+    this.access = verdict.access;
+    this.#will = request.will;
+    this.#lastPacketMs = this.connectedAtMs;
+    this.#session.accept({ assignedClientId: request.isClientIdAssigned ? request.clientId : undefined });
+    this.#watch(this.connectedAtMs);
+    this.#host.opened(this);
+  }
+
+  #connectTimedOut(): void {
+    this.#host.metrics.connectTimeouts++;
+    this.#host.limited(this, 'connectTimeoutMs');
+    this.#isAbrupt = true;
+    this.#session.close(REASON.unspecifiedError, { reason: 'SERVER_INITIATED_DISCONNECT', sendWill: false });
+  }
+
+  #watch(nowMs: number): void {
+    const silenceEndsMs =
+      this.#keepAliveMs === 0 ? Number.POSITIVE_INFINITY : this.#lastPacketMs + this.#keepAliveMs;
+    this.#host.wheel.set(this, Math.min(silenceEndsMs, nowMs + this.#host.limits.stalledWriteMs));
+  }
+
+  #lost(): void {
+    if (this.#session.isClosed) return;
+    this.#isAbrupt = true;
+    this.#session.close(REASON.unspecifiedError, { reason: 'CONNECTION_LOST', sendWill: true });
+  }
+
+  #written(): void {
+    this.#deliveries?.written();
+    if (this.#outlet.bufferedBytes > 0) this.#touch();
+  }
+
+  /** Control packets have room beyond the bound for deliveries; a peer that fills that too is cut. */
+  #isOverBound(length: number): boolean {
+    return this.#outlet.bufferedBytes + length > 2 * this.#host.limits.outgoingBytesMax;
+  }
+
+  #touch(): void {
+    if (this.isDirty) return;
+    this.isDirty = true;
+    this.#host.flushLater(this);
+  }
+}
+
+const UNDECIDED: ConnectVerdict = { kind: 'refuse', reasonCode: REASON.unspecifiedError };

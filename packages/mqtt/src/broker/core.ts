@@ -1,0 +1,195 @@
+import type { Duplex } from 'node:stream';
+import type { ClientId, Clock, Random } from '@fleetward/core';
+import type { Will } from '../codec/connect.ts';
+import { PublishFrame } from '../codec/publish-frame.ts';
+import { MqttError } from '../errors.ts';
+import { REASON } from '../reason-codes.ts';
+import type { DisconnectReason } from '../session/effects.ts';
+import type { SessionContext } from '../session/session.ts';
+import { type Topic, TopicTable } from '../topics/topic-table.ts';
+import { ChunkPool } from './chunk-pool.ts';
+import { BrokerConnection } from './connection.ts';
+import type { BrokerHooks, LimitName } from './hooks.ts';
+import type { Host } from './host.ts';
+import type { BrokerLimits } from './limits.ts';
+import { type MessageSource, OutgoingMessage } from './message.ts';
+import { newBrokerMetrics } from './metrics.ts';
+import { type Route, Subscriptions } from './subscriptions.ts';
+import { TimerWheel } from './timer-wheel.ts';
+
+/** How often the clock is looked at. */
+export const TICK_MS = 250;
+const POOLED_CHUNKS_MAX = 512;
+
+type Member<Peer> = BrokerConnection<Peer>;
+
+interface CoreOptions<Peer> {
+  readonly limits: BrokerLimits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hooks: BrokerHooks<Peer>;
+}
+
+/** What all connections share: registry, subscriptions, routing, the write at the end of each turn. */
+export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
+  readonly limits: BrokerLimits;
+  readonly random: Random;
+  readonly hooks: BrokerHooks<Peer>;
+  readonly session: SessionContext<Route<Member<Peer>>>;
+  readonly pool = new ChunkPool({ chunksMax: POOLED_CHUNKS_MAX });
+  readonly wheel: TimerWheel<Member<Peer>>;
+  readonly subscriptions: Subscriptions<Member<Peer>>;
+  readonly paused = new Set<Member<Peer>>();
+  readonly metrics = newBrokerMetrics();
+  readonly streams = new Set<Member<Peer>>();
+  readonly byClientId = new Map<string, Member<Peer>>();
+  readonly #clock: Clock;
+  readonly #message = new OutgoingMessage();
+  readonly #flush = (): void => this.#flushAll();
+  #dirty: Member<Peer>[] = [];
+  #emptied: (() => void) | undefined;
+
+  constructor({ limits, clock, random, hooks }: CoreOptions<Peer>) {
+    this.limits = limits;
+    this.random = random;
+    this.hooks = hooks;
+    this.#clock = clock;
+    const seed = random.bytes(4).reduce((value, byte) => (value << 8) | byte, 0);
+    const topics = new TopicTable<Route<Member<Peer>>>({ seed, refuse: (topic) => this.#refuseTopic(topic) });
+    this.session = { limits, topics, frame: new PublishFrame() };
+    this.subscriptions = new Subscriptions({ levelsMax: limits.topicLevelsMax });
+    this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs: clock.now() });
+  }
+
+  nowMs(): number {
+    return this.#clock.now();
+  }
+
+  accept(stream: Duplex, peer: Peer): Member<Peer> {
+    const member = new BrokerConnection(stream, peer, this);
+    const isFull = this.streams.size >= this.limits.connectionsMax;
+    this.streams.add(member);
+    this.metrics.connections = this.streams.size;
+    member.start();
+    if (isFull) {
+      this.metrics.connectionsOverLimit++;
+      this.limited(member, 'connectionsMax');
+      member.disconnect(REASON.serverBusy);
+    }
+    return member;
+  }
+
+  limited(member: Member<Peer>, limit: LimitName): void {
+    this.hooks.limited?.(member, limit);
+  }
+
+  takeOver(clientId: ClientId): void {
+    const previous = this.byClientId.get(clientId);
+    if (previous === undefined) return;
+    this.metrics.takeovers++;
+    previous.takenOver();
+  }
+
+  opened(member: Member<Peer>): void {
+    this.byClientId.set(member.clientId, member);
+    this.hooks.connected?.(member);
+  }
+
+  ended(member: Member<Peer>, { reason, will }: { reason: DisconnectReason; will: Will | undefined }): void {
+    if (this.byClientId.get(member.clientId) === member) this.byClientId.delete(member.clientId);
+    for (const filter of member.filters.keys()) this.subscriptions.delete(filter, member);
+    member.filters.clear();
+    this.metrics.subscriptions = this.subscriptions.size;
+    this.paused.delete(member);
+    if (will !== undefined) this.#publishWill(will, member);
+    this.hooks.disconnected?.(member, reason);
+  }
+
+  closed(member: Member<Peer>): void {
+    this.wheel.delete(member);
+    this.paused.delete(member);
+    this.streams.delete(member);
+    this.metrics.connections = this.streams.size;
+    if (this.streams.size === 0) this.#emptied?.();
+  }
+
+  /** Resolves when the last stream has closed. */
+  emptied(): Promise<void> {
+    if (this.streams.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#emptied = resolve;
+    });
+  }
+
+  route(frame: PublishFrame, topic: Topic<Route<Member<Peer>>>, from: Member<Peer>): void {
+    const route = this.subscriptions.route(topic);
+    if (route.length === 0) return;
+    this.#message.setFrame(frame, topic.bytes);
+    this.#send(this.#message, topic.text, { route, from });
+  }
+
+  /** Routes a message that did not come in as a packet. A message object of its own: this may run inside `route`. */
+  publish(text: string, source: Omit<MessageSource, 'topicBytes'>): number {
+    const topic = this.session.topics.fromText(text);
+    const message = new OutgoingMessage();
+    message.setSource({ ...source, topicBytes: topic.bytes });
+    return this.#send(message, topic.text, { route: this.subscriptions.route(topic), from: undefined });
+  }
+
+  tick(nowMs: number): void {
+    this.wheel.advance(nowMs, (member) => member.due(nowMs));
+    for (const member of this.paused) if (member.resumeAt(nowMs)) this.paused.delete(member);
+  }
+
+  flushLater(member: Member<Peer>): void {
+    if (this.#dirty.length === 0) setImmediate(this.#flush);
+    this.#dirty.push(member);
+  }
+
+  #flushAll(): void {
+    const nowMs = this.nowMs();
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const member of dirty) member.flush(nowMs);
+  }
+
+  #send(
+    message: OutgoingMessage,
+    topic: string,
+    { route, from }: { readonly route: Route<Member<Peer>>; readonly from: Member<Peer> | undefined },
+  ): number {
+    let deliveries = 0;
+    message.isForOne = route.length === 1;
+    for (let index = 0; index < route.length; index++) {
+      const { subscriber, qos, noLocal, identifiers } = route[index]!;
+      if (noLocal && subscriber === from) continue; // MQTT5-3.8.3-3
+      if (!subscriber.mayReceive(topic)) this.metrics.messagesWithheld++;
+      else if (subscriber.deliver(message, Math.min(qos, message.qos), identifiers)) deliveries++;
+    }
+    return deliveries;
+  }
+
+  /** The topic is checked again: the policy may have changed since CONNECT. */
+  #publishWill(will: Will, member: Member<Peer>): void {
+    if (!member.mayPublish(will.topic, will.retain)) {
+      this.metrics.willsDenied++;
+      return;
+    }
+    const bytes = Buffer.from(will.payload);
+    this.metrics.willsPublished++;
+    this.publish(will.topic, {
+      bytes,
+      payloadStart: 0,
+      payloadEnd: bytes.length,
+      qos: will.qos === 0 ? 0 : 1,
+      properties: will.properties,
+    });
+  }
+
+  #refuseTopic(topic: Topic<Route<Member<Peer>>>): void {
+    const { topicBytesMax, topicLevelsMax } = this.limits;
+    if (topic.bytes.length <= topicBytesMax && topic.levels.length <= topicLevelsMax) return;
+    const message = `a topic of ${topic.bytes.length} bytes and ${topic.levels.length} levels; at most ${topicBytesMax} and ${topicLevelsMax} are accepted`;
+    throw new MqttError('mqtt.quota_exceeded', message, { reasonCode: REASON.topicNameInvalid });
+  }
+}

@@ -1,0 +1,86 @@
+import type { ClientId } from '@fleetward/core';
+import type { Will } from '../codec/connect.ts';
+import type { ProtocolVersion } from '../codec/packet-type.ts';
+import type { UserProperty } from '../codec/properties.ts';
+import type { ReasonCode } from '../reason-codes.ts';
+import type { DisconnectReason } from '../session/effects.ts';
+import type { BrokerLimits } from './limits.ts';
+
+/** A CONNECT that is well formed and that the broker could serve. */
+export interface ConnectRequest {
+  readonly protocolVersion: ProtocolVersion;
+  readonly clientId: ClientId;
+  /** The client sent none and was given this one. */
+  readonly isClientIdAssigned: boolean;
+  /** It asks for a session that outlives the connection; it gets a clean one. */
+  readonly isPersistent: boolean;
+  readonly cleanStart: boolean;
+  readonly keepAliveSeconds: number;
+  readonly will?: Will;
+  readonly username?: string;
+  readonly password?: Uint8Array;
+  readonly userProperties: readonly UserProperty[];
+}
+
+export type ConnectVerdict =
+  | { readonly kind: 'accept'; readonly access: Access }
+  | {
+      readonly kind: 'refuse';
+      /** MQTT 5's; 3.1.1 is told the nearest it has. */
+      readonly reasonCode: ReasonCode;
+      /** Told to MQTT 5 clients as the reason string: nothing secret. */
+      readonly why?: string;
+    };
+
+/** What one connection may do. Asked for every packet and every delivery, so it must be cheap. A throw is a denial. */
+export interface Access {
+  mayPublish(topic: string, retain: boolean): boolean;
+  maySubscribe(filter: string): boolean;
+  mayReceive(topic: string): boolean;
+}
+
+/** A limit that bit, by the name of its setting. */
+export type LimitName = keyof BrokerLimits;
+
+export interface Connection<Peer> {
+  /** Empty until a CONNECT is accepted. */
+  readonly clientId: string;
+  readonly peer: Peer;
+  readonly protocolVersion: ProtocolVersion;
+  readonly connectedAtMs: number;
+  readonly isOpen: boolean;
+  readonly subscriptions: Iterable<string>;
+  readonly access: Access;
+  /** From the very next packet on. */
+  replaceAccess(access: Access): void;
+  /** Cuts the connection now, also when the peer does not read; MQTT 5 is told the reason if its socket takes it. */
+  disconnect(reasonCode: ReasonCode, options?: DisconnectOptions): void;
+}
+
+export interface DisconnectOptions {
+  /** Default true. */
+  readonly sendWill?: boolean;
+  /** Default `API_INITIATED_DISCONNECT`. */
+  readonly reason?: DisconnectReason;
+}
+
+/** What the owner of a broker decides and hears. Only `connect` may wait; a hook that throws must not be relied on. */
+export interface BrokerHooks<Peer> {
+  /** Decides a CONNECT; a throw or rejection refuses it. */
+  connect(request: ConnectRequest, peer: Peer): ConnectVerdict | Promise<ConnectVerdict>;
+  connected?(connection: Connection<Peer>): void;
+  /** Once for each `connected`. */
+  disconnected?(connection: Connection<Peer>, reason: DisconnectReason): void;
+  /** A limit bit: at most once a packet, so count rather than log. */
+  limited?(connection: Connection<Peer>, limit: LimitName): void;
+  /** Sees each allowed message to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */
+  reserved?(connection: Connection<Peer>, message: ReservedMessage): boolean;
+  subscribed?(connection: Connection<Peer>, filter: string): void;
+  unsubscribed?(connection: Connection<Peer>, filter: string): void;
+}
+
+export interface ReservedMessage {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: 0 | 1;
+}

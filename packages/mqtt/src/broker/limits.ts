@@ -1,0 +1,86 @@
+import { MqttError } from '../errors.ts';
+import { REASON } from '../reason-codes.ts';
+
+/** What one broker and one connection may use. None is stricter than what AWS IoT clients rely on. */
+export interface BrokerLimits {
+  /** Streams at once, those still before CONNECT included. */
+  readonly connectionsMax: number;
+  /** One whole packet, either way into the broker. */
+  readonly packetBytesMax: number;
+  /** From `accept` to an accepted CONNECT, the decision included. */
+  readonly connectTimeoutMs: number;
+  readonly topicBytesMax: number;
+  /** Levels of a topic or filter: its slashes and one. */
+  readonly topicLevelsMax: number;
+  readonly subscriptionsMax: number;
+  readonly filtersPerSubscribeMax: number;
+  /** QoS 1 messages a client may have unacknowledged (MQTT 5 Receive Maximum). */
+  readonly inflightInMax: number;
+  /** QoS 1 messages sent to a client and not yet acknowledged. */
+  readonly inflightOutMax: number;
+  /** QoS 1 messages waiting for room in that window; one more cuts the connection. */
+  readonly pendingMessagesMax: number;
+  readonly pendingBytesMax: number;
+  /** Bytes not yet taken by a connection's socket: above it QoS 0 is dropped, then the connection is cut. */
+  readonly outgoingBytesMax: number;
+  /** How long a write may make no progress before the connection is cut. */
+  readonly stalledWriteMs: number;
+  /** Packets but acknowledgements; above it reading pauses. A second's worth may come at once. */
+  readonly messagesPerSecondMax: number;
+  /** Bytes read; above it reading pauses. A second's worth may come at once. */
+  readonly bytesPerSecondMax: number;
+  readonly topicAliasMax: number;
+  /** MQTT 5 clients that ask for more, or for none, are told this one. */
+  readonly keepAliveSecondsMax: number;
+  /** How long a connection that this side closes may take to read its last packet. */
+  readonly lingerMs: number;
+}
+
+export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
+  connectionsMax: 20_000,
+  packetBytesMax: 256 * 1024,
+  connectTimeoutMs: 10_000,
+  topicBytesMax: 65_535,
+  topicLevelsMax: 64,
+  subscriptionsMax: 256,
+  filtersPerSubscribeMax: 64,
+  inflightInMax: 256,
+  inflightOutMax: 256,
+  pendingMessagesMax: 1_000,
+  pendingBytesMax: 1024 * 1024,
+  outgoingBytesMax: 1024 * 1024,
+  stalledWriteMs: 30_000,
+  messagesPerSecondMax: 2_000,
+  bytesPerSecondMax: 4 * 1024 * 1024,
+  topicAliasMax: 16,
+  keepAliveSecondsMax: 1_200,
+  lingerMs: 1_000,
+});
+
+const UINT16_FIELDS: readonly (keyof BrokerLimits)[] = [
+  'topicBytesMax',
+  'inflightInMax',
+  'inflightOutMax',
+  'topicAliasMax',
+  'keepAliveSecondsMax',
+];
+
+/** Fills in the defaults; a limit that is not a whole number above 0, or does not fit its wire field, is refused. */
+export function parseBrokerLimits(given: Partial<BrokerLimits> = {}): BrokerLimits {
+  const limits: BrokerLimits = { ...DEFAULT_BROKER_LIMITS, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, value, 'a whole number above 0');
+  }
+  for (const name of UINT16_FIELDS) {
+    if (limits[name] > 0xffff) throw invalid(name, limits[name], 'at most 65535');
+  }
+  if (limits.packetBytesMax > 268_435_460)
+    throw invalid('packetBytesMax', limits.packetBytesMax, 'at most 268435460');
+  return Object.freeze(limits);
+}
+
+function invalid(name: string, value: unknown, expected: string): MqttError {
+  return new MqttError('mqtt.invalid_limit', `the limit \`${name}\` is \`${value}\`; expected ${expected}`, {
+    reasonCode: REASON.implementationSpecificError,
+  });
+}

@@ -1,0 +1,59 @@
+/** Counters since the start, but for the two gauges at the top. */
+export interface BrokerMetrics {
+  /** Now: streams, those still before CONNECT included. */
+  connections: number;
+  /** Now. */
+  subscriptions: number;
+  connectsAccepted: number;
+  connectsRefused: number;
+  connectTimeouts: number;
+  connectionsOverLimit: number;
+  takeovers: number;
+  keepAliveTimeouts: number;
+  protocolErrors: number;
+  bytesReceived: number;
+  bytesSent: number;
+  messagesReceived: number;
+  messagesSent: number;
+  publishesDenied: number;
+  subscriptionsDenied: number;
+  /** Deliveries that the receiver's policy withheld. */
+  messagesWithheld: number;
+  /** QoS 0 deliveries dropped for a consumer that does not keep up. */
+  messagesDropped: number;
+  messagesExpired: number;
+  /** Deliveries above the Maximum Packet Size of a client. */
+  messagesTooLarge: number;
+  slowConsumersCut: number;
+  readsPaused: number;
+  willsPublished: number;
+  willsDenied: number;
+}
+
+export function newBrokerMetrics(): BrokerMetrics {
+  return {
+    connections: 0,
+    subscriptions: 0,
+    connectsAccepted: 0,
+    connectsRefused: 0,
+    connectTimeouts: 0,
+    connectionsOverLimit: 0,
+    takeovers: 0,
+    keepAliveTimeouts: 0,
+    protocolErrors: 0,
+    bytesReceived: 0,
+    bytesSent: 0,
+    messagesReceived: 0,
+    messagesSent: 0,
+    publishesDenied: 0,
+    subscriptionsDenied: 0,
+    messagesWithheld: 0,
+    messagesDropped: 0,
+    messagesExpired: 0,
+    messagesTooLarge: 0,
+    slowConsumersCut: 0,
+    readsPaused: 0,
+    willsPublished: 0,
+    willsDenied: 0,
+  };
+}

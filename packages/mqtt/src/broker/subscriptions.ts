@@ -1,0 +1,75 @@
+import { FilterTrie } from '../topics/filter-trie.ts';
+import type { Topic } from '../topics/topic-table.ts';
+
+/** One filter of one subscriber; a route holds these, merged where the filters of one subscriber overlap. */
+export interface Subscription<Subscriber> {
+  readonly subscriber: Subscriber;
+  readonly qos: 0 | 1;
+  readonly noLocal: boolean;
+  readonly identifiers: readonly number[];
+}
+
+export type Route<Subscriber> = readonly Subscription<Subscriber>[];
+
+const CACHED_ROUTE_MAX = 4096;
+const NO_IDENTIFIERS: readonly number[] = [];
+
+/** Who gets what: the trie, and each topic's route remembered until a subscription changes. */
+export class Subscriptions<Subscriber> {
+  readonly #trie: FilterTrie<Subscriber, Subscription<Subscriber>>;
+  #version = 0;
+  #size = 0;
+
+  constructor(options: { readonly levelsMax: number }) {
+    this.#trie = new FilterTrie(options);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds or replaces (MQTT-3.8.4-3). */
+  set(filter: string, subscription: Subscription<Subscriber>): void {
+    if (this.#trie.set(filter, subscription.subscriber, subscription) === undefined) this.#size++;
+    this.#version++;
+  }
+
+  delete(filter: string, subscriber: Subscriber): boolean {
+    if (this.#trie.delete(filter, subscriber) === undefined) return false;
+    this.#size--;
+    this.#version++;
+    return true;
+  }
+
+  route(topic: Topic<Route<Subscriber>>): Route<Subscriber> {
+    if (topic.routeVersion === this.#version && topic.route !== undefined) return topic.route;
+    const matches: Subscription<Subscriber>[] = [];
+    this.#trie.match(topic.levels, matches);
+    const route = matches.length < 2 ? matches : merge(matches);
+    if (route.length > CACHED_ROUTE_MAX) return route;
+    topic.route = route;
+    topic.routeVersion = this.#version;
+    return route;
+  }
+}
+
+/** One copy a subscriber, with the highest QoS (MQTT-3.3.5-1) and all identifiers (MQTT5-3.3.4-3 to -5); no-local ones apart. */
+function merge<Subscriber>(matches: readonly Subscription<Subscriber>[]): Route<Subscriber> {
+  const shared = new Map<Subscriber, Subscription<Subscriber>>();
+  const notLocal = new Map<Subscriber, Subscription<Subscriber>>();
+  for (const match of matches) {
+    const group = match.noLocal ? notLocal : shared;
+    const known = group.get(match.subscriber);
+    group.set(match.subscriber, known === undefined ? match : join(known, match));
+  }
+  return [...shared.values(), ...notLocal.values()];
+}
+
+function join<Subscriber>(
+  a: Subscription<Subscriber>,
+  b: Subscription<Subscriber>,
+): Subscription<Subscriber> {
+  const identifiers =
+    a.identifiers.length + b.identifiers.length === 0 ? NO_IDENTIFIERS : [...a.identifiers, ...b.identifiers];
+  return { ...a, qos: a.qos === 1 ? 1 : b.qos, identifiers };
+}

@@ -1,0 +1,42 @@
+import { AppError, type ErrorDetails } from '@fleetward/core';
+import { REASON, type ReasonCode } from './reason-codes.ts';
+
+export type MqttErrorCode =
+  | 'mqtt.malformed_packet'
+  | 'mqtt.protocol_error'
+  | 'mqtt.packet_too_large'
+  | 'mqtt.unsupported_version'
+  | 'mqtt.not_supported'
+  | 'mqtt.invalid_topic'
+  | 'mqtt.invalid_filter'
+  | 'mqtt.quota_exceeded'
+  | 'mqtt.invalid_limit';
+
+/** What a peer sent (or an owner configured) is not what MQTT allows; `reasonCode` is the MQTT 5 answer. */
+export class MqttError extends AppError<MqttErrorCode> {
+  readonly reasonCode: ReasonCode;
+
+  constructor(
+    code: MqttErrorCode,
+    message: string,
+    options: { readonly reasonCode: ReasonCode; readonly cause?: unknown; readonly details?: ErrorDetails },
+  ) {
+    super(code, message, options);
+    this.reasonCode = options.reasonCode;
+  }
+}
+
+/** The bytes do not parse (MQTT 5 section 1.2, "Malformed Packet"). */
+export function malformed(message: string): MqttError {
+  return new MqttError('mqtt.malformed_packet', message, { reasonCode: REASON.malformedPacket });
+}
+
+/** The bytes parse but may not be sent here (MQTT 5 section 1.2, "Protocol Error"). */
+export function protocolError(message: string, reasonCode: ReasonCode = REASON.protocolError): MqttError {
+  return new MqttError('mqtt.protocol_error', message, { reasonCode });
+}
+
+/** Valid MQTT that this broker announces it does not do. */
+export function notSupported(message: string, reasonCode: ReasonCode): MqttError {
+  return new MqttError('mqtt.not_supported', message, { reasonCode });
+}

@@ -1,0 +1,57 @@
+import type { ConnectPacket } from '../codec/connect.ts';
+import type { Properties } from '../codec/properties.ts';
+import { REASON, type ReasonCode } from '../reason-codes.ts';
+
+/** What this side says of itself in CONNACK. */
+export interface SessionLimits {
+  readonly packetBytesMax: number;
+  /** QoS 1 messages a client may have unacknowledged. */
+  readonly inflightInMax: number;
+  readonly inflightOutMax: number;
+  readonly topicAliasMax: number;
+  readonly keepAliveSecondsMax: number;
+}
+
+/** Why a CONNECT that parsed cannot be served, whoever sends it; undefined when it can. */
+export function connectProblem(packet: ConnectPacket): ReasonCode | undefined {
+  if (packet.properties.authenticationMethod !== undefined) return REASON.badAuthenticationMethod; // MQTT5-4.12.0-1
+  if (packet.will?.qos === 2) return REASON.qosNotSupported; // MQTT5-3.2.2-12
+  if (packet.will?.retain === true) return REASON.retainNotSupported; // MQTT5-3.2.2-13
+  if (packet.clientId === '' && packet.protocolVersion === 4 && !packet.cleanStart)
+    return REASON.clientIdentifierNotValid; // MQTT-3.1.3-8
+  return undefined;
+}
+
+/** Whether the client asks for state that outlives the connection; granted only as an expiry of 0 for now. */
+export function asksForPersistence(packet: ConnectPacket): boolean {
+  return packet.protocolVersion === 5
+    ? (packet.properties.sessionExpiryInterval ?? 0) > 0
+    : !packet.cleanStart;
+}
+
+/** Seconds; MQTT 5 can be told a shorter one (MQTT5-3.2.2-21), 3.1.1 gets what it asked for. */
+export function grantedKeepAliveSeconds(packet: ConnectPacket, limits: SessionLimits): number {
+  if (packet.protocolVersion === 4) return packet.keepAliveSeconds;
+  const asked = packet.keepAliveSeconds;
+  return asked === 0 ? limits.keepAliveSecondsMax : Math.min(asked, limits.keepAliveSecondsMax);
+}
+
+/** The properties of an accepting CONNACK (MQTT 5 section 3.2.2.3): what is not offered is said. */
+export function connackProperties(
+  packet: ConnectPacket,
+  limits: SessionLimits,
+  { assignedClientId }: { readonly assignedClientId: string | undefined },
+): Properties {
+  const keepAliveSeconds = grantedKeepAliveSeconds(packet, limits);
+  return {
+    receiveMaximum: limits.inflightInMax,
+    maximumQos: 1,
+    retainAvailable: false,
+    maximumPacketSize: limits.packetBytesMax,
+    topicAliasMaximum: limits.topicAliasMax,
+    sharedSubscriptionAvailable: false,
+    ...(asksForPersistence(packet) ? { sessionExpiryInterval: 0 } : {}),
+    ...(keepAliveSeconds === packet.keepAliveSeconds ? {} : { serverKeepAlive: keepAliveSeconds }),
+    ...(assignedClientId === undefined ? {} : { assignedClientIdentifier: assignedClientId }), // MQTT5-3.2.2-16
+  };
+}

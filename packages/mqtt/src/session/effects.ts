@@ -1,0 +1,46 @@
+import type { ConnectPacket } from '../codec/connect.ts';
+import type { PublishFrame } from '../codec/publish-frame.ts';
+import type { SubscribePacket } from '../codec/subscribe.ts';
+import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
+import type { ReasonCode } from '../reason-codes.ts';
+import type { Topic } from '../topics/topic-table.ts';
+
+/** How a session ended, in AWS IoT's words for lifecycle events. */
+export type DisconnectReason =
+  | 'AUTH_ERROR'
+  | 'CLIENT_INITIATED_DISCONNECT'
+  | 'CLIENT_ERROR'
+  | 'CONNECTION_LOST'
+  | 'DUPLICATE_CLIENTID'
+  | 'FORBIDDEN_ACCESS'
+  | 'MQTT_KEEP_ALIVE_TIMEOUT'
+  | 'SERVER_ERROR'
+  | 'SERVER_INITIATED_DISCONNECT'
+  | 'API_INITIATED_DISCONNECT'
+  | 'THROTTLED';
+
+export interface SessionEnding {
+  readonly reason: DisconnectReason;
+  readonly sendWill: boolean;
+  /** The last packet to send, if any. */
+  readonly packet?: Buffer;
+}
+
+/** What a session asks of the world; calls instead of values, as they happen for every message. */
+export interface SessionEffects<Route> {
+  /** Sends bytes the session does not touch again. */
+  send(packet: Buffer): void;
+  /** Sends a PUBACK of four bytes: success, in both versions. */
+  sendPuback(packetId: number): void;
+  /** Someone must answer with `accept` or `refuse`; until then the session reads nothing. */
+  connect(packet: ConnectPacket): void;
+  /** Routes a message; the frame is valid during the call only. A failure is a refusal. */
+  publish(frame: PublishFrame, topic: Topic<Route>): ReasonCode;
+  /** One reason code a filter. */
+  subscribe(packet: SubscribePacket): readonly ReasonCode[];
+  unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[];
+  /** The client acknowledged a QoS 1 message. */
+  acknowledged(packetId: number): void;
+  /** The connection is over: called once. */
+  end(ending: SessionEnding): void;
+}

@@ -1,0 +1,272 @@
+import { encodeConnack } from '../codec/connack.ts';
+import { type ConnectPacket, decodeConnect } from '../codec/connect.ts';
+import { type DisconnectPacket, disconnectReason, encodeDisconnect } from '../codec/disconnect.ts';
+import { assertShortestLength } from '../codec/frame-reader.ts';
+import { decodePacket } from '../codec/packet.ts';
+import { PACKET, type ProtocolVersion } from '../codec/packet-type.ts';
+import { encodePingresp } from '../codec/pingresp.ts';
+import { NO_PROPERTIES } from '../codec/properties.ts';
+import { encodePuback } from '../codec/puback.ts';
+import { assertTopicGiven, type PublishFrame, readPublish } from '../codec/publish-frame.ts';
+import { encodeSuback } from '../codec/suback.ts';
+import type { SubscribePacket } from '../codec/subscribe.ts';
+import { encodeUnsuback } from '../codec/unsuback.ts';
+import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
+import { WireReader } from '../codec/wire-reader.ts';
+import { MqttError, notSupported, protocolError } from '../errors.ts';
+import { connackReturnCode311, isFailure, REASON, type ReasonCode } from '../reason-codes.ts';
+import type { Topic, TopicTable } from '../topics/topic-table.ts';
+import {
+  asksForPersistence,
+  connackProperties,
+  connectProblem,
+  grantedKeepAliveSeconds,
+  type SessionLimits,
+} from './connect-rules.ts';
+import type { DisconnectReason, SessionEffects, SessionEnding } from './effects.ts';
+import { TopicAliases } from './topic-aliases.ts';
+
+export interface SessionContext<Route> {
+  readonly limits: SessionLimits;
+  readonly topics: TopicTable<Route>;
+  /** Shared by all sessions of one thread: filled for each PUBLISH. */
+  readonly frame: PublishFrame;
+}
+
+type Phase = 'awaiting-connect' | 'deciding' | 'open' | 'closed';
+
+const PINGRESP = encodePingresp();
+
+/** The server's side of one connection, without I/O: packets in, effects out. Errors of the peer end it with the right answer. */
+export class ServerSession<Route> {
+  readonly #effects: SessionEffects<Route>;
+  readonly #context: SessionContext<Route>;
+  #phase: Phase = 'awaiting-connect';
+  #version: ProtocolVersion = 4;
+  #connect: ConnectPacket | undefined;
+  #aliases: TopicAliases<Route> | undefined;
+  #askedForPersistence = false;
+
+  constructor(effects: SessionEffects<Route>, context: SessionContext<Route>) {
+    this.#effects = effects;
+    this.#context = context;
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
+  get isClosed(): boolean {
+    return this.#phase === 'closed';
+  }
+
+  /** False while a CONNECT is being decided and after the end: hold further packets back. */
+  get mayRead(): boolean {
+    return this.#phase === 'open' || this.#phase === 'awaiting-connect';
+  }
+
+  get version(): ProtocolVersion {
+    return this.#version;
+  }
+
+  /** Handles one whole packet. Whatever the peer did wrong ends the session; nothing of it is thrown. */
+  receive(bytes: Buffer, start: number, bodyStart: number, end: number): void {
+    try {
+      if (this.#phase === 'open') this.#receiveOpen(bytes, start, bodyStart, end);
+      else if (this.#phase === 'awaiting-connect') this.#receiveConnect(bytes, start, bodyStart, end);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the session for an error of the peer; any other error is ours and also ends it. */
+  fail(error: unknown): void {
+    const known = error instanceof MqttError ? error : undefined;
+    const reasonCode = known?.reasonCode ?? REASON.unspecifiedError;
+    if (this.#phase === 'open') {
+      this.close(reasonCode, { reason: disconnectReasonOf(known), sendWill: true });
+      return;
+    }
+    // Before CONNACK only a version we do not speak is told (MQTT-3.1.2-2); the rest is not MQTT to us.
+    const unsupported = known?.code === 'mqtt.unsupported_version';
+    const packet = unsupported
+      ? encodeConnack({ kind: 'connack', sessionPresent: false, reasonCode: 1, properties: NO_PROPERTIES }, 4)
+      : undefined;
+    this.#end({
+      reason: disconnectReasonOf(known),
+      sendWill: false,
+      ...(packet === undefined ? {} : { packet }),
+    });
+  }
+
+  /** Answers the CONNECT being decided with success. */
+  accept({ assignedClientId }: { readonly assignedClientId: string | undefined }): void {
+    if (this.#phase !== 'deciding' || this.#connect === undefined) return;
+    const { limits } = this.#context;
+    const properties = connackProperties(this.#connect, limits, { assignedClientId });
+    this.#phase = 'open';
+    this.#connect = undefined; // holds a password
+    this.#effects.send(
+      encodeConnack({ kind: 'connack', sessionPresent: false, reasonCode: 0, properties }, this.#version),
+    );
+  }
+
+  /** Answers the CONNECT being decided with a refusal and closes (MQTT-3.2.2-5). */
+  refuse(
+    reasonCode: ReasonCode,
+    options: { readonly reason: DisconnectReason; readonly why?: string },
+  ): void {
+    if (this.#phase !== 'deciding') return;
+    const code = this.#version === 5 ? reasonCode : connackReturnCode311(reasonCode);
+    const properties =
+      options.why === undefined ? NO_PROPERTIES : { reasonString: options.why.slice(0, 256) };
+    const packet =
+      code === undefined
+        ? undefined
+        : encodeConnack(
+            { kind: 'connack', sessionPresent: false, reasonCode: code, properties },
+            this.#version,
+          );
+    this.#end({ reason: options.reason, sendWill: false, ...(packet === undefined ? {} : { packet }) });
+  }
+
+  /** Ends an open session from this side; MQTT 5 is told why (MQTT5-3.14.0-1). */
+  close(
+    reasonCode: ReasonCode,
+    options: { readonly reason: DisconnectReason; readonly sendWill: boolean },
+  ): void {
+    if (this.#phase === 'closed') return;
+    const tell = this.#version === 5 && this.#phase === 'open';
+    const packet = tell ? encodeDisconnect(disconnect(disconnectReason(reasonCode)), 5) : undefined;
+    this.#end({ ...options, ...(packet === undefined ? {} : { packet }) });
+  }
+
+  #receiveConnect(bytes: Buffer, start: number, bodyStart: number, end: number): void {
+    if (bytes[start]! >> 4 !== PACKET.connect) throw protocolError('the first packet is not CONNECT'); // MQTT-3.1.0-1
+    const packet = decodeConnect(bytes[start]!, new WireReader(bytes, bodyStart, end));
+    if (packet.protocolVersion === 5) assertShortestLength(start, bodyStart, end);
+    this.#version = packet.protocolVersion;
+    this.#connect = packet;
+    this.#askedForPersistence = asksForPersistence(packet);
+    this.#phase = 'deciding';
+    const problem = connectProblem(packet);
+    if (problem !== undefined) this.refuse(problem, { reason: 'CLIENT_ERROR' });
+    else this.#effects.connect(packet);
+  }
+
+  #receiveOpen(bytes: Buffer, start: number, bodyStart: number, end: number): void {
+    if (bytes[start]! >> 4 === PACKET.publish) {
+      if (this.#version === 5 && bodyStart - start > 2) assertShortestLength(start, bodyStart, end);
+      const frame = this.#context.frame;
+      readPublish(frame, bytes, start, bodyStart, end, this.#version);
+      this.#receivePublish(frame);
+      return;
+    }
+    const packet = decodePacket(bytes, { start, bodyStart, end, version: this.#version });
+    switch (packet.kind) {
+      case 'puback':
+        this.#effects.acknowledged(packet.packetId);
+        return;
+      case 'subscribe':
+        this.#receiveSubscribe(packet);
+        return;
+      case 'unsubscribe':
+        this.#receiveUnsubscribe(packet);
+        return;
+      case 'pingreq':
+        this.#effects.send(PINGRESP); // MQTT-3.12.4-1
+        return;
+      case 'disconnect':
+        this.#receiveDisconnect(packet);
+        return;
+      case 'connect':
+        throw protocolError('a second CONNECT'); // MQTT-3.1.0-2
+      case 'pubrec':
+      case 'pubrel':
+      case 'pubcomp':
+        throw notSupported('QoS 2 is not offered', REASON.qosNotSupported);
+      default:
+        throw protocolError(`a client may not send ${packet.kind}`);
+    }
+  }
+
+  #receivePublish(frame: PublishFrame): void {
+    if (frame.qos === 2) throw notSupported('QoS 2 is not offered', REASON.qosNotSupported); // MQTT5-3.2.2-11
+    if (frame.retain) throw notSupported('retained messages are not offered', REASON.retainNotSupported);
+    if (frame.properties.subscriptionIdentifiers !== undefined)
+      throw protocolError('a client may not send a subscription identifier'); // MQTT5-3.3.4-6
+    const reasonCode = this.#effects.publish(frame, this.#topicOf(frame));
+    if (this.#phase !== 'open') return;
+    if (frame.qos === 0 || this.#version === 4) {
+      // MQTT-3.3.5-2: 3.1.1 has no negative PUBACK, so a refused message closes the connection.
+      if (isFailure(reasonCode)) throw protocolError('the message is refused', reasonCode);
+      if (frame.qos === 1) this.#effects.sendPuback(frame.packetId); // MQTT-4.3.2-2
+      return;
+    }
+    const { packetId } = frame;
+    if (!isFailure(reasonCode)) {
+      this.#effects.sendPuback(packetId);
+      return;
+    }
+    this.#effects.send(encodePuback({ kind: 'puback', packetId, reasonCode, properties: NO_PROPERTIES }, 5));
+  }
+
+  #topicOf(frame: PublishFrame): Topic<Route> {
+    const alias = frame.properties.topicAlias;
+    if (alias === undefined) {
+      assertTopicGiven(frame);
+      return this.#context.topics.intern(frame.bytes, frame.topicStart, frame.topicEnd);
+    }
+    this.#aliases ??= new TopicAliases({ aliasMax: this.#context.limits.topicAliasMax });
+    return this.#aliases.resolve(frame, alias, this.#context.topics);
+  }
+
+  #receiveSubscribe(packet: SubscribePacket): void {
+    const reasonCodes = this.#effects.subscribe(packet);
+    if (this.#phase !== 'open') return;
+    const told =
+      this.#version === 5 ? reasonCodes : reasonCodes.map((code) => (isFailure(code) ? 0x80 : code));
+    const { packetId } = packet;
+    this.#effects.send(
+      encodeSuback({ kind: 'suback', packetId, reasonCodes: told, properties: NO_PROPERTIES }, this.#version),
+    );
+  }
+
+  #receiveUnsubscribe(packet: UnsubscribePacket): void {
+    const reasonCodes = this.#effects.unsubscribe(packet);
+    if (this.#phase !== 'open') return;
+    const { packetId } = packet;
+    this.#effects.send(
+      encodeUnsuback({ kind: 'unsuback', packetId, reasonCodes, properties: NO_PROPERTIES }, this.#version),
+    );
+  }
+
+  #receiveDisconnect({ reasonCode, properties }: DisconnectPacket): void {
+    if (!this.#askedForPersistence && (properties.sessionExpiryInterval ?? 0) > 0)
+      throw protocolError('a session expiry of 0 may not be changed in DISCONNECT'); // MQTT 5 section 3.14.2.2.2
+    // MQTT-3.1.2-10, MQTT5-3.14.4-3: only a normal disconnection discards the will.
+    this.#end({ reason: 'CLIENT_INITIATED_DISCONNECT', sendWill: reasonCode !== REASON.success });
+  }
+
+  #end(ending: SessionEnding): void {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    this.#connect = undefined;
+    this.#effects.end(ending);
+  }
+}
+
+/** One and a half times the keep-alive (MQTT-3.1.2-24, MQTT5-3.1.2-22), in milliseconds; 0 never ends. */
+export function keepAliveMs(packet: ConnectPacket, limits: SessionLimits): number {
+  return grantedKeepAliveSeconds(packet, limits) * 1500;
+}
+
+function disconnect(reasonCode: ReasonCode): DisconnectPacket {
+  return { kind: 'disconnect', reasonCode, properties: NO_PROPERTIES };
+}
+
+function disconnectReasonOf(error: MqttError | undefined): DisconnectReason {
+  if (error === undefined) return 'SERVER_ERROR';
+  if (error.reasonCode === REASON.notAuthorized) return 'AUTH_ERROR';
+  return error.reasonCode === REASON.quotaExceeded ? 'THROTTLED' : 'CLIENT_ERROR';
+}
