@@ -46,12 +46,13 @@ export interface PrincipalContext {
 }
 
 /**
- * The text that stands for a variable, or nothing when it is unresolved: absent, longer than 1,024 characters, or with
+ * The text that stands for a variable, or nothing when it is unresolved: absent, empty, longer than 1,024 characters, or with
  * characters that a policy or an MQTT filter would read as more than themselves.
  */
 export function substitutedText(variable: Variable, context: PrincipalContext): string | undefined {
   const text = keyValues(variable, context)?.[0];
-  if (text === undefined || text.length > VARIABLE_CHARS_MAX) return undefined;
+  // An empty text would turn `a/${iot:ClientId}*` into `a/*`.
+  if (text === undefined || text === '' || text.length > VARIABLE_CHARS_MAX) return undefined;
   // AWS IoT also refuses `$` in certificate values; a thing's or client's name may carry it.
   const isFromCertificate =
     variable.kind === 'certificateName' || variable.kind === 'certificateSerialNumber';

@@ -125,7 +125,7 @@ function glob(pattern: Expanded, text: string): boolean {
 }
 
 function usable(value: string | undefined): string | undefined {
-  return value === undefined || /[+#*?]/.test(value) ? undefined : value;
+  return value === undefined || value === '' || /[+#*?]/.test(value) ? undefined : value;
 }
 
 function isUnresolved(text: string, request: ReferenceRequest): boolean {
