@@ -26,7 +26,6 @@ export const formatLimits = {
   signaturesMax: 64,
   rolesMax: 64,
   metaFilesMax: 1024,
-  /** The model builds its tables in quadratic time; this keeps it below a tenth of a second or so. */
-  targetsMax: 2048,
+  targetsMax: 8192,
   pathCharactersMax: 512,
 } as const;

@@ -203,6 +203,50 @@ describe("the attacks on TUF's list", () => {
     repository.files.set(metadataFilePath('targets', 3), repository.state.targets!);
     await repository.forgeOnline({ snapshot: { meta: bareMeta } });
     expect(await client.refresh()).toMatchObject({ step: '5.6.4', reason: 'version-mismatch' });
+    const { version } = signedPart(repository.state.snapshot);
+    const unhashed = { 'snapshot.json': { version: version + 9 } };
+    await repository.forgeOnline({ timestamp: { meta: unhashed } });
+    repository.files.set(metadataFilePath('snapshot', version + 9), repository.state.snapshot!);
+    expect(await client.refresh()).toMatchObject({ step: '5.5.4', reason: 'version-mismatch' });
+  });
+
+  it('refuses a stored file of another role or version that was swapped in', async () => {
+    const repository = await publishedRepository();
+    const { client, store } = await refreshed(repository);
+    await store.write('timestamp', repository.state.snapshot!);
+    await store.write('snapshot', repository.state.timestamp!);
+    await store.write('targets', fileOf('torn'));
+    expect(await client.refresh()).toMatchObject({ kind: 'updated', versions: { targets: 2 } });
+    await store.write('root', repository.state.targets!);
+    expect(await client.refresh()).toMatchObject({ step: '5.2', reason: 'malformed' });
+  });
+
+  it('reports a repository that does not answer, and one that breaks off, as unreachable', async () => {
+    const repository = await publishedRepository();
+    const { client: good, store } = await refreshed(repository);
+    const [target] = good.targets();
+    async function* broken() {
+      yield new Uint8Array(5);
+      throw new Error('connection reset');
+    }
+    const breaking: Fetcher = { fetch: async () => ({ kind: 'stream', chunks: broken() }) };
+    const silent: Fetcher = { fetch: () => Promise.reject(new Error('no route to host')) };
+    for (const fetcher of [breaking, silent]) {
+      const client = createUpdateClient({ store, fetcher, clock: repository.clock });
+      expect(await client.refresh()).toMatchObject({ kind: 'unreachable', path: 'metadata/2.root.json' });
+      const outcome = await client.download(target!, collectingSink());
+      expect(outcome).toMatchObject({ kind: 'unreachable', path: targetFilePath(target!) });
+    }
+    expect(await good.refresh()).toMatchObject({ kind: 'current' });
+  });
+
+  it('stops at once when it is told to', async () => {
+    const repository = await publishedRepository();
+    const { client } = await refreshed(repository);
+    const signal = AbortSignal.abort(new Error('told to'));
+    await expect(client.refresh({ signal })).rejects.toThrow('told to');
+    repository.files.delete(timestampPath);
+    expect(await client.refresh()).toMatchObject({ step: '5.4.1', subject: 'timestamp', reason: 'missing' });
   });
 
   it('wrong length: refuses metadata that is shorter than named', async () => {

@@ -87,6 +87,16 @@ describe('delegated roles', () => {
     expect(await client.findTarget('lamp/1')).toEqual({ kind: 'absent' });
   });
 
+  it('does not go back up past a terminating role further down', async () => {
+    const client = await deviceWith({
+      targets: { delegates: [lamps, others] },
+      lamps: { delegates: [{ name: 'deep', paths: ['lamp/*'], terminating: true }] },
+      deep: {},
+      others: { files: { 'lamp/1': b } },
+    });
+    expect(await client.findTarget('lamp/1')).toEqual({ kind: 'absent' });
+  });
+
   it('goes depth first, and ends on cycles', async () => {
     const client = await deviceWith({
       targets: { delegates: [lamps, others] },

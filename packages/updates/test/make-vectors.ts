@@ -20,6 +20,7 @@ import {
   signedPart,
   type TestRepository,
 } from './kit.ts';
+import { rsa2049 } from './odd-rsa-key.ts';
 
 interface RefreshCase {
   readonly name: string;
@@ -223,8 +224,9 @@ function writeSignatureVectors(): void {
   const folder = mkdtempSync(join(tmpdir(), 'fleetward-vectors-'));
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   writeFileSync(join(folder, 'file'), 'firmware image\n');
+  openssl('genrsa', '-out', '2048.pem', '2048');
+  writeFileSync(join(folder, '2049.pem'), rsa2049().export({ type: 'pkcs8', format: 'pem' }));
   for (const bits of ['2048', '2049']) {
-    openssl('genrsa', '-out', `${bits}.pem`, bits);
     openssl('rsa', '-in', `${bits}.pem`, '-pubout', '-out', `${bits}.pub`);
   }
   openssl('genpkey', '-algorithm', 'ed25519', '-out', 'ed.pem');

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { signPlain } from '../src/plain/sign-plain.ts';
 import { verifyPlainSignature } from '../src/plain/verify-plain.ts';
 import { chunks } from './kit.ts';
+import { rsa2049 } from './odd-rsa-key.ts';
 
 const run = promisify(execFile);
 let folder: string;
@@ -18,8 +19,9 @@ const openssl = (...args: string[]) => run('openssl', args, { cwd: folder });
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fleetward-plain-'));
   await writeFile(at('firmware.bin'), Buffer.alloc(300_000, 'firmware '));
-  for (const bits of ['2048', '2049', '3072']) {
-    await openssl('genrsa', '-out', `rsa${bits}.pem`, bits);
+  for (const bits of ['2048', '2050', '3072']) await openssl('genrsa', '-out', `rsa${bits}.pem`, bits);
+  await writeFile(at('rsa2049.pem'), rsa2049().export({ type: 'pkcs8', format: 'pem' }));
+  for (const bits of ['2048', '2049', '2050', '3072']) {
     await openssl('rsa', '-in', `rsa${bits}.pem`, '-pubout', '-out', `rsa${bits}.pub`);
   }
   await openssl('genpkey', '-algorithm', 'ed25519', '-out', 'ed25519.pem');
@@ -42,7 +44,7 @@ async function verify(signature: Uint8Array, key: string) {
 }
 
 describe('plain signatures', () => {
-  it.each(['rsa2048', 'rsa2049', 'rsa3072'])(
+  it.each(['rsa2048', 'rsa2049', 'rsa2050', 'rsa3072'])(
     'accepts what openssl makes with a maximum salt and %s',
     async (key) => {
       expect(await verify(await signPss(key), key)).toEqual({ kind: 'accepted', scheme: 'rsa-pss' });

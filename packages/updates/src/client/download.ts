@@ -53,7 +53,7 @@ async function receive(
     for (;;) {
       signal?.throwIfAborted();
       const next = await nextChunk(iterator, signal);
-      if (next.kind === 'unreachable') return { ...next, path: target.path };
+      if (next.kind === 'unreachable') return { ...next, path: targetFilePath(target) };
       if (next.kind === 'end') return await finish(verifier, { target, sink });
       const pushed = verifier.push(next.chunk);
       if (pushed.kind === 'refused') return refuse('5.7.3', { subject: target.path, ...withoutKind(pushed) });

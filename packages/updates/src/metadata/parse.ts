@@ -10,10 +10,13 @@ import { canonicalize } from '@tufjs/canonical-json';
 import {
   Metadata,
   MetadataKind,
+  MetaFile,
   type Root,
   type Snapshot,
+  TargetFile,
   type Targets,
   type Timestamp,
+  ValueError,
 } from '@tufjs/models';
 import { UpdatesError } from '../errors.ts';
 import { formatLimits } from '../limits.ts';
@@ -23,6 +26,8 @@ import { assertRoot, assertSnapshot, assertTargets, assertTimestamp } from './sh
 export interface SignedFile<Signed> {
   readonly bytes: Uint8Array;
   readonly signed: Signed;
+  /** The signed part as it was read, with every member the model does not know. */
+  readonly json: JsonObject;
   readonly canonical: Uint8Array;
   readonly signatures: ReadonlyMap<string, Uint8Array>;
 }
@@ -32,7 +37,7 @@ type ModelJson = Parameters<typeof Metadata.fromJSON>[1];
 /** Parses a root file (TUF 4.3): bounds and strict JSON first, then the model, then our own rules. Signatures are not checked. */
 export function parseRoot(bytes: Uint8Array, bytesMax: number): SignedFile<Root> {
   return parse(bytes, bytesMax, (json) => {
-    const { signed } = Metadata.fromJSON(MetadataKind.Root, json);
+    const { signed } = Metadata.fromJSON(MetadataKind.Root, modelJson(json));
     assertRoot(signed);
     return signed;
   });
@@ -41,7 +46,7 @@ export function parseRoot(bytes: Uint8Array, bytesMax: number): SignedFile<Root>
 /** Parses a timestamp file (TUF 4.6), as `parseRoot` does. */
 export function parseTimestamp(bytes: Uint8Array, bytesMax: number): SignedFile<Timestamp> {
   return parse(bytes, bytesMax, (json) => {
-    const { signed } = Metadata.fromJSON(MetadataKind.Timestamp, json);
+    const { signed } = Metadata.fromJSON(MetadataKind.Timestamp, modelJson(json));
     assertTimestamp(signed);
     return signed;
   });
@@ -50,7 +55,8 @@ export function parseTimestamp(bytes: Uint8Array, bytesMax: number): SignedFile<
 /** Parses a snapshot file (TUF 4.4), as `parseRoot` does. */
 export function parseSnapshot(bytes: Uint8Array, bytesMax: number): SignedFile<Snapshot> {
   return parse(bytes, bytesMax, (json) => {
-    const { signed } = Metadata.fromJSON(MetadataKind.Snapshot, json);
+    const { signed } = Metadata.fromJSON(MetadataKind.Snapshot, modelJson({ ...json, meta: {} }));
+    for (const [name, file] of entriesOf(json.meta)) signed.meta[name] = MetaFile.fromJSON(file);
     assertSnapshot(signed);
     return signed;
   });
@@ -59,40 +65,65 @@ export function parseSnapshot(bytes: Uint8Array, bytesMax: number): SignedFile<S
 /** Parses a targets file (TUF 4.5), top-level or delegated, as `parseRoot` does. */
 export function parseTargets(bytes: Uint8Array, bytesMax: number): SignedFile<Targets> {
   return parse(bytes, bytesMax, (json) => {
-    const { signed } = Metadata.fromJSON(MetadataKind.Targets, json);
+    const { signed } = Metadata.fromJSON(MetadataKind.Targets, modelJson({ ...json, targets: {} }));
+    for (const [path, file] of entriesOf(json.targets)) signed.addTarget(TargetFile.fromJSON(path, file));
     assertTargets(signed);
     return signed;
   });
 }
 
+/** The model copies a table for each entry it adds; tables that can be long are filled here instead. */
+function entriesOf(table: Json | undefined): readonly (readonly [string, ModelJson])[] {
+  if (!isObject(table)) return [];
+  return Object.entries(table).map(([name, entry]) => {
+    if (!isObject(entry)) throw invalid(`expected an object at \`${name}\``);
+    return [name, asModelJson(entry)];
+  });
+}
+
+/** Signatures are counted from the file itself; the model only sees what they sign. */
+function modelJson(signed: JsonObject): ModelJson {
+  return { signed: asModelJson(signed), signatures: [] };
+}
+
+/** The model's type is mutable; it does not change its input. */
+function asModelJson(json: JsonObject): ModelJson {
+  return json as ModelJson;
+}
+
 function parse<Signed>(
   bytes: Uint8Array,
   bytesMax: number,
-  build: (json: ModelJson) => Signed,
+  build: (json: JsonObject) => Signed,
 ): SignedFile<Signed> {
   try {
     const file = parseEnvelope(bytes, bytesMax);
     assertCounts(file.signed);
     return {
       bytes,
-      // The model takes a mutable JSON type and does not change its input.
-      signed: build(file.json as ModelJson),
+      signed: build(file.signed),
+      json: file.signed,
       canonical: canonicalBytes(file.signed),
       signatures: signaturesOf(file.signatures),
     };
   } catch (cause) {
-    if (cause instanceof UpdatesError) throw cause;
-    // The model and the canonicaliser throw plain errors about their input, of several classes.
-    const why = cause instanceof Error ? cause.message : 'unknown';
-    throw new UpdatesError('updates.metadata_invalid', `not TUF metadata: ${why}`, {
-      cause,
-      ...(cause instanceof InvalidInputError ? { details: cause.details } : {}),
-    });
+    throw refusalOf(cause);
   }
 }
 
+/** The model and the canonicaliser speak in these two classes about their input; anything else is our own mistake. */
+function refusalOf(cause: unknown): unknown {
+  const isAboutInput =
+    cause instanceof InvalidInputError || cause instanceof ValueError || cause instanceof TypeError;
+  if (!isAboutInput) return cause;
+  const details = cause instanceof InvalidInputError ? { details: cause.details } : {};
+  return new UpdatesError('updates.metadata_invalid', `not TUF metadata: ${cause.message}`, {
+    cause,
+    ...details,
+  });
+}
+
 interface Envelope {
-  readonly json: JsonObject;
   readonly signed: JsonObject;
   readonly signatures: readonly Json[];
 }
@@ -103,7 +134,7 @@ function parseEnvelope(bytes: Uint8Array, bytesMax: number): Envelope {
   const { signed, signatures } = json;
   if (!isObject(signed) || !Array.isArray(signatures)) throw invalid('expected `signed` and `signatures`');
   if (signatures.length > formatLimits.signaturesMax) throw tooMany('signatures', formatLimits.signaturesMax);
-  return { json, signed, signatures };
+  return { signed, signatures };
 }
 
 /** What must be present or bounded before the model, which has defaults for what is absent, builds anything. */
@@ -146,8 +177,16 @@ function canonicalBytes(signed: JsonObject): Uint8Array {
   return utf8(text);
 }
 
+/** TUF 4.2: one signature a key id; a file with two is refused rather than one of them picked. */
 function signaturesOf(signatures: readonly Json[]): ReadonlyMap<string, Uint8Array> {
-  return new Map(signatures.filter(isObject).map((entry) => [String(entry.keyid), hexOrNothing(entry.sig)]));
+  const found = new Map<string, Uint8Array>();
+  for (const entry of signatures) {
+    const keyId = isObject(entry) ? entry.keyid : undefined;
+    if (!isObject(entry) || typeof keyId !== 'string') throw invalid('expected a `keyid` in each signature');
+    if (found.has(keyId)) throw invalid('multiple signatures of one key id');
+    found.set(keyId, hexOrNothing(entry.sig));
+  }
+  return found;
 }
 
 /** A signature that is not hex (another tool's placeholder, say) is one that verifies with no key. */

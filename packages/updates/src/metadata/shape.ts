@@ -57,10 +57,14 @@ function assertRoleName(name: string): void {
   if (/^\d+$/.test(name)) throw invalid('a delegated role name must not be a number');
 }
 
+/**
+ * TUF 4.5: shell-style wildcards. Braces, extended globs and many stars would let a short pattern cost much to match.
+ */
 function assertPattern(pattern: string): void {
-  // TUF 4.5: shell-style wildcards; braces and extended globs would let a short pattern cost much to match.
   const isPlain = pattern.length <= formatLimits.pathCharactersMax && !/[{}()!]/.test(pattern);
-  if (!isPlain) throw invalid('a path pattern is short and uses `*`, `?` and `[…]` only');
+  const isCheap = pattern.split('/').every((segment) => segment.split('*').length <= 4);
+  if (!isPlain || !isCheap)
+    throw invalid('a path pattern is short, uses `*`, `?` and `[…]` only, and 3 `*` a segment');
 }
 
 function assertMetaFile(name: string, { version, length, hashes }: MetaFile): void {

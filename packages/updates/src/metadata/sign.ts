@@ -20,21 +20,13 @@ export async function signedBytes(signed: SignedJson, signers: readonly Signer[]
   return fileBytes(signed, await signAll(utf8(canonicalize(signed)), signers));
 }
 
-/** The same file with more signatures: those of others stay, one's own is replaced. */
+/** The same file with more signatures: those of others stay, one's own is replaced. What is signed is what was read. */
 export async function coSignedBytes(
-  file: SignedFile<{ toJSON(): SignedJson }>,
+  file: SignedFile<unknown>,
   signers: readonly Signer[],
 ): Promise<Uint8Array> {
-  const json = file.signed.toJSON();
-  const canonical = utf8(canonicalize(json));
-  // What is signed is what was read: a file that does not survive the model unchanged is not ours to sign.
-  if (Buffer.compare(canonical, file.canonical) !== 0) {
-    throw new UpdatesError(
-      'updates.metadata_invalid',
-      'the file holds members that this version cannot sign',
-    );
-  }
-  return fileBytes(json, new Map([...file.signatures, ...(await signAll(canonical, signers))]));
+  const made = await signAll(file.canonical, signers);
+  return fileBytes(file.json, new Map([...file.signatures, ...made]));
 }
 
 /** The form TUF writes times in: whole seconds, UTC (TUF 4.2.1). */

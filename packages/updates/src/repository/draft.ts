@@ -3,7 +3,7 @@ import type { Targets } from '@tufjs/models';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import { tufKeyFromSpki } from '../metadata/key.ts';
-import { parseRoot, parseTargets } from '../metadata/parse.ts';
+import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
 import { specVersion, tufTime, unsignedBytes } from '../metadata/sign.ts';
 
 /** Public keys (SubjectPublicKeyInfo, DER) of one role, and how many of them must sign. */
@@ -67,10 +67,10 @@ export function addTarget(
   targets: Uint8Array,
   { target, expiresMs }: { readonly target: NewTarget; readonly expiresMs: number },
 ): Uint8Array {
-  const { signed } = parseTargets(targets, defaultLimits.targetsBytesMax);
+  const file = parseTargets(targets, defaultLimits.targetsBytesMax);
   const { path, length, sha256, custom } = target;
   const entry = { length, hashes: { sha256 }, ...(Object.keys(custom).length > 0 && { custom }) };
-  return nextTargets(signed, { table: { ...tableOf(signed), [path]: entry }, expiresMs });
+  return nextTargets(file, { table: { ...tableOf(file), [path]: entry }, expiresMs });
 }
 
 /** The same targets as the next version, unsigned, without one target. */
@@ -78,11 +78,11 @@ export function removeTarget(
   targets: Uint8Array,
   { path, expiresMs }: { readonly path: string; readonly expiresMs: number },
 ): Uint8Array {
-  const { signed } = parseTargets(targets, defaultLimits.targetsBytesMax);
-  const { [path]: removed, ...table } = tableOf(signed);
+  const file = parseTargets(targets, defaultLimits.targetsBytesMax);
+  const { [path]: removed, ...table } = tableOf(file);
   if (removed === undefined)
     throw new UpdatesError('updates.target_invalid', `there is no target \`${path}\``);
-  return nextTargets(signed, { table, expiresMs });
+  return nextTargets(file, { table, expiresMs });
 }
 
 function rolePart(name: string, { publicKeys, threshold }: RoleAssignment) {
@@ -98,15 +98,15 @@ function rolePart(name: string, { publicKeys, threshold }: RoleAssignment) {
   return { name, keys, role: { keyids, threshold } };
 }
 
-function tableOf(targets: Targets): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(targets.targets).map(([path, file]) => [path, file.toJSON()]));
+function tableOf({ json }: SignedFile<Targets>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(json.targets ?? {}));
 }
 
 function nextTargets(
-  signed: Targets,
+  { json, signed }: SignedFile<Targets>,
   { table, expiresMs }: { readonly table: Readonly<Record<string, unknown>>; readonly expiresMs: number },
 ): Uint8Array {
   const next = { version: signed.version + 1, expires: tufTime(expiresMs), targets: table };
-  const bytes = unsignedBytes({ ...signed.toJSON(), ...next });
+  const bytes = unsignedBytes({ ...json, ...next });
   return parseTargets(bytes, defaultLimits.targetsBytesMax).bytes; // what we write we can read
 }
