@@ -1,7 +1,11 @@
+import { parsePolicyName } from '@fleetward/core';
 import { needs, type Postgres, startPostgres } from '@fleetward/testkit';
+import { sql } from 'kysely';
 import pg from 'pg';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openStorage } from '../../src/storage/index.ts';
+import { queriesOf } from '../../src/storage/open-transaction.ts';
+import { outcomes } from './suite/backend.ts';
 import { describeStores } from './suite/suite.ts';
 
 needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
@@ -12,19 +16,66 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
   });
   afterAll(() => server.stop());
 
-  describeStores(async () => {
-    const name = `suite_${++databases}`;
+  async function ask(statement: string): Promise<void> {
     const client = new pg.Client({ connectionString: server.url });
     await client.connect();
-    await client.query(`create database ${name}`);
+    await client.query(statement);
     await client.end();
-    const storage = await openStorage({
-      kind: 'postgres',
-      url: server.url.replace('/postgres?', `/${name}?`),
-      connectionsMax: 5,
-      transactionMs: 2000,
-      transactionsPendingMax: 100,
+  }
+
+  async function createHome() {
+    const name = `suite_${++databases}`;
+    await ask(`create database ${name}`);
+    const url = server.url.replace('/postgres?', `/${name}?`);
+    const limits = { connectionsMax: 5, transactionMs: 2000, transactionsPendingMax: 100 };
+    return { open: () => openStorage({ kind: 'postgres', url, ...limits }), remove: async () => {} };
+  }
+
+  describeStores(createHome);
+
+  test('a deadlock costs one transaction, which is told to try again', async () => {
+    const storage = await (await createHome()).open();
+    const { policies } = storage.stores;
+    const [a, b] = [parsePolicyName('a'), parsePolicyName('b')];
+    for (const name of [a, b]) {
+      const version = { name, versionId: 1, document: '{}', createdAtMs: 1 };
+      await storage.transactor.transact((tx) =>
+        policies.add(tx, { name, defaultVersionId: 1, createdAtMs: 1 }, version),
+      );
+    }
+    let inside = 0;
+    let goOn: () => void = () => {};
+    const bothInside = new Promise<void>((resolve) => {
+      goOn = resolve;
     });
-    return { storage, remove: () => storage.close() };
+    const lock = (first: typeof a, second: typeof a) =>
+      storage.transactor.transact(async (tx) => {
+        await policies.lastVersionId(tx, first);
+        if (++inside === 2) goOn();
+        await bothInside;
+        await policies.lastVersionId(tx, second);
+        return 'done';
+      });
+    const settled = await outcomes([lock(a, b), lock(b, a)]);
+    expect([...settled].sort()).toEqual(['done', 'store.busy']);
+    await storage.close();
+  });
+
+  test('a connection that the server cuts fails its transaction alone', async () => {
+    const storage = await (await createHome()).open();
+    const cut = storage.transactor.transact(async (tx) => {
+      const backend = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(queriesOf(tx));
+      await ask(`select pg_terminate_backend(${backend.rows[0]?.pid})`);
+      await sql`select 1`.execute(queriesOf(tx));
+    });
+    const other = storage.transactor.transact(async () => 'done');
+    expect(await outcomes([cut, other])).toEqual(['store.unavailable', 'done']);
+    expect(await storage.transactor.transact(async () => 'again')).toBe('again');
+    await storage.close();
+  });
+
+  test('a server that cannot be reached is `store.unavailable`', async () => {
+    const url = server.url.replace(/host=.*/, 'host=%2Fnowhere');
+    expect(await outcomes([openStorage({ kind: 'postgres', url })])).toEqual(['store.unavailable']);
   });
 });

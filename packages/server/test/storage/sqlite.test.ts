@@ -6,16 +6,10 @@ import { describeStores } from './suite/suite.ts';
 describe('stores on SQLite', () => {
   describeStores(async () => {
     const folder = temporaryFolder();
-    const storage = await openStorage({
-      kind: 'sqlite',
-      folder: folder.path,
-      transactionMs: 2000,
-      transactionsPendingMax: 100,
-    });
-    const remove = async () => {
-      await storage.close();
-      folder.remove();
+    const limits = { transactionMs: 2000, transactionsPendingMax: 100 };
+    return {
+      open: () => openStorage({ kind: 'sqlite', folder: folder.path, ...limits }),
+      remove: async () => folder.remove(),
     };
-    return { storage, remove };
   });
 });

@@ -23,7 +23,7 @@ const defaults = {
   busyTimeoutMs: 5000,
   statementsPendingMax: 10_000,
   groupTransactionsMax: 64,
-  groupMs: 10,
+  groupMs: 50,
   transactionMs: 5000,
   transactionsPendingMax: 1024,
 };

@@ -8,12 +8,14 @@ import {
 } from '@fleetward/core';
 import type { Storage, Stores } from '../../../src/storage/index.ts';
 
-/** Opens an empty storage of its own for each suite; `remove` closes it and takes its files or database away. */
-export type Backend = () => Promise<{ readonly storage: Storage; remove(): Promise<void> }>;
+/** Makes an empty home for the records of each suite: `open` opens it, as often as it is called, `remove` takes it away. */
+export type Backend = () => Promise<{ open(): Promise<Storage>; remove(): Promise<void> }>;
 
 /** What every suite works with. */
 export interface Opened {
   readonly stores: Stores;
+  /** Opens the same records once more; the caller closes. */
+  reopen(): Promise<Storage>;
   transact<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
 }
 

@@ -5,12 +5,14 @@ import { describeEnrollment } from './enrollment.ts';
 import { describeOperators } from './operators.ts';
 import { describePolicies } from './policies.ts';
 import { describeReleases } from './releases.ts';
+import { describeSchema } from './schema.ts';
 import { describeThings } from './things.ts';
 import { describeTrailStore } from './trail.ts';
 import { describeTransactions } from './transactions.ts';
 
 const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   transactions: describeTransactions,
+  schema: describeSchema,
   trail: describeTrailStore,
   operators: describeOperators,
   things: describeThings,
@@ -27,10 +29,13 @@ export function describeStores(backend: Backend): void {
       let current: Opened | undefined;
       let remove: () => Promise<void> = async () => {};
       beforeAll(async () => {
-        const opened = await backend();
-        const { stores, transactor } = opened.storage;
-        remove = opened.remove;
-        current = { stores, transact: (work) => transactor.transact(work) };
+        const home = await backend();
+        const { stores, transactor, close } = await home.open();
+        remove = async () => {
+          await close();
+          await home.remove();
+        };
+        current = { stores, reopen: home.open, transact: (work) => transactor.transact(work) };
       });
       afterAll(() => remove());
       describeSuite(() => {

@@ -1,0 +1,105 @@
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseThingName } from '@fleetward/core';
+import { trailEntryHash, trailGenesis } from '@fleetward/protocol';
+import { needs, requireProgram, runProgram, startProgram, temporaryFolder } from '@fleetward/testkit';
+import { expect, test } from 'vitest';
+import { openStorage, type Storage } from '../../src/storage/index.ts';
+import { syncsBeforeAcknowledgements } from './trace.ts';
+
+const rounds = 20;
+const program = ['--conditions=fleetward-source', join(import.meta.dirname, 'acknowledge.ts')];
+
+test('kill -9 at any moment costs no acknowledged transaction and leaves none half made', {
+  timeout: 180_000,
+}, async () => {
+  const seed = Number(process.env.FLEETWARD_SEED ?? randomInt(2 ** 31));
+  using folder = temporaryFolder();
+  const acknowledged: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    // A multiplicative step through the seed: which acknowledgement the kill follows.
+    const killAfter = 1 + (((seed % 997) * (round + 1) * 37) % 211);
+    acknowledged.push(...(await writeUntilKilled(folder.path, { prefix: `r${round}`, killAfter })));
+    const storage = await openStorage({ kind: 'sqlite', folder: folder.path });
+    const things = await readThings(storage);
+    await assertChain(storage);
+    await storage.close();
+    const lost = acknowledged.filter((name) => !things.has(`${name}-a`) || !things.has(`${name}-b`));
+    const halves = [...things].filter((name) => !things.has(otherHalf(name)));
+    expect({ seed, round, lost, halves }).toEqual({ seed, round, lost: [], halves: [] });
+  }
+  expect(acknowledged.length).toBeGreaterThan(rounds);
+});
+
+async function writeUntilKilled(
+  folder: string,
+  round: { readonly prefix: string; readonly killAfter: number },
+): Promise<readonly string[]> {
+  const child = startProgram(process.execPath, [...program, folder, round.prefix, '16', '100000']);
+  await child.waitForOutput(new RegExp(`^ack ${round.killAfter} `, 'm'));
+  child.kill('SIGKILL');
+  const { stdout, signal } = await child.outcome;
+  expect(signal).toBe('SIGKILL');
+  // The last line may be cut off in the middle: then nobody was told.
+  const lines = stdout.toString().split('\n').slice(0, -1);
+  return lines.map((line) => line.split(' ')[2] ?? '');
+}
+
+async function readThings(storage: Storage): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  for (let after = parseThingName('-'), full = true; full; ) {
+    const page = await storage.stores.things.page({ after, limit: 1000 });
+    for (const thing of page) names.add(thing.name);
+    after = page.at(-1)?.name ?? after;
+    full = page.length === 1000;
+  }
+  return names;
+}
+
+async function assertChain(storage: Storage): Promise<void> {
+  const store = storage.stores.trail('node-1');
+  let [seq, prev] = [0, trailGenesis('node-1')];
+  for (let page = await store.page({ afterSeq: seq, limit: 1000 }); page.length > 0; ) {
+    for (const { entry } of page) {
+      expect([entry.seq, entry.prev]).toEqual([seq + 1, prev]);
+      [seq, prev] = [entry.seq, trailEntryHash(entry)];
+    }
+    page = await store.page({ afterSeq: seq, limit: 1000 });
+  }
+}
+
+function otherHalf(name: string): string {
+  return name.endsWith('-a') ? name.replace(/-a$/, '-b') : name.replace(/-b$/, '-a');
+}
+
+needs('strace', 'strace').describe('the order of system calls', () => {
+  async function traceOf(writers: number, count: number): Promise<string> {
+    using folder = temporaryFolder();
+    const trace = folder.join('trace');
+    const calls = 'trace=write,pwrite64,fsync,fdatasync';
+    const strace = ['-f', '-y', '-qq', '-s', '64', '-e', calls, '-o', trace, process.execPath];
+    const args = [...strace, ...program, folder.join('records'), 'traced', String(writers), String(count)];
+    const outcome = await runProgram(requireProgram('strace', 'strace'), args);
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    return readFileSync(trace, 'utf8');
+  }
+
+  test('an acknowledgement follows the sync of the log it was written to', async () => {
+    const trace = syncsBeforeAcknowledgements(await traceOf(1, 25));
+    expect(trace.acknowledgements).toHaveLength(25);
+    for (const { logWrites, syncs, unsyncedWrites } of trace.acknowledgements) {
+      expect(logWrites).toBeGreaterThan(0);
+      expect(syncs).toBeGreaterThan(0);
+      expect(unsyncedWrites).toBe(0);
+    }
+  });
+
+  test('transactions that wait together share a sync', async () => {
+    const trace = syncsBeforeAcknowledgements(await traceOf(64, 256));
+    expect(trace.acknowledgements).toHaveLength(256);
+    expect(trace.acknowledgements.every((one) => one.unsyncedWrites === 0 || one.syncs === 0)).toBe(true);
+    const syncs = trace.acknowledgements.reduce((sum, one) => sum + one.syncs, 0);
+    expect(syncs).toBeLessThan(256 / 4);
+  });
+});
