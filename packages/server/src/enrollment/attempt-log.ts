@@ -19,6 +19,7 @@ export type AttemptFacts = Omit<EnrollmentAttempt, 'attemptId' | 'atMs'>;
 /** The trace each attempt to enrol leaves. Bounded in number, and in writes a second: strangers may knock without a token. */
 export class AttemptLog {
   readonly #options: AttemptLogOptions;
+  #sequence = 0;
   #second = 0;
   #storedInSecond = 0;
 
@@ -28,14 +29,14 @@ export class AttemptLog {
 
   /** Writes the attempt as part of the change it led to. */
   async add(tx: Transaction, facts: AttemptFacts): Promise<void> {
-    const { store, clock, random, settings } = this.#options;
+    const { store, clock, settings } = this.#options;
     const remoteAddress = facts.remoteAddress.slice(0, 64);
     const explanation = facts.explanation.slice(0, 1024);
     const attempt = {
       ...facts,
       remoteAddress,
       explanation,
-      attemptId: toHex(random.bytes(16)),
+      attemptId: this.#newId(),
       atMs: clock.now(),
     };
     await store.addAttempt(tx, attempt, { keep: settings.attemptsKeptMax });
@@ -49,6 +50,12 @@ export class AttemptLog {
 
   newest(limit: number): Promise<readonly EnrollmentAttempt[]> {
     return this.#options.store.attempts({ limit });
+  }
+
+  /** Ids of one millisecond sort in the order of the attempts. */
+  #newId(): string {
+    const sequence = (this.#sequence++ % 0x1_0000_0000).toString(16).padStart(8, '0');
+    return `${sequence}${toHex(this.#options.random.bytes(12))}`;
   }
 
   #isOverRate(): boolean {

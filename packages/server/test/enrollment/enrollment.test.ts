@@ -1,0 +1,336 @@
+import { parsePolicyName, parseThingName } from '@fleetward/core';
+import { validatePath } from '@fleetward/pki';
+import { needs, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { EnrollmentOutcome } from '../../src/enrollment/index.ts';
+import { openPlatform, type Platform, type PlatformOptions, trailOf } from '../certificates/test-platform.ts';
+import { makeCsr, makeKey } from './device-csr.ts';
+
+const operator = { kind: 'operator', operatorId: 'ada' } as const;
+const remoteAddress = '192.0.2.7';
+const dayMs = 86_400_000;
+
+needs('openssl', 'openssl').describe('enrolment', () => {
+  let folder: TemporaryFolder;
+  let keys: TemporaryFolder;
+  let platform: Platform;
+  let csr: Uint8Array;
+  let otherCsr: Uint8Array;
+
+  beforeAll(async () => {
+    keys = temporaryFolder();
+    csr = await makeCsr(await makeKey(keys, 'one', 'ec:P-256'), { subject: '/CN=my_iot_device' });
+    otherCsr = await makeCsr(await makeKey(keys, 'two', 'ec:P-256'), { subject: '/CN=my_iot_device' });
+  });
+
+  afterAll(() => keys.remove());
+
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    platform = await openPlatform({ folder: folder.path });
+  });
+
+  afterEach(async () => {
+    await platform.close();
+    folder.remove();
+  });
+
+  async function reopen(options: Partial<PlatformOptions> = {}): Promise<void> {
+    const same = { folder: folder.path, keys: platform.keys, clock: platform.clock };
+    await platform.close();
+    platform = await openPlatform({ ...same, ...options });
+  }
+
+  async function newToken(
+    terms: {
+      readonly namePattern?: string;
+      readonly usesMax?: number;
+      readonly policies?: readonly string[];
+    } = {},
+  ) {
+    const { namePattern = '*', usesMax = 1, policies = [] } = terms;
+    const wanted = { namePattern, usesMax, validityMs: dayMs, policies: policies.map(parsePolicyName) };
+    return platform.enrollment.tokens.create(wanted, operator);
+  }
+
+  function enroll(csrDer: Uint8Array, secret: string): Promise<EnrollmentOutcome> {
+    return platform.enrollment.enroll({ csrDer, secret, remoteAddress });
+  }
+
+  async function trailKinds(): Promise<readonly string[]> {
+    return (await trailOf(platform.trail)).map(({ kind }) => kind);
+  }
+
+  describe('gives a certificate', () => {
+    test.for(['rsa:2048', 'ec:P-256'] as const)(
+      'to the %s key and CSR that openssl makes by hand',
+      async (kind) => {
+        const { secret } = await newToken();
+        const byHand = await makeCsr(await makeKey(keys, `by-hand-${kind}`, kind), {
+          subject: '/CN=my_iot_device',
+        });
+        const outcome = await enroll(byHand, secret);
+        if (outcome.kind !== 'issued') throw new Error(outcome.explanation);
+        const [leaf, ...untrusted] = outcome.chain;
+        const { roots } = platform.certificates.trust();
+        const atMs = platform.clock.now();
+        expect(validatePath({ leaf: leaf!, untrusted, roots, atMs, purpose: 'clientAuth' }).kind).toBe(
+          'accepted',
+        );
+        expect(leaf!.subject.attributes).toEqual({ commonName: ['my_iot_device'] });
+        expect(platform.certificates.standing(outcome.certificateId, atMs)).toBe('active');
+      },
+    );
+
+    test('with its thing, its attachment, the token’s policies, its trace and its trail, all in one change', async () => {
+      const document = JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: 'iot:Connect', Resource: '*' }],
+      });
+      await platform.policies.create({ name: parsePolicyName('device'), document }, operator);
+      const { secret, token } = await newToken({ policies: ['device'] });
+      const outcome = await enroll(csr, secret);
+      if (outcome.kind !== 'issued') throw new Error(outcome.explanation);
+      const { certificateId, thingName } = outcome;
+      expect(thingName).toBe('my_iot_device');
+      expect(platform.things.attachmentsOf(certificateId)).toEqual([
+        { thingName, certificateId, exclusive: false },
+      ]);
+      expect(platform.policies.attachedTo(certificateId).map(({ name }) => name)).toEqual(['device']);
+      expect(await platform.enrollment.attempts(10)).toMatchObject([
+        { outcome: 'issued', thingName, certificateId, tokenId: token.tokenId, remoteAddress },
+      ]);
+      expect((await trailKinds()).slice(2)).toEqual([
+        'certificate.issued',
+        'thing.created',
+        'thing.certificate_attached',
+        'policy.attached',
+      ]);
+      await reopen();
+      expect(platform.things.attachmentsOf(certificateId)).toHaveLength(1);
+      expect(platform.policies.attachedTo(certificateId)).toHaveLength(1);
+    });
+
+    test('again, the same one, when the answer was lost and the device asks with the same token and key', async () => {
+      const { secret } = await newToken();
+      const first = await enroll(csr, secret);
+      await reopen();
+      const second = await enroll(csr, secret);
+      if (first.kind !== 'issued' || second.kind !== 'issued') throw new Error('refused');
+      expect(second.certificateId).toBe(first.certificateId);
+      expect(second.chain.map(({ id }) => id)).toEqual(first.chain.map(({ id }) => id));
+      expect(second.isRepeated).toBe(true);
+      expect((await platform.certificates.page({ limit: 10 })).length).toBe(1);
+    });
+
+    test('to a thing whose certificate was revoked, with another token and key', async () => {
+      const first = await enroll(csr, (await newToken()).secret);
+      if (first.kind !== 'issued') throw new Error(first.explanation);
+      await platform.certificates.revoke(
+        { certificateId: first.certificateId, reason: 'keyCompromise' },
+        operator,
+      );
+      expect((await enroll(otherCsr, (await newToken()).secret)).kind).toBe('issued');
+    });
+  });
+
+  describe('refuses', () => {
+    async function refusalOf(csrDer: Uint8Array, secret: string) {
+      const before = (await platform.certificates.page({ limit: 10 })).length;
+      const outcome = await enroll(csrDer, secret);
+      if (outcome.kind !== 'refused') throw new Error('issued');
+      expect(outcome.deviceText).not.toContain(secret);
+      expect((await platform.certificates.page({ limit: 10 })).length).toBe(before);
+      expect((await platform.enrollment.attempts(1))[0]).toMatchObject({
+        outcome: 'refused',
+        reason: outcome.reason,
+        explanation: outcome.explanation,
+        remoteAddress,
+      });
+      const [denial] = platform.denials.list({ limit: 1 });
+      expect(denial).toMatchObject({ cause: 'enrollment_refused', remoteAddress });
+      return { reason: outcome.reason, fault: outcome.fault };
+    }
+
+    test('a wrong token', async () => {
+      await newToken();
+      expect(await refusalOf(csr, `fwj_${'A'.repeat(43)}`)).toEqual({
+        reason: 'token_unknown',
+        fault: 'token',
+      });
+      expect(await refusalOf(csr, 'wrong')).toEqual({ reason: 'token_unknown', fault: 'token' });
+    });
+
+    test('a used token', async () => {
+      const { secret } = await newToken();
+      await enroll(csr, secret);
+      const another = await makeCsr(await makeKey(keys, 'another', 'ec:P-256'), { subject: '/CN=another' });
+      expect(await refusalOf(another, secret)).toEqual({ reason: 'token_used', fault: 'token' });
+    });
+
+    test('an expired token', async () => {
+      const { secret } = await newToken();
+      platform.clock.advance(dayMs);
+      expect(await refusalOf(csr, secret)).toEqual({ reason: 'token_expired', fault: 'token' });
+    });
+
+    test('a revoked token', async () => {
+      const { secret, token } = await newToken();
+      await platform.enrollment.tokens.revoke(token.tokenId, operator);
+      expect(await refusalOf(csr, secret)).toEqual({ reason: 'token_revoked', fault: 'token' });
+      await expect(platform.enrollment.tokens.revoke(token.tokenId, operator)).rejects.toMatchObject({
+        code: 'enrollment.token_not_found',
+      });
+    });
+
+    test('a token whose policy was removed since', async () => {
+      const name = parsePolicyName('gone');
+      const statement = { Effect: 'Allow', Action: 'iot:Connect', Resource: '*' };
+      const document = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+      await platform.policies.create({ name, document }, operator);
+      const { secret } = await newToken({ policies: ['gone'] });
+      await platform.policies.remove(name, operator);
+      expect(await refusalOf(csr, secret)).toEqual({ reason: 'token_policy_missing', fault: 'token' });
+      expect(platform.things.known(parseThingName('my_iot_device'))).toBeUndefined();
+    });
+
+    test('a weak key', async () => {
+      const { secret } = await newToken();
+      const weak = await makeCsr(await makeKey(keys, 'weak', 'rsa:1024'), { subject: '/CN=my_iot_device' });
+      expect(await refusalOf(weak, secret)).toEqual({ reason: 'key_refused', fault: 'request' });
+    });
+
+    test('a CSR whose signature is broken', async () => {
+      const { secret } = await newToken();
+      const broken = csr.slice();
+      const middleOfSignature = broken.length - 20;
+      broken[middleOfSignature] = broken[middleOfSignature]! ^ 1;
+      expect(await refusalOf(broken, secret)).toEqual({ reason: 'csr_signature', fault: 'request' });
+    });
+
+    test('bytes that are no CSR', async () => {
+      const { secret } = await newToken();
+      const malformed = { reason: 'csr_malformed', fault: 'request' };
+      expect(await refusalOf(new Uint8Array([0x30, 0x03, 1, 2, 3]), secret)).toEqual(malformed);
+      expect(await refusalOf(new Uint8Array(20_000), secret)).toEqual(malformed);
+    });
+
+    test.for([
+      ['no common name', '/O=example'],
+      ['two common names', '/CN=a/CN=b'],
+      ['a common name that is no thing name', '/CN=a b'],
+    ])('%s', async ([, subject]) => {
+      const { secret } = await newToken();
+      const unnamed = await makeCsr(keys.join('one.key'), { subject: subject! });
+      expect(await refusalOf(unnamed, secret)).toEqual({ reason: 'name_invalid', fault: 'request' });
+    });
+
+    test('a name outside the token’s pattern', async () => {
+      const { secret } = await newToken({ namePattern: 'sensor-*' });
+      expect(await refusalOf(csr, secret)).toEqual({ reason: 'name_not_allowed', fault: 'request' });
+    });
+
+    test('a CSR that asks to be a CA', async () => {
+      const { secret } = await newToken();
+      const extra = ['-addext', 'basicConstraints=critical,CA:TRUE'];
+      const greedy = await makeCsr(keys.join('one.key'), { subject: '/CN=my_iot_device', extra });
+      expect(await refusalOf(greedy, secret)).toEqual({ reason: 'csr_asks_too_much', fault: 'request' });
+    });
+
+    test('a key that another thing has, and a key whose certificate was revoked', async () => {
+      const { secret } = await newToken({ usesMax: 3 });
+      const first = await enroll(csr, secret);
+      const sameKey = await makeCsr(keys.join('one.key'), { subject: '/CN=other' });
+      expect(await refusalOf(sameKey, secret)).toEqual({ reason: 'key_in_use', fault: 'request' });
+      if (first.kind !== 'issued') throw new Error(first.explanation);
+      await platform.certificates.revoke(
+        { certificateId: first.certificateId, reason: 'keyCompromise' },
+        operator,
+      );
+      expect(await refusalOf(csr, secret)).toEqual({ reason: 'key_in_use', fault: 'request' });
+    });
+
+    test('a thing that has another active certificate', async () => {
+      const { secret } = await newToken({ usesMax: 2 });
+      await enroll(csr, secret);
+      expect(await refusalOf(otherCsr, secret)).toEqual({
+        reason: 'thing_has_certificate',
+        fault: 'request',
+      });
+    });
+  });
+
+  describe('of racing attempts', () => {
+    test('with one one-time token and different names, one wins', async () => {
+      const { secret, token } = await newToken();
+      const names = ['race-1', 'race-2', 'race-3', 'race-4'];
+      const csrs = await Promise.all(
+        names.map(async (name) => makeCsr(await makeKey(keys, name, 'ec:P-256'), { subject: `/CN=${name}` })),
+      );
+      const outcomes = await Promise.all(csrs.map((racing) => enroll(racing, secret)));
+      expect(outcomes.filter(({ kind }) => kind === 'issued')).toHaveLength(1);
+      const reasons = outcomes.flatMap((outcome) => (outcome.kind === 'refused' ? [outcome.reason] : []));
+      expect(reasons).toEqual(['token_used', 'token_used', 'token_used']);
+      expect((await platform.certificates.page({ limit: 10 })).length).toBe(1);
+      expect(
+        (await platform.enrollment.tokens.list()).find(({ tokenId }) => tokenId === token.tokenId)?.usesLeft,
+      ).toBe(0);
+    });
+
+    test('for one name with different keys and tokens, one wins', async () => {
+      const [a, b] = [await newToken(), await newToken()];
+      const outcomes = await Promise.all([enroll(csr, a.secret), enroll(otherCsr, b.secret)]);
+      expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['issued', 'refused']);
+    });
+
+    test('of one device that asks twice at once, both get the same certificate', async () => {
+      const { secret } = await newToken();
+      const outcomes = await Promise.all([enroll(csr, secret), enroll(csr, secret)]);
+      const ids = outcomes.map((outcome) => (outcome.kind === 'issued' ? outcome.certificateId : undefined));
+      expect(ids[0]).toBeDefined();
+      expect(ids[0]).toBe(ids[1]);
+    });
+
+    test('more than the platform does at once, the rest is told to come again', async () => {
+      await reopen({ enrollment: { inFlightMax: 1 } });
+      const { secret } = await newToken();
+      const outcomes = await Promise.all([enroll(csr, secret), enroll(csr, secret)]);
+      expect(outcomes[1]).toMatchObject({ kind: 'refused', reason: 'busy', fault: 'busy' });
+    });
+  });
+
+  describe('when the platform itself fails', () => {
+    test('in signing, the token keeps its use and nothing is left behind', async () => {
+      let isBroken = true;
+      const failing = async () => Promise.reject(new Error('the signing process is gone'));
+      await reopen({
+        wrapSigner: (signer) => ({
+          ...signer,
+          sign: (message) => (isBroken ? failing() : signer.sign(message)),
+        }),
+      });
+      const { secret } = await newToken();
+      await expect(enroll(csr, secret)).rejects.toThrow('the signing process is gone');
+      expect(await platform.certificates.page({ limit: 10 })).toEqual([]);
+      isBroken = false;
+      expect((await enroll(csr, secret)).kind).toBe('issued');
+    });
+  });
+
+  test('refused attempts are written at a bounded rate and kept to a bounded number', async () => {
+    await reopen({ enrollment: { refusalsStoredPerSecondMax: 3, attemptsKeptMax: 4 } });
+    for (let n = 0; n < 5; n++) await enroll(csr, 'wrong');
+    expect(await platform.enrollment.attempts(10)).toHaveLength(3);
+    platform.clock.advance(1000);
+    for (let n = 0; n < 5; n++) await enroll(csr, 'wrong');
+    expect(await platform.enrollment.attempts(10)).toHaveLength(4);
+    expect(platform.denials.counts().get('enrollment_refused')).toBe(10);
+  });
+
+  test('the secret of a join token is nowhere but in the answer', async () => {
+    const { secret } = await newToken();
+    expect(secret).toMatch(/^fwj_[A-Za-z0-9_-]{43}$/);
+    const kept = JSON.stringify([await platform.enrollment.tokens.list(), await trailOf(platform.trail)]);
+    expect(kept).not.toContain(secret.slice(4));
+  });
+});
