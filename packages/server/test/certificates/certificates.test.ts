@@ -5,7 +5,7 @@ import { encodePem, parseCrl, parsePublicKey, validatePath } from '@fleetward/pk
 import { needs, openssl, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Storage } from '../../src/storage/index.ts';
-import { openPlatform, type Platform, trailOf } from './test-platform.ts';
+import { issueDevice as issueDeviceOn, openPlatform, type Platform, trailOf } from './test-platform.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 let folder: TemporaryFolder;
@@ -21,13 +21,8 @@ afterEach(async () => {
   folder.remove();
 });
 
-async function issueDevice(commonName = 'dev-1') {
-  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
-  return platform.certificates.issue(
-    { profile: 'device', commonName, publicKey: parsePublicKey(spki) },
-    operator,
-  );
+function issueDevice(commonName = 'dev-1') {
+  return issueDeviceOn(platform, commonName);
 }
 
 /** Runs `look` as the last effect of every commit, in the same tick as the effects of the change itself. */

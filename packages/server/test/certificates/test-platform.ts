@@ -118,6 +118,14 @@ export async function openPlatform(options: PlatformOptions) {
 
 export type Platform = Awaited<ReturnType<typeof openPlatform>>;
 
+/** A device certificate for a fresh P-256 key. */
+export function issueDevice(platform: Platform, commonName: string) {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+  const request = { profile: 'device', commonName, publicKey: parsePublicKey(spki) } as const;
+  return platform.certificates.issue(request, { kind: 'operator', operatorId: 'ada' });
+}
+
 /** Kinds and payloads of the trail in order. */
 export async function trailOf(
   trail: Trail,

@@ -1,0 +1,139 @@
+import { type CertificateId, parseCertificateId, parseThingName } from '@fleetward/core';
+import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { issueDevice, openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
+
+const operator = { kind: 'operator', operatorId: 'ada' } as const;
+const pump = parseThingName('pump');
+const valve = parseThingName('valve');
+let folder: TemporaryFolder;
+let platform: Platform;
+let certificateId: CertificateId;
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  platform = await openPlatform({ folder: folder.path });
+  certificateId = (await issueDevice(platform, 'pump')).record.certificateId;
+  await platform.things.create({ name: pump, typeName: 'pump', attributes: { site: 'north' } }, operator);
+  await platform.things.create({ name: valve }, operator);
+  platform.events.length = 0;
+});
+
+afterEach(async () => {
+  await platform.close();
+  folder.remove();
+});
+
+async function reopen(): Promise<void> {
+  const { keys, clock } = platform;
+  await platform.close();
+  platform = await openPlatform({ folder: folder.path, keys, clock });
+}
+
+describe('a thing', () => {
+  test('is known in memory at once and after a restart', async () => {
+    const thing = {
+      name: pump,
+      typeName: 'pump',
+      attributes: { site: 'north' },
+      createdAtMs: platform.clock.now(),
+    };
+    expect(platform.things.known(pump)).toEqual(thing);
+    await reopen();
+    expect(platform.things.known(pump)).toEqual(thing);
+    expect((await platform.things.page({ limit: 10 })).map(({ name }) => name)).toEqual(['pump', 'valve']);
+    expect((await platform.things.page({ after: pump, limit: 10 })).map(({ name }) => name)).toEqual([
+      'valve',
+    ]);
+  });
+
+  test('cannot be created twice', async () => {
+    await expect(platform.things.create({ name: pump }, operator)).rejects.toMatchObject({
+      code: 'things.exists',
+    });
+  });
+
+  test.for([
+    ['a type name with a space', { typeName: 'a b' }],
+    ['an attribute name with a space', { attributes: { 'a b': 'x' } }],
+    ['an attribute value with a line break', { attributes: { a: 'x\ny' } }],
+    ['an attribute value of 801 characters', { attributes: { a: 'x'.repeat(801) } }],
+    [
+      '51 attributes',
+      { attributes: Object.fromEntries(Array.from({ length: 51 }, (_, n) => [`a${n}`, ''])) },
+    ],
+  ] as const)('is refused with %s, and nothing is kept', async ([, wrong]) => {
+    const name = parseThingName('wrong');
+    const before = await trailOf(platform.trail);
+    await expect(platform.things.create({ name, ...wrong }, operator)).rejects.toMatchObject({
+      code: 'things.invalid',
+    });
+    expect(platform.things.known(name)).toBeUndefined();
+    expect(await trailOf(platform.trail)).toEqual(before);
+  });
+
+  test('keeps the newest report of its device, of at most 16 KiB', async () => {
+    await platform.things.saveReport(pump, { protocol: 1 });
+    await platform.things.saveReport(pump, { protocol: 2 });
+    expect((await platform.things.findReport(pump))?.report).toEqual({ protocol: 2 });
+    const large = { text: 'x'.repeat(16_384) };
+    await expect(platform.things.saveReport(pump, large)).rejects.toMatchObject({ code: 'things.invalid' });
+    await expect(platform.things.saveReport(parseThingName('none'), {})).rejects.toMatchObject({
+      code: 'things.not_found',
+    });
+  });
+});
+
+describe('an attachment', () => {
+  test('is in memory, announced and in the trail with its commit, and there after a restart', async () => {
+    const attachment = { thingName: pump, certificateId, exclusive: true };
+    await platform.things.attach(attachment, operator);
+    expect(platform.things.attachmentsOf(certificateId)).toEqual([attachment]);
+    expect(platform.things.certificatesOf(pump)).toEqual([attachment]);
+    expect(platform.events).toEqual([
+      { kind: 'thing-attachments-changed', thingName: pump, certificateIds: [certificateId] },
+    ]);
+    expect((await trailOf(platform.trail)).at(-1)).toEqual({
+      kind: 'thing.certificate_attached',
+      payload: attachment,
+    });
+    await reopen();
+    expect(platform.things.attachmentsOf(certificateId)).toEqual([attachment]);
+  });
+
+  test('ends with its detachment, once', async () => {
+    await platform.things.attach({ thingName: pump, certificateId, exclusive: false }, operator);
+    await platform.things.detach({ thingName: pump, certificateId }, operator);
+    expect(platform.things.attachmentsOf(certificateId)).toEqual([]);
+    expect(platform.things.certificatesOf(pump)).toEqual([]);
+    await expect(platform.things.detach({ thingName: pump, certificateId }, operator)).rejects.toMatchObject({
+      code: 'things.not_attached',
+    });
+  });
+
+  test('to a second thing is refused beside an exclusive one, either way round', async () => {
+    await platform.things.attach({ thingName: pump, certificateId, exclusive: true }, operator);
+    const second = { thingName: valve, certificateId, exclusive: false };
+    await expect(platform.things.attach(second, operator)).rejects.toMatchObject({
+      code: 'things.attachment_refused',
+    });
+    await platform.things.attach({ thingName: pump, certificateId, exclusive: false }, operator);
+    await platform.things.attach(second, operator);
+    await expect(platform.things.attach({ ...second, exclusive: true }, operator)).rejects.toMatchObject({
+      code: 'things.attachment_refused',
+    });
+    expect(platform.things.attachmentsOf(certificateId)).toHaveLength(2);
+  });
+
+  test('needs a thing and a certificate that exist', async () => {
+    const mistyped = parseCertificateId('0'.repeat(64));
+    const unknown = { thingName: pump, certificateId: mistyped, exclusive: false };
+    await expect(platform.things.attach(unknown, operator)).rejects.toMatchObject({
+      code: 'things.certificate_unknown',
+    });
+    const noThing = { thingName: parseThingName('none'), certificateId, exclusive: false };
+    await expect(platform.things.attach(noThing, operator)).rejects.toMatchObject({
+      code: 'things.not_found',
+    });
+  });
+});
