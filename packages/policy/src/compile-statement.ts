@@ -3,7 +3,7 @@ import { type ConditionOutcome, evaluateCondition } from './conditions.ts';
 import type { PrincipalContext } from './context.ts';
 import type { Condition, PolicyBinding, PolicyDocument, PolicyStatement, ResourceEntry } from './document.ts';
 import { PolicyError } from './errors.ts';
-import { Glob } from './glob.ts';
+import { Glob, type GlobPart } from './glob.ts';
 import { afterPrefix } from './glob-remainder.ts';
 import type { StatementRef } from './statement-ref.ts';
 import { shownPattern, substitute } from './substitute.ts';
@@ -95,12 +95,21 @@ function isHere({ region, accountId }: ResourceEntry, binding: PolicyBinding): b
 function compileEntry(entry: ResourceEntry, context: PrincipalContext): CompiledEntry {
   const substitution = substitute(entry.tail, context);
   const { parts } = substitution;
+  const globs = new Map<ResourceType, readonly Glob[]>();
   return {
     entry,
     text: shownPattern(entry.tail, context),
     unresolved: substitution.kind === 'unresolved' ? substitution.names : [],
-    globsFor: (type) => afterPrefix(parts, type === 'none' ? '' : `${type}/`).map((rest) => new Glob(rest)),
+    globsFor: (type) => {
+      const known = globs.get(type) ?? globsAfter(parts, type);
+      globs.set(type, known);
+      return known;
+    },
   };
+}
+
+function globsAfter(parts: readonly GlobPart[], type: ResourceType): readonly Glob[] {
+  return afterPrefix(parts, type === 'none' ? '' : `${type}/`).map((rest) => new Glob(rest));
 }
 
 function conditionsMayHold(statement: PolicyStatement, { context, binding }: CompileContext): boolean {

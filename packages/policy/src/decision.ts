@@ -10,7 +10,7 @@ export interface ResolvedVariable {
 /** What was decided, and why. */
 export type Decision = AllowDecision | ExplicitDenyDecision | ImplicitDenyDecision;
 
-export interface AllowDecision {
+interface AllowDecision {
   readonly kind: 'allow';
   readonly action: PolicyAction;
   readonly name: string;
@@ -20,7 +20,7 @@ export interface AllowDecision {
   readonly variables: readonly ResolvedVariable[];
 }
 
-export interface ExplicitDenyDecision {
+interface ExplicitDenyDecision {
   readonly kind: 'explicitDeny';
   readonly action: PolicyAction;
   readonly name: string;
@@ -31,7 +31,7 @@ export interface ExplicitDenyDecision {
   readonly unresolved: readonly string[];
 }
 
-export interface ImplicitDenyDecision {
+interface ImplicitDenyDecision {
   readonly kind: 'implicitDeny';
   readonly action: PolicyAction;
   readonly name: string;

@@ -5,7 +5,7 @@ import { IssueList } from './issues.ts';
 import { below, readContext, readObject, readText } from './request-context.ts';
 
 /** Largest request on paper, in bytes: a long topic and every attribute of a certificate fit. */
-export const REQUEST_BYTES_MAX = 128 * 1024;
+const REQUEST_BYTES_MAX = 128 * 1024;
 const REQUEST_DEPTH_MAX = 8;
 
 /**

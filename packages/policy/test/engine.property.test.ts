@@ -97,7 +97,7 @@ describe('the compiled engine', () => {
           }
         },
       ),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
     // A generator that never allows would prove nothing.
     expect(allowed).toBeGreaterThan(100);

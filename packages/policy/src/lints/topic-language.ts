@@ -42,32 +42,24 @@ function withoutShare(parts: readonly GlobPart[]): readonly GlobPart[] {
 
 /** Whether some topic is in both; also true when that would take too long to find out. */
 export function mayMeet(a: TopicLanguage, b: TopicLanguage): boolean {
+  // A pair of places is one number: how far we are in `a`, times the width, plus how far in `b`.
   const width = b.length + 1;
-  if ((a.length + 1) * width > PLACES_MAX) return true;
-  const seen = new Uint8Array((a.length + 1) * width);
-  const open: [number, number][] = [[0, 0]];
+  const end = a.length * width + b.length;
+  if (end >= PLACES_MAX) return true;
+  const seen = new Uint8Array(end + 1);
+  const open = [0];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
-    const [i, j] = place;
-    if (seen[i * width + j] === 1) continue;
-    seen[i * width + j] = 1;
-    if (i === a.length && j === b.length) return true;
-    open.push(...nextPlaces(a[i], b[j], place));
+    if (place === end) return true;
+    if (seen[place] === 1) continue;
+    seen[place] = 1;
+    const left = a[Math.floor(place / width)];
+    const right = b[place % width];
+    if (isRun(left)) open.push(place + width);
+    if (isRun(right)) open.push(place + 1);
+    if (left === undefined || right === undefined || !shareCharacter(left, right)) continue;
+    open.push(place + (isRun(left) ? 0 : width) + (isRun(right) ? 0 : 1));
   }
   return false;
-}
-
-function nextPlaces(
-  left: TopicSymbol | undefined,
-  right: TopicSymbol | undefined,
-  [i, j]: readonly [number, number],
-): readonly [number, number][] {
-  const places: [number, number][] = [];
-  if (isRun(left)) places.push([i + 1, j]);
-  if (isRun(right)) places.push([i, j + 1]);
-  if (left !== undefined && right !== undefined && shareCharacter(left, right)) {
-    places.push([isRun(left) ? i : i + 1, isRun(right) ? j : j + 1]);
-  }
-  return places;
 }
 
 function isRun(symbol: TopicSymbol | undefined): boolean {
