@@ -3,6 +3,7 @@ import type { DerReader } from './der/reader.ts';
 import { contextConstructed, tags } from './der/tags.ts';
 import { readOid, readSmallInteger } from './der/values.ts';
 import { PkiError } from './errors.ts';
+import { checkPublicKey } from './key-rules.ts';
 import { limits } from './limits.ts';
 import { type Name, readName } from './names/name.ts';
 import { readDirectoryString } from './names/strings.ts';
@@ -32,6 +33,24 @@ export function parseCsr(der: Uint8Array): Csr {
   const rules = { what: 'the CSR', bytesMax: limits.csrBytesMax, readBody };
   const { tbs, body, signatureAlgorithm, signature } = parseSigned(der, rules);
   return { ...body, der, tbs, signatureAlgorithm, signature };
+}
+
+export type CsrVerdict =
+  | { readonly kind: 'accepted' }
+  | {
+      readonly kind: 'refused';
+      readonly code: 'weak_key' | 'weak_signature' | 'bad_signature';
+      readonly reason: string;
+    };
+
+/** Everything a CSR must pass before its wishes are read: a key within our rules, and proof that the requester holds it. */
+export function checkCsr(csr: Csr): CsrVerdict {
+  const key = checkPublicKey(csr.publicKey);
+  if (key.kind === 'refused') return { ...key, code: 'weak_key' };
+  if (csr.signatureAlgorithm.kind === 'unsupported')
+    return { kind: 'refused', code: 'weak_signature', reason: csr.signatureAlgorithm.reason };
+  if (verifyCsrSignature(csr)) return { kind: 'accepted' };
+  return { kind: 'refused', code: 'bad_signature', reason: "the CSR's signature is not by the key in it" };
 }
 
 /** Whether the requester holds the private key. False also for an algorithm or key this package does not take. */

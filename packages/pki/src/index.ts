@@ -20,7 +20,7 @@ export { buildTbsCrl, type CrlContent, type CrlRequest, issueCrl } from './crl/i
 export { lintTbsCrl } from './crl/lint-crl.ts';
 export { type RevocationReason, revocationReasons } from './crl/revocation-reason.ts';
 export type { RevokedEntry } from './crl/revoked-entry.ts';
-export { type Csr, parseCsr, verifyCsrSignature } from './csr.ts';
+export { type Csr, type CsrVerdict, checkCsr, parseCsr, verifyCsrSignature } from './csr.ts';
 export { PkiError, type PkiErrorCode } from './errors.ts';
 export {
   buildTbsCertificate,

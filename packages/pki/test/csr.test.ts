@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  checkCsr,
   checkPublicKey,
   PkiError,
   parseCsr,
@@ -34,6 +35,7 @@ describe.skipIf(!hasOpenssl)('a CSR of the openssl program', () => {
     expect(csr.subject.text).toBe('CN=my_iot_device');
     expect(verifyCsrSignature(csr)).toBe(true);
     expect(checkPublicKey(csr.publicKey)).toEqual({ kind: 'accepted' });
+    expect(checkCsr(csr)).toEqual({ kind: 'accepted' });
   });
 
   it.each([
@@ -48,11 +50,15 @@ describe.skipIf(!hasOpenssl)('a CSR of the openssl program', () => {
     ['Ed448', ['genpkey', '-algorithm', 'ed448'], /1\.3\.101\.113/],
   ])('with a key of %s is read, and its key refused with the reason', (_, keyArgs, reason) => {
     const csr = request(keyArgs);
-    expect(checkPublicKey(csr.publicKey)).toEqual({ kind: 'refused', reason: expect.stringMatching(reason) });
+    const refusal = { kind: 'refused', reason: expect.stringMatching(reason) };
+    expect(checkPublicKey(csr.publicKey)).toEqual(refusal);
+    expect(checkCsr(csr)).toEqual({ ...refusal, code: 'weak_key' });
   });
 
   it('signed with SHA-1 does not verify', () => {
-    expect(verifyCsrSignature(request(rsa('2048'), '-sha1'))).toBe(false);
+    const csr = request(rsa('2048'), '-sha1');
+    expect(verifyCsrSignature(csr)).toBe(false);
+    expect(checkCsr(csr)).toMatchObject({ kind: 'refused', code: 'weak_signature' });
   });
 
   it('with one bit of its signature or subject flipped does not verify', () => {
@@ -61,6 +67,7 @@ describe.skipIf(!hasOpenssl)('a CSR of the openssl program', () => {
       const broken = Uint8Array.from(der);
       broken[at] = (broken[at] ?? 0) ^ 1;
       expect(verifyCsrSignature(parseCsr(broken))).toBe(false);
+      expect(checkCsr(parseCsr(broken))).toMatchObject({ kind: 'refused', code: 'bad_signature' });
     }
   });
 
