@@ -23,6 +23,8 @@ export interface Route<
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
+  /** Largest JSON body where the operation needs more than the listener's own limit. */
+  readonly bodyBytesMax?: number;
   /** Success status; 204 has no answer. */
   readonly status: 200 | 201 | 202 | 204;
   readonly answer: Answer;

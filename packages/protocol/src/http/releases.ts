@@ -3,9 +3,12 @@ import { defineRoute } from '../route.ts';
 import { base64, sha256, timeMs } from './fields.ts';
 
 /** Bytes of one uploaded metadata file at most. */
-export const metadataBytesMax = 1_048_576;
+export const metadataBytesMax = 4_194_304;
 /** Root files in one publication at most: how often keys may be rotated between two. */
 export const rootsPerPublicationMax = 32;
+
+/** Largest body of a publication, base64 and JSON included. */
+const publicationBytesMax = 8_388_608;
 
 const artifact = Type.Object({
   sha256,
@@ -52,6 +55,7 @@ export const publishMetadata = defineRoute({
   noun: 'releases',
   summary: 'Publish root and targets metadata that was signed offline',
   access: 'operator',
+  bodyBytesMax: publicationBytesMax,
   body: Type.Object({
     roots: Type.Optional(
       Type.Array(base64(metadataBytesMax), {
@@ -117,6 +121,6 @@ export const getDeviceTarget = defineRoute({
   noun: 'updates',
   summary: 'Read a target by its consistent-snapshot name',
   access: 'device',
-  params: Type.Object({ '*': Type.String({ minLength: 66, maxLength: 512 }) }),
+  params: Type.Object({ '*': Type.String({ minLength: 1, maxLength: 1_024 }) }),
   answer: 'bytes',
 });

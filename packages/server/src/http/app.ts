@@ -96,7 +96,7 @@ function createFastify(options: HttpAppOptions, desk: Desk): FastifyInstance {
     frameworkErrors: fail,
     serverFactory: (listener) => options.server.on('request', listener),
   });
-  setParsers(app, desk.limits);
+  setParsers(app);
   setHeaders(app);
   app.setErrorHandler(fail);
   app.setNotFoundHandler(async () => {
@@ -119,10 +119,11 @@ function createFastify(options: HttpAppOptions, desk: Desk): FastifyInstance {
 }
 
 /** JSON is parsed strictly; anything else stays a stream, and the route says whether it takes one. */
-function setParsers(app: FastifyInstance, limits: HttpLimits): void {
+function setParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, body: Buffer) =>
-    parseStrictJson(body, { bytesMax: limits.bodyBytesMax, depthMax: jsonDepthMax }),
+    // Fastify has held it to the route's limit.
+    parseStrictJson(body, { bytesMax: body.length, depthMax: jsonDepthMax }),
   );
   app.addContentTypeParser('*', async (_: unknown, stream: unknown) => stream);
 }

@@ -36,7 +36,10 @@ export function createFailureAnswer(options: {
   };
 }
 
-/** The name, code and stack of a failure: never the request's headers or body. */
+/**
+ * What of a failure is safe in a log. The message of a foreign error may repeat its input, such as a body that does not
+ * parse, so only our own messages are logged, and of the others where they arose.
+ */
 function logFailure(
   log: HttpLog,
   facts: { readonly failure: unknown; readonly problem: Problem; readonly request: FastifyRequest },
@@ -47,10 +50,17 @@ function logFailure(
       instance: problem.instance,
       code: isAppError(failure) ? failure.code : undefined,
       route: request.routeOptions.url,
-      stack: failure instanceof Error ? failure.stack : undefined,
+      name: failure instanceof Error ? failure.name : typeof failure,
+      message: isAppError(failure) ? failure.message : undefined,
+      frames: failure instanceof Error ? framesOf(failure) : undefined,
     },
     'a request failed',
   );
+}
+
+function framesOf(failure: Error): readonly string[] {
+  const lines = failure.stack?.split('\n') ?? [];
+  return lines.filter((line) => /^\s+at /.test(line)).slice(0, 20);
 }
 
 /** Answers bytes that are no HTTP request, or headers that are too large or too late, on the bare socket. */

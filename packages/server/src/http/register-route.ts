@@ -19,6 +19,7 @@ export function registerRoute(app: FastifyInstance, handler: RouteHandler, desk:
   app.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
+    bodyLimit: jsonBytesMax(route, desk),
     onRequest: async (request, reply) => {
       request.signalOfRequest = desk.deadlines.begin(
         reply,
@@ -35,12 +36,16 @@ function isStreamed(route: Route): boolean {
   return route.body === 'bytes' || route.answer === 'bytes';
 }
 
-function bodyExpectedBy(route: Route, { limits }: Desk) {
+function jsonBytesMax(route: Route, { limits }: Desk): number {
+  return Math.max(limits.bodyBytesMax, route.bodyBytesMax ?? 0);
+}
+
+function bodyExpectedBy(route: Route, desk: Desk) {
   if (route.body === undefined) return { mediaTypes: [], bytesMax: 0 };
   if (route.body === 'bytes') {
-    return { mediaTypes: ['application/octet-stream'], bytesMax: limits.uploadBytesMax };
+    return { mediaTypes: ['application/octet-stream'], bytesMax: desk.limits.uploadBytesMax };
   }
-  return { mediaTypes: ['application/json'], bytesMax: limits.bodyBytesMax };
+  return { mediaTypes: ['application/json'], bytesMax: jsonBytesMax(route, desk) };
 }
 
 async function admit(route: Route, request: FastifyRequest, desk: Desk): Promise<void> {

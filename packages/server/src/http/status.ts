@@ -1,13 +1,27 @@
 import type { InvalidInputError } from '@fleetward/core';
+import type { PolicyError } from '@fleetward/policy';
+import type { CertificatesErrorCode } from '../certificates/index.ts';
+import type { EnrollmentErrorCode } from '../enrollment/index.ts';
 import type { OperatorErrorCode } from '../operators/index.ts';
+import type { PoliciesErrorCode } from '../policies/index.ts';
 import type { ReleaseErrorCode } from '../releases/index.ts';
 import type { StoreError } from '../store-error.ts';
+import type { ThingsErrorCode } from '../things/index.ts';
+import type { TrailError } from '../trail/index.ts';
 import type { HttpErrorCode } from './errors.ts';
 
 type KnownCode =
   | HttpErrorCode
   | InvalidInputError['code']
   | StoreError['code']
+  | TrailError['code']
+  | ThingsErrorCode
+  | PolicyError['code']
+  | PoliciesErrorCode
+  | CertificatesErrorCode
+  | EnrollmentErrorCode
+  // The gateway's own: it stands above this layer, so its type cannot be named here.
+  | 'connections.not_found'
   | OperatorErrorCode
   | ReleaseErrorCode;
 
@@ -40,13 +54,44 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'operators.setup_refused': 401,
   'operators.name_taken': 409,
   'operators.not_found': 404,
+  'trail.payload_too_large': 413,
+  'trail.signer_unfit': 500,
+  'things.not_found': 404,
+  'things.exists': 409,
+  'things.invalid': 400,
+  'things.certificate_unknown': 404,
+  'things.not_attached': 404,
+  'things.attachment_refused': 409,
+  'policy.invalid': 422,
+  'policy.request': 400,
+  'policy.unbound': 500,
+  'policies.not_found': 404,
+  'policies.exists': 409,
+  'policies.version_not_found': 404,
+  'policies.version_limit': 409,
+  'policies.default_version': 409,
+  'policies.attached': 409,
+  'policies.not_attached': 404,
+  'policies.attachment_limit': 409,
+  'policies.certificate_unknown': 404,
+  'policies.stored_invalid': 500,
+  'policies.invalid_request': 400,
+  'certificates.not_found': 404,
+  'certificates.no_issuing_authority': 503,
+  'certificates.authority_not_found': 404,
+  'certificates.authority_state': 409,
+  'certificates.exists': 409,
+  'certificates.journal_unreadable': 500,
+  'certificates.journal_failed': 503,
+  'enrollment.token_not_found': 404,
+  'enrollment.token_invalid': 400,
+  'connections.not_found': 404,
   'releases.digest_mismatch': 422,
   'releases.artifact_too_large': 413,
   'releases.artifact_missing': 409,
   'releases.too_many_uploads': 503,
   'releases.metadata_refused': 422,
   'releases.superseded': 409,
-  'releases.nothing_published': 409,
   'releases.not_found': 404,
   'releases.storage_full': 507,
 };

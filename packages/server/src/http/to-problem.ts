@@ -5,6 +5,7 @@ import { Check } from 'typebox/value';
 import { HttpError } from './errors.ts';
 import { statusOf } from './status.ts';
 
+const fieldErrorsMax = 100;
 const fieldErrorsSchema = problemSchema.properties.errors;
 
 /**
@@ -36,9 +37,11 @@ function internalProblem(random: Random): Problem {
   };
 }
 
+/** A request's failure lists `errors`, a policy document's `issues`: both say where, what, and what was expected. */
 function fieldErrorsOf(failure: AppError): Pick<Problem, 'errors'> {
-  const { errors } = failure.details;
-  return errors !== undefined && Check(fieldErrorsSchema, errors) ? { errors } : {};
+  const { errors = failure.details.issues } = failure.details;
+  const shown = Array.isArray(errors) ? errors.slice(0, fieldErrorsMax) : undefined;
+  return shown !== undefined && Check(fieldErrorsSchema, shown) ? { errors: shown } : {};
 }
 
 /** Fastify's own refusals, by the codes it documents. */

@@ -7,7 +7,6 @@ export type ReleaseErrorCode =
   | 'releases.too_many_uploads'
   | 'releases.metadata_refused'
   | 'releases.superseded'
-  | 'releases.nothing_published'
   | 'releases.not_found'
   | 'releases.storage_full';
 

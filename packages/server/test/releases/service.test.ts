@@ -1,0 +1,188 @@
+import type { Signer } from '@fleetward/core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openArtifactFolder, openReleaseService, type ReleaseService } from '../../src/releases/index.ts';
+import { openRecords, type Records } from '../operators/records.ts';
+import { type Engineer, newEngineer, newSigner, sha256Of } from './engineer.ts';
+
+const actor = { kind: 'operator', operatorId: 'o1' } as const;
+const hourMs = 3_600_000;
+const firmware = Buffer.from('firmware one');
+const files = { 'app/firmware.bin': firmware };
+
+let records: Records;
+let online: { readonly snapshot: Signer; readonly timestamp: Signer };
+let engineer: Engineer;
+let releases: ReleaseService;
+let root: Uint8Array;
+
+beforeEach(async () => {
+  records = await openRecords();
+  online = { snapshot: newSigner(), timestamp: newSigner() };
+  engineer = newEngineer(online, records.clock);
+  releases = await open();
+  root = await engineer.root(1);
+});
+
+afterEach(() => records.close());
+
+async function open(
+  trail: Parameters<typeof openReleaseService>[0]['trail'] = records.trail,
+): Promise<ReleaseService> {
+  const { storage, clock, random, folder } = records;
+  return openReleaseService({
+    store: storage.stores.releases,
+    folder: await openArtifactFolder({ path: folder.join('artifacts'), random, artifactBytesMax: 1_000_000 }),
+    transactor: storage.transactor,
+    trail,
+    clock,
+    signers: { snapshot: [online.snapshot], timestamp: [online.timestamp] },
+    settings: { snapshotLifetimeMs: 168 * hourMs, timestampLifetimeMs: 24 * hourMs },
+  });
+}
+
+async function store(bytes: Uint8Array): Promise<void> {
+  const chunks = (async function* () {
+    yield bytes;
+  })();
+  await releases.storeArtifact({ sha256: sha256Of(bytes), bytes: chunks, actor });
+}
+
+async function publishFirst(): Promise<void> {
+  await store(firmware);
+  await releases.publish({ roots: [root], targets: await engineer.targets(2, files) }, actor);
+}
+
+const versionOf = (name: string) => releases.roles().find((role) => role.name === name)?.version ?? 0;
+
+describe('a first publication', () => {
+  test('puts four roles in force, with versions from the clock for what the server signs', async () => {
+    await publishFirst();
+    const seconds = Math.floor(records.clock.now() / 1_000);
+    expect([versionOf('root'), versionOf('targets')]).toEqual([1, 2]);
+    expect(versionOf('snapshot')).toBeGreaterThanOrEqual(seconds);
+    expect(versionOf('timestamp')).toBeGreaterThanOrEqual(seconds);
+    expect((await releases.metadataFile('1.root.json'))?.bytes).toEqual(root);
+    expect((await releases.metadataFile('timestamp.json'))?.version).toBe(versionOf('timestamp'));
+    expect(await releases.metadataFile('root.json')).toBeUndefined();
+    expect(await releases.metadataFile('9.root.json')).toBeUndefined();
+    expect(await records.kinds()).toEqual(['release.artifact_stored', 'release.metadata_published']);
+  });
+
+  test('is refused while an artifact it lists is missing, and changes nothing', async () => {
+    const upload = { roots: [root], targets: await engineer.targets(2, files) };
+    await expect(releases.publish(upload, actor)).rejects.toMatchObject({
+      code: 'releases.artifact_missing',
+      details: { missing: ['app/firmware.bin'] },
+    });
+    expect(releases.roles()).toEqual([]);
+    expect(await records.storage.stores.releases.latestVersions()).toEqual([]);
+  });
+
+  test('is refused without its targets or its root', async () => {
+    await store(firmware);
+    await expect(releases.publish({ roots: [root] }, actor)).rejects.toMatchObject({
+      code: 'releases.metadata_refused',
+    });
+    const targets = await engineer.targets(2, files);
+    await expect(releases.publish({ roots: [], targets }, actor)).rejects.toMatchObject({
+      code: 'releases.metadata_refused',
+    });
+  });
+
+  test('is refused when the targets are signed by a key the root does not name', async () => {
+    await store(firmware);
+    const stranger = newEngineer(online, records.clock);
+    const upload = { roots: [root], targets: await stranger.targets(2, files) };
+    await expect(releases.publish(upload, actor)).rejects.toMatchObject({
+      code: 'releases.metadata_refused',
+      message: expect.stringContaining('TUF 5.6.3'),
+    });
+  });
+
+  test('without its trail entry does not happen', async () => {
+    await store(firmware);
+    const broken = await open({ append: async () => Promise.reject(new Error('no trail')) });
+    const upload = { roots: [root], targets: await engineer.targets(2, files) };
+    await expect(broken.publish(upload, actor)).rejects.toThrow('no trail');
+    expect(broken.roles()).toEqual([]);
+    expect(await broken.metadataFile('timestamp.json')).toBeUndefined();
+  });
+});
+
+describe('a next publication', () => {
+  beforeEach(publishFirst);
+
+  test('with newer targets and a newer root is in force at once', async () => {
+    const before = versionOf('snapshot');
+    const update = Buffer.from('firmware two');
+    await store(update);
+    const next = await engineer.root(2, root);
+    await releases.publish(
+      { roots: [next], targets: await engineer.targets(3, { 'app/firmware.bin': update }) },
+      actor,
+    );
+    expect([versionOf('root'), versionOf('targets')]).toEqual([2, 3]);
+    expect(versionOf('snapshot')).toBeGreaterThan(before);
+    expect(releases.target(`app/${sha256Of(update)}.firmware.bin`)?.lengthBytes).toBe(update.length);
+    expect(releases.target(`app/${sha256Of(firmware)}.firmware.bin`)).toBeUndefined();
+  });
+
+  test('of an older version is refused', async () => {
+    const targets = await engineer.targets(1 + 1, {});
+    await expect(releases.publish({ roots: [], targets }, actor)).rejects.toMatchObject({
+      code: 'releases.metadata_refused',
+      details: { reason: 'rollback' },
+    });
+  });
+
+  test('that repeats the last one, since its answer was lost, answers the same and changes nothing', async () => {
+    const before = releases.roles();
+    const targets = (await releases.metadataFile('2.targets.json'))?.bytes;
+    expect(await releases.publish({ roots: [root], targets: targets! }, actor)).toEqual(before);
+    expect(await records.kinds()).toHaveLength(2);
+  });
+
+  test('that another node overtook is refused, and the next attempt starts from what is in force', async () => {
+    const other = await open();
+    await other.refreshTimestamp();
+    const upload = { roots: [], targets: await engineer.targets(3, files) };
+    await expect(releases.publish(upload, actor)).rejects.toMatchObject({ code: 'releases.superseded' });
+    await releases.publish(upload, actor);
+    expect(versionOf('targets')).toBe(3);
+  });
+
+  test('and a refresh at the same moment take turns', async () => {
+    const upload = { roots: [], targets: await engineer.targets(3, files) };
+    await Promise.all([
+      releases.refreshTimestamp(),
+      releases.publish(upload, actor),
+      releases.refreshTimestamp(),
+    ]);
+    expect(versionOf('targets')).toBe(3);
+  });
+
+  test('is what it was after a restart', async () => {
+    const roles = [...releases.roles()].sort((a, b) => a.name.localeCompare(b.name));
+    releases = await open();
+    expect([...releases.roles()].sort((a, b) => a.name.localeCompare(b.name))).toEqual(roles);
+    expect(releases.target(`app/${sha256Of(firmware)}.firmware.bin`)).toBeDefined();
+  });
+});
+
+describe('the timestamp', () => {
+  test('is not made while nothing is published', async () => {
+    expect(await releases.refreshTimestamp()).toBeUndefined();
+  });
+
+  test('is signed anew with a higher version, also when the clock was set back', async () => {
+    await publishFirst();
+    const first = versionOf('timestamp');
+    records.clock.advance(12 * hourMs);
+    await releases.refreshTimestamp();
+    const second = versionOf('timestamp');
+    expect(second).toBeGreaterThanOrEqual(first + 12 * 3_600);
+    records.clock.advance(-6 * hourMs);
+    await releases.refreshTimestamp();
+    expect(versionOf('timestamp')).toBeGreaterThan(second);
+  });
+});
