@@ -1,6 +1,6 @@
 import type { MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp } from '@tufjs/models';
-import { UpdatesError } from '../errors.ts';
 import { formatLimits } from '../limits.ts';
+import { invalid } from './envelope.ts';
 import { isTargetPath } from './target-path.ts';
 
 /** The rules the model leaves open, for a root: consistent snapshots only, whole thresholds, bounded key lists. */
@@ -86,8 +86,4 @@ function assertSha256(name: string, hashes: Readonly<Record<string, string>>): v
 
 function isPositive(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 1;
-}
-
-function invalid(message: string): UpdatesError {
-  return new UpdatesError('updates.metadata_invalid', `not TUF metadata: ${message}`);
 }
