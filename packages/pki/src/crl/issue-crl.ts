@@ -5,6 +5,7 @@ import { encodeTime } from '../der/time.ts';
 import { bitString, element, explicit, sequence, smallInteger, unsigned } from '../der/writer.ts';
 import { PkiError } from '../errors.ts';
 import { encodeAuthorityKeyId, encodeExtension } from '../issue/encode-extensions.ts';
+import { issuerKeyId } from '../issue/issuer-key-id.ts';
 import { extensionOids } from '../oids.ts';
 import { encodeSignatureAlgorithm } from '../signature.ts';
 import { type Crl, isCrlSignedBy, parseCrl } from './crl.ts';
@@ -51,12 +52,6 @@ export function buildTbsCrl(content: CrlContent, algorithm: SignerAlgorithm): Ui
     ...(revoked.length > 0 ? [element(tags.sequence, encodeRevokedEntries(revoked))] : []),
     explicit(0, sequence(encodeAuthorityKeyId(issuerKeyId(issuer)), encodeCrlNumber(content.number))),
   );
-}
-
-function issuerKeyId(issuer: Certificate): string {
-  const keyId = issuer.extensions.subjectKeyId;
-  if (keyId !== undefined) return keyId;
-  throw new PkiError('pki.issue', `the issuer \`${issuer.subject.text}\` has no subject key identifier`);
 }
 
 function encodeCrlNumber(number: bigint): Uint8Array {

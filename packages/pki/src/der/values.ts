@@ -4,7 +4,7 @@ import type { DerReader } from './reader.ts';
 import { tags } from './tags.ts';
 
 /** BOOLEAN: DER knows only 0x00 and 0xff (X.690 §11.1). */
-export function readBoolean(reader: DerReader, what: string): boolean {
+function readBoolean(reader: DerReader, what: string): boolean {
   const content = reader.content(tags.boolean, what);
   const octet = content[0];
   if (content.length !== 1 || (octet !== 0 && octet !== 0xff))

@@ -2,7 +2,6 @@ import { type SignerAlgorithm, toHex } from '@fleetward/core';
 import type { Certificate } from '../certificate/certificate.ts';
 import { encodeTime } from '../der/time.ts';
 import { explicit, sequence, smallInteger, unsigned } from '../der/writer.ts';
-import { PkiError } from '../errors.ts';
 import type { GeneralName } from '../names/general-name.ts';
 import type { Name } from '../names/name.ts';
 import { keyIdentifier, type PublicKey } from '../public-key.ts';
@@ -17,6 +16,7 @@ import {
   encodeSubjectAltName,
   encodeSubjectKeyId,
 } from './encode-extensions.ts';
+import { issuerKeyId } from './issuer-key-id.ts';
 import { type Profile, type ProfileName, profiles } from './profiles.ts';
 
 /** What one certificate says beyond its profile. */
@@ -48,7 +48,7 @@ export function buildTbsCertificate(content: CertificateContent, frame: TbsFrame
     ...frame,
     issuerName: issuer === 'self' ? subject : issuer.subject,
     subjectKeyId,
-    authorityKeyId: issuerKeyId(issuer, subjectKeyId),
+    authorityKeyId: issuer === 'self' ? toHex(subjectKeyId) : issuerKeyId(issuer),
   });
 }
 
@@ -86,11 +86,4 @@ function encodeExtensions(fields: TbsFields, profile: Profile): readonly Uint8Ar
     ...(crlUrls.length > 0 ? [encodeCrlDistributionPoints(crlUrls)] : []),
     ...(ocspUrls.length > 0 ? [encodeOcspUrls(ocspUrls)] : []),
   ];
-}
-
-function issuerKeyId(issuer: Certificate | 'self', own: Uint8Array): string {
-  if (issuer === 'self') return toHex(own);
-  const keyId = issuer.extensions.subjectKeyId;
-  if (keyId !== undefined) return keyId;
-  throw new PkiError('pki.issue', `the issuer \`${issuer.subject.text}\` has no subject key identifier`);
 }

@@ -11,7 +11,7 @@ interface AttributeRule {
   readonly printable?: boolean;
 }
 
-export const nameAttributes = {
+const nameAttributes = {
   commonName: { oid: '2.5.4.3', keyword: 'CN', charactersMax: 64 },
   country: { oid: '2.5.4.6', keyword: 'C', charactersMax: 2, printable: true },
   organization: { oid: '2.5.4.10', keyword: 'O', charactersMax: 64 },
