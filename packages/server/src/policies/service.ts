@@ -136,7 +136,7 @@ export class Policies {
     return this.#options.transactor.transact(async (tx) => {
       await this.#find(name, tx);
       assertRemovable(name, this.#registry.certificatesOf(name));
-      await this.#options.store.remove(tx, name);
+      await this.#remove(tx, name);
       await this.#options.trail.append(tx, { kind: 'policy.removed', actor, payload: { policyName: name } });
       tx.afterCommit(() => this.#registry.remove(name));
     });
@@ -238,8 +238,20 @@ export class Policies {
     try {
       await this.#options.store.add(tx, policy, version);
     } catch (cause) {
-      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      if (!isConflict(cause)) throw cause;
       throw new PoliciesError('policies.exists', `there is a policy \`${policy.name}\` already`, { cause });
+    }
+  }
+
+  async #remove(tx: Transaction, name: PolicyName): Promise<void> {
+    try {
+      await this.#options.store.remove(tx, name);
+    } catch (cause) {
+      if (!isConflict(cause)) throw cause;
+      // An attachment in the records that memory will know of in a moment.
+      throw new PoliciesError('policies.attached', `policy \`${name}\` is attached to a certificate`, {
+        cause,
+      });
     }
   }
 
@@ -296,4 +308,8 @@ export class Policies {
   #announce(policyName: PolicyName, certificateIds: readonly CertificateId[]): void {
     this.#options.announce({ kind: 'policies-changed', policyName, certificateIds });
   }
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'store.conflict';
 }

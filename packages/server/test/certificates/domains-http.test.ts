@@ -1,0 +1,275 @@
+import { parseCertificate } from '@fleetward/pki';
+import * as protocol from '@fleetward/protocol';
+import { type ApiClient, createApiClient } from '@fleetward/protocol';
+import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { certificateHandlers } from '../../src/certificates/index.ts';
+import { denialHandlers } from '../../src/denials/index.ts';
+import { enrollmentHandlers } from '../../src/enrollment/index.ts';
+import { policyHandlers } from '../../src/policies/index.ts';
+import { thingHandlers } from '../../src/things/index.ts';
+import {
+  type Listening,
+  listen,
+  makeCertificate,
+  type TestCertificates,
+  testLimits,
+} from '../http/listening.ts';
+import { allow, awsTelemetryPolicy } from '../policies/documents.ts';
+import { issueDevice, openPlatform, type Platform } from './test-platform.ts';
+
+let tls: TestCertificates;
+let folder: TemporaryFolder;
+let platform: Platform;
+let listening: Listening;
+let api: ApiClient;
+
+beforeAll(async () => {
+  tls = await makeCertificate();
+});
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  platform = await openPlatform({ folder: folder.path });
+  const { certificates, things, policies, denials, enrollment, clock } = platform;
+  listening = await listen(tls, {
+    clock,
+    handlers: [
+      ...thingHandlers(things),
+      ...policyHandlers({ policies, things, clock, certificateContext: contextOf }),
+      ...certificateHandlers({ certificates, things, policies }),
+      ...enrollmentHandlers(enrollment),
+      ...denialHandlers(denials),
+    ],
+    authenticate: async () => ({
+      kind: 'accepted',
+      caller: { kind: 'operator', operatorId: 'ada', name: 'Ada' },
+    }),
+    limits: { ...testLimits, bodyBytesMax: 262_144 },
+  });
+  api = createApiClient({ baseUrl: listening.baseUrl, ca: tls.ca, token: 'any' });
+});
+
+afterEach(async () => {
+  api.close();
+  await listening.stop();
+  await platform.close();
+  folder.remove();
+});
+
+async function contextOf(certificateId: Parameters<Platform['certificates']['find']>[0]) {
+  const record = await platform.certificates.find(certificateId);
+  return record && { id: record.certificateId, serialNumber: record.serial };
+}
+
+/** A thing whose certificate has AWS's telemetry policy. */
+async function equippedDevice() {
+  const { record } = await issueDevice(platform, 'pump');
+  const { certificateId } = record;
+  await api.call(protocol.createThing, { body: { thingName: 'pump', attributes: { site: 'north' } } });
+  const params = { thingName: 'pump', certificateId };
+  await api.call(protocol.attachThingCertificate, { params, body: { exclusive: false } });
+  await api.call(protocol.createPolicy, { body: { policyName: 'telemetry', document: awsTelemetryPolicy } });
+  const attached = await api.call(protocol.attachThingPolicy, {
+    params: { thingName: 'pump', policyName: 'telemetry' },
+  });
+  expect(attached).toEqual({ certificateIds: [certificateId] });
+  return record;
+}
+
+describe('over HTTP', () => {
+  test('a thing shows its certificates and what it last reported', async () => {
+    const { certificateId } = await equippedDevice();
+    await platform.things.saveReport(platform.things.attachmentsOf(certificateId)[0]!.thingName, {
+      protocol: 1,
+    });
+    const params = { thingName: 'pump' };
+    expect(await api.call(protocol.getThing, { params })).toMatchObject({
+      thingName: 'pump',
+      attributes: { site: 'north' },
+      certificates: [{ certificateId, exclusive: false }],
+      report: { report: { protocol: 1 } },
+    });
+    await api.call(protocol.detachThingCertificate, { params: { ...params, certificateId } });
+    expect((await api.call(protocol.getThing, { params })).certificates).toEqual([]);
+    await expect(api.call(protocol.getThing, { params: { thingName: 'none' } })).rejects.toMatchObject({
+      problem: { status: 404, code: 'things.not_found' },
+    });
+  });
+
+  test('things are listed in pages that end', async () => {
+    for (const thingName of ['a', 'b', 'c']) await api.call(protocol.createThing, { body: { thingName } });
+    const first = await api.call(protocol.listThings, { query: { limit: 2 } });
+    expect([first.things.map(({ thingName }) => thingName), first.next]).toEqual([['a', 'b'], 'b']);
+    const second = await api.call(protocol.listThings, { query: { limit: 2, after: 'b' } });
+    expect([second.things.map(({ thingName }) => thingName), second.next]).toEqual([['c'], undefined]);
+  });
+
+  test('a policy goes through its versions to its removal', async () => {
+    const { certificateId } = await equippedDevice();
+    const policyName = 'telemetry';
+    const document = allow('iot:Publish', '*');
+    const params = { policyName };
+    const version = await api.call(protocol.createPolicyVersion, {
+      params,
+      body: { document, setAsDefault: true },
+    });
+    expect(version).toMatchObject({ policyName, versionId: 2, isDefault: true });
+    expect(await api.call(protocol.getPolicy, { params })).toMatchObject({
+      defaultVersionId: 2,
+      document,
+      certificateIds: [certificateId],
+      certificateCount: 1,
+    });
+    await api.call(protocol.setDefaultPolicyVersion, { params, body: { versionId: 1 } });
+    expect(
+      await api.call(protocol.getPolicyVersion, { params: { policyName, versionId: '2' } }),
+    ).toMatchObject({
+      document,
+      isDefault: false,
+    });
+    await api.call(protocol.removePolicyVersion, { params: { policyName, versionId: '2' } });
+    await expect(api.call(protocol.removePolicy, { params })).rejects.toMatchObject({
+      problem: { status: 409 },
+    });
+    await api.call(protocol.detachPolicy, { params: { policyName, certificateId } });
+    await api.call(protocol.removePolicy, { params });
+    expect(await api.call(protocol.listPolicies)).toEqual({ policies: [] });
+  });
+
+  test('a document that is wrong is refused with the path and what was expected', async () => {
+    const body = { policyName: 'wrong', document: allow('iot:Publsh', '*') };
+    const refused: unknown = await api.call(protocol.createPolicy, { body }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ problem: { status: 422, code: 'policy.invalid' } });
+    expect(JSON.stringify(refused)).toContain('$.Statement[0].Action');
+  });
+
+  test('a policy test decides as the gateway would, for a certificate and for a principal that is only thought of', async () => {
+    const { certificateId } = await equippedDevice();
+    const requests = [
+      { action: 'iot:Publish', resource: 'topic/telemetry/pump' },
+      { action: 'iot:Publish', resource: 'arn:aws:iot:local:000000000000:topic/telemetry/valve' },
+      { action: 'Subscribe', resource: 'topicfilter/#' },
+    ];
+    const real = await api.call(protocol.testPolicy, { body: { certificateId, clientId: 'pump', requests } });
+    expect(real.results.map(({ decision }) => decision)).toEqual(['allow', 'implicitDeny', 'implicitDeny']);
+    expect(real.results[1]?.explanation).toContain('telemetry');
+    const stranger = await api.call(protocol.testPolicy, {
+      body: { certificateId, clientId: 'other', requests },
+    });
+    expect(stranger.results.map(({ decision }) => decision)).toEqual([
+      'implicitDeny',
+      'implicitDeny',
+      'implicitDeny',
+    ]);
+    const imagined = await api.call(protocol.testPolicy, {
+      body: { policyNames: ['telemetry'], clientId: 'valve', thing: { thingName: 'valve' }, requests },
+    });
+    expect(imagined.results.map(({ decision }) => decision)).toEqual([
+      'implicitDeny',
+      'allow',
+      'implicitDeny',
+    ]);
+    const unsaved = await api.call(protocol.testPolicy, {
+      body: { documents: [allow('iot:Subscribe', 'topicfilter/#')], clientId: 'c', requests },
+    });
+    expect(unsaved.results.map(({ decision }) => decision)).toEqual([
+      'implicitDeny',
+      'implicitDeny',
+      'allow',
+    ]);
+  });
+
+  test.for([
+    ['an action that does not exist', { action: 'iot:Fly', resource: 'topic/a' }],
+    ['a resource that is not of the action’s kind', { action: 'iot:Publish', resource: 'client/a' }],
+    [
+      'an ARN of another account',
+      { action: 'iot:Publish', resource: 'arn:aws:iot:local:111111111111:topic/a' },
+    ],
+  ] as const)('a policy test refuses %s', async ([, request]) => {
+    await expect(
+      api.call(protocol.testPolicy, { body: { clientId: 'c', requests: [request] } }),
+    ).rejects.toMatchObject({
+      problem: { status: 400, code: 'policies.invalid_request' },
+    });
+  });
+
+  test('a revocation answers with when each step was done, and the number of the CRL it is on', async () => {
+    const { certificateId } = await equippedDevice();
+    const params = { certificateId };
+    expect(await api.call(protocol.getCertificate, { params })).toMatchObject({
+      state: 'ACTIVE',
+      thingNames: ['pump'],
+      policyNames: ['telemetry'],
+    });
+    const revoked = await api.call(protocol.revokeCertificate, { params, body: { reason: 'keyCompromise' } });
+    expect(revoked.outcome).toBe('revoked');
+    expect(revoked.steps.map(({ step }) => step)).toEqual([
+      'requested',
+      'journalled',
+      'committed',
+      'sessions-cut',
+      'crl-signed',
+    ]);
+    expect(revoked.crlNumber).toBeGreaterThan(0);
+    const again = await api.call(protocol.revokeCertificate, { params, body: {} });
+    expect(again).toMatchObject({ outcome: 'already-revoked', revokedAtMs: revoked.revokedAtMs });
+    expect((await api.call(protocol.listCertificates)).certificates).toMatchObject([
+      { certificateId, state: 'REVOKED', revocationReason: 'keyCompromise' },
+    ]);
+  });
+
+  test('authorities are listed with their certificates, and one can be removed for ever', async () => {
+    const { authorities } = await api.call(protocol.listAuthorities);
+    expect(authorities.map(({ kind, state }) => [kind, state]).sort()).toEqual([
+      ['issuing', 'active'],
+      ['root', 'active'],
+    ]);
+    const { certificateId } = authorities.find(({ kind }) => kind === 'issuing')!;
+    await api.call(protocol.setAuthorityState, { params: { certificateId }, body: { state: 'removed' } });
+    await expect(
+      api.call(protocol.setAuthorityState, { params: { certificateId }, body: { state: 'active' } }),
+    ).rejects.toMatchObject({ problem: { status: 409, code: 'certificates.authority_state' } });
+  });
+
+  test('a join token shows its secret once, enrols, is listed without it, and can be revoked', async () => {
+    const { secret, tokenId } = await api.call(protocol.createJoinToken, {
+      body: { namePattern: 'pump-*', usesMax: 2 },
+    });
+    await platform.enrollment.enroll({ csrDer: new Uint8Array(), secret, remoteAddress: '192.0.2.7' });
+    const { attempts } = await api.call(protocol.listEnrollmentAttempts);
+    expect(attempts).toMatchObject([{ outcome: 'refused', reason: 'csr_malformed', tokenId }]);
+    await api.call(protocol.revokeJoinToken, { params: { tokenId } });
+    const listed = await api.call(protocol.listJoinTokens);
+    expect(listed.joinTokens).toMatchObject([{ tokenId, namePattern: 'pump-*', usesMax: 2, usesLeft: 2 }]);
+    expect(listed.joinTokens[0]?.revokedAtMs).toBeDefined();
+    expect(JSON.stringify([listed, attempts])).not.toContain(secret);
+  });
+
+  test('denials are found by thing, certificate and cause', async () => {
+    const { certificateId } = await equippedDevice();
+    const { thingName } = platform.things.attachmentsOf(certificateId)[0]!;
+    const common = { remoteAddress: '192.0.2.7', explanation: 'no statement allows it' };
+    platform.denials.record({
+      ...common,
+      cause: 'publish_denied',
+      certificateId,
+      thingName,
+      resource: 'a/b',
+    });
+    platform.denials.record({ ...common, cause: 'tls_no_certificate' });
+    const { denials, counts } = await api.call(protocol.listDenials, { query: { thingName: 'pump' } });
+    expect(denials).toMatchObject([{ seq: 1, cause: 'publish_denied', certificateId, resource: 'a/b' }]);
+    expect(counts).toMatchObject({ publish_denied: 1, tls_no_certificate: 1 });
+    const byCause = await api.call(protocol.listDenials, { query: { cause: 'tls_no_certificate' } });
+    expect(byCause.denials.map(({ seq }) => seq)).toEqual([2]);
+  });
+
+  test('the PEM of a certificate is the certificate', async () => {
+    const { certificateId } = await equippedDevice();
+    const { pem } = await api.call(protocol.getCertificate, { params: { certificateId } });
+    const base64 = pem.replace(/-----[A-Z ]+-----|\s/g, '');
+    expect(parseCertificate(Buffer.from(base64, 'base64')).id).toBe(certificateId);
+  });
+});
