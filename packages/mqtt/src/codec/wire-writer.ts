@@ -8,21 +8,24 @@ export class WireWriter {
   #at = HEADER_ROOM;
 
   byte(value: number): void {
-    this.#bytes[this.#room(1)] = value;
+    const at = this.#room(1); // first: it may replace the buffer
+    this.#bytes[at] = value;
   }
 
   uint16(value: number): void {
-    this.#bytes.writeUInt16BE(value, this.#room(2));
+    const at = this.#room(2);
+    this.#bytes.writeUInt16BE(value, at);
   }
 
   uint32(value: number): void {
-    this.#bytes.writeUInt32BE(value, this.#room(4));
+    const at = this.#room(4);
+    this.#bytes.writeUInt32BE(value, at);
   }
 
   /** A Variable Byte Integer in its shortest form (MQTT5-1.5.5-1). */
   varInt(value: number): void {
-    const length = varIntBytes(value);
-    writeVarInt(this.#bytes, this.#room(length), value);
+    const at = this.#room(varIntBytes(value));
+    writeVarInt(this.#bytes, at, value);
   }
 
   binary(value: Uint8Array): void {

@@ -1,0 +1,4 @@
+/** `30 05 …` to bytes. */
+export function hex(text: string): Buffer {
+  return Buffer.from(text.replaceAll(' ', ''), 'hex');
+}

@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FilterTrie, isTopicFilter, isTopicName } from '../src/index.ts';
+
+const level = fc.constantFrom('a', 'b', '', '$x', 'é');
+const topic = fc.array(level, { minLength: 1, maxLength: 5 }).map((levels) => levels.join('/'));
+const filter = fc
+  .tuple(fc.array(fc.oneof(level, fc.constant('+')), { maxLength: 4 }), fc.boolean())
+  .map(([levels, all]) => [...levels, ...(all ? ['#'] : [])].join('/'));
+
+/** The definition of section 4.7, as plainly as it can be written. */
+function matches(topicName: string, topicFilter: string): boolean {
+  const names = topicName.split('/');
+  const filters = topicFilter.split('/');
+  if (topicName.startsWith('$') && /^[+#]/.test(topicFilter)) return false;
+  for (let at = 0; at < filters.length; at++) {
+    if (filters[at] === '#') return true;
+    if (at >= names.length) return false;
+    if (filters[at] !== '+' && filters[at] !== names[at]) return false;
+    if (at === names.length - 1 && filters[at + 1] === '#' && at + 2 === filters.length) return true;
+  }
+  return names.length === filters.length;
+}
+
+describe('the filter trie', () => {
+  test('finds exactly the filters that match, also after some are taken out again', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(filter, { maxLength: 12 }), topic, fc.nat(12), (filters, name, removed) => {
+        const trie = new FilterTrie<number, string>({ levelsMax: 8 });
+        for (const each of filters) trie.set(each, 1, each);
+        for (const each of filters.slice(0, removed)) expect(trie.delete(each, 1)).toBe(each);
+        const found: string[] = [];
+        trie.match(name.split('/'), found);
+        const kept = filters.slice(removed);
+        expect(found.sort()).toEqual(kept.filter((each) => matches(name, each)).sort());
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('keeps nothing of filters that are taken out', () => {
+    const trie = new FilterTrie<number, string>({ levelsMax: 8 });
+    trie.set('a/+/c', 1, 'x');
+    trie.set('a/#', 2, 'y');
+    trie.delete('a/+/c', 1);
+    trie.delete('a/#', 2);
+    expect(trie.isEmpty).toBe(true);
+  });
+
+  test('refuses a filter deeper than its limit', () => {
+    const trie = new FilterTrie<number, string>({ levelsMax: 2 });
+    expect(() => trie.set('a/b/c', 1, 'x')).toThrow(expect.objectContaining({ code: 'mqtt.invalid_filter' }));
+  });
+});
+
+describe('validation', () => {
+  test.each(['a', '/', 'a//b', '+', '#', '+/#', '/+', 'a/+/b', '$share/g/a', '$share/g/#', '$shared'])(
+    'takes the filter %j',
+    (text) => expect(isTopicFilter(text)).toBe(true),
+  );
+  test.each([
+    '',
+    'a+',
+    '+a',
+    '#/a',
+    'a#',
+    'a/#/b',
+    '++',
+    '##',
+    'a\0',
+    '$share/',
+    '$share/g',
+    '$share/g/',
+    '$share/+/a',
+    '$share//a',
+  ])('refuses the filter %j', (text) => expect(isTopicFilter(text)).toBe(false));
+  test('takes a topic name without wildcards only', () => {
+    expect(['a', '/', '$SYS/x', 'a/b'].every(isTopicName)).toBe(true);
+    expect(['', 'a/+', '#', 'a\0', 'x'.repeat(65_536)].some(isTopicName)).toBe(false);
+  });
+});
