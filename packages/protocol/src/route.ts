@@ -59,8 +59,8 @@ export function defineRoute<
 }
 
 /** The TypeScript type of a route's part: `Uint8Array` for bytes, `undefined` when it has none. */
-export type Part<Schema> = Schema extends TSchema
-  ? Static<Schema>
-  : Schema extends 'bytes'
-    ? Uint8Array
+export type Part<Schema> = Schema extends 'bytes'
+  ? Uint8Array
+  : Schema extends TSchema
+    ? Static<Schema>
     : undefined;

@@ -52,9 +52,12 @@ function tooLarge(bytesMax: number): HttpError {
 export function lingerThenClose(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;
   let lengthBytes = 0;
-  request.on('data', (chunk: Uint8Array) => {
+  const count = (chunk: Uint8Array) => {
     lengthBytes += chunk.length;
-    if (lengthBytes > lingerBytesMax) request.socket.destroySoon();
-  });
+    if (lengthBytes <= lingerBytesMax) return;
+    request.off('data', count);
+    request.socket.destroySoon();
+  };
+  request.on('data', count);
   request.on('error', () => request.socket.destroy());
 }

@@ -14,20 +14,25 @@ interface RawOptions {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** A client certificate. */
+  readonly client?: { readonly key: string; readonly cert: string };
 }
 
 /** One request as any HTTP client could send it, without our own client. */
 export function rawRequest(options: RawOptions): Promise<RawResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<RawResponse>();
-  const { port, ca, method = 'GET', path = '/', headers = {} } = options;
-  const outgoing = request({ host: 'localhost', port, ca, method, path, headers, agent: false }, (answer) => {
-    const chunks: Buffer[] = [];
-    answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-    answer.on('error', reject);
-    answer.on('end', () =>
-      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
-    );
-  });
+  const { port, ca, method = 'GET', path = '/', headers = {}, client = {} } = options;
+  const outgoing = request(
+    { host: 'localhost', port, ca, method, path, headers, agent: false, ...client },
+    (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
+      );
+    },
+  );
   outgoing.on('error', reject);
   outgoing.end(options.body);
   return promise;

@@ -1,0 +1,207 @@
+import { readdirSync } from 'node:fs';
+import type { TLSSocket } from 'node:tls';
+import { parseCertificateId, type Signer, toBase64 } from '@fleetward/core';
+import {
+  type ApiClient,
+  ApiError,
+  createApiClient,
+  getDeviceTarget,
+  getMetadataFile,
+  getOnlineKeys,
+  listArtifacts,
+  listMetadata,
+  metadataBytesMax,
+  publishMetadata,
+  putArtifact,
+} from '@fleetward/protocol';
+import { createMemoryStore, createUpdateClient, type Fetcher, installRoot } from '@fleetward/updates';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Authenticate } from '../../src/http/index.ts';
+import {
+  openArtifactFolder,
+  openReleaseService,
+  releaseHandlers,
+  updateHandlers,
+} from '../../src/releases/index.ts';
+import {
+  type Listening,
+  listen,
+  makeCertificate,
+  type TestCertificates,
+  testLimits,
+} from '../http/listening.ts';
+import { rawRequest } from '../http/raw-request.ts';
+import { openRecords, type Records } from '../operators/records.ts';
+import { type Engineer, newEngineer, newSigner, sha256Of } from './engineer.ts';
+
+// One listener for both kinds of caller here; the gateway has two.
+const authenticate: Authenticate = async ({ authorization, socket }) => {
+  if (authorization === 'Bearer operator') {
+    return { kind: 'accepted', caller: { kind: 'operator', operatorId: 'o1', name: 'ada' } };
+  }
+  const peer = (socket as TLSSocket).getPeerX509Certificate();
+  if (peer === undefined) return { kind: 'refused', reason: 'a client certificate is needed' };
+  const certificateId = parseCertificateId(sha256Of(peer.raw));
+  return { kind: 'accepted', caller: { kind: 'device', certificateId } };
+};
+
+const firmware = Buffer.alloc(60_000, 'firmware ');
+const name = `app/${sha256Of(firmware)}.firmware v1+é.bin`;
+const files = { 'app/firmware v1+é.bin': firmware };
+
+let certificates: TestCertificates;
+let records: Records;
+let listening: Listening;
+let online: { readonly snapshot: Signer; readonly timestamp: Signer };
+let engineer: Engineer;
+let root: Uint8Array;
+let operator: ApiClient;
+let device: ApiClient;
+
+beforeAll(async () => {
+  certificates = await makeCertificate();
+  records = await openRecords();
+  const { storage, trail, clock, random, folder } = records;
+  online = { snapshot: newSigner(), timestamp: newSigner() };
+  engineer = newEngineer(online, clock);
+  root = await engineer.root(1);
+  const releases = await openReleaseService({
+    store: storage.stores.releases,
+    folder: await openArtifactFolder({ path: folder.join('artifacts'), random, artifactBytesMax: 1_000_000 }),
+    transactor: storage.transactor,
+    trail,
+    clock,
+    signers: { snapshot: [online.snapshot], timestamp: [online.timestamp] },
+    settings: { snapshotLifetimeMs: 3_600_000, timestampLifetimeMs: 3_600_000 },
+  });
+  const handlers = [...releaseHandlers(releases, online), ...updateHandlers(releases)];
+  listening = await listen(certificates, { clock, authenticate, handlers });
+  const { ca, cert, key } = certificates;
+  operator = createApiClient({ baseUrl: listening.baseUrl, ca, token: 'operator' });
+  device = createApiClient({ baseUrl: listening.baseUrl, ca, cert, key });
+});
+
+afterAll(async () => {
+  operator.close();
+  device.close();
+  await listening.stop();
+  await records.close();
+});
+
+const stored = () => readdirSync(records.folder.join('artifacts'));
+
+/** Reads the repository as a device does: by paths below `/tuf/`. */
+const fetcher: Fetcher = {
+  fetch: async (path) => {
+    const route = { ...getDeviceTarget, path: `/tuf/${path}`, params: undefined };
+    try {
+      return { kind: 'stream', chunks: (await device.download(route)).bytes };
+    } catch (cause) {
+      if (cause instanceof ApiError && cause.problem?.status === 404) return { kind: 'absent' };
+      throw cause;
+    }
+  },
+};
+
+test('the keys an engineer names in the root are those the server signs with', async () => {
+  const keys = await operator.call(getOnlineKeys);
+  expect(keys.snapshot).toEqual({ algorithm: 'ed25519', publicKey: toBase64(online.snapshot.publicKey) });
+  expect(keys.timestamp.publicKey).toBe(toBase64(online.timestamp.publicKey));
+});
+
+test('an upload of other bytes than it names is refused and not kept', async () => {
+  const params = { sha256: sha256Of(Buffer.from('else')) };
+  await expect(operator.call(putArtifact, { params, body: firmware })).rejects.toMatchObject({
+    problem: { status: 422, code: 'releases.digest_mismatch' },
+  });
+  expect(stored()).toEqual([]);
+});
+
+test('an upload that is too large is refused and not kept', async () => {
+  const large = new Uint8Array(testLimits.uploadBytesMax + 1);
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield large;
+  }
+  const params = { sha256: sha256Of(large) };
+  await expect(operator.call(putArtifact, { params, body: chunks() })).rejects.toMatchObject({
+    problem: { status: 413, code: 'http.body_too_large' },
+  });
+  expect(stored()).toEqual([]);
+});
+
+test('a release goes from the engineer to the device, which verifies it', async () => {
+  const params = { sha256: sha256Of(firmware) };
+  const artifact = await operator.call(putArtifact, { params, body: firmware });
+  expect(artifact).toMatchObject({ sha256: params.sha256, lengthBytes: firmware.length });
+  expect(await operator.call(putArtifact, { params, body: firmware })).toEqual(artifact);
+  expect((await operator.call(listArtifacts)).artifacts).toEqual([artifact]);
+
+  const body = { roots: [toBase64(root)], targets: toBase64(await engineer.targets(2, files)) };
+  const { roles } = await operator.call(publishMetadata, { body });
+  expect((await operator.call(listMetadata)).roles).toEqual(roles);
+  const file = await operator.call(getMetadataFile, { params: { file: '1.root.json' } });
+  expect(Buffer.from(file).equals(root)).toBe(true);
+
+  const store = createMemoryStore();
+  await installRoot(store, root);
+  const client = createUpdateClient({ store, fetcher, clock: records.clock });
+  expect(await client.refresh()).toMatchObject({ kind: 'updated', versions: { root: 1, targets: 2 } });
+  const [target] = client.targets();
+  const received: Uint8Array[] = [];
+  const outcome = await client.download(target!, { write: async (chunk) => void received.push(chunk) });
+  expect(outcome).toMatchObject({ kind: 'downloaded' });
+  expect(Buffer.concat(received).equals(firmware)).toBe(true);
+});
+
+test('a download that broke off goes on where it stopped', async () => {
+  const path = `/tuf/targets/${name.split('/').map(encodeURIComponent).join('/')}`;
+  const headers = { authorization: 'Bearer operator', range: 'bytes=59000-' };
+  const { port } = listening;
+  const asOperator = await rawRequest({ port, ca: certificates.ca, path, headers });
+  expect(asOperator.status).toBe(403);
+  const asDevice = await rawRequest({
+    port,
+    ca: certificates.ca,
+    path,
+    headers: { range: headers.range },
+    client: certificates,
+  });
+  expect(asDevice.status).toBe(206);
+  expect(asDevice.headers.etag).toBe(`"${sha256Of(firmware)}"`);
+  expect(asDevice.body.equals(firmware.subarray(59_000))).toBe(true);
+});
+
+test.each([
+  `targets/${sha256Of(firmware)}`,
+  `targets/${sha256Of(firmware)}.other.bin`,
+  'targets/../1.root.json',
+  'targets/%2e%2e%2f%2e%2e%2frecords.db',
+  'metadata/2.root.json',
+  'metadata/root.json',
+])('`%s` is nothing the metadata offers', async (path) => {
+  expect(await fetcher.fetch(path, { bytesMax: 1_000 })).toEqual({ kind: 'absent' });
+});
+
+test('targets nobody vouches for are refused with the step of TUF that refused them', async () => {
+  const stranger = newEngineer(online, records.clock);
+  const targets = toBase64(await stranger.targets(3, files));
+  await expect(operator.call(publishMetadata, { body: { targets } })).rejects.toMatchObject({
+    problem: { status: 422, code: 'releases.metadata_refused', detail: expect.stringContaining('TUF 5.6.3') },
+  });
+});
+
+test('metadata may be larger than other bodies, and is bounded all the same', async () => {
+  const large = toBase64(new Uint8Array(metadataBytesMax));
+  await expect(operator.call(publishMetadata, { body: { targets: large } })).rejects.toMatchObject({
+    problem: { status: 422, code: 'releases.metadata_refused' },
+  });
+  const larger = toBase64(new Uint8Array(metadataBytesMax + 3));
+  await expect(operator.call(publishMetadata, { body: { targets: larger } })).rejects.toMatchObject({
+    problem: { status: 400, code: 'http.invalid_request' },
+  });
+  await expect(
+    operator.call(publishMetadata, { body: { roots: [large], targets: large } }),
+  ).rejects.toMatchObject({
+    problem: { status: 413, code: 'http.body_too_large' },
+  });
+});
