@@ -32,6 +32,22 @@ test('kill -9 at any moment costs no acknowledged transaction and leaves none ha
   expect(acknowledged.length).toBeGreaterThan(rounds);
 });
 
+test('an effect that throws ends the process: memory would no longer say what the records say', async () => {
+  using folder = temporaryFolder();
+  const storage = new URL('../../src/storage/index.ts', import.meta.url);
+  const script = `
+    import { openStorage } from ${JSON.stringify(storage.href)};
+    const { transactor } = await openStorage({ kind: 'sqlite', folder: ${JSON.stringify(folder.path)} });
+    await transactor.transact(async (tx) => {
+      tx.afterCommit(() => { throw new Error('the registry is confused'); });
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+  `;
+  const args = ['--conditions=fleetward-source', '--input-type=module', '-e', script];
+  const outcome = await runProgram(process.execPath, args);
+  expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining('the registry is confused') });
+});
+
 async function writeUntilKilled(
   folder: string,
   round: { readonly prefix: string; readonly killAfter: number },

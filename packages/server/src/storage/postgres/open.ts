@@ -35,7 +35,11 @@ export async function openPostgres(config: PostgresConfig): Promise<Database> {
   const pool = createPool(settings);
   const reads = queriesOver(boundedReads(pool, settings.statementsPendingMax), 'postgres');
   const transactor = new PostgresTransactor(pool, settings);
-  const database: Database = { kind: 'postgres', transactor, reads, close: () => pool.end() };
+  const close = async () => {
+    await transactor.close();
+    await pool.end();
+  };
+  const database: Database = { kind: 'postgres', transactor, reads, close };
   try {
     await migrate(database);
   } catch (cause) {

@@ -20,27 +20,41 @@ export interface TransactionLimits {
 export class PostgresTransactor implements Transactor {
   readonly #pool: Pool;
   readonly #limits: TransactionLimits;
-  #pending = 0;
+  readonly #running = new Set<Promise<unknown>>();
+  #closed = false;
   // A COMMIT that had to wait for another's lock is sent after that other's COMMIT, but its answer could be read first. Effects
   // keep the order in which COMMITs were sent, so that memory never ends with the older of two changes.
-  #commitsBefore: Promise<unknown> = Promise.resolve();
+  #lastCommit: Promise<unknown> = Promise.resolve();
 
   constructor(pool: Pool, limits: TransactionLimits) {
     this.#pool = pool;
     this.#limits = limits;
   }
 
-  async transact<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+  transact<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const running = this.#begin(work).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    return running;
+  }
+
+  /** Refuses new transactions and waits for those that are open or wait for a connection. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#running);
+  }
+
+  #refusal(): StoreError | undefined {
+    if (this.#closed) return new StoreError('store.unavailable', 'the storage is closed');
     const max = this.#limits.transactionsPendingMax;
-    if (this.#pending >= max)
-      throw new StoreError('store.busy', `more than \`${max}\` transactions wait: try again later`);
-    this.#pending++;
-    try {
-      const client = await connect(this.#pool);
-      return await this.#on(client, work);
-    } finally {
-      this.#pending--;
-    }
+    if (this.#running.size < max) return undefined;
+    return new StoreError('store.busy', `more than \`${max}\` transactions wait: try again later`);
+  }
+
+  async #begin<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const client = await connect(this.#pool);
+    return await this.#on(client, work);
   }
 
   async #on<Result>(client: PoolClient, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
@@ -49,8 +63,7 @@ export class PostgresTransactor implements Transactor {
       await control(client, 'begin isolation level read committed');
       const result = await withinLimit(work(asTransaction(open)), this.#limits.transactionMs);
       open.end();
-      await this.#commit(client);
-      open.runEffects();
+      await this.#commit(client, open);
       client.release();
       return result;
     } catch (error) {
@@ -59,12 +72,17 @@ export class PostgresTransactor implements Transactor {
     }
   }
 
-  async #commit(client: PoolClient): Promise<void> {
-    const before = this.#commitsBefore;
+  #commit(client: PoolClient, open: OpenTransaction): Promise<void> {
+    const before = this.#lastCommit;
     const commit = control(client, 'commit');
-    this.#commitsBefore = Promise.allSettled([before, commit]);
-    await commit;
-    await before;
+    const inTurn = async () => {
+      await Promise.allSettled([before, commit]);
+      await commit;
+      open.runEffects();
+    };
+    const done = inTurn();
+    this.#lastCommit = done.catch(() => {});
+    return done;
   }
 }
 

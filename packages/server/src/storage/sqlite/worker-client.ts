@@ -22,7 +22,9 @@ export class WorkerClient {
 
   private constructor(setup: WorkerSetup, pendingMax: number) {
     this.#pendingMax = pendingMax;
-    this.#worker = new Worker(workerFile(), { workerData: setup, name: `sqlite-${setup.role}` });
+    // Neither flags nor environment of the process: some flags break a worker, and it needs no secret that stands there.
+    const bare = { execArgv: [], env: {} };
+    this.#worker = new Worker(workerFile(), { ...bare, workerData: setup, name: `sqlite-${setup.role}` });
     this.#worker.on('message', (reply: WorkerReply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#die(cause));
     this.#exited = new Promise((resolve) => {

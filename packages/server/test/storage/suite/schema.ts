@@ -15,6 +15,20 @@ export function describeSchema(opened: () => Opened): void {
     await Promise.all(again.map((storage) => storage.close()));
   });
 
+  test('closing finishes what waits and takes nothing more', async () => {
+    const { stores, transactor, close } = await opened().reopen();
+    const names = Array.from({ length: 30 }, (_, index) => parseThingName(`waits-${index}`));
+    const add = (one: typeof name) =>
+      transactor.transact((tx) => stores.things.add(tx, { name: one, attributes: {}, createdAtMs: 1 }));
+    const waiting = names.map(add);
+    const closing = close();
+    expect(await outcomes([add(parseThingName('too-late'))])).toEqual(['store.unavailable']);
+    await Promise.all(waiting);
+    await closing;
+    for (const one of names) expect(await opened().stores.things.find(one)).toBeDefined();
+    expect(await outcomes([stores.things.find(name)])).toEqual(['store.unavailable']);
+  });
+
   test('a database that a newer program wrote is refused and left alone', async () => {
     const { stores, transact, reopen } = opened();
     const version = migrations.length + 1;

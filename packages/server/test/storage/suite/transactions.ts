@@ -108,6 +108,12 @@ export function describeTransactions(opened: () => Opened): void {
     expect(await stores.things.find(named('patient'))).toBeDefined();
   });
 
+  test('a transaction of somebody else is refused', async () => {
+    const { stores } = opened();
+    const foreign = { afterCommit: () => {} } as never;
+    await expect(stores.things.add(foreign, thing(named('foreign')))).rejects.toThrow(TypeError);
+  });
+
   test('the queue is bounded: what does not fit is `store.busy`, the rest is done', async () => {
     const { transact } = opened();
     const many = Array.from({ length: 200 }, () => transact(() => sleep(1, 'done')));
