@@ -24,7 +24,7 @@ export function* updateRoot(nowMs: number, limits: UpdateLimits): Workflow<Step<
 }
 
 /** TUF 5.2. A trusted root may have expired: its successors may still be fetched. */
-export function* loadTrustedRoot(limits: UpdateLimits): Workflow<Step<RootFile>> {
+function* loadTrustedRoot(limits: UpdateLimits): Workflow<Step<RootFile>> {
   const bytes = yield* load('root');
   if (bytes === undefined) {
     const explanation = 'the trusted store holds no root; install one at enrolment';

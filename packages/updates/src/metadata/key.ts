@@ -9,7 +9,7 @@ const ed25519SpkiPrefix = fromHex('302a300506032b6570032100');
 const pemHeader = '-----BEGIN PUBLIC KEY-----';
 const keyTextCharactersMax = 4096;
 
-export type TufScheme = 'ed25519' | 'ecdsa-sha2-nistp256' | 'rsassa-pss-sha256';
+type TufScheme = 'ed25519' | 'ecdsa-sha2-nistp256' | 'rsassa-pss-sha256';
 
 /** A key of the metadata made usable; `fingerprint` is the hex SHA-256 of its SubjectPublicKeyInfo. */
 export interface VerificationKey {
