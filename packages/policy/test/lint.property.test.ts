@@ -47,7 +47,7 @@ describe('the lint about subscriptions that bring nothing', () => {
         arrivals++;
         expect(lintPolicy(document).map(({ id }) => id)).not.toContain('subscribe-without-receive');
       }),
-      { numRuns: 300, maxSkipsPerRun: 1000 },
+      { numRuns: 400, maxSkipsPerRun: 1000 },
     );
     expect(arrivals).toBeGreaterThan(100);
   });

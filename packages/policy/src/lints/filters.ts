@@ -10,7 +10,7 @@ export const subscribeWithoutReceive: LintRule = (document) => {
     .filter(({ scope }) => scope.kind === 'only')
     .flatMap(({ scope }) => scope.entries)
     .filter((entry) => filterTopics(entry).length > 0)
-    .filter((entry) => !filterTopics(entry).some((topics) => mayReceive(document, topics)))
+    .filter((entry) => !mayReceive(document, filterTopics(entry)))
     .map((entry) => ({
       id: 'subscribe-without-receive',
       severity: 'warning',
@@ -62,9 +62,7 @@ function widerAllow(document: PolicyDocument, denied: ResourceEntry): ResourceEn
   const deniedTopics = filterTopics(denied);
   if (widestPatterns(denied, 'iot:Subscribe').some(isUniversal)) return undefined;
   return allowed.find(
-    (entry) =>
-      entry.tail.some(({ kind }) => kind === 'star') &&
-      filterTopics(entry).some((topics) => deniedTopics.some((other) => mayMeet(topics, other))),
+    (entry) => entry.tail.some(({ kind }) => kind === 'star') && meetsAny(filterTopics(entry), deniedTopics),
   );
 }
 
@@ -73,21 +71,30 @@ function isWithheld(document: PolicyDocument, denied: ResourceEntry): boolean {
   const topics = filterTopics(denied);
   const isDenied = statementsFor(document, { effect: 'Deny', action: 'iot:Receive' })
     .flatMap(({ scope }) => (scope.kind === 'only' ? scope.entries : []))
-    .some((entry) =>
-      receiveTopics(entry).some((received) => topics.some((topic) => mayMeet(received, topic))),
-    );
-  return isDenied || !topics.some((topic) => mayReceive(document, topic));
+    .some((entry) => meetsAny(receiveTopics(entry), topics));
+  return isDenied || !mayReceive(document, topics, denied);
 }
 
-function mayReceive(document: PolicyDocument, topics: TopicLanguage): boolean {
-  return statementsFor(document, { effect: 'Allow', action: 'iot:Receive' }).some(({ scope }) => {
-    if (scope.kind === 'except') return !scope.entries.some((entry) => isSame(receiveTopics(entry), topics));
-    return scope.entries.some((entry) => receiveTopics(entry).some((received) => mayMeet(received, topics)));
-  });
+/** Whether an Allow may deliver one of the topics; a `NotResource` that repeats `denied` keeps them away. */
+function mayReceive(
+  document: PolicyDocument,
+  topics: readonly TopicLanguage[],
+  denied?: ResourceEntry,
+): boolean {
+  return statementsFor(document, { effect: 'Allow', action: 'iot:Receive' }).some(({ scope }) =>
+    scope.kind === 'only'
+      ? scope.entries.some((entry) => meetsAny(receiveTopics(entry), topics))
+      : denied === undefined || !scope.entries.some((entry) => isSameName(entry, denied)),
+  );
 }
 
-function isSame(exceptions: readonly TopicLanguage[], topics: TopicLanguage): boolean {
-  return exceptions.some((exception) => JSON.stringify(exception) === JSON.stringify(topics));
+function meetsAny(left: readonly TopicLanguage[], right: readonly TopicLanguage[]): boolean {
+  return left.some((one) => right.some((other) => mayMeet(one, other)));
+}
+
+function isSameName(exception: ResourceEntry, denied: ResourceEntry): boolean {
+  const excepted = widestPatterns(exception, 'iot:Receive').map((parts) => JSON.stringify(parts));
+  return widestPatterns(denied, 'iot:Subscribe').every((parts) => excepted.includes(JSON.stringify(parts)));
 }
 
 function filterTopics(entry: ResourceEntry): readonly TopicLanguage[] {

@@ -23,14 +23,19 @@ export function topicsOfPattern(parts: readonly GlobPart[]): TopicLanguage {
  * wildcard may itself be `+` or `#`. A shared subscription (`$share/<group>/<filter>`) covers what its filter does.
  */
 export function topicsOfFilters(parts: readonly GlobPart[]): TopicLanguage {
-  return withoutShare(parts).flatMap((part): TopicSymbol[] => {
+  const symbols = withoutShare(parts).flatMap((part): TopicSymbol[] => {
     if (part.kind !== 'text') return [{ kind: 'any' }];
-    const text = part.text.replace(/\/#$/, '#');
-    return [...text].map((char) => {
+    return [...part.text].map((char) => {
       if (char === '+') return { kind: 'level' };
       return char === '#' ? { kind: 'any' } : { kind: 'char', char };
     });
   });
+  // `a/#` covers `a` too (MQTT 5 §4.7.1.2), and any run may be `#`.
+  return symbols.filter((symbol, at) => !isSlash(symbol) || symbols[at + 1]?.kind !== 'any');
+}
+
+function isSlash(symbol: TopicSymbol): boolean {
+  return symbol.kind === 'char' && symbol.char === '/';
 }
 
 function withoutShare(parts: readonly GlobPart[]): readonly GlobPart[] {
