@@ -26,7 +26,7 @@ const domains = [
 ];
 
 // The only faces of a package besides its `index.ts`.
-const subpaths = ['@fleetward/core/durable-file'];
+const subpaths = ['@fleetward/core/durable-file', '@fleetward/testkit/platform'];
 
 const root = join(import.meta.dirname, '../..');
 const importPattern =

@@ -26,7 +26,8 @@ export function loadConfig(sources: {
   const fromFile = sources.file === undefined ? {} : readYaml(sources.file);
   const fromEnvironment = readEnvironment(sources.environment ?? {});
   const merged = merge(merge(fromFile, fromEnvironment), sources.overrides ?? {});
-  const config = Value.Default(settings, Value.Convert(settings, merged));
+  // Convert works in place: the caller keeps its own.
+  const config = Value.Default(settings, Value.Convert(settings, structuredClone(merged)));
   if (!Value.Check(settings, config)) throw invalid(config);
   return deepFreeze({ ...config, folder: resolve(config.folder) });
 }

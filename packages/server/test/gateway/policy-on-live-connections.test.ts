@@ -1,0 +1,282 @@
+import { parseCertificatesPem } from '@fleetward/pki';
+import {
+  attachPolicy,
+  createPolicy,
+  createPolicyVersion,
+  detachPolicy,
+  listConnections,
+  listDenials,
+  revokeCertificate,
+} from '@fleetward/protocol';
+import { mosquittoClients, needs } from '@fleetward/testkit';
+import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+/** The document as AWS publishes it for a device that sends telemetry and takes commands. */
+const published = {
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Action: ['iot:Connect'],
+      Resource: ['arn:aws:iot:REGION:ACCOUNT_ID:client/${iot:Connection.Thing.ThingName}'],
+    },
+    {
+      Effect: 'Allow',
+      Action: ['iot:Publish', 'iot:Receive'],
+      Resource: ['arn:aws:iot:REGION:ACCOUNT_ID:topic/telemetry/${iot:Connection.Thing.ThingName}'],
+    },
+    {
+      Effect: 'Allow',
+      Action: ['iot:Subscribe'],
+      Resource: ['arn:aws:iot:REGION:ACCOUNT_ID:topicfilter/commands/${iot:Connection.Thing.ThingName}'],
+    },
+  ],
+};
+const receivesCommands = {
+  ...published,
+  Statement: [
+    ...published.Statement,
+    {
+      Effect: 'Allow',
+      Action: ['iot:Receive'],
+      Resource: ['arn:aws:iot:REGION:ACCOUNT_ID:topic/commands/${iot:Connection.Thing.ThingName}'],
+    },
+  ],
+};
+const commander = {
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Action: 'iot:Connect', Resource: 'arn:aws:iot:REGION:ACCOUNT_ID:client/*' },
+    { Effect: 'Allow', Action: 'iot:Publish', Resource: 'arn:aws:iot:REGION:ACCOUNT_ID:topic/commands/*' },
+  ],
+};
+
+let platform: TestPlatform;
+let pump: TestDevice;
+let controller: TestDevice;
+
+beforeAll(async () => {
+  platform = await startTestPlatform();
+  const saved = await platform.api.call(createPolicy, {
+    body: { policyName: 'device', document: JSON.stringify(published) },
+  });
+  expect(saved.findings.map(({ id }) => id)).toContain('subscribe-without-receive');
+  expect(JSON.stringify(saved.notes)).toContain('ACCOUNT_ID');
+  await platform.api.call(createPolicy, {
+    body: { policyName: 'commander', document: JSON.stringify(commander) },
+  });
+  pump = await platform.enrol('pump', { policies: ['device'] });
+  controller = await platform.enrol('controller', { policies: ['commander'] });
+});
+afterAll(() => platform.stop());
+
+type ClientOptions = Pick<IClientOptions, 'clientId' | 'protocolVersion' | 'will'>;
+
+/** Rejects when the platform refuses or cuts the connection: MQTT.js by itself would wait for ever for a CONNACK. */
+function connect(device: TestDevice, options: ClientOptions = {}): Promise<MqttClient> {
+  const client = mqtt.connect(`mqtts://localhost:${platform.platform.ports.mqtt}`, {
+    ca: platform.rootPem,
+    key: device.key,
+    cert: device.cert,
+    clientId: device.thingName,
+    reconnectPeriod: 0,
+    protocolVersion: 5,
+    ...options,
+  });
+  return new Promise((resolve, reject) => {
+    client.once('connect', () => resolve(client));
+    client.once('error', reject);
+    client.once('close', () => reject(new Error('closed before CONNACK')));
+  });
+}
+
+function closed(client: MqttClient): Promise<void> {
+  return new Promise((resolve) => {
+    client.once('close', () => resolve());
+  });
+}
+
+/** A denied PUBLISH: MQTT 3.1.1 has no answer for it but the end of the connection. */
+async function publishDenied(client: MqttClient, topic: string): Promise<void> {
+  const cut = closed(client);
+  const answered = client.publishAsync(topic, 'x', { qos: 1 });
+  if (client.options.protocolVersion === 5) await expect(answered).rejects.toThrow();
+  else
+    await Promise.race([
+      cut,
+      answered.then(
+        () => Promise.reject(new Error('acknowledged')),
+        () => cut,
+      ),
+    ]);
+}
+
+async function lastDenial() {
+  return (await platform.api.call(listDenials, { query: { limit: 1 } })).denials[0];
+}
+
+function idOf(device: TestDevice) {
+  return parseCertificatesPem(device.cert)[0]!.id;
+}
+
+describe.each([4, 5] as const)('over MQTT version %i of the protocol level', (protocolVersion) => {
+  test('a device may connect as its thing and as nobody else', async () => {
+    const client = await connect(pump, { protocolVersion });
+    const { connections } = await platform.api.call(listConnections, { query: { thingName: 'pump' } });
+    expect(connections).toMatchObject([{ clientId: 'pump', thingName: 'pump', certificateId: idOf(pump) }]);
+    await client.endAsync();
+    await expect(connect(pump, { protocolVersion, clientId: 'controller' })).rejects.toThrow();
+    const denial = await lastDenial();
+    expect(denial).toMatchObject({ cause: 'connect_denied', action: 'iot:Connect', resource: 'controller' });
+    // The client id is not the thing's name, so the thing's variables do not resolve.
+    expect(denial?.explanation).toContain('iot:Connection.Thing.ThingName');
+  });
+
+  test('publishing its own telemetry is allowed, to another’s topic denied and explained', async () => {
+    const client = await connect(pump, { protocolVersion });
+    await client.publishAsync('telemetry/pump', '{"rpm":900}', { qos: 1 });
+    await publishDenied(client, 'telemetry/other');
+    expect(await lastDenial()).toMatchObject({
+      cause: 'publish_denied',
+      thingName: 'pump',
+      action: 'iot:Publish',
+      resource: 'telemetry/other',
+    });
+    expect((await lastDenial())?.explanation).toContain('were `other` instead of `pump`');
+    await client.endAsync(true);
+  });
+
+  test('subscribing to everything is denied and explained', async () => {
+    const client = await connect(pump, { protocolVersion });
+    await expect(client.subscribeAsync('#', { qos: 1 })).rejects.toThrow();
+    expect(await lastDenial()).toMatchObject({
+      cause: 'subscribe_denied',
+      action: 'iot:Subscribe',
+      resource: '#',
+    });
+    await client.endAsync(true);
+  });
+});
+
+test('a new version of the policy takes effect on the live connection, and so does its detachment', async () => {
+  const client = await connect(pump);
+  const sender = await connect(controller);
+  const received: string[] = [];
+  client.on('message', (_topic, payload) => received.push(payload.toString()));
+  await client.subscribeAsync('commands/pump', { qos: 1 });
+
+  await sender.publishAsync('commands/pump', 'withheld', { qos: 1 });
+  await expect.poll(async () => (await lastDenial())?.cause).toBe('receive_denied');
+  expect(received).toEqual([]);
+
+  await platform.api.call(createPolicyVersion, {
+    params: { policyName: 'device' },
+    body: { document: JSON.stringify(receivesCommands), setAsDefault: true },
+  });
+  await sender.publishAsync('commands/pump', 'arrives', { qos: 1 });
+  await expect.poll(() => received).toEqual(['arrives']);
+
+  const cut = closed(client);
+  await platform.api.call(detachPolicy, { params: { policyName: 'device', certificateId: idOf(pump) } });
+  await cut;
+  await expect(connect(pump)).rejects.toThrow();
+  await platform.api.call(attachPolicy, { params: { policyName: 'device', certificateId: idOf(pump) } });
+  await (await connect(pump)).endAsync(true);
+  await sender.endAsync(true);
+});
+
+test('the last will is held to the policy at CONNECT', async () => {
+  const will = { payload: Buffer.from('gone'), qos: 0 as const, retain: false };
+  await expect(connect(pump, { will: { ...will, topic: 'telemetry/other' } })).rejects.toThrow();
+  expect(await lastDenial()).toMatchObject({ cause: 'publish_denied', resource: 'telemetry/other' });
+  await (await connect(pump, { will: { ...will, topic: 'telemetry/pump' } })).endAsync(true);
+});
+
+test('a device cannot speak as the platform on reserved topics, whatever its policy', async () => {
+  await platform.api.call(createPolicy, {
+    body: {
+      policyName: 'all',
+      document: JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }],
+      }),
+    },
+  });
+  const device = await platform.enrol('greedy', { policies: ['all'] });
+  const client = await connect(device);
+  const received: string[] = [];
+  client.on('message', (topic) => received.push(topic));
+  await client.subscribeAsync('$aws/events/#', { qos: 1 });
+  await client.publishAsync('$aws/events/presence/connected/pump', '{}', { qos: 1 });
+  expect(await lastDenial()).toMatchObject({
+    cause: 'publish_denied',
+    resource: '$aws/events/presence/connected/pump',
+  });
+  expect(received).toEqual([]);
+  await client.endAsync(true);
+});
+
+test('revoking cuts the live connection, refuses the next, and tells the times of each step', async () => {
+  const device = await platform.enrol('doomed', { policies: ['commander'] });
+  const client = await connect(device);
+  const cut = closed(client);
+  const outcome = await platform.api.call(revokeCertificate, {
+    params: { certificateId: idOf(device) },
+    body: { reason: 'keyCompromise' },
+  });
+  await cut;
+  expect(outcome.steps.map(({ step }) => step)).toEqual([
+    'requested',
+    'journalled',
+    'committed',
+    'sessions-cut',
+    'crl-signed',
+  ]);
+  expect(outcome.sessionsCut).toBe(1);
+  await expect(connect(device)).rejects.toThrow();
+  expect(await lastDenial()).toMatchObject({ cause: 'certificate_revoked' });
+});
+
+needs('mosquitto_pub', 'mosquitto-clients').describe('mosquitto’s clients', () => {
+  function clientsOf(device: TestDevice) {
+    const { mqtt: port } = platform.platform.ports;
+    const tls = ['--cafile', platform.rootFile, '--cert', device.certFile, '--key', device.keyFile];
+    return mosquittoClients(['-h', 'localhost', '-p', String(port), '-i', device.thingName, ...tls]);
+  }
+
+  test('publish what the policy allows and are cut for what it does not', async () => {
+    const clients = clientsOf(pump);
+    expect(
+      (await clients.publish(['-V', 'mqttv311', '-q', '1', '-t', 'telemetry/pump', '-m', '1'])).code,
+    ).toBe(0);
+    expect(
+      (await clients.publish(['-V', 'mqttv311', '-q', '1', '-t', 'telemetry/other', '-m', '1'])).code,
+    ).not.toBe(0);
+    expect(await lastDenial()).toMatchObject({ cause: 'publish_denied', resource: 'telemetry/other' });
+  });
+
+  test('receive a command, in both versions of the protocol', async () => {
+    for (const version of ['mqttv311', 'mqttv5']) {
+      const subscriber = clientsOf(pump).subscribe([
+        '-V',
+        version,
+        '-d',
+        '-q',
+        '1',
+        '-t',
+        'commands/pump',
+        '-C',
+        '1',
+      ]);
+      await subscriber.waitForOutput(/Subscribed/);
+      expect(
+        (await clientsOf(controller).publish(['-V', version, '-q', '1', '-t', 'commands/pump', '-m', 'stop']))
+          .code,
+      ).toBe(0);
+      const outcome = await subscriber.outcome;
+      expect(outcome.stdout.toString()).toContain('stop');
+    }
+  });
+});
