@@ -1,3 +1,3 @@
 export { TrailError } from './errors.ts';
-export { type Actor, type TrailEvent, type TrailKind, trailKinds } from './rules.ts';
+export type { Actor, TrailEvent } from './rules.ts';
 export { createTrail, type Trail, type TrailOptions } from './service.ts';

@@ -11,36 +11,33 @@ import { TrailError } from './errors.ts';
 import type { TrailPayload } from './store.ts';
 
 /** Everything that enters the trail. Kinds are API: never reused, never renamed. */
-export const trailKinds = [
-  'platform.initialised',
-  'setup.completed',
-  'operator.created',
-  'operator.token_created',
-  'operator.token_revoked',
-  'authority.created',
-  'authority.state_changed',
-  'certificate.issued',
-  'certificate.revoked',
-  'join_token.created',
-  'join_token.revoked',
-  'thing.created',
-  'thing.certificate_attached',
-  'thing.certificate_detached',
-  'policy.created',
-  'policy.version_created',
-  'policy.version_removed',
-  'policy.default_changed',
-  'policy.attached',
-  'policy.detached',
-  'policy.removed',
-  'release.metadata_published',
-  'release.artifact_stored',
-  'denials.aggregated',
-  'limits.aggregated',
-  'trail.payload_erased',
-] as const;
-
-export type TrailKind = (typeof trailKinds)[number];
+type TrailKind =
+  | 'platform.initialised'
+  | 'setup.completed'
+  | 'operator.created'
+  | 'operator.token_created'
+  | 'operator.token_revoked'
+  | 'authority.created'
+  | 'authority.state_changed'
+  | 'certificate.issued'
+  | 'certificate.revoked'
+  | 'join_token.created'
+  | 'join_token.revoked'
+  | 'thing.created'
+  | 'thing.certificate_attached'
+  | 'thing.certificate_detached'
+  | 'policy.created'
+  | 'policy.version_created'
+  | 'policy.version_removed'
+  | 'policy.default_changed'
+  | 'policy.attached'
+  | 'policy.detached'
+  | 'policy.removed'
+  | 'release.metadata_published'
+  | 'release.artifact_stored'
+  | 'denials.aggregated'
+  | 'limits.aggregated'
+  | 'trail.payload_erased';
 
 /** Who did it. `setup` is the holder of the setup token, `system` the platform itself. */
 export type Actor =
