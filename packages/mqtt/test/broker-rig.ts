@@ -6,7 +6,6 @@ import {
   type Broker,
   type BrokerHooks,
   type BrokerLimits,
-  type ConnectRequest,
   createBroker,
   encodePacket,
   type Packet,
@@ -23,7 +22,8 @@ export interface Rig {
   readonly broker: Broker<string>;
   readonly port: number;
   readonly events: readonly string[];
-  readonly clock: { nowMs: number };
+  /** Moves the clock on and lets the broker look at it. */
+  advance(ms: number): void;
   stop(): Promise<void>;
 }
 
@@ -40,10 +40,10 @@ export async function startRig({
   hooks = {},
 }: RigOptions = {}): Promise<Rig> {
   const events: string[] = [];
-  const clock = { nowMs: 1_000_000 };
+  let nowMs = 1_000_000;
   const broker = createBroker<string>({
     limits,
-    clock: { now: () => clock.nowMs },
+    clock: { now: () => nowMs },
     random: { bytes: (length) => randomBytes(length) },
     ticks: 'manual',
     hooks: {
@@ -57,7 +57,11 @@ export async function startRig({
   const server = createServer({ noDelay: true }, (socket) => broker.accept(socket, 'peer'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { broker, port: portOf(server), events, clock, stop: () => stop(server, broker) };
+  const advance = (ms: number): void => {
+    nowMs += ms;
+    broker.tick(nowMs);
+  };
+  return { broker, port: portOf(server), events, advance, stop: () => stop(server, broker) };
 }
 
 async function stop(server: Server, broker: Broker<string>): Promise<void> {
@@ -168,5 +172,3 @@ export async function subscribed(
   await client.next();
   return client;
 }
-
-export type { ConnectRequest };

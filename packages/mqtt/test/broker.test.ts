@@ -153,7 +153,7 @@ describe('CONNECT', () => {
     const client = new RawClient(rig.port, 4);
     client.socket.write(hex('10'));
     await until(() => rig.broker.metrics().connections === 1);
-    rig.broker.tick((rig.clock.nowMs += 10_000));
+    rig.advance(10_000);
     expect(await client.next()).toBe(end);
     expect(rig.events).toEqual(['limited connectTimeoutMs']);
   });
@@ -201,14 +201,13 @@ describe('messages', () => {
       await client.next();
     }
     client.send(publishPacket({ qos: 1, packetId: 1 }), { kind: 'pingreq' });
-    const received = await client.next();
-    expect(received).toMatchObject({ kind: 'publish', qos: 1 });
-    expect(
-      [
-        ...(received as { properties: { subscriptionIdentifiers: number[] } }).properties
-          .subscriptionIdentifiers,
-      ].sort(),
-    ).toEqual([1, 2]);
+    expect(await client.next()).toMatchObject({
+      kind: 'publish',
+      qos: 1,
+      properties: {
+        subscriptionIdentifiers: expect.toSatisfy((ids: number[]) => ids.toSorted().join() === '1,2'),
+      },
+    });
     expect(await client.next()).toEqual(puback(1));
     expect(await client.next()).toEqual({ kind: 'pingresp' });
   });
@@ -383,15 +382,15 @@ describe('the end of a connection', () => {
   test('comes one and a half keep-alives after the last whole packet, drips of bytes or not', async () => {
     rig = await startRig();
     const client = await connected(rig, 5, { keepAliveSeconds: 10 });
-    rig.broker.tick((rig.clock.nowMs += 14_000));
+    rig.advance(14_000);
     client.send({ kind: 'pingreq' });
     expect(await client.next()).toEqual({ kind: 'pingresp' });
-    rig.broker.tick((rig.clock.nowMs += 14_000));
+    rig.advance(14_000);
     expect(rig.broker.get('device-1')?.isOpen).toBe(true);
     const read = rig.broker.metrics().bytesReceived;
     client.socket.write(hex('30'));
     await until(() => rig.broker.metrics().bytesReceived > read);
-    rig.broker.tick((rig.clock.nowMs += 1_500));
+    rig.advance(1_500);
     expect(await client.next()).toEqual(disconnect(REASON.keepAliveTimeout));
     expect(rig.events).toContain('MQTT_KEEP_ALIVE_TIMEOUT device-1');
   });
@@ -432,7 +431,7 @@ describe('limits', () => {
     client.send({ kind: 'pingreq' });
     expect(rig.events).toContain('limited messagesPerSecondMax');
     await new Promise((resolve) => setImmediate(resolve));
-    rig.broker.tick((rig.clock.nowMs += 5_000));
+    rig.advance(5_000);
     expect(await client.next()).toEqual({ kind: 'pingresp' });
   });
 
@@ -447,8 +446,8 @@ describe('limits', () => {
     }
     expect(rig.events).toContain('limited outgoingBytesMax');
     const other = await subscribed(rig, 4, { id: 'other', filter: 'u' });
-    rig.broker.tick((rig.clock.nowMs += 5_000));
-    rig.broker.tick((rig.clock.nowMs += 30_000));
+    rig.advance(5_000);
+    rig.advance(30_000);
     expect(rig.events).toContain('THROTTLED idle');
     expect(rig.broker.publish('u', Buffer.from('x'), { qos: 0 })).toBe(1);
     expect(await other.next()).toEqual(message('u'));
