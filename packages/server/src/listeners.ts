@@ -89,7 +89,7 @@ export async function startListeners(
     ...parts,
     guard,
     credentials,
-    authorizer: new Authorizer(domains),
+    authorizer: new Authorizer({ ...domains, clock }),
     denials: domains.denials,
   });
   undo.push(() => mqtt.stop());

@@ -1,4 +1,4 @@
-import { type CertificateId, parseThingName, type ThingName } from '@fleetward/core';
+import { type CertificateId, type Clock, parseThingName, type ThingName } from '@fleetward/core';
 import type { Access } from '@fleetward/mqtt';
 import type { Certificate } from '@fleetward/pki';
 import {
@@ -9,7 +9,7 @@ import {
   type PolicyAction,
   type PrincipalContext,
 } from '@fleetward/policy';
-import type { DenialCause, Denials } from '../denials/index.ts';
+import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
 import type { Policies } from '../policies/index.ts';
 import type { Things } from '../things/index.ts';
 import { certificateContext } from './certificate-context.ts';
@@ -32,19 +32,25 @@ export interface Principal extends Access {
   mayConnect(): boolean;
 }
 
+interface AuthorizerParts {
+  readonly policies: Policies;
+  readonly things: Things;
+  readonly denials: Denials;
+  readonly clock: Clock;
+}
+
 /** The one place where a device's action is decided, whatever protocol it came over. */
 export class Authorizer {
-  readonly #platform: { readonly policies: Policies; readonly things: Things; readonly denials: Denials };
+  readonly #parts: AuthorizerParts;
 
-  constructor(platform: { readonly policies: Policies; readonly things: Things; readonly denials: Denials }) {
-    this.#platform = platform;
+  constructor(parts: AuthorizerParts) {
+    this.#parts = parts;
   }
 
   /** Compiles the rights as they stand now; the gateway asks again whenever policies, things or attachments change. */
   principal(claim: PrincipalClaim): Principal {
-    const { things, policies, denials } = this.#platform;
-    const attachments = things.attachmentsOf(claim.certificateId);
-    const association = associateThing(attachments, claim.clientId);
+    const { things, policies } = this.#parts;
+    const association = associateThing(things.attachmentsOf(claim.certificateId), claim.clientId);
     const thing =
       association.kind === 'associated' ? things.known(parseThingName(association.thingName)) : undefined;
     const context: PrincipalContext = {
@@ -55,26 +61,31 @@ export class Authorizer {
       ...(thing === undefined ? {} : { thing }),
     };
     const compiled = compilePrincipal(policies.attachedTo(claim.certificateId), context);
-    return new CompiledAccess(compiled, claim, thing?.name, denials);
+    return new CompiledAccess(compiled, { ...this.#parts, claim, thingName: thing?.name });
   }
 }
+
+/** Explaining costs more than deciding: a device that floods with refused packets gets this many explained a second. */
+const explainedPerSecondMax = 20;
 
 class CompiledAccess implements Principal {
   readonly claim: PrincipalClaim;
   readonly thingName: ThingName | undefined;
   readonly #compiled: CompiledPrincipal;
   readonly #denials: Denials;
+  readonly #clock: Clock;
+  #second = 0;
+  #explainedInSecond = 0;
 
   constructor(
     compiled: CompiledPrincipal,
-    claim: PrincipalClaim,
-    thingName: ThingName | undefined,
-    denials: Denials,
+    parts: Pick<AuthorizerParts, 'denials' | 'clock'> & Pick<Principal, 'claim' | 'thingName'>,
   ) {
     this.#compiled = compiled;
-    this.claim = claim;
-    this.thingName = thingName;
-    this.#denials = denials;
+    this.claim = parts.claim;
+    this.thingName = parts.thingName;
+    this.#denials = parts.denials;
+    this.#clock = parts.clock;
   }
 
   mayConnect(): boolean {
@@ -95,7 +106,8 @@ class CompiledAccess implements Principal {
   }
 
   #check(action: PolicyAction, name: string, cause: DenialCause): boolean {
-    if (this.#compiled.allows(action, name)) return true;
+    const nowMs = this.#clock.now();
+    if (this.#compiled.allows(action, name, nowMs)) return true;
     const { certificateId, clientId, remoteAddress } = this.claim;
     this.#denials.record({
       cause,
@@ -104,9 +116,30 @@ class CompiledAccess implements Principal {
       remoteAddress,
       action,
       resource: name,
-      explanation: explainDecision(this.#compiled.decide(action, name)),
       ...(this.thingName === undefined ? {} : { thingName: this.thingName }),
+      ...this.#explain(action, { name, nowMs }),
     });
     return false;
+  }
+
+  #explain(
+    action: PolicyAction,
+    { name, nowMs }: { readonly name: string; readonly nowMs: number },
+  ): Pick<DenialReport, 'explanation' | 'statement'> {
+    if (!this.#mayExplain(nowMs))
+      return { explanation: `\`${action}\` denied; too many denials in this second to explain each` };
+    const decision = this.#compiled.decide(action, name, nowMs);
+    const statement = decision.kind === 'implicitDeny' ? decision.nearest?.statement : decision.statement;
+    return { explanation: explainDecision(decision), ...(statement === undefined ? {} : { statement }) };
+  }
+
+  #mayExplain(nowMs: number): boolean {
+    const second = Math.floor(nowMs / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#explainedInSecond = 0;
+    }
+    this.#explainedInSecond++;
+    return this.#explainedInSecond <= explainedPerSecondMax;
   }
 }
