@@ -88,6 +88,18 @@ describe('a group', () => {
     expect(durable).toEqual([1, ...settled.filter((one) => typeof one === 'number')]);
   });
 
+  test('outlives a transaction that asks too much at once', async () => {
+    const flood = transactor.transact((tx) =>
+      Promise.all(
+        Array.from({ length: 1500 }, (_, id) =>
+          sql`insert into children values (${id}, null)`.execute(queriesOf(tx)),
+        ),
+      ),
+    );
+    expect(await outcomes([flood, add(1, null)])).toEqual(['store.busy', 1]);
+    expect(await ids()).toEqual([{ id: 1 }]);
+  });
+
   test('outlives a statement that is no SQL', async () => {
     const wrong = transactor.transact((tx) => sql`selekt`.execute(queriesOf(tx)));
     expect(await outcomes([add(1, null), wrong, add(2, null)])).toEqual([1, 'store.unavailable', 2]);

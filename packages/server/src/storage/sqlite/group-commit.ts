@@ -132,6 +132,6 @@ export class GroupCommit implements Transactor {
   }
 
   async #control(sql: string, inTransaction = true): Promise<void> {
-    await this.#writer.run({ sql, parameters: [] }, { inTransaction });
+    await this.#writer.control({ sql, parameters: [] }, { inTransaction });
   }
 }

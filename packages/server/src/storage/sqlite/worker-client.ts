@@ -51,11 +51,15 @@ export class WorkerClient {
     return this.#waiting.size;
   }
 
+  /** Rejects with `store.busy` when too many wait. */
   run(statement: Statement, options: { readonly inTransaction: boolean }): Promise<StatementResult> {
-    if (this.#waiting.size >= this.#pendingMax) {
-      const message = `more than \`${this.#pendingMax}\` statements wait for the database: try again later`;
-      return Promise.reject(new StoreError('store.busy', message));
-    }
+    if (this.#waiting.size < this.#pendingMax) return this.control(statement, options);
+    const message = `more than \`${this.#pendingMax}\` statements wait for the database: try again later`;
+    return Promise.reject(new StoreError('store.busy', message));
+  }
+
+  /** Like `run`, but always accepted: for the statements that end a transaction, of which one waits at a time. */
+  control(statement: Statement, options: { readonly inTransaction: boolean }): Promise<StatementResult> {
     const parameters = statement.parameters.map(ownBytes);
     return this.#request((id) => ({
       id,

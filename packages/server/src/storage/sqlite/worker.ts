@@ -30,19 +30,24 @@ function openDatabase(setup: WorkerSetup): Sqlite.Database | undefined {
       readonly: setup.role === 'reader',
       timeout: setup.busyTimeoutMs,
     });
-    if (setup.role === 'writer') {
-      handle.pragma('journal_mode = WAL');
-      handle.pragma('synchronous = FULL');
-      handle.pragma('foreign_keys = ON');
-      // An erased payload must not stay readable in free pages.
-      handle.pragma('secure_delete = ON');
-    }
+    if (setup.role === 'writer') prepareToWrite(handle);
     return handle;
   } catch (error) {
     send(failure(0, error));
     port?.close();
     return undefined;
   }
+}
+
+function prepareToWrite(handle: Sqlite.Database): void {
+  const mode = handle.pragma('journal_mode = WAL', { simple: true });
+  if (mode !== 'wal') throw new TypeError('the file system of the records cannot hold a write-ahead log');
+  handle.pragma('synchronous = FULL');
+  // On macOS a plain fsync does not reach the disk; elsewhere this changes nothing.
+  handle.pragma('fullfsync = ON');
+  handle.pragma('foreign_keys = ON');
+  // An erased payload must not stay readable in free pages.
+  handle.pragma('secure_delete = ON');
 }
 
 function answer(
