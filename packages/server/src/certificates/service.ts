@@ -212,22 +212,26 @@ export class Certificates {
     }
     if (authority.state === state) return;
     assertAuthorityStep(authority, state);
-    if (state === 'removed') {
-      const removedAtMs = this.#options.clock.now();
-      await this.#journal.append({ kind: 'authority-removed', certificateId, removedAtMs });
+    if (state === 'removed') await this.#journalRemoval(certificateId);
+    const putInForce = () => {
+      this.#authorities.setState(certificateId, state);
+      this.#options.announce({ kind: 'authority-changed', ...change });
+    };
+    try {
+      await this.#options.transactor.transact(async (tx) => {
+        await this.#options.store.setAuthorityState(tx, change);
+        await this.#options.trail.append(tx, {
+          kind: 'authority.state_changed',
+          actor,
+          payload: { ...change },
+        });
+        tx.afterCommit(putInForce);
+      });
+    } catch (error) {
+      // The journal has the removal, so the next start records it: until then memory must not say otherwise.
+      if (state === 'removed') putInForce();
+      throw error;
     }
-    await this.#options.transactor.transact(async (tx) => {
-      await this.#options.store.setAuthorityState(tx, change);
-      await this.#options.trail.append(tx, {
-        kind: 'authority.state_changed',
-        actor,
-        payload: { ...change },
-      });
-      tx.afterCommit(() => {
-        this.#authorities.setState(certificateId, state);
-        this.#options.announce({ kind: 'authority-changed', ...change });
-      });
-    });
   }
 
   /** Waits for the journal's last line. */
@@ -244,6 +248,11 @@ export class Certificates {
     const missing = await replayJournal(entries, target);
     if (missing > 0) this.#crls.markOwed();
     await this.#crls.refresh();
+  }
+
+  #journalRemoval(certificateId: CertificateId): Promise<void> {
+    const removedAtMs = this.#options.clock.now();
+    return this.#journal.append({ kind: 'authority-removed', certificateId, removedAtMs });
   }
 
   async #add(tx: Transaction, record: CertificateRecord): Promise<void> {

@@ -6,17 +6,11 @@ import {
   type PolicyBinding,
   parsePolicy,
 } from '@fleetward/policy';
-import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
-import { PoliciesError, policyNotFound, versionNotFound } from './errors.ts';
+import { PoliciesError, policyNotFound } from './errors.ts';
+import { PolicyRecords, type VersionKey } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
-import {
-  assertAttachable,
-  assertRemovable,
-  assertVersionAddable,
-  type SavedVersion,
-  savedVersion,
-} from './rules.ts';
+import { assertAttachable, assertRemovable, type SavedVersion, savedVersion } from './rules.ts';
 import type { PolicyAttachment, PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
 
 /** The rights of these certificates' connections changed. */
@@ -39,18 +33,15 @@ export interface PoliciesOptions {
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
 }
 
-interface VersionKey {
-  readonly name: PolicyName;
-  readonly versionId: number;
-}
-
 /** The policies of the platform, their versions, and the certificates they are attached to. */
 export class Policies {
   readonly #options: PoliciesOptions;
+  readonly #records: PolicyRecords;
   readonly #registry = new PolicyRegistry();
 
   private constructor(options: PoliciesOptions) {
     this.#options = options;
+    this.#records = new PolicyRecords(options.store);
   }
 
   /**
@@ -76,10 +67,11 @@ export class Policies {
   ): Promise<SavedVersion> {
     const { name, document } = policy;
     const parsed = this.parse(document);
+    const findings = lintPolicy(parsed.document);
     const createdAtMs = this.#options.clock.now();
     const version: PolicyVersion = { name, versionId: 1, document, createdAtMs };
     await this.#options.transactor.transact(async (tx) => {
-      await this.#add(tx, { name, defaultVersionId: 1, createdAtMs }, version);
+      await this.#records.add(tx, { name, defaultVersionId: 1, createdAtMs }, version);
       await this.#options.trail.append(tx, {
         kind: 'policy.created',
         actor,
@@ -87,7 +79,7 @@ export class Policies {
       });
       tx.afterCommit(() => this.#registry.putInForce(name, { versionId: 1, document: parsed.document }));
     });
-    return savedVersion({ version, isDefault: true }, parsed, lintPolicy(parsed.document));
+    return savedVersion({ version, isDefault: true }, parsed, findings);
   }
 
   /** Throws `policy.invalid`, `policies.not_found`, or `policies.version_limit` when it has 5 versions already. */
@@ -97,20 +89,25 @@ export class Policies {
   ): Promise<SavedVersion> {
     const { name, document, setAsDefault } = wanted;
     const parsed = this.parse(document);
+    const findings = lintPolicy(parsed.document);
     const version = await this.#options.transactor.transact(async (tx) => {
-      const added = await this.#addVersion(tx, { name, document });
+      const added = await this.#records.addVersion(tx, {
+        name,
+        document,
+        createdAtMs: this.#options.clock.now(),
+      });
       const payload = { policyName: name, versionId: added.versionId, document };
       await this.#options.trail.append(tx, { kind: 'policy.version_created', actor, payload });
       if (setAsDefault) await this.#putInForce(tx, added, { parsed, actor });
       return added;
     });
-    return savedVersion({ version, isDefault: setAsDefault }, parsed, lintPolicy(parsed.document));
+    return savedVersion({ version, isDefault: setAsDefault }, parsed, findings);
   }
 
   /** Puts a version in force, on live connections too. Throws `policies.version_not_found`. */
   setDefault(key: VersionKey, actor: Actor): Promise<void> {
     return this.#options.transactor.transact(async (tx) => {
-      const version = await this.#version(key, tx);
+      const version = await this.#records.version(key, tx);
       await this.#putInForce(tx, version, { parsed: this.#parseStored(version), actor });
     });
   }
@@ -118,14 +115,7 @@ export class Policies {
   /** Throws `policies.default_version` for the one in force. */
   removeVersion(key: VersionKey, actor: Actor): Promise<void> {
     return this.#options.transactor.transact(async (tx) => {
-      const policy = await this.#find(key.name, tx);
-      if (policy.defaultVersionId === key.versionId) {
-        throw new PoliciesError(
-          'policies.default_version',
-          `version ${key.versionId} of policy \`${key.name}\` is in force`,
-        );
-      }
-      if (!(await this.#options.store.removeVersion(tx, key))) throw versionNotFound(key.name, key.versionId);
+      await this.#records.removeVersion(tx, key);
       const payload = { policyName: key.name, versionId: key.versionId };
       await this.#options.trail.append(tx, { kind: 'policy.version_removed', actor, payload });
     });
@@ -134,9 +124,9 @@ export class Policies {
   /** Throws `policies.attached` while a certificate has it. */
   remove(name: PolicyName, actor: Actor): Promise<void> {
     return this.#options.transactor.transact(async (tx) => {
-      await this.#find(name, tx);
+      await this.#records.get(name, tx);
       assertRemovable(name, this.#registry.certificatesOf(name));
-      await this.#remove(tx, name);
+      await this.#records.remove(tx, name);
       await this.#options.trail.append(tx, { kind: 'policy.removed', actor, payload: { policyName: name } });
       tx.afterCommit(() => this.#registry.remove(name));
     });
@@ -160,7 +150,7 @@ export class Policies {
   ): Promise<void> {
     const { policyName, certificateIds } = wanted;
     return this.#options.transactor.transact(async (tx) => {
-      await this.#find(policyName, tx);
+      await this.#records.get(policyName, tx);
       for (const certificateId of certificateIds)
         await this.attachWithin(tx, { policyName, certificateId }, actor);
     });
@@ -168,7 +158,7 @@ export class Policies {
 
   /** As `attach`, as part of a change that makes the certificate itself. */
   async attachWithin(tx: Transaction, attachment: PolicyAttachment, actor: Actor): Promise<void> {
-    await this.#find(attachment.policyName, tx);
+    await this.#records.get(attachment.policyName, tx);
     assertAttachable(attachment, this.#registry.namesOf(attachment.certificateId));
     await this.#options.store.attach(tx, attachment);
     await this.#options.trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
@@ -219,7 +209,7 @@ export class Policies {
   async get(
     name: PolicyName,
   ): Promise<{ readonly policy: PolicyRecord; readonly versions: readonly PolicyVersion[] }> {
-    const policy = await this.#find(name);
+    const policy = await this.#records.get(name);
     return { policy, versions: await this.#options.store.versions(name) };
   }
 
@@ -229,43 +219,9 @@ export class Policies {
   }
 
   async #load(policy: PolicyRecord): Promise<void> {
-    const version = await this.#version({ name: policy.name, versionId: policy.defaultVersionId });
+    const version = await this.#records.version({ name: policy.name, versionId: policy.defaultVersionId });
     const { document } = this.#parseStored(version);
     this.#registry.putInForce(policy.name, { versionId: version.versionId, document });
-  }
-
-  async #add(tx: Transaction, policy: PolicyRecord, version: PolicyVersion): Promise<void> {
-    try {
-      await this.#options.store.add(tx, policy, version);
-    } catch (cause) {
-      if (!isConflict(cause)) throw cause;
-      throw new PoliciesError('policies.exists', `there is a policy \`${policy.name}\` already`, { cause });
-    }
-  }
-
-  async #remove(tx: Transaction, name: PolicyName): Promise<void> {
-    try {
-      await this.#options.store.remove(tx, name);
-    } catch (cause) {
-      if (!isConflict(cause)) throw cause;
-      // An attachment in the records that memory will know of in a moment.
-      throw new PoliciesError('policies.attached', `policy \`${name}\` is attached to a certificate`, {
-        cause,
-      });
-    }
-  }
-
-  async #addVersion(
-    tx: Transaction,
-    wanted: Pick<PolicyVersion, 'name' | 'document'>,
-  ): Promise<PolicyVersion> {
-    const { store, clock } = this.#options;
-    await this.#find(wanted.name, tx);
-    assertVersionAddable(wanted.name, await store.versions(wanted.name, tx));
-    const versionId = (await store.lastVersionId(tx, wanted.name)) + 1;
-    const version = { ...wanted, versionId, createdAtMs: clock.now() };
-    await store.addVersion(tx, version);
-    return version;
   }
 
   async #putInForce(
@@ -283,19 +239,6 @@ export class Policies {
     });
   }
 
-  async #find(name: PolicyName, tx?: Transaction): Promise<PolicyRecord> {
-    const policy = await this.#options.store.find(name, tx);
-    if (policy === undefined) throw policyNotFound(name);
-    return policy;
-  }
-
-  async #version({ name, versionId }: VersionKey, tx?: Transaction): Promise<PolicyVersion> {
-    const versions = await this.#options.store.versions(name, tx);
-    const version = versions.find((candidate) => candidate.versionId === versionId);
-    if (version === undefined) throw versionNotFound(name, versionId);
-    return version;
-  }
-
   #parseStored(version: PolicyVersion): ParsedPolicy {
     try {
       return this.parse(version.document);
@@ -308,8 +251,4 @@ export class Policies {
   #announce(policyName: PolicyName, certificateIds: readonly CertificateId[]): void {
     this.#options.announce({ kind: 'policies-changed', policyName, certificateIds });
   }
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof StoreError && error.code === 'store.conflict';
 }

@@ -319,6 +319,36 @@ describe('the removal of a CA', () => {
     ).rejects.toMatchObject({ code: 'certificates.authority_state' });
   });
 
+  test('is in force though the database fails in the middle of it, and recorded by the next start', async () => {
+    const { keys, clock } = platform;
+    const { certificateId } = platform.certificates.issuingAuthority();
+    await platform.close();
+    const failing = { transact: () => Promise.reject(new Error('the disk is full')) };
+    let isBroken = false;
+    platform = await openPlatform({
+      folder: folder.path,
+      keys,
+      clock,
+      wrapStorage: (storage) => ({
+        ...storage,
+        transactor: { transact: (work) => (isBroken ? failing : storage.transactor).transact(work) },
+      }),
+    });
+    isBroken = true;
+    const change = { certificateId, state: 'removed' } as const;
+    await expect(platform.certificates.setAuthorityState(change, operator)).rejects.toThrow(
+      'the disk is full',
+    );
+    expect(platform.certificates.trust().issuers).toEqual([]);
+    isBroken = false;
+    await reopen();
+    expect(platform.certificates.trust().issuers).toEqual([]);
+    expect((await trailOf(platform.trail)).at(-1)).toMatchObject({
+      kind: 'authority.state_changed',
+      payload: { ...change, replayedFromJournal: true },
+    });
+  });
+
   test('outlives a restore from a backup', async () => {
     const { keys, clock } = platform;
     const { certificateId } = platform.certificates.issuingAuthority();

@@ -6,7 +6,7 @@ import { issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
 import { type CertificateEvent, Certificates } from '../../src/certificates/index.ts';
 import type { AuthorityRecord } from '../../src/certificates/store.ts';
-import { Denials } from '../../src/denials/index.ts';
+import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
 import { Policies, type PolicyEvent } from '../../src/policies/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
@@ -37,6 +37,7 @@ export interface PlatformOptions {
   readonly clock?: FakeClock;
   readonly random?: Random;
   readonly enrollment?: Partial<EnrollmentSettings>;
+  readonly denials?: DenialsOptions['settings'];
   /** Stands in front of the issuing key, to count or to fail. */
   readonly wrapSigner?: (signer: Signer) => Signer;
   readonly wrapStorage?: (storage: Storage) => Storage;
@@ -85,7 +86,10 @@ export async function openPlatform(options: PlatformOptions) {
     announce,
     isKnownCertificate,
   });
-  const denials = new Denials({ ...shared, settings: { keptMax: 100, causesPerMinuteMax: 10 } });
+  const denials = new Denials({
+    ...shared,
+    settings: options.denials ?? { keptMax: 100, causesPerMinuteMax: 10 },
+  });
   const enrollment = new Enrollment({
     ...shared,
     store: stores.enrollment,
