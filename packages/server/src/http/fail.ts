@@ -17,7 +17,8 @@ export function createFailureAnswer(options: {
 }): (failure: unknown, request: FastifyRequest, reply: FastifyReply) => void {
   return (failure, request, reply) => {
     const problem = toProblem(failure, options.random);
-    if (problem.status >= 500) logFailure(options.log, { failure, problem, request });
+    if (problem.status >= 500 && !isClientGone(request))
+      logFailure(options.log, { failure, problem, request });
     if (problem.status === 401) {
       options.limiter.fail(remoteAddressOf(request));
       reply.header('www-authenticate', 'Bearer realm="fleetward"');
@@ -34,6 +35,11 @@ export function createFailureAnswer(options: {
       .type(problemMediaType)
       .send(Buffer.from(JSON.stringify(problem)));
   };
+}
+
+/** Whoever breaks off a request makes its handler fail: that is no failure of ours, and must not fill the log. */
+function isClientGone({ raw }: FastifyRequest): boolean {
+  return raw.socket.destroyed || (raw.destroyed && !raw.complete);
 }
 
 /**

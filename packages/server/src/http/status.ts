@@ -54,6 +54,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'operators.setup_refused': 401,
   'operators.name_taken': 409,
   'operators.not_found': 404,
+  'operators.too_many_tokens': 409,
   'trail.payload_too_large': 413,
   'trail.signer_unfit': 500,
   'things.not_found': 404,

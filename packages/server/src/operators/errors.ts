@@ -1,5 +1,9 @@
 import { AppError } from '@fleetward/core';
 
-export type OperatorErrorCode = 'operators.setup_refused' | 'operators.name_taken' | 'operators.not_found';
+export type OperatorErrorCode =
+  | 'operators.setup_refused'
+  | 'operators.name_taken'
+  | 'operators.not_found'
+  | 'operators.too_many_tokens';
 
 export class OperatorError extends AppError<OperatorErrorCode> {}

@@ -5,6 +5,9 @@ import type { OperatorToken, SetupToken } from './store.ts';
 /** Days an operator token is good for unless its maker says otherwise. */
 export const tokenValidityDaysDefault = 90;
 
+/** Usable tokens of one operator at most; a script that makes one each run is stopped here. */
+export const usableTokensMax = 100;
+
 export const dayMs = 86_400_000;
 
 /** What stands against a token at this moment, if anything does. */

@@ -3,7 +3,7 @@ import { StoreError } from '../store-error.ts';
 import type { Trail } from '../trail/index.ts';
 import { OperatorError } from './errors.ts';
 import { loadOperatorRegistry, type OperatorRegistry } from './registry.ts';
-import { dayMs, refusalOf, tokenValidityDaysDefault } from './rules.ts';
+import { dayMs, refusalOf, tokenValidityDaysDefault, usableTokensMax } from './rules.ts';
 import { hashSecret, makeSecret } from './secret.ts';
 import type { Operator, OperatorStore, OperatorToken, SetupToken } from './store.ts';
 
@@ -23,6 +23,7 @@ export interface OperatorService {
     readonly setupToken: string;
     readonly operatorName: string;
   }): Promise<{ readonly operator: Operator; readonly token: NewToken }>;
+  /** Throws `operators.too_many_tokens`. */
   createToken(request: { readonly operatorId: string; readonly validityDays?: number }): Promise<NewToken>;
   /** Takes effect on the next request. Throws `operators.not_found` for one that is unknown or was revoked. */
   revokeToken(request: { readonly tokenId: string; readonly by: string }): Promise<void>;
@@ -132,6 +133,7 @@ async function createToken(
   request: { readonly operatorId: string; readonly validityDays?: number },
 ): Promise<NewToken> {
   const { operatorId, validityDays = tokenValidityDaysDefault } = request;
+  assertRoom(registry, { operatorId, nowMs: parts.clock.now() });
   const made = newToken(parts, operatorId, validityDays);
   const { tokenId, expiresAtMs } = made.token;
   await parts.transactor.transact(async (tx) => {
@@ -144,6 +146,20 @@ async function createToken(
     tx.afterCommit(() => registry.addToken(made.token));
   });
   return made;
+}
+
+function assertRoom(
+  registry: OperatorRegistry,
+  { operatorId, nowMs }: { readonly operatorId: string; readonly nowMs: number },
+): void {
+  const usable = registry
+    .tokens()
+    .filter((token) => token.operatorId === operatorId && refusalOf(token, nowMs) === undefined);
+  if (usable.length < usableTokensMax) return;
+  throw new OperatorError(
+    'operators.too_many_tokens',
+    `there are ${usableTokensMax} usable tokens of this operator: revoke some first`,
+  );
 }
 
 async function revokeToken(

@@ -126,6 +126,16 @@ describe('a token', () => {
     expect(JSON.stringify(await records.trail.page({ afterSeq: 0, limit: 10 }))).not.toMatch(/fw[os]_/);
   });
 
+  test('more than a hundred of one operator are not made until one is revoked', async () => {
+    const { token } = await setUp();
+    const { operatorId } = token.token;
+    const others = await Promise.all(Array.from({ length: 99 }, () => operators.createToken({ operatorId })));
+    const more = () => operators.createToken({ operatorId });
+    await expect(more()).rejects.toMatchObject({ code: 'operators.too_many_tokens' });
+    await operators.revokeToken({ tokenId: others[0]!.token.tokenId, by: operatorId });
+    expect((await more()).secret).toMatch(/^fwo_/);
+  });
+
   test('that nobody made is refused, whatever it looks like', async () => {
     const { token } = await setUp();
     const near = fc

@@ -129,6 +129,21 @@ test('an upload that is too large is refused and not kept', async () => {
   expect(stored()).toEqual([]);
 });
 
+test('an upload that its client breaks off leaves nothing, and is no failure of the server', async () => {
+  const controller = new AbortController();
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    yield firmware.subarray(0, 1_000);
+    await expect.poll(stored).toHaveLength(1);
+    controller.abort();
+    yield firmware.subarray(1_000);
+  }
+  const params = { sha256: sha256Of(firmware) };
+  const upload = operator.call(putArtifact, { params, body: endless(), signal: controller.signal });
+  await expect(upload).rejects.toMatchObject({ code: 'api.aborted' });
+  await expect.poll(stored).toEqual([]);
+  expect(listening.lines.filter(({ level }) => level === 'error')).toEqual([]);
+});
+
 test('a release goes from the engineer to the device, which verifies it', async () => {
   const params = { sha256: sha256Of(firmware) };
   const artifact = await operator.call(putArtifact, { params, body: firmware });
