@@ -3,7 +3,7 @@ import { type Certificate, type GeneralName, parsePublicKey } from '@fleetward/p
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
-import { type CrlOutcome, CrlPublisher } from './crl-publisher.ts';
+import { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
 import { type SignedCertificate, type SignRequest, signCertificate } from './issuance.ts';
@@ -192,9 +192,14 @@ export class Certificates {
     return this.#crls.current(issuerId)?.der;
   }
 
-  /** Signs the CRLs that are past half of their life, or owed since a failure. Call it periodically. */
-  refreshCrls(): Promise<readonly CrlOutcome[]> {
-    return this.#crls.refresh();
+  /**
+   * Signs the CRLs that are past half of their life, or owed since a failure. Call it periodically. Throws what made one
+   * fail, after all were tried; that one stays owed.
+   */
+  async refreshCrls(): Promise<void> {
+    for (const outcome of await this.#crls.refresh()) {
+      if (outcome.kind === 'failed') throw outcome.error;
+    }
   }
 
   /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */

@@ -4,13 +4,13 @@ import { type Certificates, publicKeyHash, type SignedCertificate } from '../cer
 import type { Denials } from '../denials/index.ts';
 import { PoliciesError } from '../policies/index.ts';
 import { type Things, ThingsError } from '../things/index.ts';
+import { Turns } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { RolledBack } from './rolled-back.ts';
 import { type AcceptedCsr, judgeCsr, judgeToken } from './rules.ts';
 import type { EnrollmentAttempt, EnrollmentStore, JoinToken } from './store.ts';
-import { Turns } from './turns.ts';
 
 export interface EnrollmentOptions extends JoinTokensOptions, Omit<AttemptLogOptions, 'settings'> {
   readonly store: EnrollmentStore;

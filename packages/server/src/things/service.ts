@@ -1,6 +1,7 @@
 import type { CertificateId, Clock, JsonObject, ThingName, Transaction, Transactor } from '@fleetward/core';
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
+import { Turns } from '../turns.ts';
 import { ThingsError } from './errors.ts';
 import { ThingRegistry } from './registry.ts';
 import { assertAttachable, assertReport, assertThing } from './rules.ts';
@@ -31,6 +32,8 @@ type Pair = Pick<CertificateAttachment, 'thingName' | 'certificateId'>;
 export class Things {
   readonly #options: ThingsOptions;
   readonly #registry = new ThingRegistry();
+  // Two attachments of one certificate must see each other: memory knows of the first only once it is committed.
+  readonly #turns = new Turns();
 
   private constructor(options: ThingsOptions) {
     this.#options = options;
@@ -89,7 +92,9 @@ export class Things {
         `there is no certificate \`${attachment.certificateId}\``,
       );
     }
-    await this.#options.transactor.transact((tx) => this.attachWithin(tx, attachment, actor));
+    await this.#turns.take(attachment.certificateId, () =>
+      this.#options.transactor.transact((tx) => this.attachWithin(tx, attachment, actor)),
+    );
   }
 
   /** As `attach`, as part of a change that makes the thing or the certificate itself. */

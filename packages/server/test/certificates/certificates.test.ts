@@ -205,6 +205,29 @@ describe('revocation', () => {
   });
 });
 
+test('a CRL that cannot be signed is told, stays owed, and is signed once that is possible', async () => {
+  const { keys, clock } = platform;
+  await platform.close();
+  let isBroken = false;
+  const gone = () => Promise.reject(new Error('the signing process is gone'));
+  platform = await openPlatform({
+    folder: folder.path,
+    keys,
+    clock,
+    wrapSigner: (signer) => ({ ...signer, sign: (message) => (isBroken ? gone() : signer.sign(message)) }),
+  });
+  const { certificate } = await issueDevice();
+  isBroken = true;
+  const wanted = { certificateId: certificate.id, reason: 'unspecified' } as const;
+  const outcome = await platform.certificates.revoke(wanted, operator);
+  expect(platform.certificates.standing(certificate.id, clock.now())).toBe('revoked');
+  expect(outcome.kind === 'revoked' && (await outcome.crl).kind).toBe('failed');
+  await expect(platform.certificates.refreshCrls()).rejects.toThrow('the signing process is gone');
+  isBroken = false;
+  await platform.certificates.refreshCrls();
+  expect(crlSerials()).toEqual([certificate.serial]);
+});
+
 describe('a revocation outlives', () => {
   test('a restart', async () => {
     const { certificate } = await issueDevice();

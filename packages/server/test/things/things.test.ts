@@ -125,6 +125,16 @@ describe('an attachment', () => {
     expect(platform.things.attachmentsOf(certificateId)).toHaveLength(2);
   });
 
+  test('of two exclusive ones that race, one wins', async () => {
+    const outcomes = await Promise.allSettled(
+      [pump, valve].map((thingName) =>
+        platform.things.attach({ thingName, certificateId, exclusive: true }, operator),
+      ),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(platform.things.attachmentsOf(certificateId)).toHaveLength(1);
+  });
+
   test('needs a thing and a certificate that exist', async () => {
     const mistyped = parseCertificateId('0'.repeat(64));
     const unknown = { thingName: pump, certificateId: mistyped, exclusive: false };
