@@ -90,6 +90,8 @@ function createFastify(options: HttpAppOptions, desk: Desk): FastifyInstance {
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
+    // `deadlines` refuses what comes while stopping, as a problem like any other.
+    return503OnClosing: false,
     bodyLimit: desk.limits.bodyBytesMax,
     routerOptions: { maxParamLength: 1_024 },
     clientErrorHandler: answerClientError,

@@ -3,14 +3,17 @@ import { HttpError } from './errors.ts';
 
 /** Requests under way; each has a signal that aborts when its client leaves, its time is up or the server stops. */
 export interface Deadlines {
+  /** Throws `http.stopping` once stopped. */
   begin(reply: FastifyReply, timeoutMs: number | undefined): AbortSignal;
   stop(): void;
 }
 
 export function createDeadlines(): Deadlines {
   const underWay = new Set<AbortController>();
+  let isStopped = false;
   return {
     begin(reply, timeoutMs) {
+      if (isStopped) throw stopping();
       const controller = new AbortController();
       const timer =
         timeoutMs === undefined ? undefined : setTimeout(() => expire(reply, controller), timeoutMs);
@@ -24,11 +27,14 @@ export function createDeadlines(): Deadlines {
       return controller.signal;
     },
     stop() {
-      for (const controller of underWay) {
-        controller.abort(new HttpError('http.stopping', 'the server is stopping: try again'));
-      }
+      isStopped = true;
+      for (const controller of underWay) controller.abort(stopping());
     },
   };
+}
+
+function stopping(): HttpError {
+  return new HttpError('http.stopping', 'the server is stopping: try again');
 }
 
 /** The answer ends the connection: what remains of the request is not waited for. */

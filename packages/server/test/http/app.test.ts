@@ -339,5 +339,7 @@ test('a handler is told when its client leaves and when the server stops', async
   expect(json(await asked)).toMatchObject({ status: 503, code: 'http.stopping' });
   expect(signal.aborted).toBe(true);
   await stopped;
+  const late = await rawRequest({ port: waiting.port, ca: certificates.ca, path: '/v1/leak', headers: auth });
+  expect(json(late)).toMatchObject({ status: 503, code: 'http.stopping' });
   await waiting.stop();
 });
