@@ -453,6 +453,20 @@ describe('limits', () => {
     expect(await other.next()).toEqual(message('u'));
   });
 
+  test('leave a way out: a peer that never reads is cut at once when the platform says so', async () => {
+    rig = await startRig({ limits: { outgoingBytesMax: 200_000 } });
+    const idle = await subscribed(rig, 5, { id: 'idle', filter: 't' });
+    idle.socket.pause();
+    for (let sent = 0; sent < 2000 && rig.broker.metrics().messagesDropped === 0; sent++) {
+      rig.broker.publish('t', Buffer.alloc(100_000), { qos: 0 });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(rig.broker.metrics()).toMatchObject({ connections: 1, messagesDropped: 1 });
+    rig.broker.get('idle')?.disconnect(REASON.administrativeAction);
+    await until(() => rig.broker.metrics().connections === 0);
+    expect(rig.events.at(-1)).toBe('API_INITIATED_DISCONNECT idle');
+  });
+
   test('cut a subscriber whose QoS 1 messages pile up, rather than lose them in silence', async () => {
     rig = await startRig({ limits: { inflightOutMax: 1, pendingMessagesMax: 2 } });
     const client = await subscribed(rig, 5, { id: 'x', filter: 't', qos: 1 });

@@ -139,7 +139,7 @@ export class BrokerConnection<Peer>
     if (nowMs < this.#pausedUntilMs) return false;
     this.#pausedUntilMs = 0;
     this.#lastPacketMs = nowMs; // what it sent meanwhile was not looked at
-    this.#stream.resume();
+    if (this.#session.mayRead) this.#stream.resume(); // else the decision on its CONNECT does
     return true;
   }
 

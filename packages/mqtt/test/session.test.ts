@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import { PublishFrame } from '../src/codec/publish-frame.ts';
+import { encodePacket, type Packet, PacketReader, REASON, type ReasonCode } from '../src/index.ts';
+import type { SessionEffects, SessionEnding } from '../src/session/effects.ts';
+import { ServerSession } from '../src/session/session.ts';
+import { TopicTable } from '../src/topics/topic-table.ts';
+import { connectPacket, publishPacket, subscribePacket } from './broker-rig.ts';
+
+const limits = {
+  packetBytesMax: 1024,
+  inflightInMax: 10,
+  inflightOutMax: 10,
+  topicAliasMax: 1,
+  keepAliveSecondsMax: 100,
+};
+
+/** A session and all it asked for, without a stream, a clock or a broker. */
+function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode } = {}) {
+  const asked: string[] = [];
+  const sent: Packet[] = [];
+  const endings: SessionEnding[] = [];
+  const reader = new PacketReader({ packetBytesMax: 1024, version });
+  const effects: SessionEffects<never> = {
+    send: (packet) => void sent.push(...reader.read(packet)),
+    sendPuback: (packetId) => void asked.push(`puback ${packetId}`),
+    connect: (packet) => void asked.push(`connect ${packet.clientId}`),
+    publish: (frame, topic) => {
+      asked.push(`publish ${topic.text} qos ${frame.qos}`);
+      return options.publishes ?? REASON.success;
+    },
+    subscribe: (packet) => packet.subscriptions.map(() => REASON.notAuthorized),
+    unsubscribe: (packet) => packet.filters.map(() => REASON.noSubscriptionExisted),
+    acknowledged: (packetId) => void asked.push(`acknowledged ${packetId}`),
+    end: (ending) => void endings.push(ending),
+  };
+  const topics = new TopicTable<never>({ seed: 1, refuse: () => {} });
+  const session = new ServerSession(effects, { limits, topics, frame: new PublishFrame() });
+  const receive = (packet: Packet): void => {
+    const bytes = encodePacket(packet, version);
+    session.receive(bytes, 0, 2, bytes.length);
+  };
+  return { session, receive, asked, sent, endings };
+}
+
+function openSession(version: 4 | 5, options: { readonly publishes?: ReasonCode } = {}) {
+  const started = startSession(version, options);
+  started.receive(connectPacket(version));
+  started.session.accept({ assignedClientId: undefined });
+  return started;
+}
+
+describe('a session', () => {
+  test('asks for a decision on CONNECT and reads nothing until it has one', () => {
+    const { session, receive, asked, sent } = startSession(5);
+    receive(connectPacket(5));
+    expect(session.mayRead).toBe(false);
+    receive(publishPacket());
+    expect(asked).toEqual(['connect device-1']);
+    session.accept({ assignedClientId: undefined });
+    expect(sent).toMatchObject([{ kind: 'connack', reasonCode: 0 }]);
+    expect(session.isOpen).toBe(true);
+  });
+
+  test('acknowledges QoS 1 once its effect took the message, and QoS 0 never', () => {
+    const { receive, asked } = openSession(4);
+    receive(publishPacket({ qos: 1, packetId: 5 }));
+    receive(publishPacket());
+    expect(asked.slice(1)).toEqual(['publish a/b qos 1', 'puback 5', 'publish a/b qos 0']);
+  });
+
+  test('answers a refused message as its version can: 3.1.1 ends, MQTT 5 acknowledges with the reason', () => {
+    const four = openSession(4, { publishes: REASON.notAuthorized });
+    four.receive(publishPacket({ qos: 1, packetId: 5 }));
+    expect(four.endings).toEqual([{ reason: 'AUTH_ERROR', sendWill: true }]);
+    const five = openSession(5, { publishes: REASON.notAuthorized });
+    five.receive(publishPacket({ qos: 1, packetId: 5 }));
+    expect(five.sent.at(-1)).toMatchObject({ kind: 'puback', packetId: 5, reasonCode: 135 });
+    expect(five.endings).toEqual([]);
+  });
+
+  test('answers 3.1.1 with 0x80 where MQTT 5 hears the reason', () => {
+    const codes = ([4, 5] as const).map((version) => {
+      const { receive, sent } = openSession(version);
+      receive(subscribePacket('a'));
+      return sent.at(-1);
+    });
+    expect(codes).toMatchObject([{ reasonCodes: [0x80] }, { reasonCodes: [0x87] }]);
+  });
+
+  test('ends once, whatever comes after', () => {
+    const { session, receive, endings, asked } = openSession(5);
+    receive(connectPacket(5));
+    receive(publishPacket());
+    session.close(REASON.administrativeAction, { reason: 'API_INITIATED_DISCONNECT', sendWill: true });
+    expect(endings).toHaveLength(1);
+    expect(endings[0]?.reason).toBe('CLIENT_ERROR');
+    expect(asked).toEqual(['connect device-1']);
+  });
+
+  test.each<[string, Packet]>([
+    ['CONNACK', { kind: 'connack', sessionPresent: false, reasonCode: 0, properties: {} }],
+    ['SUBACK', { kind: 'suback', packetId: 1, reasonCodes: [0], properties: {} }],
+    ['UNSUBACK', { kind: 'unsuback', packetId: 1, reasonCodes: [0], properties: {} }],
+    ['PINGRESP', { kind: 'pingresp' }],
+    ['AUTH', { kind: 'auth', reasonCode: 0x19, properties: {} }],
+  ])('takes no %s from a client', (_name, packet) => {
+    const { receive, endings } = openSession(5);
+    receive(packet);
+    expect(endings).toMatchObject([{ reason: 'CLIENT_ERROR', sendWill: true }]);
+  });
+
+  test('refuses to lengthen in DISCONNECT a session that was to end with its connection', () => {
+    const { receive, endings } = openSession(5);
+    receive({ kind: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 5 } });
+    expect(endings).toMatchObject([{ reason: 'CLIENT_ERROR', sendWill: true }]);
+  });
+});
