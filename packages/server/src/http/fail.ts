@@ -4,8 +4,10 @@ import { isAppError, type Random } from '@fleetward/core';
 import { type Problem, problemMediaType } from '@fleetward/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { remoteAddressOf } from './desk.ts';
+import { HttpError } from './errors.ts';
 import type { FailureLimiter } from './failure-limiter.ts';
 import type { HttpLog } from './log.ts';
+import { statusOf } from './status.ts';
 import { toProblem } from './to-problem.ts';
 import { lingerThenClose } from './upload.ts';
 
@@ -17,7 +19,7 @@ export function createFailureAnswer(options: {
 }): (failure: unknown, request: FastifyRequest, reply: FastifyReply) => void {
   return (failure, request, reply) => {
     const problem = toProblem(failure, options.random);
-    if (problem.status >= 500 && !isClientGone(request))
+    if (problem.status >= 500 && !isExpected(failure, request))
       logFailure(options.log, { failure, problem, request });
     if (problem.status === 401) {
       options.limiter.fail(remoteAddressOf(request));
@@ -37,9 +39,13 @@ export function createFailureAnswer(options: {
   };
 }
 
-/** Whoever breaks off a request makes its handler fail: that is no failure of ours, and must not fill the log. */
-function isClientGone({ raw }: FastifyRequest): boolean {
-  return raw.socket.destroyed || (raw.destroyed && !raw.complete);
+/**
+ * Not yet ready or stopping is no failure of ours; neither is a handler that fails because its client broke off, and
+ * whoever does that must not fill the log.
+ */
+function isExpected(failure: unknown, { raw }: FastifyRequest): boolean {
+  const isUnready = failure instanceof HttpError && statusOf(failure.code) === 503;
+  return isUnready || raw.socket.destroyed || (raw.destroyed && !raw.complete);
 }
 
 /**

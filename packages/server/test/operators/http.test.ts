@@ -123,6 +123,7 @@ test('the platform is ready when it says so', async () => {
   });
   isReady = true;
   expect(await anybody.call(getReadiness)).toEqual({ status: 'ready' });
+  expect(listening.lines.filter(({ level }) => level === 'error')).toEqual([]);
 });
 
 test('guesses of the setup token are refused, then bounded', async () => {
