@@ -12,20 +12,15 @@ import { keepAliveMs, ServerSession } from '../session/session.ts';
 import type { Topic } from '../topics/topic-table.ts';
 import { connectRequest } from './connect-request.ts';
 import { Deliveries } from './deliveries.ts';
+import { mayPublish, NO_ACCESS } from './guarded-access.ts';
 import type { Access, Connection, ConnectRequest, ConnectVerdict, DisconnectOptions } from './hooks.ts';
 import type { Host, Target } from './host.ts';
 import type { OutgoingMessage } from './message.ts';
 import { Outlet } from './outlet.ts';
-import { RateLimit } from './rate-limit.ts';
+import { ReadPace } from './read-pace.ts';
 import { subscribeAll, unsubscribeAll } from './subscribing.ts';
 import type { Route, Subscription } from './subscriptions.ts';
 import type { WheelEntry } from './timer-wheel.ts';
-
-const NO_ACCESS: Access = Object.freeze({
-  mayPublish: () => false,
-  maySubscribe: () => false,
-  mayReceive: () => false,
-});
 
 /** One stream and its session, joined to the broker (`host`). */
 export class BrokerConnection<Peer>
@@ -39,8 +34,7 @@ export class BrokerConnection<Peer>
   readonly #reader: FrameReader;
   readonly #outlet: Outlet;
   readonly #acceptedAtMs: number;
-  readonly #messageRate: RateLimit;
-  readonly #byteRate: RateLimit;
+  readonly #pace: ReadPace;
   #deliveries: Deliveries | undefined;
   #held: Buffer | undefined;
   #packetsRead = 0;
@@ -66,8 +60,7 @@ export class BrokerConnection<Peer>
     this.#outlet = new Outlet(stream, { pool: host.pool, written: () => this.#written() });
     this.#acceptedAtMs = nowMs;
     this.#lastPacketMs = nowMs;
-    this.#messageRate = new RateLimit({ perSecond: host.limits.messagesPerSecondMax, nowMs });
-    this.#byteRate = new RateLimit({ perSecond: host.limits.bytesPerSecondMax, nowMs });
+    this.#pace = new ReadPace(host.limits, nowMs);
   }
 
   get protocolVersion(): ProtocolVersion {
@@ -159,13 +152,13 @@ export class BrokerConnection<Peer>
   send(packet: Buffer): void {
     if (this.#isOverBound(packet.length)) this.cutSlowConsumer();
     else this.#outlet.outbox.share(packet);
-    this.#touch();
+    this.touch();
   }
 
   sendPuback(packetId: number): void {
     if (this.#isOverBound(4)) this.cutSlowConsumer();
     else this.#outlet.outbox.puback(packetId);
-    this.#touch();
+    this.touch();
   }
 
   connect(packet: ConnectPacket): void {
@@ -192,7 +185,7 @@ export class BrokerConnection<Peer>
   publish(frame: PublishFrame, topic: Topic<Route<BrokerConnection<Peer>>>): ReasonCode {
     const { metrics, hooks } = this.#host;
     metrics.messagesReceived++;
-    if (!this.mayPublish(topic.text, frame.retain)) {
+    if (!mayPublish(this.access, topic.text, frame.retain)) {
       metrics.publishesDenied++;
       return REASON.notAuthorized;
     }
@@ -243,37 +236,8 @@ export class BrokerConnection<Peer>
     this.#session.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
   }
 
-  touch(): void {
-    this.#touch();
-  }
-
   limited(name: 'outgoingBytesMax' | 'pendingMessagesMax'): void {
     this.#host.limited(this, name);
-  }
-
-  // A policy that throws is a denial: no decision defaults to allow.
-  mayPublish(topic: string, retain: boolean): boolean {
-    try {
-      return this.access.mayPublish(topic, retain) === true;
-    } catch {
-      return false;
-    }
-  }
-
-  maySubscribe(filter: string): boolean {
-    try {
-      return this.access.maySubscribe(filter) === true;
-    } catch {
-      return false;
-    }
-  }
-
-  mayReceive(topic: string): boolean {
-    try {
-      return this.access.mayReceive(topic) === true;
-    } catch {
-      return false;
-    }
   }
 
   #received(chunk: Buffer): void {
@@ -297,14 +261,12 @@ export class BrokerConnection<Peer>
   }
 
   #limitRate(bytes: number, nowMs: number): void {
-    const messagesWaitMs = this.#messageRate.spend(this.#packetsRead, nowMs);
-    const bytesWaitMs = this.#byteRate.spend(bytes, nowMs);
-    const waitMs = Math.max(messagesWaitMs, bytesWaitMs);
-    if (waitMs === 0) return;
+    const pause = this.#pace.spend(this.#packetsRead, bytes, nowMs);
+    if (pause === undefined) return;
     this.#stream.pause();
     this.#host.metrics.readsPaused++;
-    this.#host.limited(this, messagesWaitMs >= bytesWaitMs ? 'messagesPerSecondMax' : 'bytesPerSecondMax');
-    this.#pausedUntilMs = nowMs + waitMs;
+    this.#host.limited(this, pause.limit);
+    this.#pausedUntilMs = nowMs + pause.ms;
     this.#host.paused.add(this);
   }
 
@@ -366,7 +328,7 @@ export class BrokerConnection<Peer>
 
   #written(): void {
     this.#deliveries?.written();
-    if (this.#outlet.bufferedBytes > 0) this.#touch();
+    if (this.#outlet.bufferedBytes > 0) this.touch();
   }
 
   /** Control packets have room beyond the bound for deliveries; a peer that fills that too is cut. */
@@ -374,7 +336,7 @@ export class BrokerConnection<Peer>
     return this.#outlet.bufferedBytes + length > 2 * this.#host.limits.outgoingBytesMax;
   }
 
-  #touch(): void {
+  touch(): void {
     if (this.isDirty) return;
     this.isDirty = true;
     this.#host.flushLater(this);

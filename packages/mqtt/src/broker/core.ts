@@ -9,6 +9,7 @@ import type { SessionContext } from '../session/session.ts';
 import { type Topic, TopicTable } from '../topics/topic-table.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
+import { mayPublish, mayReceive } from './guarded-access.ts';
 import type { BrokerHooks, LimitName } from './hooks.ts';
 import type { Host } from './host.ts';
 import type { BrokerLimits } from './limits.ts';
@@ -163,7 +164,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     for (let index = 0; index < route.length; index++) {
       const { subscriber, qos, noLocal, identifiers } = route[index]!;
       if (noLocal && subscriber === from) continue; // MQTT5-3.8.3-3
-      if (!subscriber.mayReceive(topic)) this.metrics.messagesWithheld++;
+      if (!mayReceive(subscriber.access, topic)) this.metrics.messagesWithheld++;
       else if (subscriber.deliver(message, Math.min(qos, message.qos), identifiers)) deliveries++;
     }
     return deliveries;
@@ -171,7 +172,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
 
   /** The topic is checked again: the policy may have changed since CONNECT. */
   #publishWill(will: Will, member: Member<Peer>): void {
-    if (!member.mayPublish(will.topic, will.retain)) {
+    if (!mayPublish(member.access, will.topic, will.retain)) {
       this.metrics.willsDenied++;
       return;
     }

@@ -3,6 +3,7 @@ import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
 import { countLevels, isSharedFilter } from '../topics/names.ts';
 import type { BrokerConnection } from './connection.ts';
+import { maySubscribe } from './guarded-access.ts';
 import type { Host } from './host.ts';
 import type { Subscription } from './subscriptions.ts';
 
@@ -42,7 +43,7 @@ function problemWith<Peer>(
     host.limited(connection, 'topicLevelsMax');
     return REASON.topicFilterInvalid;
   }
-  if (!connection.maySubscribe(filter)) {
+  if (!maySubscribe(connection.access, filter)) {
     metrics.subscriptionsDenied++;
     return REASON.notAuthorized;
   }

@@ -7,7 +7,7 @@ import type { WireReader } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
 
 /** Whether a subscription is sent the retained messages (MQTT 5 section 3.8.3.1): always, if it is new, never. */
-export type RetainHandling = 0 | 1 | 2;
+type RetainHandling = 0 | 1 | 2;
 
 /** One filter of a SUBSCRIBE; all but `filter` and `qos` is MQTT 5's. */
 export interface SubscriptionRequest {

@@ -78,7 +78,7 @@ export class WireWriter {
 }
 
 /** The largest remaining length four bytes can say (section 2.2.3). */
-export const REMAINING_LENGTH_MAX = 268_435_455;
+const REMAINING_LENGTH_MAX = 268_435_455;
 
 /** How many bytes the shortest form of a Variable Byte Integer takes. */
 export function varIntBytes(value: number): number {

@@ -21,11 +21,6 @@ export class Topic<Route> {
   }
 }
 
-export interface TopicLimits {
-  readonly topicBytesMax: number;
-  readonly topicLevelsMax: number;
-}
-
 const SLOTS = 16_384;
 const WAYS = 4;
 const INTERNED_BYTES_MAX = 512;

@@ -1,0 +1,34 @@
+import type { Access } from './hooks.ts';
+
+// A policy that throws, or answers anything but true, is a denial: no decision defaults to allow.
+
+export function mayPublish(access: Access, topic: string, retain: boolean): boolean {
+  try {
+    return access.mayPublish(topic, retain) === true;
+  } catch {
+    return false;
+  }
+}
+
+export function maySubscribe(access: Access, filter: string): boolean {
+  try {
+    return access.maySubscribe(filter) === true;
+  } catch {
+    return false;
+  }
+}
+
+export function mayReceive(access: Access, topic: string): boolean {
+  try {
+    return access.mayReceive(topic) === true;
+  } catch {
+    return false;
+  }
+}
+
+/** What a connection may do before its CONNECT is accepted. */
+export const NO_ACCESS: Access = Object.freeze({
+  mayPublish: () => false,
+  maySubscribe: () => false,
+  mayReceive: () => false,
+});
