@@ -1,0 +1,141 @@
+import { type Json, type JsonObject, parseStrictJson } from '@fleetward/core';
+import { DeviceError } from '../errors.ts';
+import type { CheckLimits } from './check-once.ts';
+import type { DeviceModel } from './choose-target.ts';
+import type { ProbeSettings } from './probe.ts';
+import type { TrialSettings } from './trial.ts';
+
+/** The agent's settings, one JSON file. */
+export interface AgentConfig {
+  /** `https://HOST:PORT` of the platform's device listener. */
+  readonly url: string;
+  /** Folder of `key.pem`, `chain.pem` and `root.pem`, as `enroll` makes it. */
+  readonly identityFolder: string;
+  /** Folder of the trusted update metadata. */
+  readonly trustedFolder: string;
+  /** The first TUF root, for a device that trusts none yet. */
+  readonly rootFile: string;
+  /** The slot folder, the same as the starter's. */
+  readonly slotsFolder: string;
+  readonly model: DeviceModel;
+  readonly probe: ProbeSettings;
+  readonly trial: TrialSettings;
+  readonly limits: CheckLimits;
+  readonly checkEveryMs: number;
+}
+
+export const defaultTrialSettings: TrialSettings = {
+  startWithinMs: 60_000,
+  pollMs: 250,
+  probeTries: 10,
+  probePauseMs: 3000,
+};
+
+export const defaultCheckLimits: CheckLimits = {
+  reserveBytes: 4 * 1024 * 1024,
+  refreshWithinMs: 120_000,
+  downloadWithinMs: 3_600_000,
+};
+
+const defaultCheckEveryMs = 3_600_000;
+const defaultProbeTimeoutMs = 5000;
+const configBytesMax = 64 * 1024;
+
+/** Reads the settings. Unknown ones, and those of a wrong form, are refused with their path. */
+export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
+  const json = parseStrictJson(bytes, { bytesMax: configBytesMax, depthMax: 4 });
+  const names = [
+    'url',
+    'identityFolder',
+    'trustedFolder',
+    'rootFile',
+    'slotsFolder',
+    'product',
+    'hardware',
+    'probe',
+    'trial',
+    'limits',
+    'checkEveryMs',
+  ];
+  const settings = objectAt('', { value: json, names });
+  const string = (name: string, pattern = /^.{1,4096}$/) => stringAt(settings, { path: '', name, pattern });
+  const modelName = /^[a-zA-Z0-9._+:-]{1,128}$/;
+  return {
+    url: string('url', /^https:\/\/[^/]+\/?$/),
+    identityFolder: string('identityFolder'),
+    trustedFolder: string('trustedFolder'),
+    rootFile: string('rootFile'),
+    slotsFolder: string('slotsFolder'),
+    model: { product: string('product', modelName), hardware: string('hardware', modelName) },
+    probe: parseProbe(settings.probe),
+    trial: numbersAt('trial', { value: settings.trial, defaults: defaultTrialSettings }),
+    limits: numbersAt('limits', { value: settings.limits, defaults: defaultCheckLimits }),
+    checkEveryMs: wholeAt('checkEveryMs', settings.checkEveryMs ?? defaultCheckEveryMs),
+  };
+}
+
+function parseProbe(value: Json | undefined): ProbeSettings {
+  const settings = objectAt('probe', { value, names: ['kind', 'url', 'command', 'timeoutMs'] });
+  const timeoutMs = wholeAt('probe.timeoutMs', settings.timeoutMs ?? defaultProbeTimeoutMs);
+  const { command } = settings;
+  switch (settings.kind) {
+    case 'http':
+      if (command !== undefined) throw invalid('probe.command', 'only with the kind `command`');
+      return {
+        kind: 'http',
+        url: stringAt(settings, { path: 'probe.', name: 'url', pattern: /^https?:\/\/.{1,2048}$/ }),
+        timeoutMs,
+      };
+    case 'command':
+      if (settings.url !== undefined) throw invalid('probe.url', 'only with the kind `http`');
+      if (!isCommand(command)) throw invalid('probe.command', 'a list: the program and its arguments');
+      return { kind: 'command', command, timeoutMs };
+    default:
+      throw invalid('probe.kind', '`http` or `command`');
+  }
+}
+
+function isCommand(value: Json | undefined): value is readonly string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === 'string');
+}
+
+function numbersAt<Settings extends { readonly [Name in keyof Settings]: number }>(
+  path: string,
+  { value, defaults }: { readonly value: Json | undefined; readonly defaults: Settings },
+): Settings {
+  const given = objectAt(path, { value: value ?? {}, names: Object.keys(defaults) });
+  const numbers = Object.entries(given).map(([name, number]) => [name, wholeAt(`${path}.${name}`, number)]);
+  return { ...defaults, ...Object.fromEntries(numbers) };
+}
+
+function objectAt(
+  path: string,
+  { value, names }: { readonly value: Json | undefined; readonly names: readonly string[] },
+): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(path || 'the settings', 'an object');
+  const unknown = Object.keys(value).find((name) => !names.includes(name));
+  if (unknown !== undefined)
+    throw invalid([path, unknown].filter(Boolean).join('.'), `one of \`${names.join('`, `')}\``);
+  return value as JsonObject; // neither an array nor a scalar
+}
+
+function stringAt(
+  settings: JsonObject,
+  { path, name, pattern }: { readonly path: string; readonly name: string; readonly pattern: RegExp },
+): string {
+  const value = settings[name];
+  if (typeof value === 'string' && pattern.test(value)) return value;
+  throw invalid(`${path}${name}`, `text like \`${pattern.source}\``);
+}
+
+function wholeAt(path: string, value: Json | undefined): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
+  throw invalid(path, 'a whole number from 1');
+}
+
+function invalid(path: string, expected: string): DeviceError {
+  return new DeviceError('device.config_invalid', `\`${path.slice(0, 128)}\`: expected ${expected}`, {
+    details: { path, expected },
+  });
+}

@@ -1,0 +1,41 @@
+import {
+  type ApiClient,
+  ApiError,
+  type Download,
+  getDeviceMetadata,
+  getDeviceTarget,
+} from '@fleetward/protocol';
+import type { Fetcher, FetchResult } from '@fleetward/updates';
+
+/** Fetches metadata and targets from the platform, as the device that the client's certificate names. */
+export function platformFetcher(api: Pick<ApiClient, 'download'>): Fetcher {
+  return {
+    fetch: async (path, { signal }) => {
+      const given = signal === undefined ? {} : { signal };
+      const [folder, name] = splitPath(path);
+      return result(
+        folder === 'metadata'
+          ? api.download(getDeviceMetadata, { params: { file: name }, ...given })
+          : api.download(getDeviceTarget, { params: { '*': name }, ...given }),
+      );
+    },
+  };
+}
+
+/** The client escapes names once more for the URL; the paths it gets are URL paths already. */
+function splitPath(path: string): readonly [string, string] {
+  const slash = path.indexOf('/');
+  const name = path.slice(slash + 1);
+  return [path.slice(0, slash), name.split('/').map(decodeURIComponent).join('/')];
+}
+
+async function result(download: Promise<Download>): Promise<FetchResult> {
+  try {
+    const { bytes } = await download;
+    return { kind: 'stream', chunks: bytes };
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code === 'api.aborted') throw error;
+    if (error.problem?.status === 404) return { kind: 'absent' };
+    return { kind: 'unreachable', explanation: error.message };
+  }
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// The update agent: `--config FILE`, and `--once` for one pass that prints its outcome as a line of JSON.
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { isAppError } from '@fleetward/core';
+import { parseAgentConfig } from './config.ts';
+import { openAgent } from './wiring.ts';
+
+const usage = 'usage: fleetward-agent --config FILE [--once]\n';
+
+function log(line: string): void {
+  process.stderr.write(`agent: ${line}\n`);
+}
+
+async function main(configFile: string, isOnce: boolean): Promise<void> {
+  const config = parseAgentConfig(readFileSync(configFile));
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  const { agent, close } = await openAgent(config, { clock: Date, log });
+  const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+  if (isOnce) process.stdout.write(`${JSON.stringify(await agent.checkOnce(stop.signal))}\n`);
+  else await agent.run({ everyMs: config.checkEveryMs, random, stop: stop.signal });
+  close();
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { config: { type: 'string' }, once: { type: 'boolean' } } }).values;
+  } catch (error) {
+    if (error instanceof TypeError) return { problem: error.message };
+    throw error;
+  }
+}
+
+const given = readArguments();
+if ('problem' in given || given.config === undefined) {
+  process.stderr.write(
+    `fleetward-agent: ${'problem' in given ? given.problem : '`--config` is missing'}\n${usage}`,
+  );
+  process.exitCode = 2;
+} else {
+  await main(given.config, given.once ?? false).catch((error: unknown) => {
+    if (!isAppError(error)) throw error;
+    log(`${error.code}: ${error.message}`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,69 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Clock } from '@fleetward/core';
+import { createUpdateClient, installRoot, openFileStore, type TrustedStore } from '@fleetward/updates';
+import { DeviceError } from '../errors.ts';
+import { nodeFiles } from '../files/node-files.ts';
+import { openIdentityFolder } from '../sdk/identity.ts';
+import { connectPlatform, report } from '../sdk/platform-client.ts';
+import { openSlotFolder } from '../slots/folder.ts';
+import { type Agent, createAgent } from './agent.ts';
+import type { AgentConfig } from './config.ts';
+import { platformFetcher } from './fetcher.ts';
+import { probeHealth } from './probe.ts';
+
+/** An agent on the real file system and network; `close` ends its connections. */
+export interface OpenAgent {
+  readonly agent: Agent;
+  close(): void;
+}
+
+/** Puts an agent together from its settings. The device must be enrolled. */
+export async function openAgent(
+  config: AgentConfig,
+  { clock, log }: { readonly clock: Clock; readonly log: (line: string) => void },
+): Promise<OpenAgent> {
+  const identity = openIdentityFolder(config.identityFolder).read();
+  if (identity === undefined)
+    throw new DeviceError(
+      'device.not_enrolled',
+      `\`${config.identityFolder}\` holds no certificate: enrol first`,
+    );
+  const store = await openFileStore(config.trustedFolder);
+  await trustFirstRoot(store, config.rootFile);
+  nodeFiles.makeFolder(config.slotsFolder);
+  const api = connectPlatform(identity, { url: config.url });
+  const agent = createAgent({
+    client: createUpdateClient({ store, fetcher: platformFetcher(api), clock }),
+    files: nodeFiles,
+    folder: openSlotFolder(nodeFiles, realpathSync(config.slotsFolder)),
+    model: config.model,
+    trial: {
+      settings: config.trial,
+      probe: () => probeHealth(config.probe),
+      pause: (ms) => pause(ms),
+      isAlive,
+    },
+    limits: config.limits,
+    sendReport: (facts) => report(api, facts),
+    log,
+  });
+  return { agent, close: () => api.close() };
+}
+
+/** A root that is trusted already is kept; only the chain of signatures replaces it. */
+async function trustFirstRoot(store: TrustedStore, rootFile: string): Promise<void> {
+  if ((await store.read('root')) !== undefined) return;
+  const outcome = await installRoot(store, readFileSync(rootFile));
+  if (outcome.kind === 'refused')
+    throw new DeviceError('device.root_refused', `\`${rootFile}\`: ${outcome.explanation}`);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'; // of another user, but there
+  }
+}

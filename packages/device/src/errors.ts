@@ -1,0 +1,16 @@
+import { AppError } from '@fleetward/core';
+
+/** Every way in which this package fails. What a release or an enrolment came to is a value instead. */
+export type DeviceErrorCode =
+  | 'device.config_invalid'
+  | 'device.identity_invalid'
+  | 'device.not_enrolled'
+  | 'device.slots_damaged'
+  | 'device.slots_misused'
+  | 'device.root_refused'
+  | 'device.trust_invalid'
+  | 'device.unreachable'
+  | 'device.answer_invalid';
+
+/** A failure of this package, see `DeviceErrorCode`. */
+export class DeviceError extends AppError<DeviceErrorCode> {}

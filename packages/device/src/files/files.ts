@@ -1,0 +1,33 @@
+/** A file being written. Nothing of it is durable before `sync`. */
+export interface FileWriter {
+  write(bytes: Uint8Array): void;
+  sync(): void;
+  close(): void;
+}
+
+export interface FileDigest {
+  readonly sha256: string;
+  readonly lengthBytes: number;
+}
+
+/**
+ * The few file operations the slots are made of; a fault-injecting one stands here in tests. Synchronous, so that the
+ * starter is one straight line. Paths are absolute.
+ */
+export interface Files {
+  /** `undefined` when there is none. Throws when it has more than `bytesMax` bytes. */
+  read(path: string, bytesMax: number): Uint8Array | undefined;
+  /** Digest of a whole file, read in pieces; `undefined` when there is none or it cannot be read. */
+  digest(path: string): FileDigest | undefined;
+  /** Creates or truncates; readable, and executable, by the owner only. */
+  create(path: string): FileWriter;
+  /** Makes the entry take the place of another; durable after `syncFolder`. */
+  rename(from: string, to: string): void;
+  /** Removing what is not there is no failure. */
+  remove(path: string): void;
+  /** Creates a folder for its owner only, where it is missing. */
+  makeFolder(path: string): void;
+  /** Makes the entries of a folder durable. */
+  syncFolder(path: string): void;
+  freeBytes(folder: string): number;
+}

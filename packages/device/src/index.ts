@@ -1,0 +1,14 @@
+export { type Agent, type AgentParts, createAgent } from './agent/agent.ts';
+export type { CheckLimits } from './agent/check-once.ts';
+export type { DeviceModel } from './agent/choose-target.ts';
+export { type AgentConfig, parseAgentConfig } from './agent/config.ts';
+export type { CheckOutcome } from './agent/outcome.ts';
+export type { ProbeSettings } from './agent/probe.ts';
+export type { TrialSettings } from './agent/trial.ts';
+export { type OpenAgent, openAgent } from './agent/wiring.ts';
+export { DeviceError, type DeviceErrorCode } from './errors.ts';
+export { type ConnectOptions, connectDevice } from './sdk/connect-device.ts';
+export { buildCsr } from './sdk/csr.ts';
+export { type EnrollOptions, type EnrollOutcome, enroll } from './sdk/enroll.ts';
+export { type DeviceIdentity, type IdentityFolder, openIdentityFolder } from './sdk/identity.ts';
+export { connectPlatform, type DeviceReport, report } from './sdk/platform-client.ts';

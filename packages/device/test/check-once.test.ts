@@ -1,0 +1,163 @@
+import { FakeClock } from '@fleetward/testkit';
+import type { Release } from '@fleetward/updates';
+import { describe, expect, test } from 'vitest';
+import { ForgetfulDisk } from './forgetful-disk.ts';
+import { type Behaviour, SimulatedDevice } from './simulated-device.ts';
+import { TestRepository } from './test-repository.ts';
+
+const image = (version: string) => Buffer.from(`firmware ${version}`);
+
+/** A device on the confirmed 1.0.0 (security version 1), and the repository it asks. */
+async function newDevice(behaviourOf: (version: string) => Behaviour = () => 'healthy') {
+  const clock = new FakeClock();
+  const repository = await TestRepository.create(clock);
+  const device = new SimulatedDevice(new ForgetfulDisk(), { repository, behaviourOf });
+  await repository.release(image('1.0.0'));
+  expect(await device.pass()).toEqual({ kind: 'confirmed', version: '1.0.0', from: undefined });
+  const release = (version: string, overrides: Partial<Release> = {}) =>
+    repository.release(image(version), { version, ...overrides });
+  return { device, repository, clock, release };
+}
+
+/** What would be started after a power cut now. */
+function bootedVersion(device: SimulatedDevice): string {
+  device.powerOff();
+  const plan = device.boot();
+  return plan.kind === 'start' ? plan.version : plan.kind;
+}
+
+describe('a pass of the agent', () => {
+  test('installs, starts, probes and confirms the newest release, into the other slot each time', async () => {
+    const { device, release } = await newDevice();
+    await release('1.1.0');
+    await release('1.10.0');
+    expect(await device.pass()).toEqual({ kind: 'confirmed', version: '1.10.0', from: '1.0.0' });
+    expect(await device.pass()).toEqual({ kind: 'current', version: '1.10.0' });
+    await release('2.0.0-rc.1');
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '2.0.0-rc.1' });
+    expect(device.disk.read('/slots/a/image')).toEqual(image('2.0.0-rc.1'));
+    expect(device.disk.read('/slots/b/image')).toEqual(image('1.10.0'));
+  });
+
+  test('goes back from a release that fails its health check, and does not try it again', async () => {
+    const { device, release } = await newDevice((version) => (version === '1.1.0' ? 'unhealthy' : 'healthy'));
+    await release('1.1.0');
+    expect(await device.pass()).toMatchObject({
+      kind: 'rolled-back',
+      version: '1.1.0',
+      to: '1.0.0',
+      reason: 'health-check-failed',
+    });
+    expect(bootedVersion(device)).toBe('1.0.0');
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: 'device', reason: 'failed-before' });
+    await release('1.2.0');
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.2.0' });
+  });
+
+  test('goes back from a release that dies before it is confirmed', async () => {
+    const { device, release } = await newDevice((version) => (version === '1.1.0' ? 'dies' : 'healthy'));
+    await release('1.1.0');
+    expect(await device.pass()).toMatchObject({ kind: 'rolled-back', reason: 'died-before-confirmation' });
+    expect(bootedVersion(device)).toBe('1.0.0');
+  });
+
+  test('refuses a tampered image with its TUF step, and keeps nothing of it', async () => {
+    const { device, repository, release } = await newDevice();
+    const path = await release('1.1.0');
+    repository.files.set(path, Buffer.from('fIrmware 1.1.0'));
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.7.3', reason: 'hash-mismatch' });
+    repository.files.set(path, Buffer.from('firmware 1.1'));
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.7.3', reason: 'length-mismatch' });
+    expect(device.disk.read('/slots/b/image')).toBeUndefined();
+    expect(device.disk.read('/slots/b/image.staging')).toBeUndefined();
+    expect(bootedVersion(device)).toBe('1.0.0');
+  });
+
+  test('refuses a tampered signature with its TUF step', async () => {
+    const { device, repository, release } = await newDevice();
+    await release('1.1.0');
+    const timestamp = repository.files.get('metadata/timestamp.json')!;
+    const file = JSON.parse(Buffer.from(timestamp).toString());
+    const { sig } = file.signatures[0];
+    file.signatures[0].sig = `${sig.startsWith('0') ? '1' : '0'}${sig.slice(1)}`;
+    repository.files.set('metadata/timestamp.json', Buffer.from(JSON.stringify(file)));
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.4.2', reason: 'below-threshold' });
+  });
+
+  test('refuses metadata of an older version that is replayed, and expired metadata', async () => {
+    const { device, repository, clock, release } = await newDevice();
+    const old = repository.files.get('metadata/timestamp.json')!;
+    clock.advance(5000);
+    await release('1.1.0');
+    await device.pass();
+    const newest = repository.files.get('metadata/timestamp.json')!;
+    repository.files.set('metadata/timestamp.json', old);
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.4.3.1', reason: 'rollback' });
+    repository.files.set('metadata/timestamp.json', newest);
+    clock.advance(2 * 86_400_000);
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.4.4', reason: 'expired' });
+  });
+
+  test('refuses a release for other hardware, and one that goes below the security floor', async () => {
+    const { device, release } = await newDevice();
+    await release('1.1.0', { hardware: ['lamp-r2'] });
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: 'device', reason: 'wrong-hardware' });
+    await release('1.2.0', { securityVersion: 5 });
+    await device.pass();
+    await release('1.3.0', { securityVersion: 4 });
+    expect(await device.pass()).toMatchObject({ kind: 'refused', reason: 'below-security-floor' });
+  });
+
+  test('ignores older releases and other products', async () => {
+    const { device, release } = await newDevice();
+    await release('0.9.0');
+    await release('3.0.0', { product: 'kettle' });
+    expect(await device.pass()).toEqual({ kind: 'current', version: '1.0.0' });
+  });
+
+  test('says that a repository does not answer, answers for ever, or is too slow', async () => {
+    const { device, repository, release } = await newDevice();
+    const path = await release('1.1.0');
+    const timestamp = repository.files.get('metadata/timestamp.json')!;
+    repository.files.set('metadata/timestamp.json', new Uint8Array(100_000));
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.4.1', reason: 'too-long' });
+    repository.files.set('metadata/timestamp.json', timestamp);
+    repository.files.delete(path);
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.7.3', reason: 'missing' });
+  });
+
+  test('does not fill the disk', async () => {
+    const { device, release } = await newDevice();
+    await release('1.1.0');
+    device.disk.freeSpace = 1010;
+    expect(await device.pass()).toMatchObject({ kind: 'no-space', version: '1.1.0' });
+    device.disk.freeSpace = 10_000;
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed' });
+  });
+
+  test('throws at damaged slots rather than guess', async () => {
+    const { device } = await newDevice();
+    device.disk.damage('/slots/slots.json');
+    await expect(device.pass()).rejects.toMatchObject({ code: 'device.slots_damaged' });
+  });
+});
+
+describe('the starter', () => {
+  test('never runs an altered image: it goes back to the confirmed one, and says so', async () => {
+    const { device, release } = await newDevice();
+    await release('1.1.0');
+    await device.pass();
+    device.disk.damage('/slots/b/image');
+    expect(bootedVersion(device)).toBe('1.0.0');
+    device.disk.damage('/slots/a/image');
+    expect(bootedVersion(device)).toBe('nothing');
+  });
+
+  test('does not go back below the security floor, even if nothing else is left', async () => {
+    const { device, release } = await newDevice();
+    await release('1.1.0', { securityVersion: 2 });
+    await device.pass();
+    device.disk.damage('/slots/b/image');
+    expect(bootedVersion(device)).toBe('nothing');
+  });
+});

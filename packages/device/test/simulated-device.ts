@@ -1,0 +1,92 @@
+import { createMemoryStore, createUpdateClient, installRoot } from '@fleetward/updates';
+import { type CheckParts, checkOnce } from '../src/agent/check-once.ts';
+import type { CheckOutcome } from '../src/agent/outcome.ts';
+import { openSlotFolder, type SlotFolder } from '../src/slots/folder.ts';
+import { giveUp, prepareStart, type StartPlan } from '../src/starter/prepare-start.ts';
+import type { ForgetfulDisk } from './forgetful-disk.ts';
+import type { TestRepository } from './test-repository.ts';
+
+export type Behaviour = 'healthy' | 'unhealthy' | 'dies';
+const attemptsMax = 3;
+
+/**
+ * A device on a forgetful disk: the real agent's pass and the real starter's decisions, over a program that only behaves.
+ * The starter acts whenever the agent pauses, as its own process would.
+ */
+export class SimulatedDevice {
+  readonly disk: ForgetfulDisk;
+  readonly folder: SlotFolder;
+  readonly #repository: TestRepository;
+  readonly #behaviourOf: (version: string) => Behaviour;
+  #running: Extract<StartPlan, { kind: 'start' }> | undefined;
+  readonly #store = createMemoryStore();
+
+  constructor(
+    disk: ForgetfulDisk,
+    options: { readonly repository: TestRepository; readonly behaviourOf?: (version: string) => Behaviour },
+  ) {
+    this.disk = disk;
+    this.folder = openSlotFolder(disk, '/slots');
+    this.#repository = options.repository;
+    this.#behaviourOf = options.behaviourOf ?? (() => 'healthy');
+  }
+
+  /** One pass of the agent, the starter running beside it. */
+  async pass(overrides: Partial<CheckParts> = {}): Promise<CheckOutcome> {
+    const { fetcher, clock, root } = this.#repository;
+    await installRoot(this.#store, root);
+    return checkOnce({
+      client: createUpdateClient({ store: this.#store, fetcher, clock }),
+      files: this.disk,
+      folder: this.folder,
+      model: { product: 'lamp', hardware: 'lamp-r1' },
+      trial: {
+        settings: { startWithinMs: 5, pollMs: 1, probeTries: 2, probePauseMs: 1 },
+        probe: async () => this.#probe(),
+        pause: async () => this.starterTurn(),
+        isAlive: (pid) => pid === 1 && this.#running !== undefined,
+      },
+      limits: { reserveBytes: 1000, refreshWithinMs: 60_000, downloadWithinMs: 60_000 },
+      ...overrides,
+    });
+  }
+
+  /** Starts what the starter would start now. */
+  boot(): StartPlan {
+    const plan = prepareStart(this.folder, { attemptsMax });
+    if (plan.kind === 'nothing') return plan;
+    this.#running = plan;
+    const notes = this.folder.readNotes(plan.generation);
+    this.folder.writeNotes({ ...notes, running: { slot: plan.slot, pid: 1 } });
+    this.#dieIfItMust(plan);
+    return plan;
+  }
+
+  starterTurn(): void {
+    const read = this.folder.readSlots();
+    const isRight = read.kind === 'ok' && this.#running?.generation === read.state.generation;
+    if (!isRight) this.boot();
+  }
+
+  /** Nothing runs any longer. */
+  powerOff(): void {
+    this.#running = undefined;
+  }
+
+  #probe() {
+    const isHealthy = this.#running !== undefined && this.#behaviourOf(this.#running.version) === 'healthy';
+    return isHealthy
+      ? { kind: 'healthy' as const }
+      : { kind: 'unhealthy' as const, explanation: 'it says so' };
+  }
+
+  #dieIfItMust(plan: Extract<StartPlan, { kind: 'start' }>): void {
+    if (!plan.isTrial || this.#behaviourOf(plan.version) !== 'dies') return;
+    const notes = this.folder.readNotes(plan.generation);
+    giveUp(this.folder, {
+      notes,
+      giveUp: { reason: 'died-before-confirmation', explanation: 'it ended with code 1' },
+    });
+    this.#running = undefined;
+  }
+}

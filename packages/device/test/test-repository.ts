@@ -1,0 +1,113 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import type { Clock, Signer } from '@fleetward/core';
+import {
+  addTarget,
+  customOfRelease,
+  defaultOnlineSettings,
+  describeTarget,
+  draftRoot,
+  draftTargets,
+  type Fetcher,
+  type PublishedState,
+  publish,
+  type Release,
+  signRoot,
+  signTargets,
+  targetFilePath,
+} from '@fleetward/updates';
+
+const dayMs = 86_400_000;
+
+export const lamp: Release = { product: 'lamp', version: '1.0.0', securityVersion: 1, hardware: ['lamp-r1'] };
+
+/** A TUF repository as release engineers and the server make it, in a map of URL paths. */
+export class TestRepository {
+  readonly files = new Map<string, Uint8Array>();
+  readonly clock: Clock;
+  readonly #keys = { root: edKey(), targets: edKey(), snapshot: edKey(), timestamp: edKey() };
+  #state: PublishedState = {};
+  #root: Uint8Array = new Uint8Array();
+
+  private constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  static async create(clock: Clock = Date): Promise<TestRepository> {
+    const repository = new TestRepository(clock);
+    await repository.#publishFirst();
+    return repository;
+  }
+
+  get root(): Uint8Array {
+    return this.#root;
+  }
+
+  get fetcher(): Fetcher {
+    return {
+      fetch: async (path) => {
+        const bytes = this.files.get(path);
+        return bytes === undefined ? { kind: 'absent' } : { kind: 'stream', chunks: pieces(bytes) };
+      },
+    };
+  }
+
+  /** Signs and publishes an image; answers the URL path of its bytes. */
+  async release(image: Uint8Array, overrides: Partial<Release> = {}): Promise<string> {
+    const release = { ...lamp, ...overrides };
+    const path = `${release.product}/${release.version}-${release.hardware[0]}.img`;
+    const target = await describeTarget(path, { content: pieces(image), custom: customOfRelease(release) });
+    const expiresMs = this.clock.now() + 90 * dayMs;
+    const draft = addTarget(this.#state.targets!, { target, expiresMs });
+    const { bytes } = await signTargets(draft, { signers: [this.#keys.targets], root: this.#root });
+    this.files.set(targetFilePath(target), image);
+    await this.#publish({ roots: [], targets: bytes });
+    return targetFilePath(target);
+  }
+
+  async #publishFirst(): Promise<void> {
+    const role = (signer: Signer) => ({ publicKeys: [signer.publicKey], threshold: 1 });
+    const { root, targets, snapshot, timestamp } = this.#keys;
+    const roles = {
+      root: role(root),
+      targets: role(targets),
+      snapshot: role(snapshot),
+      timestamp: role(timestamp),
+    };
+    const expiresMs = this.clock.now() + 365 * dayMs;
+    this.#root = (await signRoot(draftRoot({ version: 1, expiresMs, roles }), { signers: [root] })).bytes;
+    const empty = draftTargets({ version: 1, expiresMs });
+    const signed = await signTargets(empty, { signers: [targets], root: this.#root });
+    await this.#publish({ roots: [this.#root], targets: signed.bytes });
+  }
+
+  async #publish(upload: {
+    readonly roots: readonly Uint8Array[];
+    readonly targets: Uint8Array;
+  }): Promise<void> {
+    const { snapshot, timestamp } = this.#keys;
+    const outcome = await publish({
+      published: this.#state,
+      upload,
+      signers: { snapshot: [snapshot], timestamp: [timestamp] },
+      clock: this.clock,
+      settings: defaultOnlineSettings,
+    });
+    if (outcome.kind !== 'published') throw new Error(`not published: ${JSON.stringify(outcome)}`);
+    for (const { path, bytes } of outcome.files) this.files.set(path, bytes);
+    this.#state = outcome.state;
+  }
+}
+
+function edKey(): Signer {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  return {
+    algorithm: 'ed25519',
+    publicKey: publicKey.export({ type: 'spki', format: 'der' }),
+    sign: async (message) => new Uint8Array(sign(null, message, privateKey)),
+  };
+}
+
+async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  const size = Math.max(1, Math.ceil(bytes.length / 4));
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
