@@ -38,6 +38,7 @@ export class BrokerConnection<Peer>
   #deliveries: Deliveries | undefined;
   #held: Buffer | undefined;
   #packetsRead = 0;
+  #hasReadPacket = false;
   #lastPacketMs: number;
   #pausedUntilMs = 0;
   #keepAliveMs = 0;
@@ -144,7 +145,7 @@ export class BrokerConnection<Peer>
   frame(bytes: Buffer, start: number, bodyStart: number, end: number): boolean {
     // Acknowledgements answer what we sent: their rate is ours.
     if (bytes[start]! >> 4 !== 4) this.#packetsRead++;
-    this.#lastPacketMs = 0;
+    this.#hasReadPacket = true;
     this.#session.receive(bytes, start, bodyStart, end);
     return this.#session.mayRead;
   }
@@ -250,13 +251,14 @@ export class BrokerConnection<Peer>
   #read(chunk: Buffer): void {
     const nowMs = this.#host.nowMs();
     this.#packetsRead = 0;
+    this.#hasReadPacket = false;
     try {
       const used = this.#reader.read(chunk, this);
       if (used < chunk.length && !this.#session.isClosed) this.#held = chunk.subarray(used);
     } catch (error) {
       this.#session.fail(error);
     }
-    if (this.#lastPacketMs === 0) this.#lastPacketMs = nowMs;
+    if (this.#hasReadPacket) this.#lastPacketMs = nowMs;
     if (!this.#session.isClosed) this.#limitRate(chunk.length, nowMs);
   }
 
