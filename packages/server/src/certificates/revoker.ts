@@ -7,7 +7,7 @@ import type { CertificateRegistry, RevokedEntry } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
 import type { CertificateStore, CertificateSummary, RevocationReason } from './store.ts';
 
-export type RevocationStep = 'requested' | 'journalled' | 'committed' | 'sessions-cut';
+type RevocationStep = 'requested' | 'journalled' | 'committed' | 'sessions-cut';
 
 /** `steps`: when each was done, milliseconds since the epoch. */
 export type RevocationOutcome =

@@ -5,7 +5,7 @@ import type { AuthorityRecord, CertificateSummary } from './store.ts';
 /** Whether a certificate may speak. Only `active` may. */
 export type Standing = 'active' | 'inactive' | 'revoked' | 'unknown' | 'expired';
 
-export const dayMs = 86_400_000;
+const dayMs = 86_400_000;
 export const hourMs = 3_600_000;
 
 /** Revocation first: an expired certificate that was revoked stays revoked, whatever grace expiry may have. */

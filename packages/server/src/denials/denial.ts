@@ -2,7 +2,7 @@ import type { CertificateId, ThingName } from '@fleetward/core';
 import type { DenialCause } from '@fleetward/protocol';
 
 /** The statement that decided, or came nearest. */
-export interface DenialStatement {
+interface DenialStatement {
   readonly policyName: string;
   readonly versionId: number;
   /** Position in the document, from 0. */

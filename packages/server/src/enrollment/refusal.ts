@@ -18,7 +18,7 @@ export type RefusalReason =
   | 'busy';
 
 /** Where the fault lies, which is what the device can do about it: bring another token, bring another request, or try again later. */
-export type RefusalFault = 'token' | 'request' | 'busy';
+type RefusalFault = 'token' | 'request' | 'busy';
 
 export interface Refusal {
   readonly kind: 'refused';

@@ -43,7 +43,7 @@ export interface EnrollRequest {
 }
 
 /** A certificate the device may use; `chain` is leaf first, without the root. */
-export interface Enrolled {
+interface Enrolled {
   readonly kind: 'issued';
   /** The same as before: its answer was lost and the device asked again. */
   readonly isRepeated: boolean;

@@ -16,13 +16,13 @@ import { createTrail, type Trail } from '../../src/trail/index.ts';
 const dayMs = 86_400_000;
 
 /** The keys of a platform that is opened several times on the same folder. */
-export interface PlatformKeys {
+interface PlatformKeys {
   readonly root: Signer;
   readonly issuing: Signer;
   readonly trail: Signer;
 }
 
-export function newKeys(): PlatformKeys {
+function newKeys(): PlatformKeys {
   const ec = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   return {
     root: localSigner(ec(), 'ecdsa-p256-sha256'),

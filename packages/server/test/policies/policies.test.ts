@@ -42,7 +42,9 @@ describe('saving a document', () => {
     expect(new Set(saved.notes.map(({ literal, value }) => `${literal}=${value}`))).toEqual(
       new Set(['REGION=local', 'ACCOUNT_ID=000000000000']),
     );
-    expect(saved.findings.length).toBeGreaterThan(0);
+    expect(saved.findings).toMatchObject([
+      { id: 'subscribe-without-receive', path: '$.Statement[2].Resource[0]' },
+    ]);
     const { versions } = await platform.policies.get(name);
     expect(versions.map(({ document }) => document)).toEqual([awsTelemetryPolicy]);
   });
