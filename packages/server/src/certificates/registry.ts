@@ -66,6 +66,11 @@ export class CertificateRegistry {
     return this.#revoked.get(issuerId)?.values() ?? [];
   }
 
+  /** Every revocation there is, of all issuers. */
+  *allRevoked(): Iterable<RevokedEntry> {
+    for (const entries of this.#revoked.values()) yield* entries.values();
+  }
+
   standing(certificateId: CertificateId, nowMs: number): Standing {
     const known = this.#certificates.get(certificateId);
     if (known !== undefined) return standingOf(known, nowMs);

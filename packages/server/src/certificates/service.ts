@@ -3,6 +3,7 @@ import { type Certificate, type GeneralName, parsePublicKey } from '@fleetward/p
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
+import { completeJournal } from './complete-journal.ts';
 import { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
@@ -251,6 +252,7 @@ export class Certificates {
     await this.#crls.load();
     const target = { ...this.#options, registry: this.#registry, authorities: this.#authorities };
     const missing = await replayJournal(entries, target);
+    await completeJournal(entries, { ...target, journal: this.#journal });
     if (missing > 0) this.#crls.markOwed();
     await this.#crls.refresh();
   }

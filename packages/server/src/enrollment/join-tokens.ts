@@ -1,11 +1,4 @@
-import {
-  type Clock,
-  type PolicyName,
-  type Random,
-  type Transactor,
-  toBase64Url,
-  toHex,
-} from '@fleetward/core';
+import { type Clock, type Random, type Transactor, toBase64Url, toHex } from '@fleetward/core';
 import type { Policies } from '../policies/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { EnrollmentError } from './errors.ts';
@@ -21,11 +14,6 @@ export interface JoinTokensOptions {
   readonly policies: Policies;
 }
 
-export interface NewJoinToken extends JoinTokenTerms {
-  /** Attached to each certificate the token gives out; they must exist. */
-  readonly policies: readonly PolicyName[];
-}
-
 /** The tokens by which devices without a certificate are let in. */
 export class JoinTokens {
   readonly #options: JoinTokensOptions;
@@ -36,7 +24,7 @@ export class JoinTokens {
 
   /** The secret, `fwj_…`, is in this answer and nowhere else. Throws `enrollment.token_invalid` or `policies.not_found`. */
   async create(
-    wanted: NewJoinToken,
+    wanted: JoinTokenTerms,
     by: { readonly operatorId: string },
   ): Promise<{ readonly token: JoinToken; readonly secret: string }> {
     assertTerms(wanted);
@@ -78,7 +66,7 @@ export class JoinTokens {
     return hash === undefined ? undefined : this.#options.store.findToken(hash);
   }
 
-  #mint(wanted: NewJoinToken, createdBy: string): { readonly token: JoinToken; readonly secret: string } {
+  #mint(wanted: JoinTokenTerms, createdBy: string): { readonly token: JoinToken; readonly secret: string } {
     const { random, clock } = this.#options;
     const { namePattern, policies, usesMax, validityMs } = wanted;
     const secret = `fwj_${toBase64Url(random.bytes(32))}`;

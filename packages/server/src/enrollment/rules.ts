@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   InvalidInputError,
+  type PolicyName,
   parseSha256,
   parseThingName,
   type Sha256,
@@ -93,13 +94,16 @@ export interface JoinTokenTerms {
   readonly namePattern: string;
   readonly usesMax: number;
   readonly validityMs: number;
+  /** Attached to each certificate the token gives out; they must exist. */
+  readonly policies: readonly PolicyName[];
 }
 
 const usesMaxMax = 1_000_000;
 const validityMsMax = 366 * 86_400_000;
+const policiesMax = 10;
 
 /** Throws `enrollment.token_invalid`. */
-export function assertTerms({ namePattern, usesMax, validityMs }: JoinTokenTerms): void {
+export function assertTerms({ namePattern, usesMax, validityMs, policies }: JoinTokenTerms): void {
   if (!/^[a-zA-Z0-9:_*-]{1,128}$/.test(namePattern)) {
     throw invalid('the name pattern must be 1 to 128 of a-z A-Z 0-9 : _ - and `*`');
   }
@@ -108,6 +112,9 @@ export function assertTerms({ namePattern, usesMax, validityMs }: JoinTokenTerms
   }
   if (!Number.isInteger(validityMs) || validityMs < 1 || validityMs > validityMsMax) {
     throw invalid(`a join token is valid for at most ${validityMsMax} ms, not \`${validityMs}\``);
+  }
+  if (policies.length > policiesMax) {
+    throw invalid(`a join token names at most ${policiesMax} policies, not ${policies.length}`);
   }
 }
 

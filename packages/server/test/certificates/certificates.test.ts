@@ -319,6 +319,19 @@ describe('a revocation outlives', () => {
     expect(readFileSync(folder.join('revocations.jsonl'), 'utf8')).toBe(`${JSON.stringify(entry)}\n`);
   });
 
+  test('the loss of the journal: the next start writes it anew from the records', async () => {
+    const { certificate } = await issueDevice();
+    await platform.certificates.revoke({ certificateId: certificate.id, reason: 'superseded' }, operator);
+    const { keys, clock } = platform;
+    await platform.close();
+    const before = readFileSync(folder.join('revocations.jsonl'), 'utf8');
+    rmSync(folder.join('revocations.jsonl'));
+    platform = await openPlatform({ folder: folder.path, keys, clock });
+    expect(readFileSync(folder.join('revocations.jsonl'), 'utf8')).toBe(before);
+    await reopen();
+    expect(readFileSync(folder.join('revocations.jsonl'), 'utf8')).toBe(before);
+  });
+
   test('nothing else: a damaged journal stops the start', async () => {
     const { keys, clock } = platform;
     await platform.close();
