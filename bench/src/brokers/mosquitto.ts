@@ -1,0 +1,88 @@
+import { writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { userInfo } from 'node:os';
+import { findProgram, type TemporaryFolder } from '@fleetward/testkit';
+import { spawnChild } from '../child.ts';
+import type { BenchBroker, BrokerCredentials } from './broker.ts';
+
+export const mosquittoMissing =
+  'mosquitto is not installed, so there is no ratio to it: apt-get install mosquitto';
+
+/** Debian's Mosquitto with mutual TLS; undefined when it is not installed. */
+export async function startMosquitto(
+  folder: TemporaryFolder,
+  credentials: BrokerCredentials,
+): Promise<BenchBroker | undefined> {
+  const program = findProgram('mosquitto');
+  if (program === undefined) return undefined;
+  const port = await freePort();
+  const file = folder.join('mosquitto.conf');
+  writeFileSync(file, configuration(folder, { port, credentials }));
+  const child = spawnChild(program, ['-c', file]);
+  try {
+    await listening(port);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+  return { name: 'mosquitto', pid: child.pid, port, ca: credentials.serverCertificate, stop: child.stop };
+}
+
+/** Nothing it could be slowed by: no persistence, no log, no limit on queues, no delay of small segments. */
+function configuration(
+  folder: TemporaryFolder,
+  { port, credentials }: { readonly port: number; readonly credentials: BrokerCredentials },
+): string {
+  const files = { cafile: 'clientAuthorities', certfile: 'serverCertificate', keyfile: 'serverKey' } as const;
+  const tls = Object.entries(files).map(([setting, name]) => {
+    const path = folder.join(`mosquitto-${setting}.pem`);
+    writeFileSync(path, credentials[name], { mode: 0o600 });
+    return `${setting} ${path}`;
+  });
+  const lines = [
+    `user ${userInfo().username}`,
+    'persistence false',
+    'log_type none',
+    'log_dest none',
+    'max_queued_messages 0',
+    'set_tcp_nodelay true',
+    `listener ${port} 127.0.0.1`,
+    ...tls,
+    'tls_version tlsv1.3',
+    'require_certificate true',
+    'use_identity_as_username false',
+    'allow_anonymous true',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** It cannot take a port of the system's choice itself. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function listening(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (await accepts(port)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('mosquitto does not listen');
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

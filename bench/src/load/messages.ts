@@ -1,0 +1,37 @@
+import { encodePacket, NO_PROPERTIES } from '@fleetward/mqtt';
+import type { Workload } from '../workloads.ts';
+
+/** The packets of a workload, made before anything is measured. One stream sends the same packet again and again. */
+export function streamPackets(workload: Workload): readonly Buffer[] {
+  return workload.streams.map(({ topic }) => publishPacket(topic, workload.payloadBytes));
+}
+
+export function connectPacket(clientId: string): Buffer {
+  return encodePacket(
+    {
+      kind: 'connect',
+      protocolVersion: 4,
+      clientId,
+      cleanStart: true,
+      keepAliveSeconds: 600,
+      properties: NO_PROPERTIES,
+    },
+    4,
+  );
+}
+
+export function subscribePacket(filter: string): Buffer {
+  const options = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+  return encodePacket(
+    { kind: 'subscribe', packetId: 1, subscriptions: [{ filter, ...options }], properties: NO_PROPERTIES },
+    4,
+  );
+}
+
+function publishPacket(topic: string, payloadBytes: number): Buffer {
+  const payload = Buffer.alloc(payloadBytes, 'fleetward ');
+  return encodePacket(
+    { kind: 'publish', topic, payload, qos: 0, dup: false, retain: false, properties: NO_PROPERTIES },
+    4,
+  );
+}

@@ -1,0 +1,52 @@
+import { connect, type TLSSocket } from 'node:tls';
+import type { Identity } from '../brokers/broker.ts';
+import { connectPacket } from './messages.ts';
+
+/** Where the client connects. */
+export interface Endpoint {
+  readonly port: number;
+  readonly ca: string;
+}
+
+const answerTimeoutMs = 20_000;
+
+/** A TLS connection with an accepted CONNECT: TLS 1.3 with one cipher suite, so that every broker does the same work. */
+export async function openMqttSocket(identity: Identity, { port, ca }: Endpoint): Promise<TLSSocket> {
+  const socket = connect({
+    host: '127.0.0.1',
+    servername: 'localhost',
+    port,
+    ca,
+    cert: identity.chain,
+    key: identity.key,
+    minVersion: 'TLSv1.3',
+    ciphers: 'TLS_AES_128_GCM_SHA256',
+    ecdhCurve: 'X25519',
+  });
+  socket.setNoDelay(true);
+  const answer = await exchange(socket, connectPacket(identity.clientId));
+  if (!answer.equals(Buffer.from([0x20, 2, 0, 0])))
+    throw new Error(`the broker refused \`${identity.clientId}\`: ${answer.toString('hex')}`);
+  return socket;
+}
+
+/** Sends a packet and resolves with what comes back first. */
+export function exchange(socket: TLSSocket, packet: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const settle = (how: () => void): void => {
+      clearTimeout(timer);
+      socket.off('data', answered);
+      socket.off('error', failed);
+      socket.off('close', closed);
+      how();
+    };
+    const answered = (bytes: Buffer): void => settle(() => resolve(bytes));
+    const failed = (error: Error): void => settle(() => reject(error));
+    const closed = (): void => settle(() => reject(new Error('the broker closed the connection')));
+    const timer = setTimeout(() => failed(new Error('the broker does not answer')), answerTimeoutMs);
+    socket.on('data', answered);
+    socket.on('error', failed);
+    socket.on('close', closed);
+    socket.write(packet);
+  });
+}
