@@ -1,4 +1,4 @@
-// `npm run fuzz -- [TARGET] [--runs N] [--seed S]`: mutates each target's seeds; a target returns for input it accepts or refuses with
+// `npm run fuzz -- [TARGET…] [--runs N] [--seed S] [--targets GLOB]`: mutates each target's seeds; a target returns for input it accepts or refuses with
 // its own error, anything else it throws is a finding. Targets: packages/*/fuzz/*.fuzz.ts, exporting `seeds` and `fuzz`.
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -13,12 +13,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     runs: { type: 'string', default: '20000' },
+    targets: { type: 'string', default: join(import.meta.dirname, '../packages/*/fuzz/*.fuzz.ts') },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
   },
 });
 
 let failed = false;
-for (const file of globSync(join(import.meta.dirname, '../packages/*/fuzz/*.fuzz.ts')).sort()) {
+for (const file of globSync(values.targets).sort()) {
   const name = basename(file, '.fuzz.ts');
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   failed = !runTarget(name, (await import(file)) as FuzzTarget) || failed;

@@ -7,11 +7,25 @@ import { join } from 'node:path';
 const folder = mkdtempSync(join(tmpdir(), 'fleetward-test-'));
 const notRunFile = join(folder, 'not-run.tsv');
 
-const steps: readonly (readonly [name: string, command: string, ...args: string[]])[] = [
-  ['format and lint', 'biome', 'ci', '--error-on-warnings', '.'],
-  ['types', 'tsc', '--noEmit'],
-  ['unused code', 'knip', '--no-progress'],
-  ['tests', 'vitest', 'run', ...process.argv.slice(2)],
+const bin = (name: string) => join(import.meta.dirname, '..', 'node_modules', '.bin', name);
+
+interface Step {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const steps: readonly Step[] = [
+  { name: 'format and lint', command: bin('biome'), args: ['ci', '--error-on-warnings', '.'] },
+  { name: 'types', command: bin('tsc'), args: ['--noEmit'] },
+  { name: 'unused code', command: bin('knip'), args: ['--no-progress', '--no-config-hints'] },
+  { name: 'tests', command: bin('vitest'), args: ['run', ...process.argv.slice(2)] },
+  // Longer: npm run fuzz -- --runs 1000000
+  {
+    name: 'fuzz, short',
+    command: process.execPath,
+    args: [...process.execArgv, join(import.meta.dirname, 'fuzz.ts'), '--runs', '3000'],
+  },
 ];
 
 try {
@@ -21,11 +35,10 @@ try {
 }
 
 function runAll(): number {
-  for (const [name, command, ...args] of steps) {
+  for (const { name, command, args } of steps) {
     console.error(`\n— ${name}`);
     const started = performance.now();
-    const bin = join(import.meta.dirname, '..', 'node_modules', '.bin', command);
-    const run = spawnSync(bin, args, {
+    const run = spawnSync(command, args, {
       stdio: 'inherit',
       env: { ...process.env, FLEETWARD_NOT_RUN: notRunFile },
     });
