@@ -5,13 +5,14 @@ import { type CertificateEvent, Certificates } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
 import { Enrollment } from './enrollment/index.ts';
+import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent } from './policies/index.ts';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
 import { type ThingEvent, Things } from './things/index.ts';
-import { createTrail, type Trail } from './trail/index.ts';
+import type { Trail } from './trail/index.ts';
 
 export type DomainEvent = PolicyEvent | ThingEvent | CertificateEvent;
 
@@ -47,14 +48,11 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   const { config, clock, random, storage, signing } = parts;
   const { stores, transactor } = storage;
   const checkpointKey = await signing.signer(signingKeys.trailCheckpoint.name);
-  const trail = createTrail({
-    ...config.trail,
-    store: stores.trail(config.node),
-    node: config.node,
+  const trail = openTrail(config, {
+    storage,
     signer: checkpointKey,
     clock,
     random,
-    transactor,
     onCheckpointFailed: (error) => parts.warn('a checkpoint of the trail could not be signed', error),
   });
   const denials = new Denials({ clock, transactor, trail, settings: config.denials });

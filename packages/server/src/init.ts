@@ -1,26 +1,33 @@
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { AppError, type Clock, type Random, type Signer } from '@fleetward/core';
 import { createFolderDurably } from '@fleetward/core/durable-file';
 import { createMasterKeyFile, type SigningProcess, startSigningProcess } from '@fleetward/keys';
 import { type Certificate, issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
 import type { AuthorityRecord } from './certificates/store.ts';
 import type { Config } from './config.ts';
-import { createSetupToken } from './operators/index.ts';
+import { openTrail } from './open-trail.ts';
+import { newSetupToken, renewSetupToken } from './setup-token.ts';
 import { signingKeys } from './signing-keys.ts';
-import { masterKeySource, signingProcessEntry } from './signing-process.ts';
-import { openStorage } from './storage/index.ts';
+import { signingOptions } from './signing-process.ts';
+import { openStorage, type Storage } from './storage/index.ts';
 import { storageConfig } from './storage-config.ts';
-import { createTrail } from './trail/index.ts';
 
 /** The platform cannot be initialised. */
 export class InitError extends AppError<'init.already_initialised'> {}
+
+export interface InitPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A variable that holds the master key is removed from it. */
+  readonly environment: Record<string, string | undefined>;
+}
 
 export interface Initialised {
   readonly folder: string;
   readonly root: Certificate;
   readonly issuing: Certificate;
-  /** Shown once, valid for `setupTokenValidityMs`; makes the first operator. */
+  /** Shown once, valid for a day; makes an operator. */
   readonly setupToken: string;
   /** SPKI DER of the key that signs the trail's checkpoints: keep it elsewhere, it is what the trail is verified by. */
   readonly trailPublicKey: Uint8Array;
@@ -29,36 +36,34 @@ export interface Initialised {
 const dayMs = 86_400_000;
 const rootValidityMs = 20 * 365 * dayMs;
 const issuingValidityMs = 5 * 365 * dayMs;
-const setupTokenValidityMs = dayMs;
 
 /**
  * Makes the master key, the keys, the root and issuing CA and the one-time setup token. Each step is kept as soon as it is
  * durable and found again by the next run, so an interrupted `init` is finished by calling it again; the platform counts as
- * initialised with the one transaction at the end.
+ * initialised with the one transaction at the end. With `newSetupToken` it makes another setup token for a platform that is
+ * initialised: whoever has its folder and master key can always become an operator. Throws `InitError`, `NotInitialisedError`.
  */
 export async function initialise(
   config: Config,
-  ports: {
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly environment: Record<string, string | undefined>;
-  },
+  ports: InitPorts,
+  options: { readonly newSetupToken?: boolean } = {},
 ): Promise<Initialised> {
   createFolderDurably(config.folder);
-  ensureMasterKey(config, ports.random);
-  const signing = await startSigningProcess({
-    entry: signingProcessEntry,
-    keyFolder: join(config.folder, 'keys'),
-    masterKey: masterKeySource(config),
-    environment: ports.environment,
-    random: ports.random,
-    log: () => undefined,
-  });
+  const storage = await openStorage(storageConfig(config));
   try {
-    const keys = await ensureKeys(signing);
-    return await record(config, { ...ports, keys });
+    if (options.newSetupToken === true) return await renewSetupToken(config, { ...ports, storage });
+    // Before any key is made: a platform whose key folder was lost must not silently get other keys.
+    const authorities = await storage.stores.certificates.authorities();
+    if (authorities.length > 0) throw alreadyInitialised(config.folder);
+    ensureMasterKey(config, ports.random);
+    const signing = await startSigningProcess({ ...signingOptions(config), ...ports, log: () => undefined });
+    try {
+      return await record(config, { ...ports, storage, keys: await ensureKeys(signing) });
+    } finally {
+      await signing.close();
+    }
   } finally {
-    await signing.close();
+    await storage.close();
   }
 }
 
@@ -84,49 +89,31 @@ async function ensureKeys(signing: SigningProcess): Promise<Keys> {
 
 async function record(
   config: Config,
-  ports: { readonly clock: Clock; readonly random: Random; readonly keys: Keys },
+  parts: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly storage: Storage;
+    readonly keys: Keys;
+  },
 ): Promise<Initialised> {
-  const { clock, random, keys } = ports;
-  const storage = await openStorage(storageConfig(config));
-  try {
-    const { stores, transactor } = storage;
-    if ((await stores.certificates.authorities()).length > 0) throw alreadyInitialised(config.folder);
-    const { root, issuing } = await issueAuthorities(ports);
-    const trail = createTrail({
-      store: stores.trail(config.node),
-      node: config.node,
-      signer: keys.trailCheckpoint,
-      clock,
-      random,
-      transactor,
-      ...config.trail,
+  const { clock, keys, storage } = parts;
+  const { stores, transactor } = storage;
+  const { root, issuing } = await issueAuthorities(parts);
+  const trail = openTrail(config, { ...parts, signer: keys.trailCheckpoint });
+  const { secret, token } = newSetupToken(parts);
+  const authorities = [authority(root, 'root', clock), authority(issuing, 'issuing', clock)];
+  await transactor.transact(async (tx) => {
+    for (const record of authorities) await stores.certificates.addAuthority(tx, record);
+    await stores.operators.addSetupToken(tx, token);
+    await trail.append(tx, {
+      kind: 'platform.initialised',
+      actor: { kind: 'setup' },
+      payload: { authorities: authorities.map(({ certificateId, kind }) => ({ certificateId, kind })) },
     });
-    const { secret, token } = createSetupToken({
-      random,
-      nowMs: clock.now(),
-      validityMs: setupTokenValidityMs,
-    });
-    const authorities = [authority(root, 'root', clock), authority(issuing, 'issuing', clock)];
-    await transactor.transact(async (tx) => {
-      for (const record of authorities) await stores.certificates.addAuthority(tx, record);
-      await stores.operators.addSetupToken(tx, token);
-      await trail.append(tx, {
-        kind: 'platform.initialised',
-        actor: { kind: 'setup' },
-        payload: { authorities: authorities.map(({ certificateId, kind }) => ({ certificateId, kind })) },
-      });
-    });
-    await trail.checkpoint();
-    return {
-      folder: config.folder,
-      root,
-      issuing,
-      setupToken: secret,
-      trailPublicKey: keys.trailCheckpoint.publicKey,
-    };
-  } finally {
-    await storage.close();
-  }
+  });
+  await trail.close();
+  const trailPublicKey = keys.trailCheckpoint.publicKey;
+  return { folder: config.folder, root, issuing, setupToken: secret, trailPublicKey };
 }
 
 async function issueAuthorities(ports: {
@@ -174,6 +161,6 @@ function authority(certificate: Certificate, kind: AuthorityRecord['kind'], cloc
 function alreadyInitialised(folder: string): InitError {
   return new InitError(
     'init.already_initialised',
-    `\`${folder}\` is initialised already: start it with \`fleetward serve\`, or choose another folder`,
+    `\`${folder}\` is initialised already: start it with \`fleetward serve\`; if its setup token was lost or no operator can get in any more, make a new one with \`fleetward init --new-setup-token\``,
   );
 }

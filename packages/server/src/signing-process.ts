@@ -1,22 +1,32 @@
 import { join, resolve } from 'node:path';
-import type { MasterKeySource } from '@fleetward/keys';
+import type { MasterKeySource, SigningProcessOptions } from '@fleetward/keys';
 import type { Config } from './config.ts';
 
 /** The program that holds the private keys; compiled it stands beside this file as JavaScript. */
-export const signingProcessEntry = join(
+const signingProcessEntry = join(
   import.meta.dirname,
   `signing-process-main${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`,
 );
 
+/** How the platform's signing process is started, by the settings. */
+export function signingOptions(
+  config: Config,
+): Pick<SigningProcessOptions, 'entry' | 'keyFolder' | 'masterKey'> {
+  return {
+    entry: signingProcessEntry,
+    keyFolder: join(config.folder, 'keys'),
+    masterKey: sourceOf(config.masterKey, config),
+  };
+}
+
 /** The setting `masterKey` in the terms of the keys package. */
-export function masterKeySource(config: Config): MasterKeySource {
-  const source = config.masterKey;
-  switch (source.kind) {
+function sourceOf(setting: Config['masterKey'], { folder }: Pick<Config, 'folder'>): MasterKeySource {
+  switch (setting.kind) {
     case 'file':
-      return { kind: 'file', path: resolve(config.folder, source.path) };
+      return { kind: 'file', path: resolve(folder, setting.path) };
     case 'environment':
-      return { kind: 'environment', variable: source.name };
+      return { kind: 'environment', variable: setting.name };
     case 'systemd-credential':
-      return { kind: 'systemd-credential', name: source.name };
+      return { kind: 'systemd-credential', name: setting.name };
   }
 }

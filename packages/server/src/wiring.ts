@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Clock, Random } from '@fleetward/core';
 import { type SigningProcess, type SigningProcessExit, startSigningProcess } from '@fleetward/keys';
 import type { Config } from './config.ts';
@@ -6,7 +5,7 @@ import { type DomainEvent, type Domains, openDomains } from './domains.ts';
 import { assertInitialised } from './initialised.ts';
 import { type Listeners, type Ports, startListeners } from './listeners.ts';
 import { createLog, type Log } from './log.ts';
-import { masterKeySource, signingProcessEntry } from './signing-process.ts';
+import { signingOptions } from './signing-process.ts';
 import { openStorage, type Storage } from './storage/index.ts';
 import { storageConfig } from './storage-config.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -114,9 +113,7 @@ function startSigning(
   parts: PlatformParts & { readonly log: Log; readonly onExit: (exit: SigningProcessExit) => void },
 ): Promise<SigningProcess> {
   return startSigningProcess({
-    entry: signingProcessEntry,
-    keyFolder: join(config.folder, 'keys'),
-    masterKey: masterKeySource(config),
+    ...signingOptions(config),
     environment: parts.environment,
     random: parts.random,
     log: (line) => parts.log.warn({ line }, 'signing process'),

@@ -27,6 +27,8 @@ export interface SetupToken {
 
 export interface OperatorStore {
   addSetupToken(tx: Transaction, token: SetupToken): Promise<void>;
+  /** Removes every setup token that was not used; answers how many. */
+  removeUnusedSetupTokens(tx: Transaction): Promise<number>;
   findSetupToken(hash: Sha256): Promise<SetupToken | undefined>;
   /** Marks it used; false when it was used before or does not exist, so that of two racing calls one wins. */
   useSetupToken(tx: Transaction, use: { readonly hash: Sha256; readonly atMs: number }): Promise<boolean>;

@@ -28,6 +28,13 @@ export function createOperatorStore({ reads }: Database): OperatorStore {
         })
         .execute();
     },
+    removeUnusedSetupTokens: async (tx) => {
+      const { numDeletedRows } = await queriesOf(tx)
+        .deleteFrom('setup_tokens')
+        .where('used_at_ms', 'is', null)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    },
     findSetupToken: async (hash) => {
       const row = await reads
         .selectFrom('setup_tokens')

@@ -14,6 +14,7 @@ import type { TrailPayload } from './store.ts';
 type TrailKind =
   | 'platform.initialised'
   | 'setup.completed'
+  | 'setup.token_created'
   | 'operator.created'
   | 'operator.token_created'
   | 'operator.token_revoked'

@@ -29,6 +29,19 @@ export function describeOperators(opened: () => Opened): void {
     expect(await stores.operators.findSetupToken(hash)).toBeUndefined();
   });
 
+  test('unused setup tokens are removed, used ones stay', async () => {
+    const { stores, transact } = opened();
+    const [spent, open] = [setupToken('spent'), setupToken('open')];
+    await transact(async (tx) => {
+      await stores.operators.removeUnusedSetupTokens(tx);
+      for (const one of [spent, open]) await stores.operators.addSetupToken(tx, one);
+      await stores.operators.useSetupToken(tx, { hash: spent.hash, atMs: 15 });
+    });
+    expect(await transact((tx) => stores.operators.removeUnusedSetupTokens(tx))).toBe(1);
+    expect(await stores.operators.findSetupToken(open.hash)).toBeUndefined();
+    expect(await stores.operators.findSetupToken(spent.hash)).toEqual({ ...spent, usedAtMs: 15 });
+  });
+
   test('of racing operators of one name one is made, the others conflict', async () => {
     const { stores, transact } = opened();
     const add = (id: string) =>
