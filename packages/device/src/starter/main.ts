@@ -23,7 +23,7 @@ async function main({ folder: given, settings }: StarterArguments): Promise<void
   const wakeUp = new WakeUp();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   stop.signal.addEventListener('abort', () => wakeUp.call());
-  process.on('SIGHUP', () => wakeUp.call());
+  process.on('SIGHUP', () => wakeUp.requestRestart());
   const folder = openSlotFolder(nodeFiles, path);
   await runStarter({ folder, settings, environment: process.env, log, stop: stop.signal, wakeUp });
 }

@@ -12,7 +12,7 @@ export interface StarterOptions {
   readonly log: (line: string) => void;
   /** Ends the starter and its program. */
   readonly stop: AbortSignal;
-  /** To be called for a restart of the program, and when `stop` is aborted. */
+  /** To be called when `stop` is aborted. */
   readonly wakeUp: WakeUp;
 }
 
@@ -50,6 +50,7 @@ async function runProgram(
   writeIfPossible(folder, { ...folder.readNotes(generation), running });
   const end = await watchProgram(program, { ...options, plan });
   await program.stop(settings.stopWithinMs);
+  log(`${version} is ${end}`);
   writeIfPossible(folder, { ...folder.readNotes(generation), running: undefined });
   return end;
 }
@@ -59,10 +60,10 @@ async function pause(
   plan: StartPlan,
   options: StarterOptions & { readonly failures: number },
 ): Promise<void> {
-  const { folder, settings, failures, wakeUp } = options;
+  const { folder, settings, failures, wakeUp, stop } = options;
   const longestMs = Math.min(settings.restartPauseMaxMs, firstPauseMs * 2 ** Math.min(failures - 1, 20));
   for (let waitedMs = 0; waitedMs < longestMs; waitedMs += settings.pollMs) {
-    if (await wakeUp.wait(settings.pollMs)) return;
-    if (generationOf(folder) !== plan.generation) return;
+    await wakeUp.wait(settings.pollMs);
+    if (stop.aborted || wakeUp.takeRestart() || generationOf(folder) !== plan.generation) return;
   }
 }

@@ -1,24 +1,35 @@
-/** Waits that a signal can end early; a call that comes before the wait is not lost. */
+/** Ends waits early, and holds the wish for a restart until it is taken; a call that comes before the wait is not lost. */
 export class WakeUp {
-  #called = false;
+  #isCalled = false;
+  #isRestartWanted = false;
   #resolve: (() => void) | undefined;
 
   call(): void {
-    this.#called = true;
+    this.#isCalled = true;
     this.#resolve?.();
   }
 
-  /** Resolves when called, or after `ms`; answers whether it was called, and forgets it. */
-  async wait(ms: number): Promise<boolean> {
-    if (!this.#called) {
+  requestRestart(): void {
+    this.#isRestartWanted = true;
+    this.call();
+  }
+
+  /** Whether a restart was asked for since this was asked last. */
+  takeRestart(): boolean {
+    const isWanted = this.#isRestartWanted;
+    this.#isRestartWanted = false;
+    return isWanted;
+  }
+
+  /** Resolves when called, or after `ms`. */
+  async wait(ms: number): Promise<void> {
+    if (!this.#isCalled) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, ms);
       this.#resolve = resolve;
       await promise;
       clearTimeout(timer);
     }
-    const wasCalled = this.#called;
-    this.#called = false;
-    return wasCalled;
+    this.#isCalled = false;
   }
 }

@@ -21,7 +21,7 @@ export interface WatchOptions {
 
 /** Waits until the program must not, or does not, run any longer. An unconfirmed one that dies has had its chance. */
 export async function watchProgram(program: Program, options: WatchOptions): Promise<RunEnd> {
-  const { settings, stop, wakeUp, plan, folder } = options;
+  const { settings, stop, wakeUp } = options;
   const startedMs = performance.now();
   let ended: ProgramEnd | undefined;
   void program.ended.then((end) => {
@@ -29,15 +29,19 @@ export async function watchProgram(program: Program, options: WatchOptions): Pro
     wakeUp.call();
   });
   for (;;) {
-    const wasCalled = await wakeUp.wait(settings.pollMs);
+    await wakeUp.wait(settings.pollMs);
     if (ended !== undefined) return afterDeath(ended, options);
     if (stop.aborted) return 'stopped';
-    const generation = generationOf(folder);
-    if (wasCalled || (generation !== undefined && generation !== plan.generation)) return 'replaced';
+    if (wakeUp.takeRestart() || isReplaced(options)) return 'replaced';
     const ranMs = performance.now() - startedMs;
     if (ranMs > settings.confirmWithinMs && isStillOnTrial(options))
       return endTrial('not-confirmed-in-time', `ran ${Math.floor(ranMs)} ms unconfirmed`, options);
   }
+}
+
+function isReplaced({ folder, plan }: WatchOptions): boolean {
+  const generation = generationOf(folder);
+  return generation !== undefined && generation !== plan.generation;
 }
 
 /** Nothing when `slots.json` cannot be read: no reason to stop what runs. */

@@ -1,0 +1,126 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type RunningProgram, seededRandom } from '@fleetward/testkit';
+import { describe, expect, test } from 'vitest';
+import { firmware, RealDevice } from './real-device.ts';
+import { TestPlatform } from './test-platform.ts';
+import { TestRepository } from './test-repository.ts';
+
+const seed = process.env.FLEETWARD_SEED ?? String(Date.now());
+
+describe('the agent and the starter as programs', () => {
+  test('install and confirm a release of 8 MB, go back from bad ones, refuse a tampered one, and report', async () => {
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    const { repository } = platform;
+    const starter = device.startStarter();
+
+    await repository.release(firmware('1.0.0'));
+    expect(await device.checkOnce()).toEqual({ kind: 'confirmed', version: '1.0.0' });
+    expect(await device.runningVersion()).toBe('1.0.0');
+    expect(platform.reports.at(-1)).toMatchObject({
+      protocolVersion: 1,
+      installed: { version: '1.0.0', securityVersion: 1 },
+      update: { outcome: 'confirmed', version: '1.0.0' },
+    });
+
+    await repository.release(firmware('1.1.0', { status: 500 }), { version: '1.1.0' });
+    expect(await device.checkOnce()).toMatchObject({ kind: 'rolled-back', version: '1.1.0', to: '1.0.0' });
+    expect(await device.runningVersion()).toBe('1.0.0');
+    expect(platform.reports.at(-1)).toMatchObject({
+      installed: { version: '1.0.0' },
+      update: { outcome: 'rolled-back', version: '1.1.0', reason: expect.stringMatching(/answered 500/) },
+    });
+
+    await repository.release(firmware('1.2.0', { dies: true }), { version: '1.2.0' });
+    expect(await device.checkOnce()).toMatchObject({
+      kind: 'rolled-back',
+      reason: 'died-before-confirmation',
+      explanation: 'it ended with code 7',
+    });
+    expect(await device.runningVersion()).toBe('1.0.0');
+
+    const path = await repository.release(firmware('1.3.0'), { version: '1.3.0' });
+    const image = repository.files.get(path)!;
+    repository.files.set(path, firmware('1.3.1'));
+    expect(await device.checkOnce()).toMatchObject({
+      kind: 'refused',
+      step: '5.7.3',
+      reason: 'hash-mismatch',
+    });
+    expect(platform.reports.at(-1)).toMatchObject({ update: { outcome: 'refused', step: 'TUF 5.7.3' } });
+    repository.files.set(path, image);
+    expect(await device.checkOnce()).toMatchObject({ kind: 'confirmed', version: '1.3.0', from: '1.0.0' });
+    expect(await device.runningVersion()).toBe('1.3.0');
+
+    await starter.stop();
+    expect(await device.isSilent()).toBe(true);
+  }, 120_000);
+
+  test('leave one starter a folder, and say what is wrong with a command line', async () => {
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    const first = device.startStarter();
+    await first.waitForOutput(/nothing to start/);
+    expect((await device.startStarter().outcome).stderr).toMatch(/another starter runs/);
+    const wrong = await device.startStarter('--attempts-max', '0').outcome;
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toMatch(/--attempts-max/);
+  });
+
+  test('restart the program on SIGHUP', async () => {
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    const starter = device.startStarter();
+    await platform.repository.release(firmware('1.0.0', { bytes: 10 }));
+    await device.checkOnce();
+    starter.kill('SIGHUP');
+    await starter.waitForOutput(/is replaced[\s\S]*started 1\.0\.0/);
+    expect(await device.runningVersion()).toBe('1.0.0');
+  });
+
+  test(`killed at random moments, end on a version that verifies and works (seed ${seed})`, async () => {
+    const random = seededRandom(seed);
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    const released = ['1.0.0'];
+    await platform.repository.release(firmware('1.0.0'));
+    const first = device.startStarter();
+    expect(await device.checkOnce()).toMatchObject({ kind: 'confirmed' });
+    await killAll([first]);
+    for (let round = 1; round <= 6; round++) {
+      const version = `1.${round}.0`;
+      released.push(version);
+      await platform.repository.release(firmware(version), { version });
+      const programs = [device.startStarter('--attempts-max', '100'), device.startAgent()];
+      const [high = 0, low = 0, which = 0] = random.bytes(3);
+      await pause(200 + ((high * 256 + low) % 2500));
+      await killAll(which % 2 === 0 ? programs : programs.toReversed());
+      const starter = device.startStarter('--attempts-max', '100');
+      await starter.waitForOutput(/started/);
+      expect(released).toContain(await device.runningVersion());
+      await killAll([starter]);
+    }
+    const starter = device.startStarter('--attempts-max', '100');
+    for (let passes = 0; passes < 4; passes++) {
+      const outcome = await device.checkOnce();
+      if (outcome.kind === 'current') break;
+    }
+    expect(await device.runningVersion()).toBe(released.at(-1));
+    await starter.stop();
+    expect(await device.isSilent()).toBe(true);
+  }, 120_000);
+});
+
+/** `kill -9`, and waits until they are gone; what they started lives on and keeps their output open. */
+async function killAll(programs: readonly RunningProgram[]): Promise<void> {
+  for (const program of programs) program.kill();
+  while (programs.some(({ pid }) => exists(pid))) await pause(10);
+}
+
+function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

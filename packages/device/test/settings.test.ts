@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import * as configFuzz from '../fuzz/agent-config.fuzz.ts';
+import * as slotsFuzz from '../fuzz/slots.fuzz.ts';
+import { parseAgentConfig } from '../src/agent/config.ts';
+import { parseStarterArguments } from '../src/starter/arguments.ts';
+
+const good = JSON.parse(Buffer.from(configFuzz.seeds[0]!).toString());
+const parse = (settings: unknown) => parseAgentConfig(Buffer.from(JSON.stringify(settings)));
+
+describe("the agent's settings", () => {
+  test('have defaults where nothing is given', () => {
+    expect(parse(good)).toMatchObject({
+      model: { product: 'lamp', hardware: 'lamp-r1' },
+      trial: { probeTries: 3, probePauseMs: 3000 },
+      limits: { reserveBytes: 4_194_304 },
+      checkEveryMs: 3_600_000,
+    });
+  });
+
+  test.each([
+    ['an unknown one', { ...good, verify: false }, 'verify'],
+    ['an unknown one of a group', { ...good, trial: { tries: 1 } }, 'trial.tries'],
+    ['plain HTTP', { ...good, url: 'http://fleet.example' }, 'url'],
+    ['a probe of no kind', { ...good, probe: {} }, 'probe.kind'],
+    ['a command that is no list', { ...good, probe: { kind: 'command', command: 'true' } }, 'probe.command'],
+    ['a number of nothing', { ...good, limits: { reserveBytes: 0 } }, 'limits.reserveBytes'],
+    ['no product', { ...good, product: undefined }, 'product'],
+  ])('refuse %s and name it', (_, settings, path) => {
+    expect(() => parse(settings)).toThrow(
+      expect.objectContaining({ code: 'device.config_invalid', details: expect.objectContaining({ path }) }),
+    );
+  });
+});
+
+describe("the starter's command line", () => {
+  test('takes the program after `--` as it is, options of its own included', () => {
+    expect(
+      parseStarterArguments(['--slots', '/s', '--attempts-max', '5', '--', 'node', '--slots', '{image}']),
+    ).toMatchObject({
+      folder: '/s',
+      settings: { attemptsMax: 5, command: ['node', '--slots', '{image}'], stopWithinMs: 10_000 },
+    });
+  });
+
+  test.each([
+    [['--', 'node'], /--slots/],
+    [['--slots', '/s'], /program/],
+    [['--slots', '/s', '--poll-ms', '1.5', '--', 'x'], /--poll-ms/],
+    [['--slots', '/s', '--force', '--', 'x'], /--force/],
+  ])('refuses %j', (args, what) => {
+    expect(parseStarterArguments(args)).toMatch(what);
+  });
+});
+
+test.each([
+  ['the settings', configFuzz],
+  ['the state files', slotsFuzz],
+])('no damage to %s escapes as another error', (_, { fuzz, seeds }) => {
+  const seed = fc.constantFrom(...seeds);
+  const damaged = fc.tuple(seed, fc.nat(), fc.nat(255), fc.boolean()).map(([bytes, at, byte, isCut]) => {
+    const copy = Buffer.from(bytes);
+    copy[at % copy.length] = byte;
+    return isCut ? copy.subarray(0, at % copy.length) : copy;
+  });
+  fc.assert(fc.property(damaged, (bytes) => fuzz(bytes)));
+  fc.assert(fc.property(fc.json(), (text) => fuzz(Buffer.from(text))));
+});
