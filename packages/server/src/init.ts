@@ -10,8 +10,8 @@ import { openTrail } from './open-trail.ts';
 import { newSetupToken, renewSetupToken } from './setup-token.ts';
 import { signingKeys } from './signing-keys.ts';
 import { signingOptions } from './signing-process.ts';
-import { openStorage, type Storage } from './storage/index.ts';
-import { storageConfig } from './storage-config.ts';
+import type { Storage } from './storage/index.ts';
+import { onStorageAlone } from './storage-alone.ts';
 
 /** The platform cannot be initialised. */
 export class InitError extends AppError<'init.already_initialised'> {}
@@ -49,8 +49,7 @@ export async function initialise(
   options: { readonly newSetupToken?: boolean } = {},
 ): Promise<Initialised> {
   createFolderDurably(config.folder);
-  const storage = await openStorage(storageConfig(config));
-  try {
+  return onStorageAlone(config, async (storage) => {
     if (options.newSetupToken === true) return await renewSetupToken(config, { ...ports, storage });
     // Before any key is made: a platform whose key folder was lost must not silently get other keys.
     const authorities = await storage.stores.certificates.authorities();
@@ -62,9 +61,7 @@ export async function initialise(
     } finally {
       await signing.close();
     }
-  } finally {
-    await storage.close();
-  }
+  });
 }
 
 type Keys = Readonly<Record<keyof typeof signingKeys, Signer>>;

@@ -6,7 +6,7 @@ import { assertInitialised } from './initialised.ts';
 import { type Listeners, type Ports, startListeners } from './listeners.ts';
 import { createLog, type Log } from './log.ts';
 import { signingOptions } from './signing-process.ts';
-import { openStorage, type Storage } from './storage/index.ts';
+import { lockFolder, openStorage, type Storage } from './storage/index.ts';
 import { storageConfig } from './storage-config.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -39,6 +39,8 @@ export async function startPlatform(config: Config, parts: PlatformParts): Promi
     stopped.resolve(reason);
   };
   try {
+    const lock = await lockFolder(config.folder);
+    undo.push(() => lock.release());
     const signing = await startSigning(config, {
       ...parts,
       log,

@@ -51,6 +51,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'store.busy': 503,
   'store.corrupt': 500,
   'store.newer': 500,
+  'store.in_use': 500,
   'operators.setup_refused': 401,
   'operators.name_taken': 409,
   'operators.not_found': 404,

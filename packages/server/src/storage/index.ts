@@ -17,6 +17,7 @@ import { createThingStore } from './things.ts';
 import { createTrailStore } from './trail.ts';
 
 export type { PostgresConfig } from './postgres/open.ts';
+export { type FolderLock, lockFolder } from './sqlite/folder-lock.ts';
 export type { SqliteConfig } from './sqlite/open.ts';
 
 export type StorageConfig = SqliteConfig | PostgresConfig;

@@ -3,7 +3,8 @@ import type { Statement, StatementResult } from '../statement.ts';
 /** What a worker is started with. */
 export interface WorkerSetup {
   readonly path: string;
-  readonly role: 'writer' | 'reader';
+  /** `lock` holds the file for itself until the process ends, and answers nothing else. */
+  readonly role: 'writer' | 'reader' | 'lock';
   readonly busyTimeoutMs: number;
 }
 

@@ -1,9 +1,9 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../database.ts';
 import { migrate } from '../migrate.ts';
 import { queriesOver, type Statement } from '../statement.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
+import { createPrivateFile } from './private-file.ts';
 import { WorkerClient } from './worker-client.ts';
 
 export interface SqliteConfig extends Partial<GroupLimits> {
@@ -32,7 +32,7 @@ const defaults = {
 export async function openSqlite(config: SqliteConfig): Promise<Database> {
   const settings = { ...defaults, ...config };
   const path = join(config.folder, 'records.db');
-  createPrivateFile(config.folder, path);
+  createPrivateFile(config.folder, path); // SQLite gives its log and index files the same mode.
   const open = (role: 'writer' | 'reader') =>
     WorkerClient.open({ path, role, busyTimeoutMs: settings.busyTimeoutMs }, settings);
 
@@ -61,14 +61,4 @@ function leastBusy(readers: readonly WorkerClient[]): WorkerClient {
   const [first, ...others] = readers;
   if (first === undefined) throw new RangeError('at least one reader is needed');
   return others.reduce((least, reader) => (reader.pending < least.pending ? reader : least), first);
-}
-
-/** SQLite gives its log and index files the mode of the database file. */
-function createPrivateFile(folder: string, path: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
-  chmodSync(path, 0o600);
-  const directory = openSync(folder, 'r');
-  fsyncSync(directory);
-  closeSync(directory);
 }

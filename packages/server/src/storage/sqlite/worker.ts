@@ -31,6 +31,8 @@ function openDatabase(setup: WorkerSetup): Sqlite.Database | undefined {
       timeout: setup.busyTimeoutMs,
     });
     if (setup.role === 'writer') prepareToWrite(handle);
+    // Held open: the operating system releases it with the process, however that ends.
+    if (setup.role === 'lock') handle.exec('begin exclusive');
     return handle;
   } catch (error) {
     send(failure(0, error));
