@@ -1,5 +1,12 @@
+import { once } from 'node:events';
 import { FakeClock } from '@fleetward/testkit';
-import type { Release } from '@fleetward/updates';
+import {
+  createMemoryStore,
+  createUpdateClient,
+  type Fetcher,
+  installRoot,
+  type Release,
+} from '@fleetward/updates';
 import { describe, expect, test } from 'vitest';
 import { ForgetfulDisk } from './forgetful-disk.ts';
 import { type Behaviour, SimulatedDevice } from './simulated-device.ts';
@@ -17,6 +24,24 @@ async function newDevice(behaviourOf: (version: string) => Behaviour = () => 'he
   const release = (version: string, overrides: Partial<Release> = {}) =>
     repository.release(image(version), { version, ...overrides });
   return { device, repository, clock, release };
+}
+
+/** An update client whose repository starts to send an image and never ends. */
+async function hangingClient(repository: TestRepository) {
+  async function* hang(signal: AbortSignal) {
+    yield new Uint8Array(1);
+    await once(signal, 'abort');
+    signal.throwIfAborted();
+  }
+  const store = createMemoryStore();
+  await installRoot(store, repository.root);
+  const fetcher: Fetcher = {
+    fetch: async (path, options) =>
+      path.startsWith('targets/')
+        ? { kind: 'stream', chunks: hang(options.signal!) }
+        : repository.fetcher.fetch(path, options),
+  };
+  return createUpdateClient({ store, fetcher, clock: repository.clock });
 }
 
 /** What would be started after a power cut now. */
@@ -115,7 +140,7 @@ describe('a pass of the agent', () => {
     expect(await device.pass()).toEqual({ kind: 'current', version: '1.0.0' });
   });
 
-  test('says that a repository does not answer, answers for ever, or is too slow', async () => {
+  test('refuses an endless timestamp and an image that is not there', async () => {
     const { device, repository, release } = await newDevice();
     const path = await release('1.1.0');
     const timestamp = repository.files.get('metadata/timestamp.json')!;
@@ -124,6 +149,20 @@ describe('a pass of the agent', () => {
     repository.files.set('metadata/timestamp.json', timestamp);
     repository.files.delete(path);
     expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.7.3', reason: 'missing' });
+  });
+
+  test('gives a repository that never finishes up, and a stop ends the pass, each with nothing changed', async () => {
+    const { device, repository, release } = await newDevice();
+    await release('1.1.0');
+    const limits = { reserveBytes: 1, refreshWithinMs: 60_000, downloadWithinMs: 30 };
+    const client = await hangingClient(repository);
+    expect(await device.pass({ client, limits })).toMatchObject({ kind: 'unreachable' });
+    const stop = new AbortController();
+    const pass = device.pass({ client, limits: { ...limits, downloadWithinMs: 60_000 } }, stop.signal);
+    stop.abort();
+    await expect(pass).rejects.toBe(stop.signal.reason);
+    expect(bootedVersion(device)).toBe('1.0.0');
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
   });
 
   test('does not fill the disk', async () => {

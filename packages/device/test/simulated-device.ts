@@ -32,10 +32,10 @@ export class SimulatedDevice {
   }
 
   /** One pass of the agent, the starter running beside it. */
-  async pass(overrides: Partial<CheckParts> = {}): Promise<CheckOutcome> {
+  async pass(overrides: Partial<CheckParts> = {}, stop?: AbortSignal): Promise<CheckOutcome> {
     const { fetcher, clock, root } = this.#repository;
     await installRoot(this.#store, root);
-    return checkOnce({
+    const parts: CheckParts = {
       client: createUpdateClient({ store: this.#store, fetcher, clock }),
       files: this.disk,
       folder: this.folder,
@@ -48,7 +48,8 @@ export class SimulatedDevice {
       },
       limits: { reserveBytes: 1000, refreshWithinMs: 60_000, downloadWithinMs: 60_000 },
       ...overrides,
-    });
+    };
+    return checkOnce(parts, stop);
   }
 
   /** Starts what the starter would start now. */

@@ -32,7 +32,7 @@ export interface CheckLimits {
 export async function checkOnce(parts: CheckParts, stop?: AbortSignal): Promise<CheckOutcome> {
   const { client, folder, model, limits } = parts;
   const state = readState(folder);
-  if (isOnTrial(state)) return settleTrial(state, { ...parts.trial, folder });
+  if (isOnTrial(state)) return settleTrial(state, trialParts(parts, stop));
   const refreshed = await within(limits.refreshWithinMs, {
     stop,
     work: (signal) => client.refresh({ signal }),
@@ -55,13 +55,23 @@ async function install(
   offer: Offer,
   { parts, state, stop }: { parts: CheckParts; state: SlotsState; stop: AbortSignal | undefined },
 ): Promise<CheckOutcome> {
-  const { client, files, folder, trial, limits } = parts;
+  const { client, files, folder, limits } = parts;
   const { reserveBytes } = limits;
   const installed = await within(limits.downloadWithinMs, {
     stop,
     work: (signal) => installRelease(offer, { client, files, folder, reserveBytes, state, signal }),
   });
-  return installed.kind === 'switched' ? settleTrial(installed.state, { ...trial, folder }) : installed;
+  return installed.kind === 'switched' ? settleTrial(installed.state, trialParts(parts, stop)) : installed;
+}
+
+/** Told to stop, the agent leaves a trial where it is: the next pass goes on with it. */
+function trialParts({ trial, folder }: CheckParts, stop: AbortSignal | undefined): TrialParts {
+  const pause = async (ms: number) => {
+    stop?.throwIfAborted();
+    await trial.pause(ms);
+    stop?.throwIfAborted();
+  };
+  return { ...trial, folder, pause };
 }
 
 function versionOf({ confirmed, slots }: SlotsState): string | undefined {

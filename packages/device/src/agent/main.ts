@@ -19,9 +19,15 @@ async function main(configFile: string, isOnce: boolean): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   const { agent, close } = await openAgent(config, { clock: Date, log });
   const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
-  if (isOnce) process.stdout.write(`${JSON.stringify(await agent.checkOnce(stop.signal))}\n`);
-  else await agent.run({ everyMs: config.checkEveryMs, random, stop: stop.signal });
-  close();
+  try {
+    if (isOnce) process.stdout.write(`${JSON.stringify(await agent.checkOnce(stop.signal))}\n`);
+    else await agent.run({ everyMs: config.checkEveryMs, random, stop: stop.signal });
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    log('stopped; the next pass goes on from here');
+  } finally {
+    close();
+  }
 }
 
 function readArguments() {
