@@ -8,6 +8,7 @@ import {
   type Release,
 } from '@fleetward/updates';
 import { describe, expect, test } from 'vitest';
+import { prepareStart } from '../src/starter/prepare-start.ts';
 import { ForgetfulDisk } from './forgetful-disk.ts';
 import { type Behaviour, SimulatedDevice } from './simulated-device.ts';
 import { TestRepository } from './test-repository.ts';
@@ -197,6 +198,37 @@ describe('the starter', () => {
     await release('1.1.0', { securityVersion: 2 });
     await device.pass();
     device.disk.damage('/slots/b/image');
+    expect(bootedVersion(device)).toBe('nothing');
+  });
+
+  test('starts nothing unproven on a full disk, where it cannot count the attempt, but what is confirmed', async () => {
+    const { device, release } = await newDevice();
+    await release('1.1.0');
+    const slow = {
+      settings: { startWithinMs: 1, pollMs: 1, probeTries: 1, probePauseMs: 1 },
+      isAlive: () => false,
+    };
+    const noStarter = {
+      ...slow,
+      pause: async () => undefined,
+      probe: async () => ({ kind: 'healthy' as const }),
+    };
+    expect(await device.pass({ trial: noStarter })).toMatchObject({ kind: 'waiting', version: '1.1.0' });
+    device.disk.isFull = true;
+    expect(prepareStart(device.folder, { attemptsMax: 3 })).toMatchObject({
+      version: '1.0.0',
+      isTrial: false,
+    });
+    device.disk.isFull = false;
+    expect(prepareStart(device.folder, { attemptsMax: 3 })).toMatchObject({
+      version: '1.1.0',
+      isTrial: true,
+    });
+  });
+
+  test('starts nothing from damaged slots', async () => {
+    const { device } = await newDevice();
+    device.disk.damage('/slots/slots.json');
     expect(bootedVersion(device)).toBe('nothing');
   });
 });

@@ -24,6 +24,8 @@ export class ForgetfulDisk implements Files {
   steps = 0;
   cutAfter = Number.POSITIVE_INFINITY;
   freeSpace = 1_000_000_000;
+  /** Every write fails as on a full disk. */
+  isFull = false;
   #durable: Disk = { contents: new Map(), entries: new Map() };
   #now: Disk = { contents: new Map(), entries: new Map() };
   #pending: { readonly path: string; readonly file: number | undefined }[] = [];
@@ -42,6 +44,7 @@ export class ForgetfulDisk implements Files {
 
   create(path: string): FileWriter {
     this.#step();
+    if (this.isFull) throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' });
     const file = this.#files++; // truncating an entry that is there may lose either content
     this.#link(path, file);
     this.#now.contents.set(file, new Uint8Array());

@@ -4,11 +4,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RunningProgram, startProgram, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import type { CheckOutcome } from '../src/agent/outcome.ts';
+import { agentProgram, starterProgram } from '../src/programs.ts';
 import { enroll } from '../src/sdk/enroll.ts';
 import { endOrphans } from '../src/starter/orphans.ts';
 import type { TestPlatform } from './test-platform.ts';
 
-const source = new URL('../src/', import.meta.url).pathname;
 const node = [process.execPath, '--conditions=fleetward-source'] as const;
 
 /** Firmware of about `bytes` that Node runs: it answers its version over HTTP, well or not, or ends at once. */
@@ -54,17 +54,17 @@ export class RealDevice implements AsyncDisposable {
       ...options,
     ];
     const command = ['--', process.execPath, '{image}'];
-    return this.#start(`${source}starter/main.ts`, [...args, ...command]);
+    return this.#start(starterProgram, [...args, ...command]);
   }
 
   startAgent(): RunningProgram {
-    return this.#start(`${source}agent/main.ts`, ['--config', this.folder.join('agent.json')]);
+    return this.#start(agentProgram, ['--config', this.folder.join('agent.json')]);
   }
 
   /** One pass of the agent in a process of its own. */
   async checkOnce(): Promise<CheckOutcome> {
     const args = ['--config', this.folder.join('agent.json'), '--once'];
-    const { stdout, stderr } = await this.#start(`${source}agent/main.ts`, args).outcome;
+    const { stdout, stderr } = await this.#start(agentProgram, args).outcome;
     if (stdout.length === 0) throw new Error(`no outcome: ${stderr}`);
     return JSON.parse(stdout.toString());
   }

@@ -45,7 +45,7 @@ export async function checkOnce(parts: CheckParts, stop?: AbortSignal): Promise<
 }
 
 /** The slots as they stand. Throws when `slots.json` is damaged: nothing may be changed then. */
-export function readState(folder: SlotFolder): SlotsState {
+function readState(folder: SlotFolder): SlotsState {
   const read = folder.readSlots();
   if (read.kind === 'ok') return read.state;
   throw new DeviceError('device.slots_damaged', `\`${folder.path}/slots.json\`: ${read.explanation}`);

@@ -24,14 +24,14 @@ export interface AgentConfig {
   readonly checkEveryMs: number;
 }
 
-export const defaultTrialSettings: TrialSettings = {
+const defaultTrialSettings: TrialSettings = {
   startWithinMs: 60_000,
   pollMs: 250,
   probeTries: 10,
   probePauseMs: 3000,
 };
 
-export const defaultCheckLimits: CheckLimits = {
+const defaultCheckLimits: CheckLimits = {
   reserveBytes: 4 * 1024 * 1024,
   refreshWithinMs: 120_000,
   downloadWithinMs: 3_600_000,
