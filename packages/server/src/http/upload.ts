@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { HttpError } from './errors.ts';
 
 /** How much of a refused request's body is still read, so that the client gets to see why before the connection ends. */
@@ -31,13 +32,16 @@ function hasBody(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }
 
-/** The chunks of an upload; more than `bytesMax` bytes in all throw `http.body_too_large`. */
+/**
+ * The chunks of an upload; more than `bytesMax` bytes in all throw `http.body_too_large`. Whoever stops early leaves the
+ * request whole: destroying it would reset the connection before the client has read why.
+ */
 export async function* boundedChunks(
-  source: AsyncIterable<Uint8Array>,
+  source: Readable,
   bytesMax: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let lengthBytes = 0;
-  for await (const chunk of source) {
+  for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
     lengthBytes += chunk.length;
     if (lengthBytes > bytesMax) throw tooLarge(bytesMax);
     yield chunk;

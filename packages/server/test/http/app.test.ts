@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:tls';
 import { defineRoute } from '@fleetward/protocol';
 import { FakeClock } from '@fleetward/testkit';
 import { Type } from 'typebox';
@@ -201,6 +203,22 @@ describe('what cannot be served is a problem document', () => {
     expect(json(await ask({ method: 'PUT', path: '/v1/upload', headers, body: fits }))).toEqual({
       length: fits.length,
     });
+  });
+
+  test('413 reaches a client that goes on sending after it, and the connection is reset under nobody', async () => {
+    const head =
+      'PUT /v1/upload HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n';
+    const socket = connect({ host: 'localhost', port: listening.port, ca: certificates.ca });
+    const said: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => said.push(chunk));
+    socket.write(`${head}Authorization: ${auth.authorization}\r\n\r\n`);
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
+    for (let sent = 0; sent < testLimits.uploadBytesMax * 8; sent += 0x4000) {
+      if (!socket.write(chunk)) await once(socket, 'drain');
+    }
+    socket.end('0\r\n\r\n');
+    await once(socket, 'close');
+    expect(Buffer.concat(said).toString()).toMatch(/^HTTP\/1\.1 413 [\s\S]*http\.body_too_large/);
   });
 
   test.each([
