@@ -1,7 +1,7 @@
 import type { Clock, Random } from '@fleetward/core';
 import { type SigningProcess, type SigningProcessExit, startSigningProcess } from '@fleetward/keys';
 import type { Config } from './config.ts';
-import { type DomainEvent, type Domains, openDomains } from './domains.ts';
+import { type DomainEvent, openDomains } from './domains.ts';
 import { assertInitialised } from './initialised.ts';
 import { type Listeners, type Ports, startListeners } from './listeners.ts';
 import { createLog, type Log } from './log.ts';
@@ -30,6 +30,7 @@ export async function startPlatform(config: Config, parts: PlatformParts): Promi
   const log = createLog(config.logLevel);
   const undo: (() => Promise<void>)[] = [];
   const stopped = Promise.withResolvers<Error | undefined>();
+  const failed = Promise.withResolvers<Error>();
   const unwind = once(async () => {
     for (const step of undo.reverse())
       await step().catch((error: unknown) => log.error({ err: error }, 'a part did not stop cleanly'));
@@ -44,13 +45,19 @@ export async function startPlatform(config: Config, parts: PlatformParts): Promi
     const signing = await startSigning(config, {
       ...parts,
       log,
-      onExit: (exit) => signerGone(exit, { log, stop }),
+      onExit: (exit) => {
+        if (!exit.expected) failed.resolve(signerGone(exit));
+      },
     });
     undo.push(() => signing.close());
     const storage = await openStorage(storageConfig(config));
     undo.push(() => storage.close());
     await assertInitialised(storage, config);
     const listeners = await startServing({ config, ...parts, log, signing, storage }, undo);
+    void Promise.race([failed.promise, storage.lost, lock.lost]).then((error) => {
+      log.fatal({ err: error }, 'the platform stops: it cannot go on without this part');
+      return stop(error);
+    });
     log.info({ ports: listeners.ports }, 'ready');
     return { ports: listeners.ports, stopped: stopped.promise, stop: () => stop() };
   } catch (error) {
@@ -76,7 +83,11 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     announce: (event) => (listeners === undefined ? 0 : deliver(event, listeners)),
     warn: (message, error) => log.warn({ err: error }, message),
   });
-  undo.push(() => closeDomains(domains));
+  undo.push(
+    () => domains.certificates.close(),
+    () => domains.trail.close(),
+    () => domains.denials.flush(Number.POSITIVE_INFINITY),
+  );
   listeners = await startListeners(
     { config, clock, random, log, domains, envelope: parts.signing.records, ports },
     undo,
@@ -99,12 +110,6 @@ function deliver(event: DomainEvent, { mqtt }: Listeners): number {
   }
 }
 
-async function closeDomains(domains: Domains): Promise<void> {
-  await domains.denials.flush(Number.POSITIVE_INFINITY);
-  await domains.trail.close();
-  await domains.certificates.close();
-}
-
 function publicUrl(config: Config, ports: Ports): string {
   if (config.publicUrl !== '') return config.publicUrl.replace(/\/$/, '');
   return `http://${config.serverNames[0]}:${ports.public}`;
@@ -124,13 +129,8 @@ function startSigning(
 }
 
 /** Without its signer the platform cannot issue or revoke: it stops, so that the service manager starts it whole. */
-function signerGone(
-  exit: SigningProcessExit,
-  parts: { readonly log: Log; readonly stop: (reason: Error) => Promise<void> },
-): void {
-  if (exit.expected) return;
-  parts.log.error({ exit }, 'the signing process ended: the platform stops');
-  void parts.stop(new Error('the signing process ended'));
+function signerGone({ code, signal }: SigningProcessExit): Error {
+  return new Error(`the signing process ended: ${signal ?? `exit code ${code}`}`);
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {

@@ -1,5 +1,6 @@
 import type { Transaction, Transactor } from '@fleetward/core';
 import type { Kysely } from 'kysely';
+import type { StoreError } from '../store-error.ts';
 import { queriesOf } from './open-transaction.ts';
 import type { Schema } from './schema.ts';
 import type { DatabaseKind } from './statement.ts';
@@ -10,6 +11,8 @@ export interface Database {
   readonly transactor: Transactor;
   /** For statements outside a transaction; each sees every commit that was acknowledged before it. */
   readonly reads: Kysely<Schema>;
+  /** Resolves when it is gone for good or its state is not known; short outages are failures of single calls. */
+  readonly lost: Promise<StoreError>;
   close(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { OperatorStore } from '../operators/store.ts';
 import type { PolicyStore } from '../policies/store.ts';
 import type { ReleaseStore } from '../releases/store.ts';
+import type { StoreError } from '../store-error.ts';
 import type { ThingStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
 import { createCertificateStore } from './certificates.ts';
@@ -37,6 +38,8 @@ export interface Stores {
 export interface Storage {
   readonly transactor: Transactor;
   readonly stores: Stores;
+  /** Resolves when the records are gone for good: only a new start can say what they hold. */
+  readonly lost: Promise<StoreError>;
   /** Finishes the transactions that wait, then closes. */
   close(): Promise<void>;
 }
@@ -55,6 +58,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       enrollment: createEnrollmentStore(database),
       releases: createReleaseStore(database),
     },
+    lost: database.lost,
     close: () => database.close(),
   };
 }

@@ -9,7 +9,10 @@ import { queriesOf } from './open-transaction.ts';
  * Brings the schema to the newest version in one transaction, forward only. Refuses a database that a newer Fleetward wrote
  * (`store.newer`): it may hold what this code does not understand.
  */
-export async function migrate(database: Database, known: readonly Migration[] = migrations): Promise<void> {
+export async function migrate(
+  database: Pick<Database, 'kind' | 'transactor'>,
+  known: readonly Migration[] = migrations,
+): Promise<void> {
   await database.transactor.transact(async (tx) => {
     const queries = queriesOf(tx);
     // Two processes that start at once must not both migrate; SQLite's writer lock does the same by itself.

@@ -2,7 +2,7 @@ import { parsePolicyName } from '@fleetward/core';
 import { needs, type Postgres, startPostgres } from '@fleetward/testkit';
 import { sql } from 'kysely';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStorage } from '../../src/storage/index.ts';
 import { queriesOf } from '../../src/storage/open-transaction.ts';
 import { outcomes } from './suite/backend.ts';
@@ -72,6 +72,50 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
     expect(await outcomes([cut, other])).toEqual(['store.unavailable', 'done']);
     expect(await storage.transactor.transact(async () => 'again')).toBe('again');
     await storage.close();
+  });
+
+  describe('a COMMIT', () => {
+    /** Runs the statement at the COMMIT of each insert into `watched`, as a deferred trigger does. */
+    async function openWithTrigger(statement: string) {
+      const storage = await (await createHome()).open();
+      await storage.transactor.transact(async (tx) => {
+        const queries = queriesOf(tx);
+        await sql`create table watched (id integer)`.execute(queries);
+        const body = `create function at_commit() returns trigger language plpgsql as $$ begin ${statement}; return null; end $$`;
+        await sql.raw(body).execute(queries);
+        await sql`create constraint trigger watch after insert on watched deferrable initially deferred for each row execute function at_commit()`.execute(
+          queries,
+        );
+      });
+      const insert = () =>
+        storage.transactor.transact((tx) => sql`insert into watched values (1)`.execute(queriesOf(tx)));
+      let lost: unknown;
+      void storage.lost.then((error) => {
+        lost = error;
+      });
+      return { storage, insert, lost: () => lost };
+    }
+
+    test('whose answer is lost makes the storage lost: what it holds is not known', async () => {
+      const { storage, insert, lost } = await openWithTrigger(
+        'perform pg_terminate_backend(pg_backend_pid())',
+      );
+      expect(await outcomes([insert()])).toEqual(['store.unavailable']);
+      await storage.lost;
+      expect(lost()).toMatchObject({
+        code: 'store.unavailable',
+        message: expect.stringContaining('COMMIT was lost'),
+      });
+      await storage.close();
+    });
+
+    test('that the server refuses costs its transaction alone', async () => {
+      const { storage, insert, lost } = await openWithTrigger("raise exception 'no' using errcode = '23514'");
+      expect(await outcomes([insert()])).toEqual(['store.corrupt']);
+      expect(await storage.transactor.transact(async () => 'again')).toBe('again');
+      expect(lost()).toBeUndefined();
+      await storage.close();
+    });
   });
 
   test('a server that cannot be reached is `store.unavailable`', async () => {

@@ -39,7 +39,8 @@ export async function openPostgres(config: PostgresConfig): Promise<Database> {
     await transactor.close();
     await pool.end();
   };
-  const database: Database = { kind: 'postgres', transactor, reads, close };
+  const { lost } = transactor;
+  const database: Database = { kind: 'postgres', transactor, reads, lost, close };
   try {
     await migrate(database);
   } catch (cause) {

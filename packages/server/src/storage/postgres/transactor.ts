@@ -21,6 +21,7 @@ export class PostgresTransactor implements Transactor {
   readonly #pool: Pool;
   readonly #limits: TransactionLimits;
   readonly #running = new Set<Promise<unknown>>();
+  readonly #lost = Promise.withResolvers<StoreError>();
   #closed = false;
   // A COMMIT that had to wait for another's lock is sent after that other's COMMIT, but its answer could be read first. Effects
   // keep the order in which COMMITs were sent, so that memory never ends with the older of two changes.
@@ -37,6 +38,11 @@ export class PostgresTransactor implements Transactor {
     const running = this.#begin(work).finally(() => this.#running.delete(running));
     this.#running.add(running);
     return running;
+  }
+
+  /** Resolves when the answer to a COMMIT was lost: memory may no longer say what the records say. */
+  get lost(): Promise<StoreError> {
+    return this.#lost.promise;
   }
 
   /** Refuses new transactions and waits for those that are open or wait for a connection. */
@@ -72,9 +78,18 @@ export class PostgresTransactor implements Transactor {
     }
   }
 
+  async #sendCommit(client: PoolClient): Promise<void> {
+    try {
+      await control(client, 'commit');
+    } catch (cause) {
+      if (!isDefinite(cause)) this.#lost.resolve(answerLost(cause));
+      throw cause;
+    }
+  }
+
   #commit(client: PoolClient, open: OpenTransaction): Promise<void> {
     const before = this.#lastCommit;
-    const commit = control(client, 'commit');
+    const commit = this.#sendCommit(client);
     const inTurn = async () => {
       await Promise.allSettled([before, commit]);
       await commit;
@@ -84,6 +99,12 @@ export class PostgresTransactor implements Transactor {
     this.#lastCommit = done.catch(() => {});
     return done;
   }
+}
+
+/** Whether the server said of this COMMIT that it failed; a connection that ended, or was ended, says nothing of the kind. */
+function isDefinite(error: unknown): boolean {
+  const code = error instanceof StoreError ? error.details.postgres : undefined;
+  return typeof code === 'string' && !/^(08|57P|58|XX)/.test(code);
 }
 
 /** Statements on one connection. */
@@ -119,4 +140,9 @@ async function rollBack(client: PoolClient, open: OpenTransaction): Promise<void
   } catch {
     client.release(true);
   }
+}
+
+function answerLost(cause: unknown): StoreError {
+  const message = 'the answer to a COMMIT was lost: it is not known whether it took effect';
+  return new StoreError('store.unavailable', message, { cause });
 }

@@ -6,6 +6,8 @@ import { WorkerClient } from './worker-client.ts';
 
 /** A folder that this process has for itself. */
 export interface FolderLock {
+  /** Resolves when the lock was lost with the thread that held it. */
+  readonly lost: Promise<StoreError>;
   release(): Promise<void>;
 }
 
@@ -21,7 +23,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
       { path, role: 'lock', busyTimeoutMs: 0 },
       { statementsPendingMax: 1 },
     );
-    return { release: () => holder.close() };
+    return { lost: holder.lost, release: () => holder.close() };
   } catch (cause) {
     if (!isAppError(cause) || cause.code !== 'store.busy') throw cause;
     const message = `another process runs on the folder \`${folder}\`: stop it first, or choose another folder`;

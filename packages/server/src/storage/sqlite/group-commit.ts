@@ -29,6 +29,7 @@ export class GroupCommit implements Transactor {
   readonly #writer: WorkerClient;
   readonly #limits: GroupLimits;
   readonly #queue: Job[] = [];
+  readonly #lost = Promise.withResolvers<StoreError>();
   #draining: Promise<void> | undefined;
   #closed = false;
 
@@ -44,6 +45,11 @@ export class GroupCommit implements Transactor {
       this.#queue.push({ run: () => this.#attempt(work, { resolve, reject }), reject });
       this.#draining ??= this.#drain();
     });
+  }
+
+  /** Resolves when it is not known whether a COMMIT took effect: memory may no longer say what the records say. */
+  get lost(): Promise<StoreError> {
+    return this.#lost.promise;
   }
 
   /** Refuses new transactions and waits for those in the queue. */
@@ -70,12 +76,24 @@ export class GroupCommit implements Transactor {
     try {
       await this.#control('begin immediate', false);
       await this.#fillGroup(group, answers);
-      await this.#control('commit');
+      await this.#commit();
     } catch (cause) {
       await this.#loseGroup(group, cause);
       return;
     }
     for (const answer of answers) answer();
+  }
+
+  /** After a failed write or sync SQLite undoes the transaction, but the next start may find it whole in the log. */
+  async #commit(): Promise<void> {
+    try {
+      await this.#control('commit');
+    } catch (cause) {
+      const sqlite = cause instanceof StoreError ? cause.details.sqlite : undefined;
+      if (typeof sqlite === 'string' && sqlite.startsWith('SQLITE_IOERR'))
+        this.#lost.resolve(unknownFate(cause));
+      throw cause;
+    }
   }
 
   // A group ends as soon as nobody waits: a lone transaction pays for its own fsync and no added delay, and those that arrive
@@ -134,4 +152,9 @@ export class GroupCommit implements Transactor {
   async #control(sql: string, inTransaction = true): Promise<void> {
     await this.#writer.control({ sql, parameters: [] }, { inTransaction });
   }
+}
+
+function unknownFate(cause: unknown): StoreError {
+  const message = 'a COMMIT failed on the disk: it is not known whether it took effect';
+  return new StoreError('store.unavailable', message, { cause });
 }

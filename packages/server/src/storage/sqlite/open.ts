@@ -46,15 +46,16 @@ export async function openSqlite(config: SqliteConfig): Promise<Database> {
     await writer.close();
   };
   const run = (statement: Statement) => leastBusy(readers).run(statement, { inTransaction: false });
-  const database: Database = { kind: 'sqlite', transactor, reads: queriesOver(run, 'sqlite'), close };
+  const opened = { kind: 'sqlite', transactor, reads: queriesOver(run, 'sqlite'), close } as const;
   try {
-    await migrate(database);
+    await migrate(opened);
     for (let count = 0; count < settings.readers; count++) readers.push(await open('reader'));
   } catch (cause) {
     await close();
     throw cause;
   }
-  return database;
+  const lost = Promise.race([transactor, writer, ...readers].map((part) => part.lost));
+  return { ...opened, lost };
 }
 
 function leastBusy(readers: readonly WorkerClient[]): WorkerClient {

@@ -17,8 +17,10 @@ export class WorkerClient {
   readonly #pendingMax: number;
   readonly #waiting = new Map<number, Waiting>();
   readonly #exited: Promise<void>;
+  readonly #lost = Promise.withResolvers<StoreError>();
   #lastId = startId;
   #dead: StoreError | undefined;
+  #isClosing = false;
 
   private constructor(setup: WorkerSetup, pendingMax: number) {
     this.#pendingMax = pendingMax;
@@ -47,6 +49,11 @@ export class WorkerClient {
     return client;
   }
 
+  /** Resolves when the thread ends by itself: nothing can be asked of it any more. */
+  get lost(): Promise<StoreError> {
+    return this.#lost.promise;
+  }
+
   get pending(): number {
     return this.#waiting.size;
   }
@@ -71,6 +78,7 @@ export class WorkerClient {
 
   /** Lets what was asked finish, closes the database and ends the thread. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     if (this.#dead === undefined) await this.#request((id) => ({ id, kind: 'close' }));
     await this.#exited;
   }
@@ -96,6 +104,7 @@ export class WorkerClient {
     this.#dead ??= new StoreError('store.unavailable', 'the database thread has ended', { cause });
     for (const waiting of this.#waiting.values()) waiting.reject(this.#dead);
     this.#waiting.clear();
+    if (!this.#isClosing) this.#lost.resolve(this.#dead);
   }
 }
 
