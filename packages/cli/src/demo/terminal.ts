@@ -1,0 +1,100 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { Story, StoryListener, StoryRow } from './story.ts';
+
+export interface Terminal extends StoryListener {
+  finished(story: Story): void;
+  note(text: string): void;
+}
+
+const columns = { tried: 46, happened: 96 };
+
+/** A readable table that grows as the story goes on; with `json` one object a line instead. */
+export function createTerminal({ json }: { readonly json: boolean }): Terminal {
+  const write = (text: string) => void process.stdout.write(`${text}\n`);
+  const note = (text: string) => void process.stderr.write(`${text}\n`);
+  if (json)
+    return {
+      stepStarted: ignore,
+      rowStarted: ignore,
+      rowEnded: (row) => write(JSON.stringify(row)),
+      finished: ignore,
+      note,
+    };
+  const color = colors();
+  return {
+    stepStarted: (step, title) => write(`\n${color.bold(`${step}. ${title}`)}`),
+    rowStarted: (tried) => showProgress(`  … ${tried}`),
+    rowEnded: (row) => {
+      showProgress('');
+      write(formatRow(row, color));
+    },
+    finished: (story) => write(summary(story, color)),
+    note: (text) => write(`\n${text}`),
+  };
+}
+
+function ignore(): void {}
+
+/** One line that is overwritten; only where a person watches. */
+function showProgress(text: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[2K${text}`);
+}
+
+function formatRow(row: StoryRow, color: Colors): string {
+  const mark = row.passed ? color.green('✓') : color.red('✗');
+  const left = wrap(row.tried, columns.tried);
+  const right = wrap(row.happened, columns.happened);
+  const time = formatDuration(row.durationMs).padStart(8);
+  const lines = Array.from({ length: Math.max(left.length, right.length) }, (_, index) => {
+    const start = index === 0 ? `  ${mark} ` : '    ';
+    const end =
+      index === 0 ? `${(right[0] ?? '').padEnd(columns.happened)} ${color.dim(time)}` : (right[index] ?? '');
+    return `${start}${(left[index] ?? '').padEnd(columns.tried)}  ${end}`.trimEnd();
+  });
+  return lines.join('\n');
+}
+
+function summary({ rows, passed }: Story, color: Colors): string {
+  const failed = rows.filter((row) => !row.passed).length;
+  const total = formatDuration(rows.reduce((sum, { durationMs }) => sum + durationMs, 0));
+  const text = passed
+    ? `${rows.length} of ${rows.length} came out as they must, in ${total}`
+    : `${failed} of ${rows.length} did not come out as they must`;
+  return `\n${passed ? color.green(text) : color.red(text)}`;
+}
+
+function formatDuration(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** Breaks at spaces; control characters a device may have put into a name are taken out. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of stripVTControlCharacters(text).replaceAll(/\s+/g, ' ').trim().split(' ')) {
+    for (const part of word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? []) {
+      if (line !== '' && line.length + 1 + part.length > width) {
+        lines.push(line);
+        line = part;
+      } else {
+        line = line === '' ? part : `${line} ${part}`;
+      }
+    }
+  }
+  return [...lines, line];
+}
+
+interface Colors {
+  bold(text: string): string;
+  dim(text: string): string;
+  green(text: string): string;
+  red(text: string): string;
+}
+
+function colors(): Colors {
+  const isColored = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+  const code = (on: number, off: number) => (text: string) =>
+    isColored ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+  return { bold: code(1, 22), dim: code(2, 22), green: code(32, 39), red: code(31, 39) };
+}
