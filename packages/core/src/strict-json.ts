@@ -4,15 +4,19 @@ import { InvalidInputError } from './errors.ts';
 export interface StrictJsonLimits {
   readonly bytesMax: number;
   readonly depthMax: number;
+  /** Values in all, containers included: a document of tiny ones takes many times its size in memory. Default 200,000. */
+  readonly valuesMax?: number;
 }
 
+const valuesMaxDefault = 200_000;
+
 /**
- * Parses untrusted JSON: bounded in size and depth before anything is built, duplicate keys and a `__proto__` key refused,
- * UTF-8 strict. Errors carry the JSON path in `details.path`.
+ * Parses untrusted JSON: bounded in size and depth before anything is built and in its number of values while it is,
+ * duplicate keys and a `__proto__` key refused, UTF-8 strict. Errors carry the JSON path in `details.path`.
  */
 export function parseStrictJson(input: Uint8Array | string, limits: StrictJsonLimits): Json {
   const text = decode(input, limits.bytesMax);
-  const parser = new Parser(text, limits.depthMax);
+  const parser = new Parser(text, { valuesMax: valuesMaxDefault, ...limits });
   return parser.document();
 }
 
@@ -35,11 +39,14 @@ function decode(input: Uint8Array | string, bytesMax: number): string {
 class Parser {
   readonly #text: string;
   readonly #depthMax: number;
+  readonly #valuesMax: number;
+  #values = 0;
   #at = 0;
 
-  constructor(text: string, depthMax: number) {
+  constructor(text: string, limits: Pick<Required<StrictJsonLimits>, 'depthMax' | 'valuesMax'>) {
     this.#text = text;
-    this.#depthMax = depthMax;
+    this.#depthMax = limits.depthMax;
+    this.#valuesMax = limits.valuesMax;
   }
 
   document(): Json {
@@ -50,6 +57,7 @@ class Parser {
   }
 
   #value(path: string, depth: number): Json {
+    if (++this.#values > this.#valuesMax) throw failure(`more than ${this.#valuesMax} values`, path);
     this.#space();
     const head = this.#text[this.#at];
     if (head === '{' || head === '[') {

@@ -13,6 +13,11 @@ import {
 
 const limits = { bytesMax: 10_000, depthMax: 8 };
 
+function countValues(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((count, item) => count + countValues(item), 1);
+}
+
 describe('strict JSON', () => {
   test('reads what JSON.parse reads, for any value', () => {
     fc.assert(
@@ -49,6 +54,26 @@ describe('strict JSON', () => {
     ['{} x', '$'],
   ])('refuses `%s` and names the path', (text, path) => {
     expect(() => parseStrictJson(text, limits)).toThrow(expect.objectContaining({ details: { path } }));
+  });
+
+  test('counts every value, containers included, and stops at the first that is too many', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
+        const text = JSON.stringify(value);
+        fc.pre(!text.includes('"__proto__"'));
+        const valuesMax = countValues(JSON.parse(text));
+        const wide = { bytesMax: 1_000_000, depthMax: 32 };
+        expect(parseStrictJson(text, { ...wide, valuesMax })).toEqual(JSON.parse(text));
+        expect(() => parseStrictJson(text, { ...wide, valuesMax: valuesMax - 1 })).toThrow('values');
+      }),
+    );
+  });
+
+  test('refuses millions of tiny values by default', () => {
+    const tiny = `[${'[],'.repeat(1_000_000)}[]]`;
+    expect(() => parseStrictJson(tiny, { bytesMax: tiny.length, depthMax: 2 })).toThrow(
+      'more than 200000 values (at `$[199999]`)',
+    );
   });
 
   test('refuses a document above its size before reading it', () => {
