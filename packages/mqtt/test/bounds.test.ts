@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CHUNK_BYTES, ChunkPool } from '../src/broker/chunk-pool.ts';
+import { CHUNK_SIZES, ChunkPool } from '../src/broker/chunk-pool.ts';
 import { Outbox } from '../src/broker/outbox.ts';
 import { RateLimit } from '../src/broker/rate-limit.ts';
 import { TimerWheel } from '../src/broker/timer-wheel.ts';
@@ -10,12 +10,15 @@ import { TopicTable } from '../src/topics/topic-table.ts';
 
 describe('the outbox', () => {
   test('gives back every byte in order, shared or copied, whatever the sizes', () => {
-    const packets = fc.array(fc.record({ size: fc.integer({ min: 1, max: 20_000 }), shared: fc.boolean() }), {
-      maxLength: 8,
-    });
+    const packets = fc.array(
+      fc.record({ size: fc.integer({ min: 1, max: 150_000 }), shared: fc.boolean() }),
+      {
+        maxLength: 8,
+      },
+    );
     fc.assert(
       fc.property(fc.array(packets, { maxLength: 3 }), (turns) => {
-        const outbox = new Outbox(new ChunkPool({ chunksMax: 2 }), { mayReuse: true });
+        const outbox = new Outbox(new ChunkPool({ pooledBytesMax: 100_000 }), { mayReuse: true });
         for (const turn of turns) {
           const written: Buffer[] = [];
           for (const [index, { size, shared }] of turn.entries()) {
@@ -33,13 +36,14 @@ describe('the outbox', () => {
     );
   });
 
-  test('keeps no more chunks than its pool may', () => {
-    const pool = new ChunkPool({ chunksMax: 1 });
-    const [first, second] = [pool.take(1), pool.take(1)];
-    pool.give(first);
-    pool.give(second);
-    expect(pool.take(CHUNK_BYTES)).toBe(first);
-    expect(pool.take(1)).not.toBe(second);
+  test('keeps no more bytes than its pool may', () => {
+    const [small = 0, medium = 0] = CHUNK_SIZES;
+    const pool = new ChunkPool({ pooledBytesMax: small + medium });
+    const [first, second, third] = [pool.take(1), pool.take(small + 1), pool.take(1)];
+    for (const chunk of [first, second, third]) pool.give(chunk);
+    expect(pool.take(small)).toBe(first);
+    expect(pool.take(medium)).toBe(second);
+    expect(pool.take(1)).not.toBe(third);
   });
 });
 

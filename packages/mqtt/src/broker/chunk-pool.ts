@@ -1,21 +1,35 @@
-/** Bytes of a pooled chunk. */
-export const CHUNK_BYTES = 16 * 1024;
+/** Bytes of the pooled chunks: what a turn sends to one connection mostly fits the first, pipelined work the others. */
+export const CHUNK_SIZES: readonly number[] = [16 * 1024, 64 * 1024, 256 * 1024];
 
-/** Buffers for outgoing bytes, used again after they are written. Keeps at most `chunksMax`. */
+/** Buffers for outgoing bytes, used again after they are written. Keeps at most `pooledBytesMax`. */
 export class ChunkPool {
-  readonly #chunksMax: number;
-  readonly #free: Buffer[] = [];
+  readonly #pooledBytesMax: number;
+  readonly #free: readonly Buffer[][] = CHUNK_SIZES.map(() => []);
+  #pooledBytes = 0;
 
-  constructor(options: { readonly chunksMax: number }) {
-    this.#chunksMax = options.chunksMax;
+  constructor(options: { readonly pooledBytesMax: number }) {
+    this.#pooledBytesMax = options.pooledBytesMax;
   }
 
+  /** At least `bytesMin`; above the pooled sizes twice that, so that what grows is copied few times. */
   take(bytesMin: number): Buffer {
-    if (bytesMin > CHUNK_BYTES) return Buffer.allocUnsafeSlow(bytesMin);
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    for (let size = 0; size < CHUNK_SIZES.length; size++) {
+      if (CHUNK_SIZES[size]! >= bytesMin) return this.#takePooled(size);
+    }
+    return Buffer.allocUnsafeSlow(bytesMin * 2);
   }
 
   give(chunk: Buffer): void {
-    if (chunk.length === CHUNK_BYTES && this.#free.length < this.#chunksMax) this.#free.push(chunk);
+    const size = CHUNK_SIZES.indexOf(chunk.length);
+    if (size === -1 || this.#pooledBytes + chunk.length > this.#pooledBytesMax) return;
+    this.#pooledBytes += chunk.length;
+    this.#free[size]!.push(chunk);
+  }
+
+  #takePooled(size: number): Buffer {
+    const chunk = this.#free[size]!.pop();
+    if (chunk === undefined) return Buffer.allocUnsafeSlow(CHUNK_SIZES[size]!);
+    this.#pooledBytes -= chunk.length;
+    return chunk;
   }
 }

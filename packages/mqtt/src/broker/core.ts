@@ -20,7 +20,7 @@ import { TimerWheel } from './timer-wheel.ts';
 
 /** How often the clock is looked at. */
 export const TICK_MS = 250;
-const POOLED_CHUNKS_MAX = 512;
+const POOLED_BYTES_MAX = 8 * 1024 * 1024;
 
 type Member<Peer> = BrokerConnection<Peer>;
 
@@ -37,7 +37,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   readonly random: Random;
   readonly hooks: BrokerHooks<Peer>;
   readonly session: SessionContext<Route<Member<Peer>>>;
-  readonly pool = new ChunkPool({ chunksMax: POOLED_CHUNKS_MAX });
+  readonly pool = new ChunkPool({ pooledBytesMax: POOLED_BYTES_MAX });
   readonly wheel: TimerWheel<Member<Peer>>;
   readonly subscriptions: Subscriptions<Member<Peer>>;
   readonly paused = new Set<Member<Peer>>();

@@ -1,4 +1,4 @@
-import { CHUNK_BYTES, type ChunkPool } from './chunk-pool.ts';
+import type { ChunkPool } from './chunk-pool.ts';
 
 /**
  * What one connection is owed and its socket has not been given yet, gathered into one write. A single shared packet is kept
@@ -80,7 +80,7 @@ export class Outbox {
 
   #grow(bytesMin: number): Buffer {
     const before = this.#single ?? this.#chunk;
-    const larger = this.#pool.take(bytesMin > CHUNK_BYTES ? bytesMin * 2 : bytesMin);
+    const larger = this.#pool.take(bytesMin);
     if (before !== undefined) before.copy(larger, 0, 0, this.#used);
     if (this.#chunk !== undefined) this.#pool.give(this.#chunk);
     this.#single = undefined;
