@@ -1,0 +1,45 @@
+import { needs, runProgram } from '@fleetward/testkit';
+import { expect, test } from 'vitest';
+
+const main = new URL('../src/main.ts', import.meta.url).pathname;
+
+function bench(...args: readonly string[]) {
+  return runProgram(process.execPath, ['--conditions=fleetward-source', main, ...args]);
+}
+
+interface PrintedBroker {
+  readonly messagesPerCpuSecond: number;
+  readonly lost: number;
+}
+
+needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
+  test('prints one JSON object with the ratios and the figures of each broker, and loses nothing', async () => {
+    const { code, stdout, stderr } = await bench(
+      '--only',
+      'pipelined',
+      '--seconds',
+      '0.3',
+      '--rounds',
+      '1',
+      '--json',
+    );
+    expect(code, stderr).toBe(0);
+    const lines = stdout.toString().trim().split('\n');
+    expect(lines).toHaveLength(1);
+    const figures = JSON.parse(lines[0]!);
+    expect(figures).toMatchObject({ bench: 'pipelined', rounds: 1 });
+    expect(figures.ratio).toBeGreaterThan(0);
+    expect(figures.floorRatio).toBeGreaterThan(0);
+    expect(Object.keys(figures.brokers)).toEqual(['fleetward', 'mosquitto', 'floor']);
+    for (const broker of Object.values(figures.brokers as Record<string, PrintedBroker>)) {
+      expect(broker.messagesPerCpuSecond).toBeGreaterThan(0);
+      expect(broker.lost).toBe(0);
+    }
+  });
+});
+
+test('a bench that does not exist is refused with the ones that do', async () => {
+  const { code, stderr } = await bench('--only', 'fan-sideways');
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('fan-in|fan-out|pipelined');
+});

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { median, summarise } from '../src/figures.ts';
+import { Flow } from '../src/load/flow.ts';
+import { streamPackets } from '../src/load/messages.ts';
+import { Receiver } from '../src/load/receiver.ts';
+import { workload, workloadNames } from '../src/workloads.ts';
+
+const run = { deliveries: 1_000, seconds: 1, brokerCpuSeconds: 0.5, loadCpuSeconds: 0.5, lost: 0 };
+
+test('a flow is never further ahead of its slowest receiver than its window', () => {
+  let written = 0;
+  const stream = { publisher: 0, topic: 't', receivers: [1, 2], batch: 2, window: 3 };
+  const flow = new Flow(stream, { packet: Buffer.from('p'), write: () => written++ });
+  flow.start();
+  expect(written).toBe(3);
+  flow.delivered(0, 6); // the fast one has everything
+  expect(written).toBe(3);
+  flow.delivered(0, 3); // the slow one has a batch and a half
+  expect(written).toBe(4);
+  expect(flow.missing).toBe(6);
+});
+
+test('a flow that ends writes nothing more and knows what never came', () => {
+  let written = 0;
+  const stream = { publisher: 0, topic: 't', receivers: [1], batch: 1, window: 2 };
+  const flow = new Flow(stream, { packet: Buffer.from('p'), write: () => written++ });
+  flow.start();
+  flow.end();
+  flow.delivered(0, 1);
+  expect(written).toBe(2);
+  expect(flow.missing).toBe(1);
+});
+
+test('a receiver counts messages however they are cut, and takes none that was not sent', () => {
+  const packet = Buffer.from('0123456789');
+  const stream = { publisher: 0, topic: 't', receivers: [1], batch: 1, window: 100 };
+  const flow = new Flow(stream, { packet, write: () => undefined });
+  const receiver = new Receiver([flow], () => 0);
+  const bytes = Buffer.concat([packet, packet, packet]);
+  for (const [start, end] of [
+    [0, 3],
+    [3, 14],
+    [14, 30],
+  ] as const)
+    receiver.read(bytes.subarray(start, end));
+  expect(receiver.messages).toBe(3);
+  expect(() => receiver.read(Buffer.from('0123456780'))).toThrow('nobody sent');
+});
+
+test('all packets of a workload have one length, and one byte of remaining length', () => {
+  for (const name of workloadNames) {
+    const lengths = new Set(streamPackets(workload(name)).map(({ length }) => length));
+    expect(lengths.size).toBe(1);
+    expect(Math.max(...lengths)).toBeLessThan(128 + 2);
+  }
+});
+
+test('without Mosquitto there is no ratio to it, but one to the floor', () => {
+  const figures = summarise('fan-in', { fleetward: [run], floor: [{ ...run, deliveries: 2_000 }] });
+  expect(figures.ratio).toBeNull();
+  expect(figures.floorRatio).toBe(0.5);
+});
+
+test('a ratio is the median of the ratios within each round', () => {
+  const slowMachine = { ...run, brokerCpuSeconds: 1 };
+  const figures = summarise('fan-in', {
+    fleetward: [run, slowMachine, run],
+    mosquitto: [run, slowMachine, slowMachine],
+    floor: [run, run, run],
+  });
+  expect(figures.ratio).toBe(1);
+  expect(median([4, 1, 3, 2])).toBe(2.5);
+});
