@@ -16,6 +16,7 @@ export interface DemoOptions {
 export async function runDemo(options: DemoOptions): Promise<boolean> {
   const terminal = createTerminal(options);
   const story = new Story(terminal);
+  terminal.started();
   const world = await createWorld();
   try {
     await tell(story, world);

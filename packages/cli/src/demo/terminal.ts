@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import type { Story, StoryListener, StoryRow } from './story.ts';
 
 export interface Terminal extends StoryListener {
+  started(): void;
   finished(story: Story): void;
   note(text: string): void;
 }
@@ -14,6 +15,7 @@ export function createTerminal({ json }: { readonly json: boolean }): Terminal {
   const note = (text: string) => void process.stderr.write(`${text}\n`);
   if (json)
     return {
+      started: ignore,
       stepStarted: ignore,
       rowStarted: ignore,
       rowEnded: (row) => write(JSON.stringify(row)),
@@ -22,7 +24,18 @@ export function createTerminal({ json }: { readonly json: boolean }): Terminal {
     };
   const color = colors();
   return {
-    stepStarted: (step, title) => write(`\n${color.bold(`${step}. ${title}`)}`),
+    started: () => {
+      write(
+        color.dim(
+          `    ${'what was tried'.padEnd(columns.tried)}  ${'what happened'.padEnd(columns.happened)} how long`,
+        ),
+      );
+      showProgress('  … a platform is initialised and started in a throw-away folder');
+    },
+    stepStarted: (step, title) => {
+      showProgress('');
+      write(`\n${color.bold(`${step}. ${title}`)}`);
+    },
     rowStarted: (tried) => showProgress(`  … ${tried}`),
     rowEnded: (row) => {
       showProgress('');
