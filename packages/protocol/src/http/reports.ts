@@ -18,7 +18,7 @@ const update = Type.Object(
     outcome: Type.String({
       minLength: 1,
       maxLength: 64,
-      description: '`confirmed`, `rolled-back`, `refused`, `failed` or `up-to-date`.',
+      description: '`confirmed`, `rolled-back`, `refused`, `waiting`, `failed` or `up-to-date`.',
     }),
     version: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
     reason: Type.Optional(Type.String({ maxLength: 1_024, description: 'Why, in words for the operator.' })),
