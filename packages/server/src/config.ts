@@ -65,7 +65,8 @@ function readEnvironment(environment: Readonly<Record<string, string | undefined
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(environmentPrefix) || value === undefined) continue;
     const path = name.slice(environmentPrefix.length).split('__').map(camelCase);
-    if (!(path[0]! in settings.properties)) continue; // another program's variable, or the master key itself
+    if (!(path[0]! in settings.properties)) continue; // another program's variable
+    if (path.length === 1 && path[0] === 'masterKey') continue; // the master key itself, not where it comes from
     found = merge(found, path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object);
   }
   return found;

@@ -53,26 +53,54 @@ const storage = Type.Union(
   },
 );
 
-const masterKey = Type.Union(
-  [
-    Type.Object(
-      { kind: Type.Literal('file'), path: Type.String({ minLength: 1 }) },
-      { additionalProperties: false },
-    ),
-    Type.Object(
-      { kind: Type.Literal('environment'), name: Type.String({ minLength: 1 }) },
-      { additionalProperties: false },
-    ),
-    Type.Object(
-      { kind: Type.Literal('systemd-credential'), name: Type.String({ minLength: 1 }) },
-      { additionalProperties: false },
-    ),
-  ],
+const keyFile = Type.Object(
+  { kind: Type.Literal('file'), path: Type.String({ minLength: 1 }) },
+  { additionalProperties: false },
+);
+const keyVariable = Type.Object(
+  { kind: Type.Literal('environment'), name: Type.String({ minLength: 1 }) },
+  { additionalProperties: false },
+);
+const keyCredential = Type.Object(
+  { kind: Type.Literal('systemd-credential'), name: Type.String({ minLength: 1 }) },
+  { additionalProperties: false },
+);
+
+const masterKey = Type.Union([keyFile, keyVariable, keyCredential], {
+  default: { kind: 'file', path: 'master.key' },
+  description:
+    'Where the key that encrypts all others comes from: `{kind: file, path}` (relative to `folder`), `{kind: environment, name}` or `{kind: systemd-credential, name}`.',
+});
+
+const previousMasterKeys = Type.Array(Type.Union([keyFile, keyVariable, keyCredential]), {
+  default: [],
+  maxItems: 8,
+  description:
+    'Master keys that still open what they sealed, each given like `masterKey`; nothing new is sealed under them. For a rotation (docs/how-to/master-key.md).',
+});
+
+const storageLimits = section(
   {
-    default: { kind: 'file', path: 'master.key' },
-    description:
-      'Where the key that encrypts all others comes from: `{kind: file, path}` (relative to `folder`), `{kind: environment, name}` or `{kind: systemd-credential, name}`.',
+    readerThreads: count(2, 'SQLite: threads that read.', { maximum: 16 }),
+    busyTimeoutMs: count(5_000, 'SQLite: how long a statement waits for a lock of another program.', {
+      maximum: 60_000,
+    }),
+    groupTransactionsMax: count(64, 'SQLite: transactions that may share one COMMIT.', { maximum: 10_000 }),
+    groupMs: count(50, 'SQLite: time after which such a group takes no further transaction.', {
+      maximum: 10_000,
+    }),
+    connectionsMax: count(10, 'PostgreSQL: connections at once.', { maximum: 1_000 }),
+    connectTimeoutMs: count(5_000, 'PostgreSQL: how long to wait for a connection.', { maximum: 60_000 }),
+    statementTimeoutMs: count(5_000, 'PostgreSQL: a statement that takes longer is given up.', {
+      maximum: 600_000,
+    }),
+    statementsPendingMax: count(10_000, 'Statements that may wait; one more is told to try again.'),
+    transactionTimeoutMs: count(5_000, 'A transaction that takes longer is rolled back.', {
+      maximum: 600_000,
+    }),
+    transactionsPendingMax: count(1_024, 'Transactions that may wait; one more is told to try again.'),
   },
+  'Limits of the records.',
 );
 
 const tlsLimits = section(
@@ -246,7 +274,9 @@ export const settings = section(
     ),
     listeners,
     storage,
+    storageLimits,
     masterKey,
+    previousMasterKeys,
     tlsLimits,
     mqttLimits,
     httpLimits,

@@ -11,11 +11,12 @@ const signingProcessEntry = join(
 /** How the platform's signing process is started, by the settings. */
 export function signingOptions(
   config: Config,
-): Pick<SigningProcessOptions, 'entry' | 'keyFolder' | 'masterKey'> {
+): Pick<SigningProcessOptions, 'entry' | 'keyFolder' | 'masterKey' | 'previousMasterKeys'> {
   return {
     entry: signingProcessEntry,
     keyFolder: join(config.folder, 'keys'),
     masterKey: sourceOf(config.masterKey, config),
+    previousMasterKeys: config.previousMasterKeys.map((source) => sourceOf(source, config)),
   };
 }
 

@@ -1,9 +1,14 @@
 import type { Config } from './config.ts';
 import type { StorageConfig } from './storage/index.ts';
 
-/** The setting `storage` in the terms of the storage layer. */
-export function storageConfig(config: Config): StorageConfig {
-  return config.storage.kind === 'sqlite'
-    ? { kind: 'sqlite', folder: config.folder }
-    : { kind: 'postgres', url: config.storage.url };
+/** The settings `storage` and `storageLimits` in the terms of the storage layer. */
+export function storageConfig({ folder, storage, storageLimits: limits }: Config): StorageConfig {
+  const { statementsPendingMax, transactionsPendingMax, transactionTimeoutMs: transactionMs } = limits;
+  const shared = { statementsPendingMax, transactionsPendingMax, transactionMs };
+  if (storage.kind === 'postgres') {
+    const { connectionsMax, connectTimeoutMs: connectMs, statementTimeoutMs: statementMs } = limits;
+    return { kind: 'postgres', url: storage.url, ...shared, connectionsMax, connectMs, statementMs };
+  }
+  const { readerThreads: readers, busyTimeoutMs, groupTransactionsMax, groupMs } = limits;
+  return { kind: 'sqlite', folder, ...shared, readers, busyTimeoutMs, groupTransactionsMax, groupMs };
 }

@@ -13,6 +13,7 @@ import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
 import type { Policies } from '../policies/index.ts';
 import type { Things } from '../things/index.ts';
 import { certificateContext } from './certificate-context.ts';
+import { TurnClock } from './turn-clock.ts';
 
 /** What a device says of itself when it connects, and how it proved who it is. */
 export interface PrincipalClaim {
@@ -44,7 +45,7 @@ export class Authorizer {
   readonly #parts: AuthorizerParts;
 
   constructor(parts: AuthorizerParts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, clock: parts.clock };
   }
 
   /** Compiles the rights as they stand now; the gateway asks again whenever policies, things or attachments change. */

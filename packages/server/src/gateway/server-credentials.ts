@@ -44,19 +44,9 @@ export class ServerCredentials {
   /** Loads what is stored, or makes new ones when they are missing, due, or for other names. Call it periodically. */
   async ensureFresh(): Promise<void> {
     if (this.#options.clock.now() < this.#renewAtMs) return;
-    const stored = await this.#load();
+    const stored = await load(this.#options.folder);
     const usable = stored !== undefined && this.#isFresh(stored) ? stored : await this.#renew();
     this.#use(usable);
-  }
-
-  async #load(): Promise<StoredCredentials | undefined> {
-    try {
-      return JSON.parse(await readFile(join(this.#options.folder, fileName), 'utf8')) as StoredCredentials;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError)
-        return undefined;
-      throw error;
-    }
   }
 
   #isFresh(stored: StoredCredentials): boolean {
@@ -108,6 +98,26 @@ export class ServerCredentials {
     };
     this.#renewAtMs = renewalTime(leaf);
     for (const listener of this.#listeners) listener(this.#context);
+  }
+}
+
+/** Seals the stored key under the current master key; answers how many keys were under a previous one. */
+export async function rewrapServerCredentials(folder: string, envelope: Envelope): Promise<0 | 1> {
+  const stored = await load(folder);
+  if (stored === undefined) return 0;
+  const sealedKey = envelope.rewrap(stored.sealedKey, sealContext);
+  if (sealedKey === stored.sealedKey) return 0;
+  replaceDurably(join(folder, fileName), JSON.stringify({ ...stored, sealedKey }));
+  return 1;
+}
+
+/** What cannot be read as JSON is as good as missing: a new key and certificate take its place. */
+async function load(folder: string): Promise<StoredCredentials | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, fileName), 'utf8')) as StoredCredentials;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

@@ -15,6 +15,7 @@ type TrailKind =
   | 'platform.initialised'
   | 'setup.completed'
   | 'setup.token_created'
+  | 'master_key.rotated'
   | 'operator.created'
   | 'operator.token_created'
   | 'operator.token_revoked'
@@ -40,7 +41,7 @@ type TrailKind =
   | 'limits.aggregated'
   | 'trail.payload_erased';
 
-/** Who did it. `setup` is the holder of the setup token, `system` the platform itself. */
+/** Who did it. `setup` is the holder of the setup token or of the folder and its master key, `system` the platform itself. */
 export type Actor =
   | { readonly kind: 'operator'; readonly operatorId: string }
   | { readonly kind: 'device'; readonly certificateId: CertificateId }

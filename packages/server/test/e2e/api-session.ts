@@ -65,9 +65,19 @@ export class ApiSession implements AsyncDisposable {
   }
 
   #client(): ApiClient {
-    const baseUrl = `https://localhost:${this.ports.operators}`;
-    return createApiClient({ baseUrl, ca: this.rootPem, token: this.token });
+    return clientOf(this);
   }
+}
+
+/** An operator's client; without a token anybody's. */
+export function clientOf(on: {
+  readonly ports: Ports;
+  readonly rootPem: string;
+  readonly token?: string;
+}): ApiClient {
+  const baseUrl = `https://localhost:${on.ports.operators}`;
+  const options = { baseUrl, ca: on.rootPem };
+  return createApiClient(on.token === undefined ? options : { ...options, token: on.token });
 }
 
 export async function initialiseInChild(
@@ -84,7 +94,7 @@ export async function setUp(on: {
   readonly rootPem: string;
   readonly setupToken: string;
 }): Promise<string> {
-  const anybody = createApiClient({ baseUrl: `https://localhost:${on.ports.operators}`, ca: on.rootPem });
+  const anybody = clientOf({ ports: on.ports, rootPem: on.rootPem });
   try {
     const body = { setupToken: on.setupToken, operatorName: 'ada' };
     return (await anybody.call(completeSetup, { body })).token.secret;
