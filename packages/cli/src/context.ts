@@ -1,0 +1,123 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseStrictJson } from '@fleetward/core';
+import { createFolderDurably } from '@fleetward/core/durable-file';
+import { CliError, usage } from './errors.ts';
+import { writeFileOver } from './write-file.ts';
+
+/** What the flags say; the files they name are read here. */
+export interface ContextFlags {
+  readonly url?: string;
+  readonly ca?: string;
+  readonly tokenFile?: string;
+}
+
+/** The platform to talk to. `ca` is PEM text; without it the system's authorities count. */
+export interface Target {
+  readonly url: string;
+  readonly ca?: string;
+}
+
+export interface Context extends Target {
+  readonly token: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const fileBytesMax = 1_048_576;
+
+/** Where `operator setup` keeps the context: `$XDG_CONFIG_HOME/fleetward/context.json`. */
+export function contextPath(environment: Environment): string {
+  const folder = environment.XDG_CONFIG_HOME || join(environment.HOME || homedir(), '.config');
+  return join(folder, 'fleetward', 'context.json');
+}
+
+/** The platform from flags, environment and file, the earlier winning. Throws `cli.not_configured`. */
+export function resolveTarget(flags: ContextFlags, environment: Environment): Target {
+  const stored = readStored(environment);
+  const url = flags.url ?? (environment.FLEETWARD_URL || stored?.url);
+  if (url === undefined) {
+    throw new CliError('cli.not_configured', 'which platform? neither `--url` nor `FLEETWARD_URL` is given', {
+      hint: 'give `--url https://HOST:9443 --ca root-ca.pem`, or run `fleetward operator setup` once',
+    });
+  }
+  const caFile = flags.ca ?? (environment.FLEETWARD_CA || undefined);
+  const ca = caFile === undefined ? storedFor(stored, url)?.ca : readSmallFile(caFile, '--ca');
+  return { url, ...(ca === undefined ? {} : { ca }) };
+}
+
+/** The platform and the operator's token. The stored token is never sent to another platform than the one that made it. */
+export function resolveContext(flags: ContextFlags, environment: Environment): Context {
+  const target = resolveTarget(flags, environment);
+  const stored = readStored(environment);
+  const token =
+    flags.tokenFile === undefined
+      ? environment.FLEETWARD_TOKEN || storedFor(stored, target.url)?.token
+      : readSmallFile(flags.tokenFile, '--token-file');
+  if (token === undefined) throw noToken(target.url, stored);
+  return { ...target, token: checkToken(token.trim()) };
+}
+
+/** Keeps the context for the commands to come, readable by its owner only. Returns the file's path. */
+export function saveContext(context: Context, environment: Environment): string {
+  const path = contextPath(environment);
+  createFolderDurably(dirname(path));
+  writeFileOver(path, `${JSON.stringify(context, undefined, 2)}\n`);
+  return path;
+}
+
+function storedFor(stored: Context | undefined, url: string): Context | undefined {
+  return stored !== undefined && originOf(stored.url) === originOf(url) ? stored : undefined;
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
+}
+
+function readStored(environment: Environment): Context | undefined {
+  const path = contextPath(environment);
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode;
+  if (mode === undefined) return undefined;
+  if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+    throw new CliError('cli.context_unsafe', `\`${path}\` holds a token and others may read it`, {
+      hint: `run \`chmod 600 ${path}\`, and revoke the token if somebody may have read it`,
+    });
+  }
+  return parseStored(path);
+}
+
+function parseStored(path: string): Context {
+  const value = parseStrictJson(readSmallFile(path, 'context'), { bytesMax: fileBytesMax, depthMax: 2 });
+  const { url, ca, token } = { ...(value as Record<string, unknown>) };
+  const inOrder =
+    typeof url === 'string' && typeof token === 'string' && (ca === undefined || typeof ca === 'string');
+  if (inOrder) return { url, token, ...(ca === undefined ? {} : { ca }) };
+  throw new CliError('cli.unreadable', `\`${path}\` is not a context`, {
+    hint: 'remove it and run `fleetward operator setup` again, or use `--url`, `--ca` and `--token-file`',
+  });
+}
+
+function readSmallFile(path: string, flag: string): string {
+  try {
+    const text = readFileSync(path, 'utf8');
+    if (text.length <= fileBytesMax) return text;
+  } catch (cause) {
+    throw new CliError('cli.unreadable', `cannot read \`${path}\` (\`${flag}\`)`, { cause });
+  }
+  throw new CliError('cli.unreadable', `\`${path}\` (\`${flag}\`) has more than ${fileBytesMax} bytes`);
+}
+
+/** A bearer token is one word (RFC 6750 §2.1); anything else would become a malformed header. */
+function checkToken(token: string): string {
+  if (/^[A-Za-z0-9._~+/=-]{1,256}$/.test(token)) return token;
+  throw usage('the operator token is not one word: check `--token-file` or `FLEETWARD_TOKEN`');
+}
+
+function noToken(url: string, stored: Context | undefined): CliError {
+  const elsewhere =
+    stored === undefined ? '' : `; the stored one belongs to \`${stored.url}\` and stays there`;
+  return new CliError('cli.not_configured', `no operator token for \`${url}\`${elsewhere}`, {
+    hint: 'give `--token-file FILE` or `FLEETWARD_TOKEN`, or run `fleetward operator setup` with the setup token',
+  });
+}

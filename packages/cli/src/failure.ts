@@ -1,0 +1,107 @@
+import { isAppError } from '@fleetward/core';
+import { ApiError } from '@fleetward/protocol';
+import { CommanderError } from 'commander';
+import { CliError } from './errors.ts';
+import { jsonLine, printable } from './printable.ts';
+
+/** What went wrong, for a person or a program. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint?: string;
+  /** The parts of the input that are wrong. */
+  readonly errors?: readonly FailedPart[];
+  /** Names the occurrence in the platform's log. */
+  readonly instance?: string;
+  /** 1: refused or failed; 2: the command line or its input cannot be read. */
+  readonly exitCode: 1 | 2;
+}
+
+interface FailedPart {
+  readonly path: string;
+  readonly message: string;
+  readonly expected: string;
+}
+
+const unreadableCodes =
+  /^(?:cli\.(?:usage|unreadable|not_configured)|core\.|pki\.|config\.|policy\.request$|updates\.(?:key_invalid|metadata_invalid|target_invalid)$|api\.invalid_options$)/;
+
+/** Turns anything thrown into what is shown and the exit code. */
+export function describeFailure(error: unknown): Failure {
+  if (error instanceof CommanderError) return describeUsage(error);
+  if (error instanceof ApiError) return describeApiError(error);
+  if (!isAppError(error)) return { code: 'cli.unexpected', message: messageOf(error), exitCode: 1 };
+  const hint = error instanceof CliError ? error.hint : hints[error.code];
+  const issues = error.details.issues;
+  return {
+    code: error.code,
+    message: error.message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(Array.isArray(issues) ? { errors: issues as readonly FailedPart[] } : {}),
+    exitCode: unreadableCodes.test(error.code) ? 2 : 1,
+  };
+}
+
+/** The failure as text for standard error: what was wrong, where, what to do; or one JSON document. */
+export function formatFailure(failure: Failure, json: boolean): string {
+  if (json) return `${jsonLine({ error: failure })}\n`;
+  const { message, errors = [], hint, code, instance } = failure;
+  const parts = errors.map((part) => `  at ${part.path}: ${part.message}; expected ${part.expected}`);
+  return [
+    `error: ${message} [${code}]`,
+    ...parts,
+    ...(hint === undefined ? [] : [`  → ${hint}`]),
+    ...(instance === undefined ? [] : [`  occurrence \`${instance}\` in the platform's log`]),
+  ]
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+}
+
+const hints: Readonly<Record<string, string>> = {
+  'api.unreachable':
+    'is the platform running (`fleetward serve`), and are `--url` and `--ca` those of its operators listener?',
+  'api.timeout': 'the platform answers slowly or not at all; try again',
+  'http.unauthenticated':
+    'the token is wrong, expired or revoked: give another by `--token-file`, or make one with `fleetward operator create-token`',
+  'http.too_many_failures': 'too many wrong tokens from this address; wait a minute',
+  'operators.setup_refused':
+    'the setup token works once, for one day; `fleetward init --new-setup-token` makes another',
+  'policies.attached': 'detach it first: `fleetward policy detach`',
+  'policies.version_limit': 'remove one first: `fleetward policy remove-version`',
+  'releases.artifact_missing': 'run `fleetward release publish` from the folder that holds the artifacts',
+  'updates.key_locked': 'check the passphrase',
+  'keys.master_key':
+    'is this the folder of a platform? `fleetward init` makes one; the setting `masterKey` says where its key is',
+  'platform.not_initialised': 'run `fleetward init` with the same `--folder` first',
+};
+
+function describeApiError(error: ApiError): Failure {
+  const { problem } = error;
+  if (problem === undefined) {
+    const hint = hints[error.code];
+    const exitCode = unreadableCodes.test(error.code) ? 2 : 1;
+    return { code: error.code, message: error.message, ...(hint === undefined ? {} : { hint }), exitCode };
+  }
+  const hint = hints[problem.code];
+  return {
+    code: problem.code,
+    message: problem.detail,
+    ...(hint === undefined ? {} : { hint }),
+    ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+    ...(problem.instance === undefined ? {} : { instance: problem.instance }),
+    exitCode: 1,
+  };
+}
+
+/** Commander's sentences begin with `error: ` and may end with a suggestion in brackets on a line of its own. */
+function describeUsage(error: CommanderError): Failure {
+  const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const meant = /^\(Did you mean (.+)\?\)$/.exec(suggestion ?? '')?.[1];
+  const hint = meant === undefined ? '`--help` shows what there is' : `did you mean \`${meant}\`?`;
+  return { code: 'cli.usage', message: first, hint, exitCode: 2 };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

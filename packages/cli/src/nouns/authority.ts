@@ -1,0 +1,73 @@
+import { confirm } from '@clack/prompts';
+import { listAuthorities, setAuthorityState } from '@fleetward/protocol';
+import { Argument, type Command } from 'commander';
+import { addNoun, addVerb } from '../define.ts';
+import { CliError } from '../errors.ts';
+import type { Shell } from '../shell.ts';
+import { isInteractive } from '../terminal.ts';
+
+/** `fleetward authority …`: the certificate authorities of the platform. */
+export function addAuthority(program: Command, shell: Shell): void {
+  const noun = addNoun(program, 'authority', 'certificate authorities of the platform');
+  addList(noun, shell);
+  addSetState(noun, shell);
+}
+
+function addList(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'list', {
+    summary: 'list the authorities',
+    description:
+      'Lists the root and issuing authorities with their states; `--json` has their certificates in PEM.',
+    examples: [
+      'fleetward authority list',
+      'fleetward authority list --json | jq -r \'select(.kind=="root").pem\' > root-ca.pem',
+    ],
+  }).action(async () => {
+    const { authorities } = await withApi((api) => api.call(listAuthorities));
+    output.list(
+      authorities,
+      {
+        authority: (row) => row.certificateId,
+        kind: (row) => row.kind,
+        state: (row) => row.state,
+        subject: (row) => row.subject,
+        'valid until': (row) => ({ atMs: row.notAfterMs }),
+      },
+      'no authorities',
+    );
+  });
+}
+
+type State = 'active' | 'retired' | 'removed';
+
+function addSetState(noun: Command, shell: Shell): void {
+  const { output, withApi } = shell;
+  addVerb(noun, 'set-state', {
+    summary: 'retire or remove an authority, or make it active again',
+    description:
+      'A retired authority issues no more. A removed one is trusted no more: every device with a certificate of it is cut at ' +
+      'once and shut out.',
+    examples: ['fleetward authority set-state 9f86d081884c7d65… retired'],
+  })
+    .argument('<certificate-id>', 'the authority, as `authority list` shows it')
+    .addArgument(new Argument('<state>', 'its new state').choices(['active', 'retired', 'removed']))
+    .option('--yes', 'do not ask before a removal')
+    .action(async (certificateId: string, state: State, flags: { yes?: boolean }) => {
+      if (state === 'removed' && flags.yes !== true) await confirmRemoval(certificateId, shell);
+      await withApi((api) => api.call(setAuthorityState, { params: { certificateId }, body: { state } }));
+      output.done({ certificateId, state }, `authority \`${certificateId}\` is ${state}`);
+    });
+}
+
+/** A script has thought before; a person at a terminal is asked. */
+async function confirmRemoval(certificateId: string, { terminal }: Shell): Promise<void> {
+  if (!isInteractive(terminal)) return;
+  const message = `Shut out every device with a certificate of ${certificateId.slice(0, 16)}…?`;
+  const answer = await confirm({
+    message,
+    initialValue: false,
+    input: terminal.stdin,
+    output: terminal.stderr,
+  });
+  if (answer !== true) throw new CliError('cli.cancelled', 'cancelled: the authority is as it was');
+}

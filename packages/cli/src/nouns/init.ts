@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { encodePem } from '@fleetward/pki';
+import type { Config, Initialised } from '@fleetward/server';
+import type { Command } from 'commander';
+import { addVerb } from '../define.ts';
+import type { Shell } from '../shell.ts';
+import { writeFileOver } from '../write-file.ts';
+import { addSettingsFlags, type SettingsFlags, settingsSources } from './platform-settings.ts';
+
+/** `fleetward init`: makes the keys, the authorities and the setup token of a new platform. */
+export function addInit(program: Command, shell: Shell): void {
+  const init = addVerb(program, 'init', {
+    summary: 'make a new platform: keys, authorities and a one-time setup token',
+    description:
+      'Makes the master key, the root and issuing authority, the signing keys and a one-time setup token that is valid for a day. ' +
+      'Writes `root-ca.pem` and `trail-public-key.pem` into the folder; keep a copy of both elsewhere. No password exists. ' +
+      'When the setup token or every operator token is lost, `--new-setup-token` makes another for whoever has the folder and the master key.',
+    examples: [
+      'fleetward init --folder fleetward-data',
+      'fleetward init --config /etc/fleetward.yaml --json',
+      'fleetward init --folder fleetward-data --new-setup-token',
+    ],
+  });
+  addSettingsFlags(init)
+    .option(
+      '--new-setup-token',
+      'make only another setup token, for a platform that is initialised and stopped',
+    )
+    .action(async (flags: InitFlags) => {
+      const { initialise, loadConfig, systemClock, systemRandom } = await import('@fleetward/server');
+      const { environment } = shell.terminal;
+      const config = loadConfig(settingsSources(flags, environment));
+      const ports = { clock: systemClock, random: systemRandom, environment };
+      const made = await initialise(config, ports, { newSetupToken: flags.newSetupToken === true });
+      const files = writePublicFiles(made);
+      show(shell, { config, flags, made, files });
+    });
+}
+
+interface InitFlags extends SettingsFlags {
+  readonly newSetupToken?: boolean;
+}
+
+interface PublicFiles {
+  readonly rootCaFile: string;
+  readonly trailPublicKeyFile: string;
+}
+
+function writePublicFiles({ folder, root, trailPublicKey }: Initialised): PublicFiles {
+  const rootCaFile = join(folder, 'root-ca.pem');
+  const trailPublicKeyFile = join(folder, 'trail-public-key.pem');
+  writeFileOver(rootCaFile, encodePem('CERTIFICATE', root.der));
+  writeFileOver(trailPublicKeyFile, encodePem('PUBLIC KEY', trailPublicKey));
+  return { rootCaFile, trailPublicKeyFile };
+}
+
+function show(
+  { output }: Shell,
+  parts: {
+    readonly config: Config;
+    readonly flags: SettingsFlags;
+    readonly made: Initialised;
+    readonly files: PublicFiles;
+  },
+): void {
+  const { config, flags, made, files } = parts;
+  const { folder, setupToken } = made;
+  const trailPublicKey = Buffer.from(made.trailPublicKey).toString('base64');
+  const fingerprint = made.root.id;
+  output.record(
+    { folder, setupToken, rootFingerprint: fingerprint, trailPublicKey, ...files },
+    {
+      folder,
+      'root certificate': files.rootCaFile,
+      'root fingerprint': `SHA-256 ${fingerprint.match(/../g)?.join(':').toUpperCase()}`,
+      'trail public key': `${trailPublicKey} (${files.trailPublicKeyFile})`,
+      'setup token': `${setupToken} (shown this once; works once, within a day)`,
+    },
+  );
+  const settings = flags.config === undefined ? '' : ` --config ${flags.config}`;
+  const url = `https://${config.serverNames[0]}:${config.listeners.operators.port || 'PORT'}`;
+  output.note(`\nNext, start it:\n  fleetward serve${settings} --folder ${folder}`);
+  output.note(`and in another terminal become its first operator; it asks for the setup token:`);
+  output.note(`  fleetward operator setup YOUR_NAME --url ${url} --ca ${files.rootCaFile}`);
+}

@@ -1,0 +1,85 @@
+import { createJoinToken, listJoinTokens, revokeJoinToken } from '@fleetward/protocol';
+import type { Command } from 'commander';
+import { addNoun, addVerb, repeatable, whole } from '../define.ts';
+import { parseDurationMs } from '../moment.ts';
+import type { Shell } from '../shell.ts';
+
+/** `fleetward join-token …`: the secrets with which devices without a certificate enrol. */
+export function addJoinToken(program: Command, shell: Shell): void {
+  const noun = addNoun(program, 'join-token', 'secrets with which new devices enrol');
+  addCreate(noun, shell);
+  addList(noun, shell);
+  addRevoke(noun, shell);
+}
+
+interface CreateFlags {
+  readonly policy?: readonly string[];
+  readonly uses?: number;
+  readonly expires?: string;
+}
+
+function addCreate(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'create <name-pattern>', {
+    summary: 'make a join token',
+    description:
+      'Makes a token that lets devices enrol over EST under the names the pattern allows (`*` stands for any characters). It is printed ' +
+      'this once and never again. Policies given here are attached to each certificate it brings.',
+    examples: [
+      'fleetward join-token create lamp-7 --policy lamps',
+      "fleetward join-token create 'lamp-*' --uses 500 --expires 30d --policy lamps > factory.token",
+    ],
+  })
+    .addOption(repeatable('--policy <name>', 'a policy to attach to what it enrols'))
+    .addOption(
+      whole('--uses <count>', {
+        description: 'devices it can enrol; 1 if not given',
+        min: 1,
+        max: 1_000_000,
+      }),
+    )
+    .option('--expires <duration>', 'how long it works, such as `30m` or `30d`; a day if not given')
+    .action(async (namePattern: string, { policy, uses, expires }: CreateFlags) => {
+      const body = {
+        namePattern,
+        ...(policy === undefined ? {} : { policies: [...policy] }),
+        ...(uses === undefined ? {} : { usesMax: uses }),
+        ...(expires === undefined ? {} : { expiresInSeconds: parseDurationMs(expires, '--expires') / 1_000 }),
+      };
+      const token = await withApi((api) => api.call(createJoinToken, { body }));
+      output.done(token, token.secret);
+      output.note(`join token \`${token.tokenId}\`; keep the line above, it is not shown again`);
+    });
+}
+
+function addList(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'list', {
+    summary: 'list the join tokens',
+    description: 'Lists the join tokens, without their secrets.',
+    examples: ['fleetward join-token list'],
+  }).action(async () => {
+    const { joinTokens } = await withApi((api) => api.call(listJoinTokens));
+    output.list(
+      joinTokens,
+      {
+        token: (row) => row.tokenId,
+        names: (row) => row.namePattern,
+        policies: (row) => row.policies.join(' '),
+        uses: (row) => `${row.usesLeft} of ${row.usesMax} left`,
+        expires: (row) => ({ atMs: row.expiresAtMs }),
+        revoked: (row) => (row.revokedAtMs === undefined ? undefined : { atMs: row.revokedAtMs }),
+      },
+      'no join tokens',
+    );
+  });
+}
+
+function addRevoke(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'revoke <token-id>', {
+    summary: 'revoke a join token',
+    description: 'Revokes a join token at once. Devices it has enrolled keep their certificates.',
+    examples: ['fleetward join-token revoke 0c2f4a6b8d0e1f23'],
+  }).action(async (tokenId: string) => {
+    await withApi((api) => api.call(revokeJoinToken, { params: { tokenId } }));
+    output.done({ tokenId, outcome: 'revoked' }, `join token \`${tokenId}\` is revoked`);
+  });
+}

@@ -1,0 +1,116 @@
+import { POLICY_BYTES_MAX } from '@fleetward/policy';
+import {
+  createPolicy,
+  createPolicyVersion,
+  type Part,
+  removePolicy,
+  removePolicyVersion,
+  setDefaultPolicyVersion,
+} from '@fleetward/protocol';
+import type { Command } from 'commander';
+import { addVerb } from '../define.ts';
+import { usage } from '../errors.ts';
+import { readInput } from '../read-input.ts';
+import type { Shell } from '../shell.ts';
+import { diagnosticText } from './policy-diagnostics.ts';
+
+export function addPolicyCreate(noun: Command, shell: Shell): void {
+  addVerb(noun, 'create <policy-name> <file>', {
+    summary: 'store a policy with its first version',
+    description:
+      'Stores a policy document as version 1, in force at once where it is attached. A document that is not wholly understood is refused ' +
+      'with every reason; what is probably not meant is printed, and stored all the same.',
+    examples: ['fleetward policy create lamps lamps.json'],
+  }).action(async (policyName: string, file: string) => {
+    const body = { policyName, document: await readDocument(file, shell) };
+    const saved = await shell.withApi((api) => api.call(createPolicy, { body }));
+    showSaved(saved, { shell, file });
+  });
+}
+
+export function addPolicyAddVersion(noun: Command, shell: Shell): void {
+  addVerb(noun, 'add-version <policy-name> <file>', {
+    summary: 'store a new version of a policy',
+    description:
+      'Stores a new version of a policy, at most five. With `--set-default` it is in force at once, on live connections too; otherwise ' +
+      'when `policy set-default` says so.',
+    examples: ['fleetward policy add-version lamps lamps-2.json --set-default'],
+  })
+    .option('--set-default', 'put it in force at once')
+    .action(async (policyName: string, file: string, flags: { setDefault?: boolean }) => {
+      const body = { document: await readDocument(file, shell), setAsDefault: flags.setDefault === true };
+      const saved = await shell.withApi((api) =>
+        api.call(createPolicyVersion, { params: { policyName }, body }),
+      );
+      showSaved(saved, { shell, file });
+    });
+}
+
+export function addPolicySetDefault(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'set-default', {
+    summary: 'put a version in force, at once',
+    description: 'Puts a stored version in force, at once and on live connections too: also the way back.',
+    examples: ['fleetward policy set-default lamps 1'],
+  })
+    .argument('<policy-name>', 'the policy')
+    .argument('<version>', 'its number', parseVersion)
+    .action(async (policyName: string, versionId: number) => {
+      await withApi((api) =>
+        api.call(setDefaultPolicyVersion, { params: { policyName }, body: { versionId } }),
+      );
+      output.done(
+        { policyName, versionId, isDefault: true },
+        `version ${versionId} of \`${policyName}\` is in force`,
+      );
+    });
+}
+
+export function addPolicyRemove(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'remove <policy-name>', {
+    summary: 'remove a policy that is attached to nothing',
+    description: 'Removes a policy with all its versions. One that is still attached is not removed.',
+    examples: ['fleetward policy remove lamps'],
+  }).action(async (policyName: string) => {
+    await withApi((api) => api.call(removePolicy, { params: { policyName } }));
+    output.done({ policyName, outcome: 'removed' }, `policy \`${policyName}\` is removed`);
+  });
+}
+
+export function addPolicyRemoveVersion(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'remove-version', {
+    summary: 'remove a version that is not in force',
+    description: 'Removes a version of a policy; not the one in force.',
+    examples: ['fleetward policy remove-version lamps 1'],
+  })
+    .argument('<policy-name>', 'the policy')
+    .argument('<version>', 'its number', parseVersion)
+    .action(async (policyName: string, versionId: number) => {
+      const params = { policyName, versionId: String(versionId) };
+      await withApi((api) => api.call(removePolicyVersion, { params }));
+      output.done(
+        { policyName, versionId, outcome: 'removed' },
+        `version ${versionId} of \`${policyName}\` is removed`,
+      );
+    });
+}
+
+async function readDocument(file: string, { terminal }: Shell): Promise<string> {
+  return Buffer.from(await readInput(file, { terminal, bytesMax: POLICY_BYTES_MAX })).toString('utf8');
+}
+
+function parseVersion(text: string): number {
+  if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
+  throw usage(`\`${text}\` is not a version: expected a number such as \`2\``);
+}
+
+type Saved = Part<(typeof createPolicy)['answer']>;
+
+function showSaved(saved: Saved, { shell, file }: { readonly shell: Shell; readonly file: string }): void {
+  const { output } = shell;
+  const force = saved.isDefault ? 'in force' : 'not in force yet';
+  output.done(saved, `policy \`${saved.policyName}\` version ${saved.versionId} is stored, ${force}`);
+  if (output.json) return;
+  const notes = saved.notes.map((note) => ({ severity: 'note', id: 'bound', ...note }));
+  for (const diagnostic of [...notes, ...saved.findings])
+    output.line(diagnosticText(file, { diagnostic, output }));
+}

@@ -1,0 +1,87 @@
+import { initRelease, openReleaseFolder, type RoleAssignment } from '@fleetward/updates';
+import type { Command } from 'commander';
+import { addVerb, repeatable, whole } from '../define.ts';
+import { usage } from '../errors.ts';
+import { parseDurationMs } from '../moment.ts';
+import type { Shell } from '../shell.ts';
+import type { Terminal } from '../terminal.ts';
+import { readReleaseKey } from './release-keys.ts';
+import { readOnlineKeys } from './release-online-keys.ts';
+
+interface InitFlags {
+  readonly rootKey?: readonly string[];
+  readonly targetsKey?: readonly string[];
+  readonly rootThreshold: number;
+  readonly targetsThreshold: number;
+  readonly onlineKeys: string;
+  readonly rootExpires: string;
+  readonly targetsExpires: string;
+}
+
+/** `fleetward release init`: who may sign what. */
+export function addReleaseInit(noun: Command, { terminal, output }: Shell): void {
+  addVerb(noun, 'init <folder>', {
+    summary: 'start a folder of releases: who may sign what',
+    description:
+      'Starts the folder that release engineers carry around: version 1 of the root, which names every key and how many must sign, and of ' +
+      'the empty list of releases. Both are unsigned until `release sign`. Needs no platform, only its online keys in a file.',
+    examples: [
+      'fleetward release init releases --root-key ada.key.pub --root-key bob.key.pub --root-threshold 2 --targets-key ci.key.pub --online-keys online-keys.json',
+    ],
+  })
+    .addOption(
+      repeatable('--root-key <file>', 'a key (or its `.pub`) that may change keys').makeOptionMandatory(),
+    )
+    .addOption(
+      repeatable(
+        '--targets-key <file>',
+        'a key (or its `.pub`) that may release; the root keys if not given',
+      ),
+    )
+    .requiredOption('--online-keys <file>', 'what `release online-keys` wrote')
+    .addOption(threshold('--root-threshold <count>', 'how many root keys must sign'))
+    .addOption(threshold('--targets-threshold <count>', 'how many targets keys must sign'))
+    .option('--root-expires <duration>', 'when the keys must be confirmed anew', '365d')
+    .option('--targets-expires <duration>', 'when the list of releases must be signed anew', '90d')
+    .action(async (folder: string, flags: InitFlags) => {
+      const nowMs = terminal.clock.now();
+      const roles = await rolesOf(flags, terminal);
+      await initRelease(await openReleaseFolder(folder), {
+        roles,
+        rootExpiresMs: nowMs + parseDurationMs(flags.rootExpires, '--root-expires'),
+        targetsExpiresMs: nowMs + parseDurationMs(flags.targetsExpires, '--targets-expires'),
+      });
+      output.done(
+        { folder, outcome: 'initialised' },
+        `\`${folder}\` is ready; next: \`fleetward release add\`, then \`release sign\``,
+      );
+    });
+}
+
+function threshold(flags: string, description: string) {
+  return whole(flags, { description, min: 1, max: 100 }).default(1);
+}
+
+async function rolesOf(flags: InitFlags, terminal: Terminal) {
+  const { rootKey = [], targetsKey = rootKey, rootThreshold, targetsThreshold } = flags;
+  const online = await readOnlineKeys(flags.onlineKeys, terminal);
+  return {
+    root: await assign(rootKey, { threshold: rootThreshold, flag: '--root-threshold', terminal }),
+    targets: await assign(targetsKey, { threshold: targetsThreshold, flag: '--targets-threshold', terminal }),
+    snapshot: { publicKeys: [online.snapshot], threshold: 1 },
+    timestamp: { publicKeys: [online.timestamp], threshold: 1 },
+  };
+}
+
+async function assign(
+  files: readonly string[],
+  {
+    threshold,
+    flag,
+    terminal,
+  }: { readonly threshold: number; readonly flag: string; readonly terminal: Terminal },
+): Promise<RoleAssignment> {
+  if (threshold > files.length)
+    throw usage(`\`${flag} ${threshold}\` is more than the ${files.length} keys given`);
+  return { threshold, publicKeys: await Promise.all(files.map((file) => readReleaseKey(file, terminal))) };
+}

@@ -1,0 +1,78 @@
+import type { Signer } from '@fleetward/core';
+import { openReleaseFolder, openReleaseKey, type ReleaseStatus, signRelease } from '@fleetward/updates';
+import type { Command } from 'commander';
+import { addVerb, repeatable } from '../define.ts';
+import type { Shell } from '../shell.ts';
+import { passphraseFiles, readKeyFile, readPassphrase } from './release-keys.ts';
+
+interface SignFlags {
+  readonly key: readonly string[];
+  readonly passphraseFile?: readonly string[];
+}
+
+/** `fleetward release sign`: signatures of release engineers, on their own machines. */
+export function addReleaseSign(noun: Command, shell: Shell): void {
+  addVerb(noun, 'sign <folder>', {
+    summary: 'sign what your key may sign in a folder of releases',
+    description:
+      'Signs the root and the list of releases, whichever the keys may sign, and tells how many signatures are there and needed. Engineers can sign one ' +
+      'after another, each on their own machine.',
+    examples: [
+      'fleetward release sign releases --key ada.key',
+      'fleetward release sign releases --key ci.key --passphrase-file ci.pass',
+    ],
+  })
+    .addOption(repeatable('--key <file>', 'an encrypted release key').makeOptionMandatory())
+    .addOption(passphraseFiles())
+    .action(async (folder: string, flags: SignFlags) => {
+      const signers = await openSigners(flags, shell);
+      const status = await signRelease(await openReleaseFolder(folder), signers);
+      showStatus(status, { shell, folder });
+    });
+}
+
+/** `fleetward release status`: how many signatures are there and needed. */
+export function addReleaseStatus(noun: Command, shell: Shell): void {
+  addVerb(noun, 'status <folder>', {
+    summary: 'show how many signatures are there and needed',
+    description:
+      'Shows how many valid signatures the root and the list of releases have, and how many they need. Exit code 1: not enough yet.',
+    examples: ['fleetward release status releases'],
+  }).action(async (folder: string) => {
+    const status = await signRelease(await openReleaseFolder(folder), []);
+    showStatus(status, { shell, folder });
+    if (!isComplete(status)) shell.exitWith(1);
+  });
+}
+
+async function openSigners(
+  { key, passphraseFile = [] }: SignFlags,
+  { terminal }: Shell,
+): Promise<readonly Signer[]> {
+  const signers: Signer[] = [];
+  for (const [index, file] of key.entries()) {
+    const bytes = await readKeyFile(file, terminal);
+    const passphrase = await readPassphrase(file, { files: passphraseFile, index, terminal });
+    signers.push(openReleaseKey(bytes, passphrase).signer);
+  }
+  return signers;
+}
+
+function isComplete({ root, targets }: ReleaseStatus): boolean {
+  return root.valid >= root.threshold && targets.valid >= targets.threshold;
+}
+
+function showStatus(
+  status: ReleaseStatus,
+  { shell, folder }: { readonly shell: Shell; readonly folder: string },
+): void {
+  const { root, targets } = status;
+  const count = ({ valid, threshold }: ReleaseStatus['root']) => ({ valid, threshold });
+  const text = ({ valid, threshold }: ReleaseStatus['root']) => `${valid} of ${threshold} signatures`;
+  const complete = isComplete(status);
+  const next = complete ? `fleetward release publish ${folder}` : 'more signatures: fleetward release sign';
+  shell.output.record(
+    { root: count(root), targets: count(targets), complete },
+    { root: text(root), targets: text(targets), next },
+  );
+}

@@ -1,0 +1,155 @@
+import {
+  attachThingCertificate,
+  createThing,
+  detachThingCertificate,
+  getThing,
+  listThings,
+  type Part,
+} from '@fleetward/protocol';
+import type { Command } from 'commander';
+import { addNoun, addVerb, limit, repeatable } from '../define.ts';
+import { usage } from '../errors.ts';
+import type { Cell } from '../output.ts';
+import { readPages } from '../pages.ts';
+import type { Shell } from '../shell.ts';
+
+/** `fleetward thing …`: the devices as the registry knows them. */
+export function addThing(program: Command, shell: Shell): void {
+  const noun = addNoun(program, 'thing', 'devices as the registry knows them');
+  addCreate(noun, shell);
+  addList(noun, shell);
+  addShow(noun, shell);
+  addAttach(noun, shell);
+  addDetach(noun, shell);
+}
+
+function addCreate(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'create <thing-name>', {
+    summary: 'create a thing',
+    description: 'Creates a thing. Enrolment with a join token creates its thing by itself.',
+    examples: ['fleetward thing create lamp-7 --type lamp --attribute site=hall'],
+  })
+    .option('--type <name>', 'its type, for `${iot:Connection.Thing.ThingTypeName}` in policies')
+    .addOption(repeatable('--attribute <name=value>', 'a fact about it, for policies'))
+    .action(async (thingName: string, flags: { type?: string; attribute?: readonly string[] }) => {
+      const { type, attribute = [] } = flags;
+      const attributes = Object.fromEntries(attribute.map(parseAttribute));
+      const body = { thingName, attributes, ...(type === undefined ? {} : { typeName: type }) };
+      const thing = await withApi((api) => api.call(createThing, { body }));
+      output.done(thing, `thing \`${thing.thingName}\` is created`);
+    });
+}
+
+function parseAttribute(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1) throw usage(`\`--attribute ${text}\` is not \`NAME=VALUE\``);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function addList(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'list', {
+    summary: 'list the things',
+    description: 'Lists the things by name.',
+    examples: ['fleetward thing list', 'fleetward thing list --json | wc -l'],
+  })
+    .addOption(limit())
+    .action(async (flags: { limit: number }) => {
+      const { items, more } = await withApi((api) =>
+        readPages(flags.limit, async (query) => {
+          const { things, next } = await api.call(listThings, { query });
+          return { items: things, next };
+        }),
+      );
+      output.list(
+        items,
+        {
+          thing: (row) => row.thingName,
+          type: (row) => row.typeName,
+          attributes: (row) => attributesText(row.attributes),
+          created: (row) => ({ atMs: row.createdAtMs }),
+        },
+        'no things',
+      );
+      if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);
+    });
+}
+
+function attributesText(attributes: Readonly<Record<string, string>>): string {
+  return Object.entries(attributes)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}
+
+function addShow(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'show <thing-name>', {
+    summary: 'show a thing, its certificates and its last report',
+    description:
+      'Shows a thing: its attributes, the certificates that speak for it, and what the device last reported of itself.',
+    examples: ['fleetward thing show lamp-7'],
+  }).action(async (thingName: string) => {
+    const thing = await withApi((api) => api.call(getThing, { params: { thingName } }));
+    output.record(thing, {
+      thing: thing.thingName,
+      type: thing.typeName,
+      attributes: attributesText(thing.attributes),
+      created: { atMs: thing.createdAtMs },
+      certificates: thing.certificates.map(certificateText).join(', '),
+      ...reportFields(thing.report),
+    });
+  });
+}
+
+function certificateText({
+  certificateId,
+  exclusive,
+}: {
+  certificateId: string;
+  exclusive: boolean;
+}): string {
+  return exclusive ? `${certificateId} (exclusive)` : certificateId;
+}
+
+function reportFields(report: Part<(typeof getThing)['answer']>['report']): Readonly<Record<string, Cell>> {
+  if (report === undefined) return { reported: 'never' };
+  const parts = Object.entries(report.report).map(([name, value]): [string, Cell] => [
+    `  ${name}`,
+    typeof value === 'object' ? JSON.stringify(value) : String(value),
+  ]);
+  return { reported: { atMs: report.receivedAtMs }, ...Object.fromEntries(parts) };
+}
+
+function addAttach(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'attach-certificate <thing-name> <certificate-id>', {
+    summary: 'let a certificate speak for a thing',
+    description:
+      'Lets a certificate speak for a thing when its client id is the thing’s name; with `--exclusive`, whatever its client id. ' +
+      'Takes effect on live connections at once.',
+    examples: ['fleetward thing attach-certificate lamp-7 9f86d081884c7d65… --exclusive'],
+  })
+    .option('--exclusive', 'it speaks for this thing alone, whatever the client id')
+    .action(async (thingName: string, certificateId: string, flags: { exclusive?: boolean }) => {
+      const exclusive = flags.exclusive === true;
+      const params = { thingName, certificateId };
+      await withApi((api) => api.call(attachThingCertificate, { params, body: { exclusive } }));
+      output.done(
+        { ...params, exclusive, outcome: 'attached' },
+        `\`${certificateId}\` speaks for \`${thingName}\``,
+      );
+    });
+}
+
+function addDetach(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'detach-certificate <thing-name> <certificate-id>', {
+    summary: 'let a certificate no longer speak for a thing',
+    description:
+      'Detaches a certificate from a thing; it stays valid. To shut a device out, revoke its certificate.',
+    examples: ['fleetward thing detach-certificate lamp-7 9f86d081884c7d65…'],
+  }).action(async (thingName: string, certificateId: string) => {
+    const params = { thingName, certificateId };
+    await withApi((api) => api.call(detachThingCertificate, { params }));
+    output.done(
+      { ...params, outcome: 'detached' },
+      `\`${certificateId}\` no longer speaks for \`${thingName}\``,
+    );
+  });
+}

@@ -1,0 +1,60 @@
+import { Command } from 'commander';
+import { addAuthority } from './nouns/authority.ts';
+import { addCert } from './nouns/cert.ts';
+import { addCompletion } from './nouns/completion.ts';
+import { addConnection } from './nouns/connection.ts';
+import { addDemo } from './nouns/demo.ts';
+import { addDenial } from './nouns/denial.ts';
+import { addEnrollment } from './nouns/enrollment.ts';
+import { addInit } from './nouns/init.ts';
+import { addJoinToken } from './nouns/join-token.ts';
+import { addOperator } from './nouns/operator.ts';
+import { addPolicy } from './nouns/policy.ts';
+import { addRelease } from './nouns/release.ts';
+import { addServe } from './nouns/serve.ts';
+import { addThing } from './nouns/thing.ts';
+import { addTrail } from './nouns/trail.ts';
+import { createShell, type Shell } from './shell.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The whole command tree over one terminal; nothing runs until it is parsed. */
+export function createProgram(terminal: Terminal): { readonly program: Command; readonly shell: Shell } {
+  const program = new Command('fleetward')
+    .description(
+      'Gives every device an identity, a policy and firmware it can trust, and shows what was refused and why.',
+    )
+    .option('--json', 'one JSON document a line, for programs')
+    .option('--url <url>', 'the operators listener, such as https://localhost:9443 (FLEETWARD_URL)')
+    .option('--ca <file>', 'PEM of the authority it must chain to (FLEETWARD_CA)')
+    .option('--token-file <file>', 'file with the operator token (FLEETWARD_TOKEN holds the token itself)')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help of a command')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+      outputError: () => undefined, // shown by `formatFailure`
+    })
+    .exitOverride();
+  const shell = createShell(program, terminal);
+  for (const add of nouns) add(program, shell);
+  return { program, shell };
+}
+
+const nouns: readonly ((program: Command, shell: Shell) => void)[] = [
+  addInit,
+  addServe,
+  addDemo,
+  addOperator,
+  addThing,
+  addJoinToken,
+  addEnrollment,
+  addPolicy,
+  addCert,
+  addAuthority,
+  addRelease,
+  addTrail,
+  addDenial,
+  addConnection,
+  addCompletion,
+];

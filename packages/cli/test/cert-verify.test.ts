@@ -1,0 +1,166 @@
+import { writeFileSync } from 'node:fs';
+import { needs, openssl } from '@fleetward/testkit';
+import { expect, test } from 'vitest';
+import { type Cli, openCli } from './cli.ts';
+
+const config = `
+[req]
+distinguished_name = dn
+[dn]
+[root]
+basicConstraints = critical,CA:true
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[leaf]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[ca]
+default_ca = here
+[here]
+database = index.txt
+serial = serial
+crlnumber = crlnumber
+default_md = sha256
+default_crl_days = 30
+crl_extensions = crl
+policy = any
+[any]
+commonName = supplied
+[crl]
+authorityKeyIdentifier = keyid
+`;
+
+/** A root and a leaf made by openssl: `root.pem`, `leaf.pem`. */
+async function makeChain({ home }: Cli): Promise<void> {
+  writeFileSync(home.join('openssl.cnf'), config);
+  for (const name of ['root', 'leaf', 'stranger']) {
+    await openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', home.join(`${name}.key`)]);
+  }
+  const run = (args: readonly string[]) => openssl(args, { folder: home.path });
+  const asRoot = ['-extensions', 'root', '-config', 'openssl.cnf', '-days', '30'];
+  await run(['req', '-x509', '-new', '-key', 'root.key', '-subj', '/CN=Root', '-out', 'root.pem', ...asRoot]);
+  await run([
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    'stranger.key',
+    '-subj',
+    '/CN=Root',
+    '-out',
+    'stranger.pem',
+    ...asRoot,
+  ]);
+  await run([
+    'req',
+    '-new',
+    '-key',
+    'leaf.key',
+    '-subj',
+    '/CN=lamp-7',
+    '-out',
+    'leaf.csr',
+    '-config',
+    'openssl.cnf',
+  ]);
+  const issue = [
+    'x509',
+    '-req',
+    '-in',
+    'leaf.csr',
+    '-CA',
+    'root.pem',
+    '-CAkey',
+    'root.key',
+    '-set_serial',
+    '0x1234567890',
+  ];
+  await run([...issue, '-days', '10', '-extfile', 'openssl.cnf', '-extensions', 'leaf', '-out', 'leaf.pem']);
+}
+
+/** The root's revocation list, with the leaf on it or not. */
+async function makeCrl({ home }: Cli, options: { readonly revoke: boolean }): Promise<void> {
+  for (const [name, content] of Object.entries({ 'index.txt': '', serial: '01\n', crlnumber: '01\n' })) {
+    writeFileSync(home.join(name), content);
+  }
+  const ca = ['ca', '-config', 'openssl.cnf', '-cert', 'root.pem', '-keyfile', 'root.key'];
+  if (options.revoke) await openssl([...ca, '-revoke', 'leaf.pem'], { folder: home.path });
+  await openssl([...ca, '-gencrl', '-out', 'root.crl'], { folder: home.path });
+}
+
+needs('openssl', 'openssl').describe('cert verify', () => {
+  test('accepts a leaf of a trusted root', async () => {
+    using cli = openCli();
+    await makeChain(cli);
+    const outcome = await cli.run(['cert', 'verify', 'leaf.pem', '--trust', 'root.pem', '--json']);
+    expect(outcome.json).toMatchObject([
+      { outcome: 'accepted', chain: [{ subject: 'CN=lamp-7' }, { subject: 'CN=Root' }] },
+    ]);
+    expect(outcome.code).toBe(0);
+  });
+
+  test('refuses with the reason and the clause, when the root is another of the same name', async () => {
+    using cli = openCli();
+    await makeChain(cli);
+    const outcome = await cli.run(['cert', 'verify', 'leaf.pem', '--trust', 'stranger.pem', '--json']);
+    expect(outcome.json).toMatchObject([
+      { outcome: 'refused', code: expect.any(String), rfc: expect.any(String) },
+    ]);
+    expect(outcome.code).toBe(1);
+  });
+
+  test('decides for the time that is asked for', async () => {
+    using cli = openCli();
+    await makeChain(cli);
+    const outcome = await cli.run([
+      'cert',
+      'verify',
+      'leaf.pem',
+      '--trust',
+      'root.pem',
+      '--at',
+      '2020-01-01',
+      '--json',
+    ]);
+    expect(outcome.json).toMatchObject([{ outcome: 'refused', code: 'not_yet_valid' }]);
+    expect(outcome.code).toBe(1);
+  });
+
+  test.for([
+    { revoke: false, code: 0, says: { outcome: 'accepted' } },
+    { revoke: true, code: 1, says: { outcome: 'refused', code: 'revoked' } },
+  ])('looks at a revocation list of openssl: revoked $revoke', async ({ revoke, code, says }) => {
+    using cli = openCli();
+    await makeChain(cli);
+    await makeCrl(cli, { revoke });
+    const outcome = await cli.run([
+      'cert',
+      'verify',
+      'leaf.pem',
+      '--trust',
+      'root.pem',
+      '--crl',
+      'root.crl',
+      '--json',
+    ]);
+    expect(outcome.json).toMatchObject([says]);
+    expect(outcome.code).toBe(code);
+  });
+
+  test.for([
+    ['cert', 'verify', 'absent.pem', '--trust', 'root.pem'],
+    ['cert', 'verify', 'leaf.key', '--trust', 'root.pem'],
+    ['cert', 'verify', 'leaf.pem', '--trust', 'openssl.cnf'],
+    ['cert', 'verify', 'leaf.pem', '--trust', 'root.pem', '--crl', 'root.pem'],
+    ['cert', 'verify', 'leaf.pem', '--trust', 'root.pem', '--at', 'noon'],
+  ])('exits with 2 on what it cannot read: %o', async (args) => {
+    using cli = openCli();
+    await makeChain(cli);
+    const outcome = await cli.run([...args, '--json']);
+    expect(outcome.error.message).not.toBe('');
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+  });
+});

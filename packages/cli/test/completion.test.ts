@@ -1,0 +1,49 @@
+import { findProgram, needs, runProgram } from '@fleetward/testkit';
+import { describe, expect, test } from 'vitest';
+import { openCli } from './cli.ts';
+
+needs('bash', 'bash').describe('completion in bash', () => {
+  test.for([
+    { typed: ['thi'], offers: ['thing'] },
+    { typed: ['thing', ''], offers: ['create', 'list', 'show', 'attach-certificate', 'detach-certificate'] },
+    { typed: ['thing', 'sh'], offers: ['show'] },
+    { typed: ['--json', 'policy', 'set'], offers: ['set-default'] },
+    { typed: ['cert', 'revoke', 'x', '--rea'], offers: ['--reason'] },
+    { typed: ['cert', 'revoke', 'x', '--reason', 'key'], offers: ['keyCompromise'] },
+    { typed: ['authority', 'set-state', 'x', 'ret'], offers: ['retired'] },
+    { typed: ['completion', 'f'], offers: ['fish'] },
+    { typed: ['serve', '--config', ''], offers: [] },
+  ])('$typed offers $offers', async ({ typed, offers }) => {
+    using cli = openCli();
+    const { stdout: script } = await cli.run(['completion', 'bash']);
+    expect(await complete(script, typed)).toEqual(expect.arrayContaining([...offers]));
+    if (offers.length < 2) expect(await complete(script, typed)).toHaveLength(offers.length);
+  });
+});
+
+describe.each(['zsh', 'fish'])('completion in %s', (shell) => {
+  test('names every noun', async () => {
+    using cli = openCli();
+    const { stdout, code } = await cli.run(['completion', shell]);
+    for (const noun of ['thing', 'policy', 'cert', 'release', 'trail']) expect(stdout).toContain(`'${noun}`);
+    expect(code).toBe(0);
+  });
+
+  test.skipIf(findProgram(shell) === undefined)('is a script the shell can read', async () => {
+    using cli = openCli();
+    const { stdout } = await cli.run(['completion', shell]);
+    const outcome = await runProgram(shell, ['-n'], { input: stdout });
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+async function complete(script: string, typed: readonly string[]): Promise<readonly string[]> {
+  const words = ['fleetward', ...typed].map((word) => `'${word}'`).join(' ');
+  const input = `${script}\nCOMP_WORDS=(${words})\nCOMP_CWORD=${typed.length}\n_fleetward\nprintf '%s\\n' "\${COMPREPLY[@]}"\n`;
+  const { stdout, stderr } = await runProgram('bash', ['--norc'], { input });
+  expect(stderr).toBe('');
+  return stdout
+    .toString()
+    .split('\n')
+    .filter((word) => word !== '');
+}

@@ -1,0 +1,302 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { needs } from '@fleetward/testkit';
+import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
+import { connectAsync } from 'mqtt';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Cli, type CliOutcome, openCli } from './cli.ts';
+
+const document = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Action: 'iot:Connect',
+      Resource: 'arn:aws:iot:REGION:ACCOUNT_ID:client/${iot:Connection.Thing.ThingName}',
+    },
+    {
+      Effect: 'Allow',
+      Action: 'iot:Publish',
+      Resource: 'arn:aws:iot:REGION:ACCOUNT_ID:topic/telemetry/${iot:Connection.Thing.ThingName}',
+    },
+  ],
+});
+
+needs('openssl', 'openssl').describe('against a platform', () => {
+  let platform: TestPlatform;
+  let cli: Cli;
+  let environment: Readonly<Record<string, string>>;
+  let device: TestDevice;
+  let certificateId: string;
+
+  beforeAll(async () => {
+    platform = await startTestPlatform();
+    cli = openCli();
+    const url = `https://localhost:${platform.platform.ports.operators}`;
+    const { createOperatorToken } = await import('@fleetward/protocol');
+    const { secret } = await platform.api.call(createOperatorToken, { body: {} });
+    environment = { FLEETWARD_URL: url, FLEETWARD_CA: platform.rootFile, FLEETWARD_TOKEN: secret };
+    writeFileSync(cli.home.join('lamps.json'), document);
+    await say(['policy', 'create', 'lamps', 'lamps.json']);
+    device = await platform.enrol('lamp-7', { policies: ['lamps'] });
+    const [thing] = (await say(['thing', 'show', 'lamp-7'])).json as [
+      { certificates: [{ certificateId: string }] },
+    ];
+    certificateId = thing.certificates[0].certificateId;
+  });
+
+  afterAll(async () => {
+    cli[Symbol.dispose]();
+    await platform.stop();
+  });
+
+  const run = (args: readonly string[]) => cli.run([...args, '--json'], { environment });
+
+  async function say(args: readonly string[]): Promise<CliOutcome> {
+    const outcome = await run(args);
+    expect(outcome, args.join(' ')).toMatchObject({ code: 0, stderr: '' });
+    return outcome;
+  }
+
+  const connectDevice = () =>
+    connectAsync({
+      protocol: 'mqtts',
+      host: 'localhost',
+      port: platform.platform.ports.mqtt,
+      clientId: 'lamp-7',
+      protocolVersion: 5,
+      reconnectPeriod: 0,
+      ca: platform.rootPem,
+      key: device.key,
+      cert: device.cert,
+    });
+
+  /** The handshake of TLS 1.3 is over before the platform decides: the refusal is the end of the connection. */
+  async function connectionIsCut(): Promise<void> {
+    const socket = await platform.connectTls({ key: device.key, cert: device.cert });
+    socket.on('error', () => undefined).resume();
+    await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  }
+
+  test('an operator sees itself and the others', async () => {
+    expect((await say(['operator', 'whoami'])).json).toMatchObject([{ name: 'tester' }]);
+    expect((await say(['operator', 'list'])).json).toMatchObject([{ name: 'tester' }]);
+  });
+
+  test('a token is shown where it is made, and nowhere else; revoked, it is refused', async () => {
+    const [token] = (await say(['operator', 'create-token', '--valid-days', '1'])).json as [
+      { tokenId: string; secret: string },
+    ];
+    expect(token.secret).toMatch(/^fwo_/);
+    const listed = await say(['operator', 'list-tokens']);
+    expect(listed.json).toContainEqual(expect.objectContaining({ tokenId: token.tokenId }));
+    expect(listed.stdout).not.toContain(token.secret);
+    await say(['operator', 'revoke-token', token.tokenId]);
+    const refused = await cli.run(['thing', 'list', '--json'], {
+      environment: { ...environment, FLEETWARD_TOKEN: token.secret },
+    });
+    expect(refused).toMatchObject({ code: 1, error: { code: 'http.unauthenticated' } });
+  });
+
+  test('a thing is created, listed and shown, also to people', async () => {
+    await say(['thing', 'create', 'pump-1', '--type', 'pump', '--attribute', 'site=hall']);
+    expect((await say(['thing', 'list'])).json).toContainEqual(
+      expect.objectContaining({ thingName: 'pump-1', attributes: { site: 'hall' } }),
+    );
+    const shown = await cli.run(['thing', 'show', 'pump-1'], { environment });
+    expect(shown.stdout).toMatch(/^thing\s+pump-1$/m);
+    expect(shown.stdout).toMatch(/^attributes\s+site=hall$/m);
+    expect(await run(['thing', 'create', 'pump-1'])).toMatchObject({
+      code: 1,
+      error: { code: 'things.exists' },
+    });
+  });
+
+  test('a certificate is attached and detached', async () => {
+    await say(['thing', 'create', 'pump-2']);
+    await say(['thing', 'attach-certificate', 'pump-2', certificateId]);
+    expect((await say(['thing', 'show', 'pump-2'])).json).toMatchObject([
+      { certificates: [{ certificateId, exclusive: false }] },
+    ]);
+    await say(['thing', 'detach-certificate', 'pump-2', certificateId]);
+    expect((await say(['thing', 'show', 'pump-2'])).json).toMatchObject([{ certificates: [] }]);
+  });
+
+  test('a join token is made with its terms, listed without its secret, and revoked', async () => {
+    const args = ['join-token', 'create', 'lamp-*', '--uses', '3', '--expires', '2h', '--policy', 'lamps'];
+    const [token] = (await say(args)).json as [
+      { tokenId: string; secret: string; createdAtMs: number; expiresAtMs: number },
+    ];
+    expect(token).toMatchObject({
+      usesMax: 3,
+      policies: ['lamps'],
+      expiresAtMs: token.createdAtMs + 7_200_000,
+    });
+    expect((await say(['join-token', 'list'])).stdout).not.toContain(token.secret);
+    await say(['join-token', 'revoke', token.tokenId]);
+    expect((await say(['join-token', 'list'])).json).toContainEqual(
+      expect.objectContaining({ tokenId: token.tokenId, revokedAtMs: expect.any(Number) }),
+    );
+  });
+
+  test('an enrolment left its trace', async () => {
+    expect((await say(['enrollment', 'list'])).json).toContainEqual(
+      expect.objectContaining({ outcome: 'issued', thingName: 'lamp-7' }),
+    );
+  });
+
+  test('a policy goes through its versions', async () => {
+    await say(['policy', 'create', 'trial', 'lamps.json']);
+    expect((await say(['policy', 'add-version', 'trial', 'lamps.json'])).json).toMatchObject([
+      { versionId: 2, isDefault: false },
+    ]);
+    await say(['policy', 'set-default', 'trial', '2']);
+    expect((await say(['policy', 'show', 'trial'])).json).toMatchObject([{ defaultVersionId: 2 }]);
+    const shown = await cli.run(['policy', 'show', 'trial', '--version', '1', '--document'], { environment });
+    expect(shown.stdout).toBe(`${document}\n`);
+    await say(['policy', 'remove-version', 'trial', '1']);
+    await say(['policy', 'attach', 'trial', '--thing', 'lamp-7']);
+    expect(await run(['policy', 'remove', 'trial'])).toMatchObject({
+      code: 1,
+      error: { code: 'policies.attached' },
+    });
+    expect((await say(['policy', 'detach', 'trial', '--thing', 'lamp-7'])).json).toMatchObject([
+      { certificateIds: [certificateId] },
+    ]);
+    await say(['policy', 'remove', 'trial']);
+    expect((await say(['policy', 'list'])).json).not.toContainEqual(
+      expect.objectContaining({ policyName: 'trial' }),
+    );
+  });
+
+  test('a refused document is told with every place', async () => {
+    writeFileSync(cli.home.join('bad.json'), '{"Version":"2012-10-17","Statement":[],"Extra":1}');
+    const outcome = await cli.run(['policy', 'create', 'bad', 'bad.json'], { environment });
+    expect(outcome.stderr).toContain('at $.Extra');
+    expect(outcome.code).toBe(1);
+  });
+
+  test('a policy test exits with 0 when all is allowed, and with 1 when something is not', async () => {
+    const who = ['policy', 'test', '--certificate', certificateId, '--client-id', 'lamp-7'];
+    await say([...who, 'Connect', 'client/lamp-7', 'Publish', 'topic/telemetry/lamp-7']);
+    const denied = await run([...who, 'Publish', 'topic/telemetry/lamp-8']);
+    expect(denied.json).toMatchObject([{ decision: 'implicitDeny' }]);
+    expect(denied.code).toBe(1);
+  });
+
+  test('a live connection is listed, its denial explained, and it is closed', async () => {
+    const client = await connectDevice();
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    client.on('error', () => undefined);
+    expect((await say(['connection', 'list', '--thing', 'lamp-7'])).json).toMatchObject([
+      { clientId: 'lamp-7', certificateId },
+    ]);
+    await client.publishAsync('telemetry/lamp-8', 'x', { qos: 1 }).catch(() => undefined);
+    const denials = await say([
+      'denial',
+      'list',
+      '--thing',
+      'lamp-7',
+      '--cause',
+      'publish_denied',
+      '--since',
+      '1h',
+    ]);
+    expect(denials.json).toMatchObject([
+      { resource: expect.stringContaining('telemetry/lamp-8'), explanation: expect.any(String) },
+    ]);
+    await say(['connection', 'close', 'lamp-7']);
+    await closed;
+    expect((await say(['connection', 'list'])).json).toEqual([]);
+  });
+
+  test('the trail is exported, verified with a checkpoint kept before, and listed', async () => {
+    await say(['trail', 'checkpoint', '--out', 'checkpoint.json']);
+    const key = await cli.run(['trail', 'public-key'], { environment });
+    writeFileSync(cli.home.join('trail.pem'), key.stdout);
+    await say(['trail', 'export', '--out', 'trail.jsonl']);
+    expect(statSync(cli.home.join('trail.jsonl')).mode & 0o077).toBe(0);
+    const verified = await say([
+      'trail',
+      'verify',
+      'trail.jsonl',
+      '--key',
+      'trail.pem',
+      '--expected',
+      'checkpoint.json',
+    ]);
+    expect(verified.json).toMatchObject([{ kind: 'intact' }]);
+    const listed = await say(['trail', 'list', '--verify', '--key', 'trail.pem']);
+    expect(listed.json[0]).toMatchObject({ entry: { seq: 1, kind: 'platform.initialised' } });
+    const again = await run(['trail', 'export', '--out', 'trail.jsonl']);
+    expect(again).toMatchObject({ code: 1, error: { code: 'cli.unwritable' } });
+  });
+
+  test('following the trail shows an entry that is made meanwhile', async () => {
+    await using following = cli.start(['trail', 'list', '--follow', '--json'], { environment });
+    await following.waitForOutput(/platform\.initialised/);
+    await say(['thing', 'create', 'seen-live']);
+    await following.waitForOutput(/seen-live/);
+  });
+
+  test('a release goes from the engineer’s folder to the platform, and publishing it twice harms nothing', async () => {
+    const secrets = { ...environment, FLEETWARD_PASSPHRASE: 'correct horse' };
+    mkdirSync(cli.home.join('work'), { recursive: true });
+    writeFileSync(cli.home.join('lamp.img'), Buffer.alloc(300_000, 7));
+    await say(['release', 'online-keys', '--out', 'online.json']);
+    const steps: readonly (readonly string[])[] = [
+      ['keygen', 'ada.key'],
+      ['init', 'releases', '--root-key', 'ada.key', '--online-keys', 'online.json'],
+      ['add', 'releases', 'lamp.img', '--product', 'lamp', '--version', '1.0.0', '--hardware', 'rev-b'],
+      ['sign', 'releases', '--key', 'ada.key'],
+      ['publish', 'releases'],
+    ];
+    for (const step of steps) {
+      const outcome = await cli.run(['release', ...step, '--json'], { environment: secrets });
+      expect(outcome, step.join(' ')).toMatchObject({ code: 0, stderr: '' });
+    }
+    const listed = await say(['release', 'list']);
+    expect(listed.json).toMatchObject([
+      { path: 'lamp/1.0.0/lamp.img', lengthBytes: 300_000, release: { version: '1.0.0' } },
+    ]);
+    expect((await say(['release', 'publish', 'releases'])).json).toMatchObject([{ uploaded: [] }]);
+    expect((await say(['release', 'list'])).json).toEqual(listed.json);
+  });
+
+  test('an authority is listed, retired and active again', async () => {
+    const authorities = (await say(['authority', 'list'])).json as { certificateId: string; kind: string }[];
+    const issuing = authorities.find(({ kind }) => kind === 'issuing')?.certificateId ?? '';
+    await say(['authority', 'set-state', issuing, 'retired']);
+    await say(['authority', 'set-state', issuing, 'active']);
+    expect((await say(['authority', 'list'])).json).toContainEqual(
+      expect.objectContaining({ certificateId: issuing, state: 'active' }),
+    );
+  });
+
+  test('a certificate is listed, shown and revoked with the time of each step; afterwards it is refused', async () => {
+    expect((await say(['cert', 'list'])).json).toContainEqual(
+      expect.objectContaining({ certificateId, state: 'ACTIVE' }),
+    );
+    const answer = await cli.run(['cert', 'revoke', certificateId, '--reason', 'keyCompromise', '--wait'], {
+      environment,
+    });
+    expect(answer.stdout).toMatch(/^sessions-cut\s+\+\d+ ms$/m);
+    expect(answer.stdout).toMatch(/^crl-signed\s+\+\d+ ms$/m);
+    expect((await say(['cert', 'show', certificateId])).json).toMatchObject([
+      { state: 'REVOKED', revocationReason: 'keyCompromise', thingNames: ['lamp-7'] },
+    ]);
+    await connectionIsCut();
+  });
+
+  test('the gateway’s decision about its certificate is made the same without it', async () => {
+    writeFileSync(cli.home.join('leaf.pem'), readFileSync(device.certFile));
+    const [, issuing] = device.cert.split(/(?=-----BEGIN)/);
+    writeFileSync(cli.home.join('issuing.pem'), issuing ?? (await issuingPem()));
+    const args = ['cert', 'verify', 'leaf.pem', '--trust', platform.rootFile, '--untrusted', 'issuing.pem'];
+    expect((await say(args)).json).toMatchObject([{ outcome: 'accepted' }]);
+  });
+
+  async function issuingPem(): Promise<string> {
+    const authorities = (await say(['authority', 'list'])).json as { kind: string; pem: string }[];
+    return authorities.find(({ kind }) => kind === 'issuing')?.pem ?? '';
+  }
+});

@@ -1,0 +1,140 @@
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { type Cli, openCli } from './cli.ts';
+
+const arn = 'arn:aws:iot:REGION:ACCOUNT_ID';
+const telemetry = {
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Action: 'iot:Connect', Resource: `${arn}:client/\${iot:Connection.Thing.ThingName}` },
+    {
+      Effect: 'Allow',
+      Action: 'iot:Publish',
+      Resource: `${arn}:topic/telemetry/\${iot:Connection.Thing.ThingName}`,
+    },
+  ],
+};
+const wide = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }] };
+
+function write(cli: Cli, name: string, content: unknown): string {
+  const file = cli.home.join(name);
+  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+  return file;
+}
+
+describe('policy lint', () => {
+  test('has nothing to say about a sound document, and exits with 0', async () => {
+    using cli = openCli();
+    const outcome = await cli.run(['policy', 'lint', write(cli, 'telemetry.json', telemetry)]);
+    expect(outcome).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  test('prints what is not meant like a compiler, with a fix, and exits with 1', async () => {
+    using cli = openCli();
+    const file = write(cli, 'wide.json', wide);
+    const outcome = await cli.run(['policy', 'lint', file]);
+    expect(outcome.stdout).toMatch(/wide\.json:\$\.Statement\S*: \w+\[overly-permissive\]: /);
+    expect(outcome.stdout).toContain('  fix: ');
+    expect(outcome.code).toBe(1);
+  });
+
+  test('names every reason a document is refused for, in JSON with its file', async () => {
+    using cli = openCli();
+    const good = write(cli, 'good.json', telemetry);
+    const bad = write(cli, 'bad.json', { Version: '2008-10-17', Statement: [{ Effect: 'Maybe' }] });
+    const outcome = await cli.run(['policy', 'lint', good, bad, '--json']);
+    expect(outcome.json).toContainEqual(
+      expect.objectContaining({ file: bad, severity: 'error', id: 'policy.invalid', path: '$.Version' }),
+    );
+    expect(outcome.json.length).toBeGreaterThan(1);
+    expect(outcome.code).toBe(1);
+  });
+
+  test('exits with 2 when a file is not there', async () => {
+    using cli = openCli();
+    const outcome = await cli.run(['policy', 'lint', 'absent.json', '--json']);
+    expect(outcome.error).toMatchObject({ code: 'cli.unreadable' });
+    expect(outcome.code).toBe(2);
+  });
+});
+
+describe('policy decide', () => {
+  const lamp = { clientId: 'lamp-7', thing: { name: 'lamp-7' } };
+  const request = (topic: string, context: object = lamp) =>
+    JSON.stringify({
+      action: 'iot:Publish',
+      resource: `arn:aws:iot:eu-1:123456789012:topic/${topic}`,
+      context,
+    });
+
+  test('answers each line in order with the decision and its reason', async () => {
+    using cli = openCli();
+    const policy = write(cli, 'telemetry.json', telemetry);
+    const requests = write(
+      cli,
+      'requests.jsonl',
+      `${request('telemetry/lamp-7')}\n${request('telemetry/lamp-8')}\n`,
+    );
+    const outcome = await cli.run(['policy', 'decide', '--policy', policy, '--requests', requests, '--json']);
+    expect(outcome.json).toMatchObject([{ decision: 'allow' }, { decision: 'implicitDeny' }]);
+    expect(outcome.json[1]).toMatchObject({ explanation: expect.stringContaining('telemetry/lamp-8') });
+    expect(outcome.code).toBe(0);
+  });
+
+  test('takes several policies, a deny among them wins, and requests from standard input without a last line feed', async () => {
+    using cli = openCli();
+    const deny = write(cli, 'deny.json', {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Deny', Action: 'iot:Publish', Resource: '*' }],
+    });
+    const args = [
+      'policy',
+      'decide',
+      '--policy',
+      write(cli, 'telemetry.json', telemetry),
+      deny,
+      '--requests',
+      '-',
+      '--json',
+    ];
+    const outcome = await cli.run(args, { input: request('telemetry/lamp-7') });
+    expect(outcome.json).toMatchObject([{ decision: 'explicitDeny', statement: { policyName: 'deny' } }]);
+  });
+
+  test('answers an unreadable line in its place, goes on, and exits with 2', async () => {
+    using cli = openCli();
+    const policy = write(cli, 'wide.json', wide);
+    const input = `${request('a')}\n{"action":"iot:Fly","resource":"*"}\nnonsense\n\n${request('b')}\n`;
+    const outcome = await cli.run(['policy', 'decide', '--policy', policy, '--requests', '-', '--json'], {
+      input,
+    });
+    expect(outcome.json).toMatchObject([
+      { decision: 'allow' },
+      { line: 2, error: { code: 'policy.request' } },
+      { line: 3, error: { code: 'policy.request' } },
+      { decision: 'allow' },
+    ]);
+    expect(outcome.code).toBe(2);
+  });
+
+  test('refuses to decide by a document it does not wholly understand', async () => {
+    using cli = openCli();
+    const policy = write(cli, 'bad.json', { Version: '2012-10-17', Statement: [], Extra: 1 });
+    const outcome = await cli.run(['policy', 'decide', '--policy', policy, '--requests', '-', '--json'], {
+      input: '',
+    });
+    expect(outcome.error.code).toBe('cli.unreadable');
+    expect(outcome.code).toBe(2);
+  });
+
+  test('bounds a line', async () => {
+    using cli = openCli();
+    const policy = write(cli, 'wide.json', wide);
+    const input = 'x'.repeat(600_000);
+    const outcome = await cli.run(['policy', 'decide', '--policy', policy, '--requests', '-', '--json'], {
+      input,
+    });
+    expect(outcome.error.message).toContain('a line of `-` has more than');
+    expect(outcome.code).toBe(2);
+  });
+});

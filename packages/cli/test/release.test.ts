@@ -1,0 +1,172 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { needs, openssl } from '@fleetward/testkit';
+import { describe, expect, test } from 'vitest';
+import { type Cli, openCli, repository } from './cli.ts';
+
+const vectors = join(repository, 'conformance/vectors/signature');
+
+function prepare(cli: Cli, path: string): readonly string[] {
+  const vector: { publicKey: string; file: string; signature: string } = JSON.parse(
+    readFileSync(join(vectors, path), 'utf8'),
+  );
+  writeFileSync(cli.home.join('file'), Buffer.from(vector.file, 'base64'));
+  writeFileSync(cli.home.join('sig'), Buffer.from(vector.signature, 'base64'));
+  writeFileSync(cli.home.join('pub'), vector.publicKey);
+  return ['release', 'verify', 'file', '--signature', 'sig', '--key', 'pub', '--json'];
+}
+
+describe('release verify', () => {
+  test.for(['ed25519', 'rsa-2048-max-salt', 'rsa-2049-max-salt'])('accepts %s', async (name) => {
+    using cli = openCli();
+    const outcome = await cli.run(prepare(cli, `valid/${name}.json`));
+    expect(outcome.json).toMatchObject([{ kind: 'accepted' }]);
+    expect(outcome.code).toBe(0);
+  });
+
+  test.for(['rsa-2048-salt-0', 'rsa-2048-salt-32', 'rsa-2048-pkcs1', 'other-key', 'ed25519-truncated'])(
+    'refuses %s with a reason',
+    async (name) => {
+      using cli = openCli();
+      const outcome = await cli.run(prepare(cli, `invalid/${name}.json`));
+      expect(outcome.json).toMatchObject([{ kind: 'refused', explanation: expect.any(String) }]);
+      expect(outcome.code).toBe(1);
+    },
+  );
+
+  test.for(['file', 'sig', 'pub'])('exits with 2 when %s is not there', async (absent) => {
+    using cli = openCli();
+    const args = prepare(cli, 'valid/ed25519.json').map((word) => (word === absent ? 'absent' : word));
+    const outcome = await cli.run(args);
+    expect(outcome.error).toMatchObject({ code: 'cli.unreadable' });
+    expect(outcome.code).toBe(2);
+  });
+
+  test('exits with 2 when the key is none', async () => {
+    using cli = openCli();
+    const args = prepare(cli, 'valid/ed25519.json');
+    writeFileSync(cli.home.join('pub'), 'nonsense');
+    const outcome = await cli.run(args);
+    expect(outcome.error).toMatchObject({ code: 'cli.unreadable' });
+    expect(outcome.code).toBe(2);
+  });
+
+  needs('openssl', 'openssl').describe('beside openssl', () => {
+    test('accepts what `openssl dgst` signs with the longest salt, and not the same for another file', async () => {
+      using cli = openCli();
+      const { home } = cli;
+      writeFileSync(home.join('file'), 'firmware');
+      await openssl(['genrsa', '-out', home.join('key.pem'), '2048']);
+      await openssl(['pkey', '-in', home.join('key.pem'), '-pubout', '-out', home.join('pub')]);
+      const pss = ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:max'];
+      const sign = [
+        'dgst',
+        '-sha256',
+        ...pss,
+        '-sign',
+        home.join('key.pem'),
+        '-out',
+        home.join('sig'),
+        home.join('file'),
+      ];
+      await openssl(sign);
+      const args = ['release', 'verify', 'file', '--signature', 'sig', '--key', 'pub'];
+      expect(await cli.run(args)).toMatchObject({ code: 0 });
+      writeFileSync(home.join('file'), 'Firmware');
+      expect(await cli.run(args)).toMatchObject({ code: 1 });
+    });
+
+    test('signs one file so that openssl accepts it', async () => {
+      using cli = openCli();
+      const { home } = cli;
+      const environment = { FLEETWARD_PASSPHRASE: 'correct horse' };
+      writeFileSync(home.join('file'), 'firmware');
+      await cli.run(['release', 'keygen', 'a.key', '--algorithm', 'rsa-pss'], { environment });
+      await cli.run(['release', 'sign-file', 'file', '--key', 'a.key', '--out', 'sig'], { environment });
+      const longest = ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:350']; // 3072 bits: 384 - 32 - 2
+      const verify = [
+        'dgst',
+        '-sha256',
+        ...longest,
+        '-verify',
+        home.join('a.key.pub'),
+        '-signature',
+        home.join('sig'),
+      ];
+      expect((await openssl([...verify, home.join('file')])).toString()).toContain('Verified OK');
+    });
+  });
+});
+
+const onlineKey = 'MCowBQYDK2VwAyEAmEO1oRFN0yRb2A7kwXYXM71YwY9cgjbZNzJHWYQWbPU=';
+const passphrases = { FLEETWARD_PASSPHRASE: 'correct horse' };
+
+async function startFolder(cli: Cli): Promise<void> {
+  const role = { algorithm: 'ed25519', publicKey: onlineKey };
+  writeFileSync(cli.home.join('online.json'), JSON.stringify({ snapshot: role, timestamp: role }));
+  for (const name of ['ada', 'bob'])
+    await cli.run(['release', 'keygen', `${name}.key`], { environment: passphrases });
+  const roots = ['--root-key', 'ada.key', '--root-key', 'bob.key.pub', '--root-threshold', '2'];
+  const targets = ['--targets-key', 'ada.key.pub', '--online-keys', 'online.json'];
+  expect(await cli.run(['release', 'init', 'releases', ...roots, ...targets])).toMatchObject({ code: 0 });
+}
+
+describe('the engineer’s folder', () => {
+  test('is signed by two engineers one after another, and is complete only then', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    writeFileSync(cli.home.join('lamp.img'), 'firmware');
+    const about = [
+      '--product',
+      'lamp',
+      '--version',
+      '1.4.2',
+      '--hardware',
+      'rev-b',
+      '--security-version',
+      '3',
+    ];
+    const added = await cli.run(['release', 'add', 'releases', 'lamp.img', ...about, '--json']);
+    expect(added.json).toMatchObject([
+      { path: 'lamp/1.4.2/lamp.img', length: 8, custom: { securityVersion: 3 } },
+    ]);
+
+    const signAs = (name: string) =>
+      cli.run(['release', 'sign', 'releases', '--key', `${name}.key`, '--json'], {
+        environment: passphrases,
+      });
+    expect((await signAs('ada')).json).toMatchObject([
+      { root: { valid: 1, threshold: 2 }, targets: { valid: 1 }, complete: false },
+    ]);
+    expect(await cli.run(['release', 'status', 'releases'])).toMatchObject({ code: 1 });
+    expect((await signAs('bob')).json).toMatchObject([{ root: { valid: 2 }, complete: true }]);
+    expect(await cli.run(['release', 'status', 'releases'])).toMatchObject({ code: 0 });
+  });
+
+  test('keeps the key encrypted and private, and never writes over one', async () => {
+    using cli = openCli();
+    const make = () => cli.run(['release', 'keygen', 'ada.key', '--json'], { environment: passphrases });
+    expect(await make()).toMatchObject({ code: 0 });
+    const file = cli.home.join('ada.key');
+    const before = readFileSync(file, 'utf8');
+    expect(statSync(file).mode & 0o077).toBe(0);
+    expect(before).not.toContain('PRIVATE KEY');
+    expect(await make()).toMatchObject({ code: 1, error: { code: 'cli.unwritable' } });
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  test('stays locked to a wrong passphrase', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    writeFileSync(cli.home.join('pass'), 'wrong horse\n');
+    const args = ['release', 'sign', 'releases', '--key', 'ada.key', '--passphrase-file', 'pass', '--json'];
+    expect(await cli.run(args)).toMatchObject({ code: 1, error: { code: 'updates.key_locked' } });
+  });
+
+  test('a passphrase that is nowhere is asked for by naming the flag', async () => {
+    using cli = openCli();
+    const outcome = await cli.run(['release', 'keygen', 'ada.key', '--json']);
+    expect(outcome.error.hint).toContain('--passphrase-file');
+    expect(outcome.code).toBe(2);
+  });
+});

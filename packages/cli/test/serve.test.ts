@@ -1,0 +1,100 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type Cli, openCli } from './cli.ts';
+
+const freePorts = Object.fromEntries(
+  ['MQTT', 'DEVICES', 'PUBLIC', 'OPERATORS'].flatMap((name) => [
+    [`FLEETWARD_LISTENERS__${name}__HOST`, '127.0.0.1'],
+    [`FLEETWARD_LISTENERS__${name}__PORT`, '0'],
+  ]),
+);
+
+interface Made {
+  readonly setupToken: string;
+  readonly rootFingerprint: string;
+  readonly rootCaFile: string;
+  readonly trailPublicKeyFile: string;
+}
+
+async function init(cli: Cli, ...more: readonly string[]): Promise<Made> {
+  const outcome = await cli.run(['init', '--folder', 'data', '--json', ...more], { environment: freePorts });
+  expect(outcome).toMatchObject({ code: 0, stderr: '' });
+  return outcome.json[0] as Made;
+}
+
+/** A platform in a process of its own, and the address of its operators listener. */
+async function serve(cli: Cli) {
+  const process = cli.start(['serve', '--folder', 'data', '--json', '--set', 'logLevel=silent'], {
+    environment: freePorts,
+  });
+  const output = await process.waitForOutput(/"event":"ready".*\n/);
+  const { ports } = JSON.parse(output.trim().split('\n').at(-1) ?? '');
+  return { process, url: `https://localhost:${ports.operators}` };
+}
+
+test('from nothing to an operator who may act, and an end in order on SIGTERM', async () => {
+  using cli = openCli();
+  const made = await init(cli);
+  expect(readFileSync(made.rootCaFile, 'utf8')).toContain('BEGIN CERTIFICATE');
+  expect(readFileSync(made.trailPublicKeyFile, 'utf8')).toContain('BEGIN PUBLIC KEY');
+
+  const { process, url } = await serve(cli);
+  await using running = process;
+  const setup = [
+    'operator',
+    'setup',
+    'ada',
+    '--url',
+    url,
+    '--ca',
+    made.rootCaFile,
+    '--setup-token-file',
+    '-',
+    '--json',
+  ];
+  const done = await cli.run(setup, { input: `${made.setupToken}\n` });
+  expect(done).toMatchObject({ code: 0, stderr: '' });
+  expect(done.stdout).not.toContain('fwo_');
+  expect(statSync(cli.home.join('.config/fleetward/context.json')).mode & 0o777).toBe(0o600);
+
+  expect((await cli.run(['operator', 'whoami', '--json'])).json).toMatchObject([{ name: 'ada' }]);
+  const again = await cli.run(setup, { input: made.setupToken });
+  expect(again).toMatchObject({ code: 1, error: { code: 'operators.setup_refused' } });
+  expect(await running.stop('SIGTERM')).toMatchObject({ code: 0, signal: null });
+});
+
+test('SIGINT ends it in order too', async () => {
+  using cli = openCli();
+  await init(cli);
+  const { process } = await serve(cli);
+  expect(await process.stop('SIGINT')).toMatchObject({ code: 0, signal: null });
+});
+
+test('a folder is initialised once; a lost setup token is replaced', async () => {
+  using cli = openCli();
+  const first = await init(cli);
+  const again = await cli.run(['init', '--folder', 'data', '--json']);
+  expect(again).toMatchObject({ code: 1, error: { code: 'init.already_initialised' } });
+  const second = await init(cli, '--new-setup-token');
+  expect(second.rootFingerprint).toBe(first.rootFingerprint);
+  expect(second.setupToken).not.toBe(first.setupToken);
+});
+
+test('serving a folder that holds no platform says what to do, and leaves nothing running', async () => {
+  using cli = openCli();
+  const outcome = await cli.run(['serve', '--folder', 'empty', '--json', '--set', 'logLevel=silent'], {
+    environment: freePorts,
+  });
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain('fleetward init');
+});
+
+test('flags win over the environment, and that over the settings file', async () => {
+  using cli = openCli();
+  writeFileSync(cli.home.join('fleetward.yaml'), 'folder: from-file\nnode: node-file\nregion: region-file\n');
+  const environment = { FLEETWARD_FOLDER: 'from-environment', FLEETWARD_NODE: 'node-environment' };
+  const args = ['init', '--config', 'fleetward.yaml', '--folder', 'from-flag', '--json'];
+  expect(await cli.run(args, { environment })).toMatchObject({ code: 0 });
+  expect(existsSync(cli.home.join('from-flag'))).toBe(true);
+  expect(existsSync(cli.home.join('from-file'))).toBe(false);
+});

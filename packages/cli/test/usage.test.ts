@@ -1,0 +1,118 @@
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { runProgram } from '@fleetward/testkit';
+import { describe, expect, test } from 'vitest';
+import { type Cli, openCli, repository } from './cli.ts';
+
+describe('a command line that cannot work', () => {
+  test.for([
+    { args: ['thng', 'list'], says: 'did you mean `thing`?' },
+    { args: ['thing', 'lst'], says: 'did you mean `list`?' },
+    { args: ['thing', 'list', '--limt', '3'], says: 'did you mean `--limit`?' },
+    { args: ['thing', 'list', '--limit', 'many'], says: '--limit' },
+    { args: ['thing', 'create'], says: 'thing-name' },
+    { args: ['thing', 'create', 'a', '--attribute', 'b'], says: '`--attribute b` is not `NAME=VALUE`' },
+    { args: ['cert', 'verify', 'a.pem'], says: '--trust' },
+    { args: ['cert', 'revoke', 'a', '--reason', 'boredom'], says: 'keyCompromise' },
+    { args: ['policy', 'set-default', 'p', 'x'], says: '`x` is not a version' },
+    { args: ['serve', '--set', 'nonsense'], says: '--set nonsense' },
+    { args: ['serve', '--set', 'listeners.mqtt.prt=1'], says: 'has no setting `prt`' },
+    {
+      args: ['join-token', 'create', 'a', '--expires', 'soon'],
+      says: '--expires soon',
+      url: 'https://localhost:1',
+    },
+  ])('$args: exits with 2 and says `$says`', async ({ args, says, url }) => {
+    using cli = openCli();
+    const environment = url === undefined ? {} : { FLEETWARD_URL: url, FLEETWARD_TOKEN: 'fwo_x' };
+    const outcome = await cli.run(args, { environment });
+    expect(outcome.stderr).toContain(says);
+    expect(outcome).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  test('is told in JSON when JSON is asked for', async () => {
+    using cli = openCli();
+    const outcome = await cli.run(['thing', 'lst', '--json']);
+    expect(outcome.error).toMatchObject({ code: 'cli.usage', hint: 'did you mean `list`?' });
+  });
+});
+
+describe('help', () => {
+  test('a noun alone lists its verbs and exits with 2', async () => {
+    using cli = openCli();
+    const outcome = await cli.run(['policy']);
+    expect(outcome.stderr).toContain('add-version');
+    expect(outcome.code).toBe(2);
+  });
+
+  test('of a verb has its description, an example and the global flags', async () => {
+    using cli = openCli();
+    const { code, stdout } = await cli.run(['cert', 'revoke', '--help']);
+    expect(stdout).toContain('Revokes a certificate for ever');
+    expect(stdout).toContain('$ fleetward cert revoke');
+    expect(stdout).toContain('--token-file');
+    expect(code).toBe(0);
+  });
+
+  test('of the program runs on whatever Node starts it', async () => {
+    const outcome = await runProgram('node', [`${repository}/packages/cli/bin/fleetward.js`, '--version']);
+    expect(outcome.stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(outcome.code).toBe(0);
+  });
+
+  test('the starter passes arguments and the exit code on', async () => {
+    const outcome = await runProgram('node', [
+      `${repository}/packages/cli/bin/fleetward.js`,
+      'thing',
+      'lst',
+      '--json',
+    ]);
+    expect(JSON.parse(outcome.stderr)).toMatchObject({ error: { code: 'cli.usage' } });
+    expect(outcome.code).toBe(2);
+  });
+});
+
+describe('the context', () => {
+  test('without one, says what to give', async () => {
+    using cli = openCli();
+    const outcome = await cli.run(['thing', 'list', '--json']);
+    expect(outcome.error.code).toBe('cli.not_configured');
+    expect(outcome.error.hint).toContain('fleetward operator setup');
+    expect(outcome.code).toBe(2);
+  });
+
+  test('that others may read is refused', async () => {
+    using cli = openCli();
+    const file = writeContext(cli, { url: 'https://localhost:1', token: 'fwo_secret' });
+    chmodSync(file, 0o644);
+    const outcome = await cli.run(['thing', 'list', '--json']);
+    expect(outcome.error).toMatchObject({ code: 'cli.context_unsafe' });
+    expect(outcome.code).toBe(1);
+  });
+
+  test('keeps its token from any other platform', async () => {
+    using cli = openCli();
+    writeContext(cli, { url: 'https://localhost:1', token: 'fwo_secret' });
+    const outcome = await cli.run(['thing', 'list', '--json', '--url', 'https://localhost:2']);
+    expect(outcome.error.code).toBe('cli.not_configured');
+    expect(outcome.error.message).toContain('belongs to `https://localhost:1`');
+    expect(outcome.stderr).not.toContain('fwo_secret');
+  });
+
+  test('a platform that does not answer is named, and the exit code is 1', async () => {
+    using cli = openCli();
+    writeContext(cli, { url: 'https://localhost:1', token: 'fwo_secret' });
+    const outcome = await cli.run(['thing', 'list', '--json']);
+    expect(outcome.error).toMatchObject({ code: 'api.unreachable' });
+    expect(outcome.error.message).toContain('https://localhost:1');
+    expect(outcome.stderr).not.toContain('fwo_secret');
+    expect(outcome.code).toBe(1);
+  });
+});
+
+function writeContext(cli: Cli, context: object): string {
+  mkdirSync(cli.home.join('.config/fleetward'), { recursive: true });
+  const file = cli.home.join('.config/fleetward/context.json');
+  writeFileSync(file, JSON.stringify(context), { mode: 0o600 });
+  expect(statSync(file).mode & 0o077).toBe(0);
+  return file;
+}
