@@ -45,7 +45,7 @@ export class Authorizer {
   readonly #parts: AuthorizerParts;
 
   constructor(parts: AuthorizerParts) {
-    this.#parts = { ...parts, clock: parts.clock };
+    this.#parts = { ...parts, clock: new TurnClock(parts.clock) };
   }
 
   /** Compiles the rights as they stand now; the gateway asks again whenever policies, things or attachments change. */
