@@ -28,7 +28,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const fileBytesMax = 1_048_576;
 
 /** Where `operator setup` keeps the context: `$XDG_CONFIG_HOME/fleetward/context.json`. */
-export function contextPath(environment: Environment): string {
+function contextPath(environment: Environment): string {
   const folder = environment.XDG_CONFIG_HOME || join(environment.HOME || homedir(), '.config');
   return join(folder, 'fleetward', 'context.json');
 }

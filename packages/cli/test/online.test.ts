@@ -238,6 +238,14 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     await following.waitForOutput(/seen-live/);
   });
 
+  test('following the denials shows one that happens meanwhile, with its reason', async () => {
+    const args = ['denial', 'list', '--cause', 'tls_no_certificate', '--follow', '--json'];
+    await using following = cli.start(args, { environment });
+    const socket = await platform.connectTls();
+    socket.on('error', () => undefined).resume();
+    await following.waitForOutput(/"cause":"tls_no_certificate"/);
+  });
+
   test('a release goes from the engineer’s folder to the platform, and publishing it twice harms nothing', async () => {
     const secrets = { ...environment, FLEETWARD_PASSPHRASE: 'correct horse' };
     mkdirSync(cli.home.join('work'), { recursive: true });
