@@ -1,7 +1,7 @@
 import type { CertificateId, Clock, Signer, Transactor } from '@fleetward/core';
-import { issueCrl } from '@fleetward/pki';
+import { issueCrl, parseCrl } from '@fleetward/pki';
 import type { Authorities, Authority } from './authorities.ts';
-import type { CertificateRegistry } from './registry.ts';
+import type { CertificateRegistry, RevokedEntry } from './registry.ts';
 import { belongsOnCrl, nextCrlNumber } from './rules.ts';
 import type { CertificateStore, CrlRecord } from './store.ts';
 
@@ -37,10 +37,12 @@ export class CrlPublisher {
     this.#options = options;
   }
 
+  /** Reads the CRLs in force. The registry must be loaded: a process that ended after a revocation still owes its CRL. */
   async load(): Promise<void> {
     for (const { certificateId } of this.#issuers()) {
       const current = await this.#options.store.findCrl(certificateId);
-      this.#lanes.set(certificateId, current === undefined ? { isOwed: true } : { current, isOwed: false });
+      const lane = current === undefined ? { isOwed: true } : { current, isOwed: this.#lacksEntry(current) };
+      this.#lanes.set(certificateId, lane);
     }
   }
 
@@ -71,6 +73,17 @@ export class CrlPublisher {
     for (const { certificateId } of this.#issuers()) this.#lane(certificateId).isOwed = true;
   }
 
+  #lacksEntry({ issuerId, der }: CrlRecord): boolean {
+    const { revoked } = parseCrl(der);
+    return this.#due(issuerId, this.#options.clock.now()).some(({ serial }) => !revoked.has(serial));
+  }
+
+  /** What a CRL that is signed now must name. */
+  #due(issuerId: CertificateId, nowMs: number): readonly RevokedEntry[] {
+    const { registry, validityMs } = this.#options;
+    return [...registry.revokedBy(issuerId)].filter((entry) => belongsOnCrl(entry, nowMs, validityMs));
+  }
+
   async #afterRunning(issuerId: CertificateId, lane: Lane): Promise<CrlOutcome> {
     await lane.running;
     lane.next = undefined;
@@ -96,14 +109,11 @@ export class CrlPublisher {
   }
 
   async #sign(issuerId: CertificateId, previous: number | undefined): Promise<CrlRecord> {
-    const { authorities, clock, registry, signer, validityMs } = this.#options;
+    const { authorities, clock, signer, validityMs } = this.#options;
     const issuer = authorities.find(issuerId);
     if (issuer === undefined) throw new TypeError(`\`${issuerId}\` is not an authority of this platform`);
     const nowMs = clock.now();
     const number = nextCrlNumber(previous, nowMs);
-    const revoked = [...registry.revokedBy(issuerId)].filter((entry) =>
-      belongsOnCrl(entry, nowMs, validityMs),
-    );
     const nextUpdateMs = nowMs + validityMs;
     const { der } = await issueCrl({
       issuer: issuer.certificate,
@@ -111,7 +121,7 @@ export class CrlPublisher {
       number: BigInt(number),
       thisUpdateMs: nowMs,
       nextUpdateMs,
-      revoked,
+      revoked: this.#due(issuerId, nowMs),
     });
     return { issuerId, number, der, thisUpdateMs: nowMs, nextUpdateMs };
   }
