@@ -1,3 +1,4 @@
+import { request } from 'node:https';
 import { type ApiClient, completeSetup, createApiClient } from '@fleetward/protocol';
 import { type RunningProgram, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import type { Ports } from '../../src/listeners.ts';
@@ -13,6 +14,7 @@ export class ApiSession implements AsyncDisposable {
   readonly folder: TemporaryFolder;
   readonly settings: object;
   readonly rootPem: string;
+  readonly setupToken: string;
   readonly token: string;
   api: ApiClient;
   #serving: Serving;
@@ -21,12 +23,14 @@ export class ApiSession implements AsyncDisposable {
     readonly folder: TemporaryFolder;
     readonly settings: object;
     readonly rootPem: string;
+    readonly setupToken: string;
     readonly token: string;
     readonly serving: Serving;
   }) {
     this.folder = made.folder;
     this.settings = made.settings;
     this.rootPem = made.rootPem;
+    this.setupToken = made.setupToken;
     this.token = made.token;
     this.#serving = made.serving;
     this.api = this.#client();
@@ -39,7 +43,7 @@ export class ApiSession implements AsyncDisposable {
     const { setupToken, rootPem } = await initialiseInChild(settings);
     const serving = await serve(settings);
     const token = await setUp({ ports: serving.ports, rootPem, setupToken });
-    return new ApiSession({ folder, settings, rootPem, token, serving });
+    return new ApiSession({ folder, settings, rootPem, setupToken, token, serving });
   }
 
   get child(): RunningProgram {
@@ -48,6 +52,25 @@ export class ApiSession implements AsyncDisposable {
 
   get ports(): Ports {
     return this.#serving.ports;
+  }
+
+  /** Where it is and whom to trust, without who asks. */
+  place(): { readonly ports: Ports; readonly rootPem: string } {
+    return { ports: this.ports, rootPem: this.rootPem };
+  }
+
+  /** Any text as the JSON body of a request of nobody; resolves to the status. */
+  postJson(path: string, body: string): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const to = { host: 'localhost', port: this.ports.operators, ca: this.rootPem, agent: false, path };
+    const headers = { 'content-type': 'application/json' };
+    const outgoing = request({ ...to, method: 'POST', headers }, (answer) => {
+      answer.resume();
+      answer.once('end', () => resolve(answer.statusCode ?? 0));
+    });
+    outgoing.once('error', reject);
+    outgoing.end(body);
+    return promise;
   }
 
   /** Goes on with the next process. */
