@@ -13,7 +13,7 @@ export interface BenchOptions {
   readonly profileFolder: string | undefined;
 }
 
-export const usage = `npm run bench -- [--only ${workloadNames.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER]`;
+const usage = `npm run bench -- [--only ${workloadNames.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER]`;
 
 /** Parses the arguments after the program's name. Throws with the usage for what it does not know. */
 export function parseOptions(args: readonly string[]): BenchOptions {
