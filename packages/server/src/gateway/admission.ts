@@ -29,7 +29,12 @@ export function createAdmission(platform: {
     if (peerDer === undefined) return { kind: 'anonymous' };
     const leaf = readCertificate(peerDer);
     if (leaf.kind === 'refused') return leaf;
-    return judge(leaf.certificate, platform);
+    try {
+      return judge(leaf.certificate, platform);
+    } catch {
+      // A fault of ours in deciding; a throw here would end the process at the will of any peer.
+      return untrusted('the certificate could not be checked');
+    }
   };
 }
 
@@ -39,9 +44,12 @@ function readCertificate(
   try {
     return { kind: 'read', certificate: parseCertificate(der) };
   } catch (error) {
-    const explanation = error instanceof PkiError ? error.message : 'the certificate cannot be read';
-    return { kind: 'refused', cause: 'certificate_untrusted', explanation };
+    return untrusted(error instanceof PkiError ? error.message : 'the certificate cannot be read');
   }
+}
+
+function untrusted(explanation: string): Extract<Admission, { kind: 'refused' }> {
+  return { kind: 'refused', cause: 'certificate_untrusted', explanation };
 }
 
 function judge(

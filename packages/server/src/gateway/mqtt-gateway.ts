@@ -11,7 +11,7 @@ import {
 import type { Config } from '../config.ts';
 import type { Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
-import type { Authorizer, Principal } from './authorizer.ts';
+import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import {
   addressOf,
@@ -188,10 +188,20 @@ export class MqttGateway {
   #refreshConnection(connection: Connection<DevicePeer>): void {
     const { principal } = connection.peer;
     if (principal === undefined) return;
-    const fresh = this.#options.authorizer.principal(principal.claim);
-    connection.peer.principal = fresh;
-    connection.replaceAccess(fresh);
-    if (!fresh.mayConnect()) connection.disconnect(REASON.notAuthorized, { sendWill: true });
+    if (!this.#renewRights(connection, principal.claim))
+      connection.disconnect(REASON.notAuthorized, { sendWill: true });
+  }
+
+  /** False when the device may no longer connect, also because deciding that failed: this runs in the tick of a commit. */
+  #renewRights(connection: Connection<DevicePeer>, claim: PrincipalClaim): boolean {
+    try {
+      const fresh = this.#options.authorizer.principal(claim);
+      connection.peer.principal = fresh;
+      connection.replaceAccess(fresh);
+      return fresh.mayConnect();
+    } catch {
+      return false;
+    }
   }
 
   #connected(connection: Connection<DevicePeer>): void {
