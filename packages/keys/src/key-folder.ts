@@ -20,7 +20,7 @@ import {
   rewrapKeyFile,
   sealKeyFile,
 } from './key-file.ts';
-import { type KeyName, parseKeyName } from './names.ts';
+import { type KeyName, parseKeyName, type SigningPurpose } from './names.ts';
 
 /** What to generate; the purpose decides which lint guards the key from then on. */
 export type KeySpec = Omit<KeyDescription, 'publicKey'>;
@@ -43,9 +43,16 @@ const extension = '.json';
 const keysMax = 1000;
 
 /** Opens every key file, so that a wrong master key or an edited file is found at start and not at the next signature. */
-export function openKeyFolder(path: string, envelope: Envelope): KeyFolder {
+export function openKeyFolder(
+  path: string,
+  { envelope, purposes }: { readonly envelope: Envelope; readonly purposes?: readonly SigningPurpose[] },
+): KeyFolder {
   const keys = new Map<string, LoadedKey>();
-  for (const name of listKeyNames(path)) keys.set(name, loadKey(path, { name, envelope }));
+  for (const name of listKeyNames(path)) {
+    const key = loadKey(path, { name, envelope });
+    // A key for another purpose is forgotten again: as far as this process goes it does not exist.
+    if (purposes === undefined || purposes.includes(key.file.purpose)) keys.set(name, key);
+  }
   return {
     find: (name) => keys.get(name),
     generate: (spec) => {

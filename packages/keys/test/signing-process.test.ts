@@ -222,3 +222,21 @@ async function verifiedByNode(signer: KeySigner, signature: Uint8Array): Promise
   const key = createPublicKey({ key: Buffer.from(signer.publicKey), type: 'spki', format: 'der' });
   return verify(null, message, key, signature);
 }
+
+test('started to sign only for some purposes, it has no other key and makes none', async () => {
+  using folder = temporaryFolder();
+  const whole = await startSigning(folder);
+  await whole.generate(keySpec('root', { purpose: 'text-only' }));
+  await whole.generate(keySpec('leaf', { purpose: 'anything' }));
+  await whole.close();
+
+  const limited = await startSigning(folder, { signOnly: [keySpec('leaf').purpose] });
+  try {
+    await expect((await limited.signer(parseKeyName('leaf'))).sign(message)).resolves.toHaveLength(64);
+    await expect(limited.signer(parseKeyName('root'))).rejects.toMatchObject({ code: 'keys.key_missing' });
+    await expect(limited.generate(keySpec('new'))).rejects.toMatchObject({ code: 'keys.refused' });
+    await expect(limited.rewrapKeys()).rejects.toMatchObject({ code: 'keys.refused' });
+  } finally {
+    await limited.close();
+  }
+});

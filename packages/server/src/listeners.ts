@@ -151,6 +151,7 @@ async function startOperators(
   const server = createTlsServer({
     ...httpServerOptions(config.httpLimits),
     ...tlsFloor,
+    handshakeTimeout: config.tlsLimits.handshakeTimeoutMs,
     ...gateway.credentials.secureContext(),
   });
   gateway.credentials.onRenewal((context) => server.setSecureContext(context));

@@ -13,3 +13,11 @@ export const signingKeys = {
 function key(name: string, purpose: string, algorithm: SignerAlgorithm) {
   return { name: parseKeyName(name), purpose: parseSigningPurpose(purpose), algorithm };
 }
+
+/** What `serve` may sign. Not for the root CA: whoever takes over the gateway must not get a CA of their own. */
+export const servingPurposes = [
+  signingKeys.issuingCa,
+  signingKeys.tufSnapshot,
+  signingKeys.tufTimestamp,
+  signingKeys.trailCheckpoint,
+].map(({ purpose }) => purpose);

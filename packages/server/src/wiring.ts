@@ -5,6 +5,7 @@ import { type DomainEvent, openDomains } from './domains.ts';
 import { assertInitialised } from './initialised.ts';
 import { type Listeners, type Ports, startListeners } from './listeners.ts';
 import { createLog, type Log } from './log.ts';
+import { servingPurposes } from './signing-keys.ts';
 import { signingOptions } from './signing-process.ts';
 import { lockFolder, openStorage, type Storage } from './storage/index.ts';
 import { storageConfig } from './storage-config.ts';
@@ -121,6 +122,7 @@ function startSigning(
 ): Promise<SigningProcess> {
   return startSigningProcess({
     ...signingOptions(config),
+    signOnly: servingPurposes,
     environment: parts.environment,
     random: parts.random,
     log: (line) => parts.log.warn({ line }, 'signing process'),

@@ -2,13 +2,19 @@ import type { JsonObject } from '@fleetward/core';
 import { isSignerAlgorithm } from '../algorithms.ts';
 import type { KeySpec } from '../key-folder.ts';
 import type { MasterKeySource } from '../master-key.ts';
-import { type KeyName, parseKeyName, parseSigningPurpose } from '../names.ts';
+import { type KeyName, parseKeyName, parseSigningPurpose, type SigningPurpose } from '../names.ts';
 import { type Fields, fieldsOf, integerField, listField, malformed, textField } from './fields.ts';
 import type { Frame } from './frames.ts';
 
 /** What the server may ask. `start` comes first and once. */
 export type Request =
-  | { readonly kind: 'start'; readonly keyFolder: string; readonly masterKeys: readonly MasterKeySource[] }
+  | {
+      readonly kind: 'start';
+      readonly keyFolder: string;
+      readonly masterKeys: readonly MasterKeySource[];
+      /** Sign for these purposes and change nothing; everything is allowed when absent. */
+      readonly signOnly?: readonly SigningPurpose[];
+    }
   | { readonly kind: 'generate'; readonly spec: KeySpec }
   | { readonly kind: 'describe'; readonly name: KeyName }
   | { readonly kind: 'sign'; readonly name: KeyName; readonly message: Uint8Array }
@@ -28,6 +34,7 @@ export function requestHeader({ id, request }: NumberedRequest): JsonObject {
         kind: 'start',
         keyFolder: request.keyFolder,
         masterKeys: request.masterKeys.map((source) => ({ ...source })),
+        ...(request.signOnly === undefined ? {} : { signOnly: [...request.signOnly] }),
       };
     case 'generate':
       return { id, kind: 'generate', ...request.spec };
@@ -53,6 +60,9 @@ function requestOf(fields: Fields, body: Uint8Array): Request {
         kind,
         keyFolder: textField(fields, 'keyFolder'),
         masterKeys: listField(fields, 'masterKeys').map(sourceOf),
+        ...(fields.signOnly === undefined
+          ? {}
+          : { signOnly: listField(fields, 'signOnly').map(parseSigningPurpose) }),
       };
     case 'generate':
       return { kind, spec: specOf(fields) };

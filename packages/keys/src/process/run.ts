@@ -67,7 +67,8 @@ async function serve(channel: Socket, lints: MessageLints): Promise<void> {
   let answer: (request: Request) => Result = (request) => {
     if (request.kind !== 'start') throw malformed('the first request must be `start`');
     const { keys, result } = start(request);
-    answer = (next) => perform(next, { keys, lints });
+    const isSignOnly = request.signOnly !== undefined;
+    answer = (next) => perform(next, { keys, lints, isSignOnly });
     return result;
   };
   for await (const chunk of channel) {
@@ -95,12 +96,24 @@ function start(request: Request & { readonly kind: 'start' }): {
   const masterKeys = readMasterKeys(request.masterKeys, process.env);
   const envelope = createEnvelope(deriveKeyring(masterKeys, 'signing'), systemRandom);
   return {
-    keys: openKeyFolder(request.keyFolder, envelope),
+    keys: openKeyFolder(request.keyFolder, {
+      envelope,
+      ...(request.signOnly === undefined ? {} : { purposes: request.signOnly }),
+    }),
     result: recordsResult(deriveKeyring(masterKeys, 'records')),
   };
 }
 
-function perform(request: Request, held: { readonly keys: KeyFolder; readonly lints: MessageLints }): Result {
+interface Held {
+  readonly keys: KeyFolder;
+  readonly lints: MessageLints;
+  readonly isSignOnly: boolean;
+}
+
+function perform(request: Request, held: Held): Result {
+  if (held.isSignOnly && (request.kind === 'generate' || request.kind === 'rewrap')) {
+    throw new KeysError('keys.refused', 'this signing process was started to sign only');
+  }
   switch (request.kind) {
     case 'start':
       throw malformed('`start` comes once');

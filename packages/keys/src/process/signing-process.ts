@@ -10,6 +10,7 @@ import { spawnSigningChild } from './child.ts';
 import { integerField } from './fields.ts';
 import { connect, type Link, type SigningProcessExit } from './link.ts';
 import type { PendingLimits } from './pending-requests.ts';
+import type { Request } from './requests.ts';
 
 /** A signer whose private key lives in the signing process. */
 export interface KeySigner extends Signer {
@@ -39,6 +40,8 @@ export interface SigningProcessOptions {
   readonly masterKey: MasterKeySource;
   /** Still able to open what an earlier master key sealed; at most 8. */
   readonly previousMasterKeys?: readonly MasterKeySource[];
+  /** Only keys of these purposes exist for it, and none is made or sealed anew: what a long-running server should ask for. */
+  readonly signOnly?: readonly SigningPurpose[];
   /** Normally `process.env`. A variable that holds a master key is removed from it. */
   readonly environment: Environment;
   readonly random: Random;
@@ -65,14 +68,15 @@ export async function startSigningProcess(options: SigningProcessOptions): Promi
     ...defaultLimits,
     ...options.limits,
   });
-  const keyring = await startOrEnd(link, { keyFolder: options.keyFolder, masterKeys });
+  const { keyFolder, signOnly } = options;
+  const keyring = await startOrEnd(link, { keyFolder, masterKeys, ...(signOnly && { signOnly }) });
   void link.exited.then((exit) => options.onExit?.(exit));
   return clientOf(link, createEnvelope(keyring, options.random));
 }
 
 async function startOrEnd(
   link: Link,
-  options: { readonly keyFolder: string; readonly masterKeys: readonly MasterKeySource[] },
+  options: Omit<Extract<Request, { readonly kind: 'start' }>, 'kind'>,
 ): Promise<Keyring> {
   try {
     const { fields, body } = await link.requests.ask({ kind: 'start', ...options });

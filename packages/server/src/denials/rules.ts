@@ -1,3 +1,4 @@
+import { networkOf } from '../network-of.ts';
 import type { Denial, DenialFilter, DenialReport } from './denial.ts';
 
 const textCharsMax = 1024;
@@ -24,9 +25,14 @@ export function matchesFilter(denial: Denial, filter: Omit<DenialFilter, 'limit'
   );
 }
 
-/** Who is counted as one principal: the certificate, or for a peer that has none its address. */
+/** Who is counted as one principal: the certificate, or for a peer that has none its address (IPv6: its /64). */
 export function principalOf(report: DenialReport): string {
-  return report.certificateId ?? `address ${report.remoteAddress}`;
+  return report.certificateId ?? `address ${networkOf(report.remoteAddress)}`;
+}
+
+/** Nobody vouches for who this is: anyone can make up as many of them as they have addresses. */
+export function isStranger(report: DenialReport): boolean {
+  return report.certificateId === undefined;
 }
 
 function clip(text: string, charsMax: number): string {

@@ -2,9 +2,10 @@ import type { Clock, JsonObject, Transactor } from '@fleetward/core';
 import { type DenialCause, denialCauses } from '@fleetward/protocol';
 import type { Trail } from '../trail/index.ts';
 import type { Denial, DenialFilter, DenialReport } from './denial.ts';
+import { KeptRate } from './kept-rate.ts';
 import { type MinuteTotal, MinuteTotals } from './minute-totals.ts';
 import { Ring } from './ring.ts';
-import { clipReport, matchesFilter } from './rules.ts';
+import { clipReport, isStranger, matchesFilter } from './rules.ts';
 
 export interface DenialsOptions {
   readonly clock: Clock;
@@ -13,8 +14,14 @@ export interface DenialsOptions {
   readonly settings: {
     /** Denials kept in memory for operators. */
     readonly keptMax: number;
-    /** Distinct trail entries a minute; the rest is counted under one. */
+    /** Of those, of peers without a certificate. */
+    readonly strangersKeptMax: number;
+    /** Denials a second of one cause and principal that are kept; more are only counted. */
+    readonly keptPerSecondMax: number;
+    /** Distinct trail entries a minute of certificates; the rest is counted under one a cause. */
     readonly causesPerMinuteMax: number;
+    /** The same of peers without a certificate. */
+    readonly strangersPerMinuteMax: number;
   };
 }
 
@@ -25,29 +32,36 @@ export interface DenialsOptions {
 export class Denials {
   readonly #options: DenialsOptions;
   readonly #ring: Ring<Denial>;
+  /** Apart, so that nobody without a certificate can push what devices were denied out of sight. */
+  readonly #strangers: Ring<Denial>;
+  readonly #rate: KeptRate;
   readonly #totals: MinuteTotals;
   readonly #counts = new Map<DenialCause, number>(denialCauses.map((cause) => [cause, 0]));
   #seq = 0;
 
   constructor(options: DenialsOptions) {
     this.#options = options;
-    this.#ring = new Ring(options.settings.keptMax);
-    this.#totals = new MinuteTotals(options.settings.causesPerMinuteMax);
+    const { settings } = options;
+    this.#ring = new Ring(settings.keptMax);
+    this.#strangers = new Ring(settings.strangersKeptMax);
+    this.#rate = new KeptRate(settings.keptPerSecondMax);
+    this.#totals = new MinuteTotals(settings);
   }
 
   /** Cheap and synchronous; never throws, so that it can stand on the path of a refusal. */
   record(report: DenialReport): void {
     const atMs = this.#options.clock.now();
     const clipped = clipReport(report);
-    this.#ring.add({ ...clipped, seq: ++this.#seq, atMs });
+    const seq = ++this.#seq;
+    if (this.#rate.keeps(clipped, atMs))
+      (isStranger(clipped) ? this.#strangers : this.#ring).add({ ...clipped, seq, atMs });
     this.#counts.set(report.cause, (this.#counts.get(report.cause) ?? 0) + 1);
     this.#totals.add(clipped, atMs);
   }
 
   /** The newest denials first. */
   list(filter: DenialFilter): readonly Denial[] {
-    return this.#ring
-      .newestFirst()
+    return mergeNewest(this.#ring.newestFirst(), this.#strangers.newestFirst())
       .filter((denial) => matchesFilter(denial, filter))
       .take(filter.limit)
       .toArray();
@@ -79,6 +93,21 @@ export class Denials {
     } catch (error) {
       this.#totals.restore(totals);
       throw error;
+    }
+  }
+}
+
+/** Two rings as one, the newest first. */
+function* mergeNewest(one: Generator<Denial>, other: Generator<Denial>): Generator<Denial> {
+  let [a, b] = [one.next(), other.next()];
+  while (a.done !== true || b.done !== true) {
+    const isFirst = b.done === true || (a.done !== true && a.value.seq > b.value.seq);
+    if (isFirst) {
+      yield a.value as Denial;
+      a = one.next();
+    } else {
+      yield b.value as Denial;
+      b = other.next();
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '@fleetward/core';
+import { networkOf } from '../network-of.ts';
 
 const windowMs = 60_000;
 
@@ -52,14 +53,4 @@ function forgetOldest(windows: Map<string, unknown>): void {
     windows.delete(key);
     return;
   }
-}
-
-/** One IPv6 host commonly owns a whole /64. The text is a socket's own, so `::` stands for zeros at most once. */
-function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail = ''] = address.split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === '' ? [] : tail.split(':');
-  const zeros = address.includes('::') ? Array(Math.max(0, 8 - front.length - back.length)).fill('0') : [];
-  return [...front, ...zeros, ...back].slice(0, 4).join(':');
 }

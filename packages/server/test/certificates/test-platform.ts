@@ -37,7 +37,7 @@ export interface PlatformOptions {
   readonly clock?: FakeClock;
   readonly random?: Random;
   readonly enrollment?: Partial<EnrollmentSettings>;
-  readonly denials?: DenialsOptions['settings'];
+  readonly denials?: Partial<DenialsOptions['settings']>;
   /** Stands in front of the issuing key, to count or to fail. */
   readonly wrapSigner?: (signer: Signer) => Signer;
   readonly wrapStorage?: (storage: Storage) => Storage;
@@ -88,7 +88,14 @@ export async function openPlatform(options: PlatformOptions) {
   });
   const denials = new Denials({
     ...shared,
-    settings: options.denials ?? { keptMax: 100, causesPerMinuteMax: 10 },
+    settings: {
+      keptMax: 100,
+      strangersKeptMax: 100,
+      keptPerSecondMax: 1_000,
+      causesPerMinuteMax: 10,
+      strangersPerMinuteMax: 10,
+      ...options.denials,
+    },
   });
   const enrollment = new Enrollment({
     ...shared,

@@ -28,7 +28,7 @@ beforeEach(async () => {
   isBroken = false;
   platform = await openPlatform({
     folder: folder.path,
-    denials: { keptMax: 5, causesPerMinuteMax: 3 },
+    denials: { keptMax: 5, strangersKeptMax: 5, causesPerMinuteMax: 3, strangersPerMinuteMax: 3 },
     wrapStorage: (storage) => ({ ...storage, transactor: breakable(storage.transactor) }),
   });
   ({ denials, clock } = platform);
@@ -88,6 +88,15 @@ describe('the list', () => {
     expect(seqs({ afterSeq: 1, limit: 10 })).toEqual([2]);
   });
 
+  test('is not pushed out of sight by strangers, however many they are', () => {
+    denials.record(report({ certificateId: first }));
+    for (let n = 0; n < 1000; n++) denials.record(report({ remoteAddress: `192.0.2.${n % 250}` }));
+    const kept = denials.list({ limit: 100 });
+    expect(kept).toHaveLength(6);
+    expect(kept.map(({ seq }) => seq)).toEqual([1001, 1000, 999, 998, 997, 1]);
+    expect(denials.counts().get('publish_denied')).toBe(1001);
+  });
+
   test('keeps texts that a peer chose to a known length', () => {
     const long = 'x'.repeat(100_000);
     denials.record(report({ clientId: long, resource: long, explanation: long, remoteAddress: long }));
@@ -123,15 +132,23 @@ describe('the trail gets one entry', () => {
     expect(await written()).toMatchObject([{ principal: 'address 192.0.2.7' }]);
   });
 
-  test('for whatever exceeds the bound of a minute', async () => {
+  test('a cause for whatever exceeds the bound of a minute, strangers and certificates each within their own', async () => {
     for (let n = 0; n < 100; n++) denials.record(report({ remoteAddress: `192.0.2.${n}` }));
+    denials.record(report({ certificateId: first }));
     await denials.flush(Number.POSITIVE_INFINITY);
-    expect((await written()).map(({ cause, count }) => [cause, count])).toEqual([
-      ['publish_denied', 1],
-      ['publish_denied', 1],
-      ['publish_denied', 1],
-      ['other', 97],
+    expect((await written()).map(({ cause, principal, count }) => [cause, principal, count])).toEqual([
+      ['publish_denied', 'address 192.0.2.0', 1],
+      ['publish_denied', 'address 192.0.2.1', 1],
+      ['publish_denied', 'address 192.0.2.2', 1],
+      ['publish_denied', 'many addresses', 97],
+      ['publish_denied', first, 1],
     ]);
+  });
+
+  test('for all addresses of one IPv6 network', async () => {
+    for (let n = 1; n < 10; n++) denials.record(report({ remoteAddress: `2001:db8::${n}` }));
+    await denials.flush(Number.POSITIVE_INFINITY);
+    expect(await written()).toMatchObject([{ principal: 'address 2001:db8:0:0', count: 9 }]);
   });
 
   test('also after a transaction that failed', async () => {

@@ -15,7 +15,10 @@ const step = fc.oneof(
 test('whatever arrives and fails, no denial is lost from the counts and what waits stays bounded', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const totals = new MinuteTotals(keysPerMinuteMax);
+      const totals = new MinuteTotals({
+        causesPerMinuteMax: keysPerMinuteMax,
+        strangersPerMinuteMax: keysPerMinuteMax,
+      });
       let [nowMs, added, taken] = [0, 0, 0];
       for (const action of steps) {
         if (action.kind === 'advance') nowMs += action.ms;

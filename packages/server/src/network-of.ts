@@ -1,0 +1,12 @@
+/**
+ * The network a peer is counted by: one IPv6 host commonly owns a whole /64, an IPv4 address is itself. The text is a socket's
+ * own, so `::` stands for zeros at most once.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail = ''] = address.split('::');
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === '' ? [] : tail.split(':');
+  const zeros = address.includes('::') ? Array(Math.max(0, 8 - front.length - back.length)).fill('0') : [];
+  return [...front, ...zeros, ...back].slice(0, 4).join(':');
+}
