@@ -9,6 +9,8 @@ interface Side {
   /** All statements that list resources and depend on nothing else, merged. */
   readonly merged: PatternSet;
   readonly others: readonly Rule[];
+  /** No statement at all, as on the Deny side of most policies. */
+  readonly isEmpty: boolean;
 }
 
 /** A statement that cannot be merged: it lists exceptions, or looks at the time. */
@@ -54,6 +56,7 @@ export class ActionTable {
   }
 
   #matches(side: Side, name: string, nowMs: number | undefined): boolean {
+    if (side.isEmpty) return false;
     if (side.merged.matches(name)) return true;
     for (const rule of side.others) {
       if (rule.patterns.matches(name) === (rule.scope === 'only') && this.#isTimely(rule.statement, nowMs))
@@ -89,5 +92,5 @@ function buildSide(action: PolicyAction, statements: readonly CompiledStatement[
     }
     if (!isPlain) others.push({ patterns, scope: statement.scope, statement });
   }
-  return { merged, others };
+  return { merged, others, isEmpty: statements.length === 0 };
 }

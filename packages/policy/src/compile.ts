@@ -16,6 +16,8 @@ export interface CompiledPrincipal {
   denies(action: PolicyAction, name: string, nowMs?: number): boolean;
   /** The same answer as `allows`, with its reasons. */
   decide(action: PolicyAction, name: string, nowMs?: number): Decision;
+  /** Whether any answer can change with the time alone; when not, `nowMs` need not be given and answers may be kept. */
+  readonly dependsOnTime: boolean;
 }
 
 /**
@@ -39,5 +41,6 @@ export function compilePrincipal(
     allows: (action, name, nowMs) => tableOf(action).allows(name, nowMs),
     denies: (action, name, nowMs) => tableOf(action).denies(name, nowMs),
     decide: (action, name, nowMs) => decide({ action, name, nowMs }, { statements, context }),
+    dependsOnTime: statements.some(({ timeConditions }) => timeConditions.length > 0),
   };
 }

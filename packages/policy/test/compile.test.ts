@@ -32,6 +32,25 @@ describe('a compiled principal', () => {
     expect(at('eu-west-2').allows('iot:Publish', 'a')).toBe(false);
   });
 
+  it('says whether its answers can change with the time alone', () => {
+    const timed = (operator: string, key: string, value: string) =>
+      compilePrincipal(
+        [
+          attached(
+            parse({
+              Effect: 'Allow',
+              Action: 'iot:Publish',
+              Resource: '*',
+              Condition: { [operator]: { [key]: value } },
+            }),
+          ),
+        ],
+        { clientId: 'a', binding: { region: 'r', accountId: '1' } },
+      ).dependsOnTime;
+    expect(timed('DateLessThan', 'aws:CurrentTime', '2030-01-01T00:00:00Z')).toBe(true);
+    expect(timed('StringEquals', 'iot:ClientId', 'a')).toBe(false);
+  });
+
   it('asks the time anew for each decision', () => {
     const principal = compilePrincipal(
       [

@@ -8,7 +8,7 @@ import {
   listDenials,
   revokeCertificate,
 } from '@fleetward/protocol';
-import { mosquittoClients, needs } from '@fleetward/testkit';
+import { FakeClock, mosquittoClients, needs } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -279,4 +279,35 @@ needs('mosquitto_pub', 'mosquitto-clients').describe('mosquitto’s clients', ()
       expect(outcome.stdout.toString()).toContain('stop');
     }
   });
+});
+
+test('a right that ends at a time ends on the live connection, though it was used just before', async () => {
+  const clock = new FakeClock(Date.now());
+  await using timed = await startTestPlatform({ clock });
+  const until = new Date(clock.now() + 60_000).toISOString().replace(/\.\d+Z$/, 'Z');
+  const statements = [
+    { Effect: 'Allow', Action: 'iot:Connect', Resource: '*' },
+    {
+      Effect: 'Allow',
+      Action: 'iot:Publish',
+      Resource: '*',
+      Condition: { DateLessThan: { 'aws:CurrentTime': until } },
+    },
+  ];
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+  await timed.api.call(createPolicy, { body: { policyName: 'timed', document } });
+  const device = await timed.enrol('guest', { policies: ['timed'] });
+  const client = mqtt.connect(`mqtts://localhost:${timed.platform.ports.mqtt}`, {
+    ca: timed.rootPem,
+    key: device.key,
+    cert: device.cert,
+    clientId: 'guest',
+    reconnectPeriod: 0,
+    protocolVersion: 5,
+  });
+  await client.publishAsync('a/b', '1', { qos: 1 });
+  await client.publishAsync('a/b', '2', { qos: 1 });
+  clock.advance(61_000);
+  await expect(client.publishAsync('a/b', '3', { qos: 1 })).rejects.toThrow();
+  await client.endAsync(true);
 });
