@@ -29,9 +29,12 @@ export function validityOf(
   };
 }
 
-/** Rises whatever happens, also after a restore from a backup that knew lower numbers than devices have seen. */
+/**
+ * Rises whatever happens, also after a restore from a backup that knew lower numbers than devices have seen: in
+ * milliseconds, since many revocations in one second would carry a number in seconds ahead of the clock.
+ */
 export function nextCrlNumber(previous: number | undefined, nowMs: number): number {
-  return Math.max((previous ?? 0) + 1, Math.floor(nowMs / 1000));
+  return Math.max((previous ?? 0) + 1, nowMs);
 }
 
 /** RFC 5280 §3.3: an entry stays until it was on a CRL that was issued after the certificate's end. */
