@@ -64,7 +64,7 @@ class Parser {
       if (depth >= this.#depthMax) throw failure(`nested deeper than ${this.#depthMax} levels`, path);
       return head === '{' ? this.#object(path, depth) : this.#array(path, depth);
     }
-    return this.#scalar(path, /(?:"(?:[^"\\\u0000-\u001f]|\\.)*"|-?\d[\d.eE+-]*|true|false|null)/y);
+    return head === '"' ? this.#string(path) : this.#literal(path);
   }
 
   #object(path: string, depth: number): Json {
@@ -74,7 +74,8 @@ class Parser {
     if (this.#take('}')) return {};
     do {
       this.#space();
-      const key = this.#scalar(path, /"(?:[^"\\\u0000-\u001f]|\\.)*"/y) as string;
+      if (this.#text[this.#at] !== '"') throw this.#unexpected(path, 'a key in double quotes');
+      const key = this.#string(path);
       if (seen.has(key) || key === '__proto__')
         throw failure(`the key ${JSON.stringify(key)} is given twice or not allowed`, path);
       seen.add(key);
@@ -96,23 +97,29 @@ class Parser {
     return items;
   }
 
-  #scalar(path: string, pattern: RegExp): Json {
+  /** From quote to quote; searched, not matched: a pattern would need stack for each character of a long string. */
+  #string(path: string): string {
+    let end = this.#text.indexOf('"', this.#at + 1);
+    while (end >= 0 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1);
+    if (end < 0) throw failure('a string is not closed', path);
+    const text = this.#text.slice(this.#at, end + 1);
+    this.#at = end + 1;
+    return parseScalar(text, path) as string; // what stands in quotes is a string or no JSON
+  }
+
+  #isEscaped(at: number): boolean {
+    let backslashes = 0;
+    while (this.#text[at - 1 - backslashes] === '\\') backslashes++;
+    return backslashes % 2 === 1;
+  }
+
+  #literal(path: string): Json {
+    const pattern = /-?\d[\d.eE+-]*|true|false|null/y;
     pattern.lastIndex = this.#at;
     const match = pattern.exec(this.#text)?.[0];
-    if (match === undefined)
-      throw this.#unexpected(
-        path,
-        pattern.source.startsWith('"') ? 'a key in double quotes' : 'a JSON value',
-      );
+    if (match === undefined) throw this.#unexpected(path, 'a JSON value');
     this.#at += match.length;
-    try {
-      return JSON.parse(match) as Json;
-    } catch (cause) {
-      throw new InvalidInputError('core.invalid_json', `not a JSON value at \`${path}\``, {
-        cause,
-        details: { path },
-      });
-    }
+    return parseScalar(match, path);
   }
 
   #take(char: string): boolean {
@@ -129,6 +136,17 @@ class Parser {
   #unexpected(path: string, expected: string): InvalidInputError {
     const found = this.#at >= this.#text.length ? 'the end' : JSON.stringify(this.#text[this.#at]);
     return failure(`expected ${expected}, found ${found} at character ${this.#at}`, path);
+  }
+}
+
+function parseScalar(text: string, path: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw new InvalidInputError('core.invalid_json', `not a JSON value (at \`${path}\`)`, {
+      cause,
+      details: { path },
+    });
   }
 }
 

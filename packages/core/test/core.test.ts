@@ -76,6 +76,14 @@ describe('strict JSON', () => {
     );
   });
 
+  test('reads a string of many megabytes, escapes included', () => {
+    const text = 'x\\"'.repeat(6_000_000);
+    expect(parseStrictJson(JSON.stringify(text), { bytesMax: 100_000_000, depthMax: 2 })).toBe(text);
+    expect(() =>
+      parseStrictJson(`"${'\\\\'.repeat(1_000_000)}\\"`, { bytesMax: 10_000_000, depthMax: 2 }),
+    ).toThrow('not closed');
+  });
+
   test('refuses a document above its size before reading it', () => {
     expect(() => parseStrictJson(`"${'x'.repeat(20_000)}"`, limits)).toThrow('at most 10000');
   });
