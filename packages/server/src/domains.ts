@@ -11,7 +11,7 @@ import { Policies, type PolicyEvent } from './policies/index.ts';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
-import { type ThingEvent, Things } from './things/index.ts';
+import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
 import type { Trail } from './trail/index.ts';
 
 export type DomainEvent = PolicyEvent | ThingEvent | CertificateEvent;
@@ -60,7 +60,13 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   const operators = await openOperatorService({ ...shared, store: stores.operators });
   const isKnownCertificate = (certificateId: CertificateId): boolean => certificates.isKnown(certificateId);
   const announce = (event: DomainEvent): void => void parts.announce(event);
-  const things = await Things.open({ ...shared, store: stores.things, announce, isKnownCertificate });
+  const things = await Things.open({
+    ...shared,
+    store: stores.things,
+    announce,
+    isKnownCertificate,
+    reportLimits: reportLimitsOf(config),
+  });
   const binding = { region: config.region, accountId: config.accountId };
   const policies = await Policies.open({
     ...shared,
@@ -91,6 +97,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     enrollment,
     releases,
     releaseKeys,
+  };
+}
+
+function reportLimitsOf({ httpLimits, storageLimits }: Config): ReportLimits {
+  const { reportTransactionsMax, reportsPendingMax, transactionsPendingMax } = storageLimits;
+  return {
+    reportsPerSecondMax: httpLimits.reportsPerSecondMax,
+    reportTransactionsMax: Math.min(reportTransactionsMax, Math.ceil(transactionsPendingMax / 2)),
+    reportsPendingMax,
   };
 }
 

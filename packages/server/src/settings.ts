@@ -99,6 +99,14 @@ const storageLimits = section(
       maximum: 600_000,
     }),
     transactionsPendingMax: count(1_024, 'Transactions that may wait; one more is told to try again.'),
+    reportTransactionsMax: count(
+      64,
+      'Transactions at once that keep reports of devices, so that operators’ changes find room; never more than half of `transactionsPendingMax`.',
+    ),
+    reportsPendingMax: count(
+      1_024,
+      'Things with a report that waits for such a transaction; a report of one more is told to try again.',
+    ),
   },
   'Limits of the records.',
 );
@@ -176,6 +184,9 @@ const httpLimits = section(
     requestTimeoutMs: count(60_000, 'Time for a whole request, uploads excepted.', { maximum: 600_000 }),
     connectionsMax: count(2_000, 'Connections at once a listener.'),
     requestsPerSocketMax: count(1_000, 'Requests on one kept-alive connection.'),
+    reportsPerSecondMax: count(10, 'Reports a second of one thing, and as many at once, then 429.', {
+      maximum: 10_000,
+    }),
     failedAuthenticationsPerMinuteMax: count(
       30,
       'Failed authentications a minute from one address, then 429.',

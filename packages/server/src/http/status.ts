@@ -64,6 +64,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'things.certificate_unknown': 404,
   'things.not_attached': 404,
   'things.attachment_refused': 409,
+  'things.too_many_reports': 429,
   'policy.invalid': 422,
   'policy.request': 400,
   'policy.unbound': 500,

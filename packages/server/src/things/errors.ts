@@ -6,7 +6,8 @@ export type ThingsErrorCode =
   | 'things.invalid'
   | 'things.certificate_unknown'
   | 'things.not_attached'
-  | 'things.attachment_refused';
+  | 'things.attachment_refused'
+  | 'things.too_many_reports';
 
 /** What an operator asked of a thing cannot be done; nothing was changed. */
 export class ThingsError extends AppError<ThingsErrorCode> {}

@@ -1,9 +1,11 @@
 import type { CertificateId, Clock, JsonObject, ThingName, Transaction, Transactor } from '@fleetward/core';
 import { StoreError } from '../store-error.ts';
+import { TokenBuckets } from '../token-buckets.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { ThingsError } from './errors.ts';
 import { ThingRegistry } from './registry.ts';
+import { ReportWriter } from './report-writer.ts';
 import { assertAttachable, assertReport, assertThing } from './rules.ts';
 import type { CertificateAttachment, DeviceReport, Thing, ThingStore } from './store.ts';
 
@@ -23,7 +25,24 @@ export interface ThingsOptions {
   readonly announce: (event: ThingEvent) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
+  readonly reportLimits?: ReportLimits;
 }
+
+/** What devices may load the records with by reporting. */
+export interface ReportLimits {
+  /** Reports a second of one thing, and as many at once. */
+  readonly reportsPerSecondMax: number;
+  /** Transactions at once that keep reports, over all things. */
+  readonly reportTransactionsMax: number;
+  /** Things with a report that waits for such a transaction. */
+  readonly reportsPendingMax: number;
+}
+
+const standardReportLimits: ReportLimits = {
+  reportsPerSecondMax: 10,
+  reportTransactionsMax: 64,
+  reportsPendingMax: 1_024,
+};
 
 export type NewThing = Pick<Thing, 'name' | 'typeName'> & { readonly attributes?: Thing['attributes'] };
 type Pair = Pick<CertificateAttachment, 'thingName' | 'certificateId'>;
@@ -34,9 +53,18 @@ export class Things {
   readonly #registry = new ThingRegistry();
   // Two attachments of one certificate must see each other: memory knows of the first only once it is committed.
   readonly #turns = new Turns();
+  readonly #reportRate: TokenBuckets;
+  readonly #reports: ReportWriter;
 
   private constructor(options: ThingsOptions) {
     this.#options = options;
+    const { clock, store, transactor, reportLimits: limits = standardReportLimits } = options;
+    this.#reportRate = new TokenBuckets({ clock, perSecondMax: limits.reportsPerSecondMax });
+    this.#reports = new ReportWriter({
+      write: (report) => transactor.transact((tx) => store.saveReport(tx, report)),
+      writesMax: limits.reportTransactionsMax,
+      waitingMax: limits.reportsPendingMax,
+    });
   }
 
   /** Reads every thing and attachment into memory first. */
@@ -138,14 +166,16 @@ export class Things {
     return this.#registry.certificatesOf(thingName);
   }
 
-  /** Keeps what a device last said of itself, at most 16 KiB. Device data: it does not enter the trail. */
+  /**
+   * Keeps what a device last said of itself, at most 16 KiB; resolves when this report or a newer one is kept. Device data: it
+   * does not enter the trail. Throws `things.too_many_reports`.
+   */
   async saveReport(thingName: ThingName, report: JsonObject): Promise<void> {
     this.get(thingName);
+    const turn = this.#reportRate.take(thingName);
+    if (turn.kind === 'refused') throw tooManyReports(turn.retryAfterSeconds);
     assertReport(report);
-    const receivedAtMs = this.#options.clock.now();
-    await this.#options.transactor.transact((tx) =>
-      this.#options.store.saveReport(tx, { thingName, receivedAtMs, report }),
-    );
+    await this.#reports.save({ thingName, receivedAtMs: this.#options.clock.now(), report });
   }
 
   findReport(thingName: ThingName): Promise<DeviceReport | undefined> {
@@ -164,6 +194,14 @@ export class Things {
   #announce({ thingName, certificateId }: Pair): void {
     this.#options.announce({ kind: 'thing-attachments-changed', thingName, certificateIds: [certificateId] });
   }
+}
+
+function tooManyReports(retryAfterSeconds: number): ThingsError {
+  return new ThingsError(
+    'things.too_many_reports',
+    `the thing reports too often: try again in ${retryAfterSeconds} s`,
+    { details: { retryAfterSeconds } },
+  );
 }
 
 function notAttached({ thingName, certificateId }: Pair): ThingsError {
