@@ -1,0 +1,71 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+
+interface LockedPackage {
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly link?: boolean;
+  readonly hasInstallScript?: boolean;
+}
+
+describe('what gets installed', () => {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, LockedPackage>>;
+  };
+  const locked = Object.entries(lock.packages);
+
+  test('comes from no address written down here', () => {
+    const addressed = locked.filter(([, { resolved }]) => resolved?.includes('://'));
+    expect(addressed).toEqual([]);
+    expect(locked.length).toBeGreaterThan(100);
+  });
+
+  test('runs no script of its own', () => {
+    expect(
+      locked.filter(([, { hasInstallScript }]) => hasInstallScript === true).map(([path]) => path),
+    ).toEqual([]);
+  });
+
+  test('is pinned exactly by every package', () => {
+    for (const [path, { link }] of locked) {
+      if (path.startsWith('node_modules') || link === true) continue;
+      const {
+        dependencies = {},
+        devDependencies = {},
+        optionalDependencies = {},
+      } = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Readonly<
+        Record<string, Readonly<Record<string, string>> | undefined>
+      >;
+      const all = { ...dependencies, ...devDependencies, ...optionalDependencies };
+      expect(Object.entries(all).filter(([, range]) => !/^\d+\.\d+\.\d+$/.test(range))).toEqual([]);
+    }
+  });
+
+  test('has a line each in docs/dependencies.md', () => {
+    const page = readFileSync(join(root, 'docs/dependencies.md'), 'utf8');
+    for (const [path, { link }] of locked) {
+      if (path.startsWith('node_modules') || link === true) continue;
+      const own = JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')) as Readonly<
+        Record<string, Readonly<Record<string, string>> | undefined>
+      >;
+      const names = Object.keys({ ...own.dependencies, ...own.devDependencies, ...own.optionalDependencies });
+      const missing = names.filter((name) => !name.startsWith('@fleetward/') && !page.includes(name));
+      expect(missing, `of ${path || 'the root'}`).toEqual([]);
+    }
+  });
+});
+
+test('npm scripts run on the pinned Node, whatever the machine has', () => {
+  expect(Number(process.versions.node.split('.')[0])).toBeGreaterThanOrEqual(24);
+});
+
+test('no private key is committed', () => {
+  const pattern = '^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----$';
+  const search = spawnSync('git', ['grep', '-lE', '-e', pattern], { cwd: root, encoding: 'utf8' });
+  // git grep: 1 is "nothing found"; anything else is a find or a fault.
+  expect({ found: search.stdout, status: search.status }).toEqual({ found: '', status: 1 });
+});
