@@ -15,7 +15,7 @@ import { type Applicant, type Enrolled, enrol, getAs, newApplicant } from './dev
 import { kill, serve } from './platform-process.ts';
 import { assertWhole } from './whole.ts';
 
-const rounds = 3;
+const rounds = 2;
 const applicantsPerRound = 12;
 
 /** What the platform said is done, over all rounds. */
