@@ -36,12 +36,17 @@ export class Authorities {
     return this.#all.find((authority) => authority.certificateId === certificateId);
   }
 
-  /** The newest active issuing CA; throws `certificates.no_issuing_authority`. */
+  /** Throws `certificates.no_issuing_authority`. */
   issuing(): Authority {
-    const active = this.#all.filter(({ kind, state }) => kind === 'issuing' && state === 'active');
-    const newest = active.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];
-    if (newest !== undefined) return newest;
+    const active = this.activeIssuer();
+    if (active !== undefined) return active;
     throw new CertificatesError('certificates.no_issuing_authority', 'the platform has no active issuing CA');
+  }
+
+  /** The newest active issuing CA. */
+  activeIssuer(): Authority | undefined {
+    const active = this.#all.filter(({ kind, state }) => kind === 'issuing' && state === 'active');
+    return active.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];
   }
 
   setState(certificateId: CertificateId, state: AuthorityRecord['state']): void {

@@ -93,9 +93,9 @@ export class Certificates {
     return this.#authorities.all();
   }
 
-  /** Throws `certificates.no_issuing_authority`. */
-  issuingAuthority(): Authority {
-    return this.#authorities.issuing();
+  /** From memory: the CA that issues now, when there is one. */
+  activeIssuer(): Authority | undefined {
+    return this.#authorities.activeIssuer();
   }
 
   /** What a device should trust and needs to build its chain (RFC 7030 §4.1.3): roots first. */

@@ -53,11 +53,12 @@ export class ServerCredentials {
     const leaf = parseCertificate(Buffer.from(stored.chain[0] ?? '', 'base64'));
     const names = (leaf.extensions.subjectAltName ?? []).map((name) => ('value' in name ? name.value : ''));
     const wanted = this.#options.serverNames.every((name) => names.includes(name));
-    const issuer = this.#options.certificates.issuingAuthority().certificate;
+    const nowMs = this.#options.clock.now();
+    const issuer = this.#options.certificates.activeIssuer();
+    // Without an active issuing CA nothing better can be made: operators must still get in to repair that.
+    if (issuer === undefined) return nowMs <= leaf.notAfterMs;
     return (
-      wanted &&
-      stored.chain[1] === Buffer.from(issuer.der).toString('base64') &&
-      this.#options.clock.now() < renewalTime(leaf)
+      wanted && stored.chain[1] === Buffer.from(issuer.der).toString('base64') && nowMs < renewalTime(leaf)
     );
   }
 

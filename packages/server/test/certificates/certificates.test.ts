@@ -39,7 +39,7 @@ function afterEachCommit(storage: Storage, look: () => void): Storage {
 }
 
 function currentCrl() {
-  return parseCrl(platform.certificates.crl(platform.certificates.issuingAuthority().certificateId)!);
+  return parseCrl(platform.certificates.crl(platform.certificates.activeIssuer()!.certificateId)!);
 }
 
 function crlSerials(): readonly string[] {
@@ -92,7 +92,7 @@ describe('issuing', () => {
   });
 
   test('a retired CA issues no more', async () => {
-    const { certificateId } = platform.certificates.issuingAuthority();
+    const { certificateId } = platform.certificates.activeIssuer()!;
     await platform.certificates.setAuthorityState({ certificateId, state: 'retired' }, operator);
     await expect(issueDevice()).rejects.toMatchObject({ code: 'certificates.no_issuing_authority' });
   });
@@ -153,7 +153,7 @@ describe('revocation', () => {
   });
 
   test('an unknown certificate cannot be revoked', async () => {
-    const certificateId = platform.certificates.issuingAuthority().certificateId;
+    const certificateId = platform.certificates.activeIssuer()!.certificateId;
     await expect(
       platform.certificates.revoke({ certificateId, reason: 'unspecified' }, operator),
     ).rejects.toMatchObject({
@@ -194,7 +194,7 @@ describe('revocation', () => {
   });
 
   test('the CRL is signed again after half of its life, and not before', async () => {
-    const issuer = platform.certificates.issuingAuthority().certificateId;
+    const issuer = platform.certificates.activeIssuer()!.certificateId;
     const first = platform.certificates.crl(issuer);
     platform.clock.advance(11 * 3_600_000);
     await platform.certificates.refreshCrls();
@@ -300,7 +300,7 @@ describe('a revocation outlives', () => {
   test('a crash between journal and commit', async () => {
     const { certificate } = await issueDevice();
     const { id: certificateId, serial, notAfterMs } = certificate;
-    const issuerId = platform.certificates.issuingAuthority().certificateId;
+    const issuerId = platform.certificates.activeIssuer()!.certificateId;
     const { keys, clock } = platform;
     await platform.close();
     const entry = {
@@ -346,7 +346,7 @@ describe('a revocation outlives', () => {
 
 describe('the removal of a CA', () => {
   test('takes trust away at once, is announced, and cannot be undone', async () => {
-    const { certificateId } = platform.certificates.issuingAuthority();
+    const { certificateId } = platform.certificates.activeIssuer()!;
     await platform.certificates.setAuthorityState({ certificateId, state: 'removed' }, operator);
     expect(platform.certificates.trust().issuers).toEqual([]);
     expect(platform.events).toEqual([{ kind: 'authority-changed', certificateId, state: 'removed' }]);
@@ -357,7 +357,7 @@ describe('the removal of a CA', () => {
 
   test('is in force though the database fails in the middle of it, and recorded by the next start', async () => {
     const { keys, clock } = platform;
-    const { certificateId } = platform.certificates.issuingAuthority();
+    const { certificateId } = platform.certificates.activeIssuer()!;
     await platform.close();
     const failing = { transact: () => Promise.reject(new Error('the disk is full')) };
     let isBroken = false;
@@ -387,7 +387,7 @@ describe('the removal of a CA', () => {
 
   test('outlives a restore from a backup', async () => {
     const { keys, clock } = platform;
-    const { certificateId } = platform.certificates.issuingAuthority();
+    const { certificateId } = platform.certificates.activeIssuer()!;
     await platform.close();
     copyFileSync(folder.join('records.db'), folder.join('backup.db'));
     platform = await openPlatform({ folder: folder.path, keys, clock });
@@ -408,7 +408,7 @@ needs('openssl', 'openssl').describe('openssl', () => {
     writeFileSync(folder.join('issuing.pem'), encodePem('CERTIFICATE', chain[1]!.der));
     writeFileSync(folder.join('leaf.pem'), encodePem('CERTIFICATE', certificate.der));
     const verify = async () => {
-      const crl = platform.certificates.crl(platform.certificates.issuingAuthority().certificateId);
+      const crl = platform.certificates.crl(platform.certificates.activeIssuer()!.certificateId);
       writeFileSync(folder.join('crl.pem'), encodePem('X509 CRL', crl!));
       const at = String(Math.floor(platform.clock.now() / 1000));
       const files = ['-CAfile', folder.join('roots.pem'), '-untrusted', folder.join('issuing.pem')];

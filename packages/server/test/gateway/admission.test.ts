@@ -242,6 +242,18 @@ describe('a resumed TLS session', () => {
   );
 });
 
+test('without an active issuing CA the platform still starts, so that its operator can get in', async () => {
+  await using platform = await startTestPlatform();
+  const { authorities } = await platform.api.call(listAuthorities);
+  const { certificateId } = authorities.find(({ kind }) => kind === 'issuing')!;
+  for (const state of ['retired', 'removed'] as const) {
+    await platform.api.call(setAuthorityState, { params: { certificateId }, body: { state } });
+    await platform.restart();
+    const after = await platform.api.call(listAuthorities);
+    expect(after.authorities.find(({ kind }) => kind === 'issuing')?.state).toBe(state);
+  }
+});
+
 describe('live connections', () => {
   test('end when their certificate expires', async () => {
     const clock = new FakeClock(Date.now());
