@@ -8,6 +8,7 @@ import { addDenial } from './nouns/denial.ts';
 import { addEnrollment } from './nouns/enrollment.ts';
 import { addInit } from './nouns/init.ts';
 import { addJoinToken } from './nouns/join-token.ts';
+import { addMasterKey } from './nouns/master-key.ts';
 import { addOperator } from './nouns/operator.ts';
 import { addPolicy } from './nouns/policy.ts';
 import { addRelease } from './nouns/release.ts';
@@ -44,6 +45,7 @@ export function createProgram(terminal: Terminal): { readonly program: Command; 
 const nouns: readonly ((program: Command, shell: Shell) => void)[] = [
   addInit,
   addServe,
+  addMasterKey,
   addDemo,
   addOperator,
   addThing,

@@ -98,3 +98,18 @@ test('flags win over the environment, and that over the settings file', async ()
   expect(existsSync(cli.home.join('from-flag'))).toBe(true);
   expect(existsSync(cli.home.join('from-file'))).toBe(false);
 });
+
+test('the master key is rotated while the platform is stopped, and the old one is not needed any more', async () => {
+  using cli = openCli();
+  await init(cli);
+  writeFileSync(cli.home.join('new.key'), 'c0ffee00'.repeat(8), { mode: 0o600 });
+  const settings = (previous: string) =>
+    `folder: ${cli.home.join('data')}\nmasterKey: { kind: file, path: ${cli.home.join('new.key')} }\n${previous}`;
+  const file = cli.home.join('fleetward.yaml');
+  writeFileSync(file, settings('previousMasterKeys: [{ kind: file, path: master.key }]\n'));
+  const rotated = await cli.run(['master-key', 'rotate', '--config', file, '--json']);
+  expect(rotated).toMatchObject({ code: 0, stderr: '', json: [{ rewrapped: 5 }] });
+  writeFileSync(file, settings(''));
+  const again = await cli.run(['master-key', 'rotate', '--config', file, '--json']);
+  expect(again).toMatchObject({ code: 0, stderr: '', json: [{ rewrapped: 0 }] });
+});
