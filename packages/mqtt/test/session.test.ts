@@ -12,6 +12,8 @@ const limits = {
   inflightOutMax: 10,
   topicAliasMax: 1,
   keepAliveSecondsMax: 100,
+  topicBytesMax: 100,
+  topicLevelsMax: 10,
 };
 
 /** A session and all it asked for, without a stream, a clock or a broker. */

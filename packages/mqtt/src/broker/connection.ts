@@ -92,16 +92,22 @@ export class BrokerConnection<Peer>
     this.#stream.on('data', (chunk: Buffer) => this.#received(chunk));
     this.#stream.on('error', () => this.#stream.destroy());
     this.#stream.on('end', () => this.#lost());
-    this.#stream.on('close', () => {
-      this.#lost();
-      this.#host.closed(this);
-    });
+    this.#stream.on('close', () => this.#closed());
     this.#host.wheel.set(this, this.#acceptedAtMs + this.#host.limits.connectTimeoutMs);
+    if (this.#stream.closed) this.#closed(); // nobody will say so again
   }
 
   /** A newcomer uses this client id (MQTT-3.1.4-2, MQTT5-3.1.4-3). */
   takenOver(): void {
     this.#session.close(REASON.sessionTakenOver, { reason: 'DUPLICATE_CLIENTID', sendWill: true });
+  }
+
+  /** Something threw where no peer can be answered for it: it ends this connection, not the process. */
+  fault(error: unknown): void {
+    this.#isAbrupt = true;
+    this.#host.failed(this, error);
+    this.#session.close(REASON.unspecifiedError, { reason: 'SERVER_ERROR', sendWill: true });
+    this.#stream.destroy();
   }
 
   /** The look at the clock that the timer wheel calls for. */
@@ -214,13 +220,11 @@ export class BrokerConnection<Peer>
   end(ending: SessionEnding): void {
     const { wheel, limits, metrics } = this.#host;
     if (ending.reason === 'CLIENT_ERROR') metrics.protocolErrors++;
-    if (this.#isAbrupt) this.#outlet.abort(ending.packet);
-    else this.#outlet.end(ending.packet);
+    this.#endStream(ending.packet);
     this.#held = undefined;
     wheel.set(this, this.#host.nowMs() + limits.lingerMs);
     const will = ending.sendWill ? this.#will : undefined;
     this.#will = undefined;
-    this.#stream.resume(); // what still comes is read and dropped, so that the end is seen
     if (this.clientId !== '') this.#host.ended(this, { reason: ending.reason, will });
   }
 
@@ -241,11 +245,27 @@ export class BrokerConnection<Peer>
     this.#host.limited(this, name);
   }
 
+  /** A foreign stream may throw; the rest of the end must happen. */
+  #endStream(packet: Buffer | undefined): void {
+    try {
+      if (this.#isAbrupt) this.#outlet.abort(packet);
+      else this.#outlet.end(packet);
+      this.#stream.resume(); // what still comes is read and dropped, so that the end is seen
+    } catch (error) {
+      this.#host.failed(this, error);
+      this.#stream.destroy();
+    }
+  }
+
   #received(chunk: Buffer): void {
     this.#host.metrics.bytesReceived += chunk.length;
     if (this.#session.isClosed) return;
-    if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
-    else this.#read(chunk);
+    try {
+      if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
+      else this.#read(chunk);
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
   #read(chunk: Buffer): void {
@@ -282,7 +302,12 @@ export class BrokerConnection<Peer>
 
   #decidedLater(request: ConnectRequest, verdict: ConnectVerdict): void {
     if (this.#session.isClosed || this.#stream.destroyed) return;
-    this.#decided(request, verdict);
+    try {
+      this.#decided(request, verdict);
+    } catch (error) {
+      this.#host.failed(this, error);
+      this.#session.fail(error);
+    }
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined && !this.#session.isClosed) this.#read(held);
@@ -322,6 +347,11 @@ export class BrokerConnection<Peer>
     this.#host.wheel.set(this, Math.min(silenceEndsMs, nowMs + this.#host.limits.stalledWriteMs));
   }
 
+  #closed(): void {
+    this.#lost();
+    this.#host.closed(this);
+  }
+
   #lost(): void {
     if (this.#session.isClosed) return;
     this.#isAbrupt = true;
@@ -329,8 +359,12 @@ export class BrokerConnection<Peer>
   }
 
   #written(): void {
-    this.#deliveries?.written();
-    if (this.#outlet.bufferedBytes > 0) this.touch();
+    try {
+      this.#deliveries?.written();
+      if (this.#outlet.bufferedBytes > 0) this.touch();
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
   /** Control packets have room beyond the bound for deliveries; a peer that fills that too is cut. */

@@ -24,6 +24,11 @@ const POOLED_BYTES_MAX = 8 * 1024 * 1024;
 
 type Member<Peer> = BrokerConnection<Peer>;
 
+interface WillOf<Peer> {
+  readonly will: Will;
+  readonly member: Member<Peer>;
+}
+
 interface CoreOptions<Peer> {
   readonly limits: BrokerLimits;
   readonly clock: Clock;
@@ -47,6 +52,8 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   readonly #clock: Clock;
   readonly #message = new OutgoingMessage();
   readonly #flush = (): void => this.#flushAll();
+  readonly #wills: WillOf<Peer>[] = [];
+  #isPublishingWills = false;
   #dirty: Member<Peer>[] = [];
   #emptied: (() => void) | undefined;
 
@@ -81,7 +88,16 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   }
 
   limited(member: Member<Peer>, limit: LimitName): void {
-    this.hooks.limited?.(member, limit);
+    this.#tell(member, () => this.hooks.limited?.(member, limit));
+  }
+
+  failed(member: Member<Peer>, error: unknown): void {
+    this.metrics.faults++;
+    try {
+      this.hooks.failed?.(member, error);
+    } catch {
+      // There is nobody left to tell.
+    }
   }
 
   takeOver(clientId: ClientId): void {
@@ -93,7 +109,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
 
   opened(member: Member<Peer>): void {
     this.byClientId.set(member.clientId, member);
-    this.hooks.connected?.(member);
+    this.#contain(member, () => this.hooks.connected?.(member));
   }
 
   ended(member: Member<Peer>, { reason, will }: { reason: DisconnectReason; will: Will | undefined }): void {
@@ -102,8 +118,9 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     member.filters.clear();
     this.metrics.subscriptions = this.subscriptions.size;
     this.paused.delete(member);
-    if (will !== undefined) this.#publishWill(will, member);
-    this.hooks.disconnected?.(member, reason);
+    if (will !== undefined) this.#wills.push({ will, member });
+    this.#publishWills();
+    this.#tell(member, () => this.hooks.disconnected?.(member, reason));
   }
 
   closed(member: Member<Peer>): void {
@@ -138,8 +155,12 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   }
 
   tick(nowMs: number): void {
-    this.wheel.advance(nowMs, (member) => member.due(nowMs));
-    for (const member of this.paused) if (member.resumeAt(nowMs)) this.paused.delete(member);
+    this.wheel.advance(nowMs, (member) => this.#contain(member, () => member.due(nowMs)));
+    for (const member of this.paused) {
+      this.#contain(member, () => {
+        if (member.resumeAt(nowMs)) this.paused.delete(member);
+      });
+    }
   }
 
   flushLater(member: Member<Peer>): void {
@@ -151,7 +172,31 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     const nowMs = this.nowMs();
     const dirty = this.#dirty;
     this.#dirty = [];
-    for (const member of dirty) member.flush(nowMs);
+    for (const member of dirty) {
+      try {
+        member.flush(nowMs);
+      } catch (error) {
+        member.fault(error);
+      }
+    }
+  }
+
+  /** What a timer does for one connection is that connection's alone to pay for. */
+  #contain(member: Member<Peer>, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      member.fault(error);
+    }
+  }
+
+  /** A hook that only listens does not stop what it is told of. */
+  #tell(member: Member<Peer>, hook: () => void): void {
+    try {
+      hook();
+    } catch (error) {
+      this.failed(member, error);
+    }
   }
 
   #send(
@@ -170,14 +215,33 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     return deliveries;
   }
 
-  /** The topic is checked again: the policy may have changed since CONNECT. */
-  #publishWill(will: Will, member: Member<Peer>): void {
-    if (!mayPublish(member.access, will.topic, will.retain)) {
+  /** One after the other: a will may cut a slow consumer that has a will, and so on; that must not recurse. */
+  #publishWills(): void {
+    if (this.#isPublishingWills) return;
+    this.#isPublishingWills = true;
+    for (let index = 0; index < this.#wills.length; index++) this.#publishOrDeny(this.#wills[index]!);
+    this.#wills.length = 0;
+    this.#isPublishingWills = false;
+  }
+
+  /** Never throws: it runs while a connection ends. */
+  #publishOrDeny({ will, member }: WillOf<Peer>): void {
+    try {
+      if (this.#mayPublishWill(will, member)) this.#publishWill(will);
+      else this.metrics.willsDenied++;
+    } catch (error) {
       this.metrics.willsDenied++;
-      return;
+      this.failed(member, error);
     }
+  }
+
+  /** Decided now: the policy may have changed since CONNECT. */
+  #mayPublishWill(will: Will, member: Member<Peer>): boolean {
+    return mayPublish(member.access, will.topic, will.retain);
+  }
+
+  #publishWill(will: Will): void {
     const bytes = Buffer.from(will.payload);
-    this.metrics.willsPublished++;
     this.publish(will.topic, {
       bytes,
       payloadStart: 0,
@@ -185,6 +249,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
       qos: will.qos === 0 ? 0 : 1,
       properties: will.properties,
     });
+    this.metrics.willsPublished++;
   }
 
   #refuseTopic(topic: Topic<Route<Member<Peer>>>): void {

@@ -64,7 +64,10 @@ export interface DisconnectOptions {
   readonly reason?: DisconnectReason;
 }
 
-/** What the owner of a broker decides and hears. Only `connect` may wait; a hook that throws must not be relied on. */
+/**
+ * What the owner of a broker decides and hears. Only `connect` may wait. A throw never reaches further than its connection:
+ * `connected`, `reserved`, `subscribed` and `unsubscribed` end it, `limited` and `disconnected` change nothing.
+ */
 export interface BrokerHooks<Peer> {
   /** Decides a CONNECT; a throw or rejection refuses it. */
   connect(request: ConnectRequest, peer: Peer): ConnectVerdict | Promise<ConnectVerdict>;
@@ -77,6 +80,8 @@ export interface BrokerHooks<Peer> {
   reserved?(connection: Connection<Peer>, message: ReservedMessage): boolean;
   subscribed?(connection: Connection<Peer>, filter: string): void;
   unsubscribed?(connection: Connection<Peer>, filter: string): void;
+  /** A listening hook, or the broker itself, threw. Write it to a log. */
+  failed?(connection: Connection<Peer>, error: unknown): void;
 }
 
 export interface ReservedMessage {

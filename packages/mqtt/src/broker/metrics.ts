@@ -28,6 +28,8 @@ export interface BrokerMetrics {
   readsPaused: number;
   willsPublished: number;
   willsDenied: number;
+  /** What threw where nobody could answer for it: hooks mostly. Each costs at most its connection. */
+  faults: number;
 }
 
 export function newBrokerMetrics(): BrokerMetrics {
@@ -55,5 +57,6 @@ export function newBrokerMetrics(): BrokerMetrics {
     readsPaused: 0,
     willsPublished: 0,
     willsDenied: 0,
+    faults: 0,
   };
 }

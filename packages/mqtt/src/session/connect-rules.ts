@@ -1,6 +1,7 @@
 import type { ConnectPacket } from '../codec/connect.ts';
 import type { Properties } from '../codec/properties.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
+import { countLevels } from '../topics/names.ts';
 
 /** What this side says of itself in CONNACK. */
 export interface SessionLimits {
@@ -10,16 +11,23 @@ export interface SessionLimits {
   readonly inflightOutMax: number;
   readonly topicAliasMax: number;
   readonly keepAliveSecondsMax: number;
+  readonly topicBytesMax: number;
+  readonly topicLevelsMax: number;
 }
 
 /** Why a CONNECT that parsed cannot be served, whoever sends it; undefined when it can. */
-export function connectProblem(packet: ConnectPacket): ReasonCode | undefined {
+export function connectProblem(packet: ConnectPacket, limits: SessionLimits): ReasonCode | undefined {
   if (packet.properties.authenticationMethod !== undefined) return REASON.badAuthenticationMethod; // MQTT5-4.12.0-1
   if (packet.will?.qos === 2) return REASON.qosNotSupported; // MQTT5-3.2.2-12
   if (packet.will?.retain === true) return REASON.retainNotSupported; // MQTT5-3.2.2-13
+  if (packet.will !== undefined && isOverLimit(packet.will.topic, limits)) return REASON.topicNameInvalid;
   if (packet.clientId === '' && packet.protocolVersion === 4 && !packet.cleanStart)
     return REASON.clientIdentifierNotValid; // MQTT-3.1.3-8
   return undefined;
+}
+
+function isOverLimit(topic: string, { topicBytesMax, topicLevelsMax }: SessionLimits): boolean {
+  return countLevels(topic) > topicLevelsMax || Buffer.byteLength(topic) > topicBytesMax;
 }
 
 /** Whether the client asks for state that outlives the connection; granted only as an expiry of 0 for now. */

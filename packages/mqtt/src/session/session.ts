@@ -149,7 +149,7 @@ export class ServerSession<Route> {
     this.#connect = packet;
     this.#askedForPersistence = asksForPersistence(packet);
     this.#phase = 'deciding';
-    const problem = connectProblem(packet);
+    const problem = connectProblem(packet, this.#context.limits);
     if (problem !== undefined) this.refuse(problem, { reason: 'CLIENT_ERROR' });
     else this.#effects.connect(packet);
   }
