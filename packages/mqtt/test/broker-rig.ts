@@ -31,6 +31,7 @@ interface RigOptions {
   readonly limits?: Partial<BrokerLimits>;
   readonly access?: Access;
   readonly hooks?: Partial<BrokerHooks<string>>;
+  readonly accepted?: (stream: Socket) => void;
 }
 
 /** A broker on a real TCP port of the system's choice, with a clock that only the test moves. */
@@ -38,6 +39,7 @@ export async function startRig({
   limits = {},
   access = allowAll,
   hooks = {},
+  accepted,
 }: RigOptions = {}): Promise<Rig> {
   const events: string[] = [];
   let nowMs = 1_000_000;
@@ -54,7 +56,10 @@ export async function startRig({
       ...hooks,
     },
   });
-  const server = createServer({ noDelay: true }, (socket) => broker.accept(socket, 'peer'));
+  const server = createServer({ noDelay: true }, (socket) => {
+    accepted?.(socket);
+    broker.accept(socket, 'peer');
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const advance = (ms: number): void => {

@@ -28,7 +28,8 @@ export class BrokerConnection<Peer>
 {
   readonly peer: Peer;
   readonly filters = new Map<string, Subscription<BrokerConnection<Peer>>>();
-  readonly #stream: Duplex;
+  /** Undefined once it has closed: the owner may hold a connection longer. */
+  #stream: Duplex | undefined;
   readonly #host: Host<Peer, BrokerConnection<Peer>>;
   readonly #session: ServerSession<Route<BrokerConnection<Peer>>>;
   readonly #reader: FrameReader;
@@ -83,18 +84,18 @@ export class BrokerConnection<Peer>
   disconnect(reasonCode: ReasonCode, options: DisconnectOptions = {}): void {
     this.#isAbrupt = true;
     const { reason = 'API_INITIATED_DISCONNECT', sendWill = true } = options;
-    if (this.#session.isClosed) this.#stream.destroy();
+    if (this.#session.isClosed) this.#stream?.destroy();
     else this.#session.close(reasonCode, { reason, sendWill });
   }
 
   /** Starts reading. */
-  start(): void {
-    this.#stream.on('data', (chunk: Buffer) => this.#received(chunk));
-    this.#stream.on('error', () => this.#stream.destroy());
-    this.#stream.on('end', () => this.#lost());
-    this.#stream.on('close', () => this.#closed());
+  start(stream: Duplex): void {
+    stream.on('data', (chunk: Buffer) => this.#received(chunk));
+    stream.on('error', () => stream.destroy());
+    stream.on('end', () => this.#lost());
+    stream.on('close', () => this.#closed());
     this.#host.wheel.set(this, this.#acceptedAtMs + this.#host.limits.connectTimeoutMs);
-    if (this.#stream.closed) this.#closed(); // nobody will say so again
+    if (stream.closed) this.#closed(); // nobody will say so again
   }
 
   /** A newcomer uses this client id (MQTT-3.1.4-2, MQTT5-3.1.4-3). */
@@ -107,14 +108,14 @@ export class BrokerConnection<Peer>
     this.#isAbrupt = true;
     this.#host.failed(this, error);
     this.#session.close(REASON.unspecifiedError, { reason: 'SERVER_ERROR', sendWill: true });
-    this.#stream.destroy();
+    this.#stream?.destroy();
   }
 
   /** The look at the clock that the timer wheel calls for. */
   due(nowMs: number): void {
     const { limits, metrics } = this.#host;
     if (this.#session.isClosed) {
-      this.#stream.destroy();
+      this.#stream?.destroy();
       return;
     }
     if (!this.#session.isOpen) {
@@ -139,7 +140,7 @@ export class BrokerConnection<Peer>
     if (nowMs < this.#pausedUntilMs) return false;
     this.#pausedUntilMs = 0;
     this.#lastPacketMs = nowMs; // what it sent meanwhile was not looked at
-    if (this.#session.mayRead) this.#stream.resume(); // else the decision on its CONNECT does
+    if (this.#session.mayRead) this.#stream?.resume(); // else the decision on its CONNECT does
     return true;
   }
 
@@ -182,7 +183,7 @@ export class BrokerConnection<Peer>
       this.#decided(request, verdict);
       return;
     }
-    this.#stream.pause();
+    this.#stream?.pause();
     verdict.then(
       (decided) => this.#decidedLater(request, decided),
       () => this.#decidedLater(request, UNDECIDED),
@@ -222,6 +223,8 @@ export class BrokerConnection<Peer>
     if (ending.reason === 'CLIENT_ERROR') metrics.protocolErrors++;
     this.#endStream(ending.packet);
     this.#held = undefined;
+    this.#reader.clear();
+    this.#deliveries = undefined;
     wheel.set(this, this.#host.nowMs() + limits.lingerMs);
     const will = ending.sendWill ? this.#will : undefined;
     this.#will = undefined;
@@ -250,10 +253,10 @@ export class BrokerConnection<Peer>
     try {
       if (this.#isAbrupt) this.#outlet.abort(packet);
       else this.#outlet.end(packet);
-      this.#stream.resume(); // what still comes is read and dropped, so that the end is seen
+      this.#stream?.resume(); // what still comes is read and dropped, so that the end is seen
     } catch (error) {
       this.#host.failed(this, error);
-      this.#stream.destroy();
+      this.#stream?.destroy();
     }
   }
 
@@ -285,7 +288,7 @@ export class BrokerConnection<Peer>
   #limitRate(bytes: number, nowMs: number): void {
     const pause = this.#pace.spend(this.#packetsRead, bytes, nowMs);
     if (pause === undefined) return;
-    this.#stream.pause();
+    this.#stream?.pause();
     this.#host.metrics.readsPaused++;
     this.#host.limited(this, pause.limit);
     this.#pausedUntilMs = nowMs + pause.ms;
@@ -301,7 +304,7 @@ export class BrokerConnection<Peer>
   }
 
   #decidedLater(request: ConnectRequest, verdict: ConnectVerdict): void {
-    if (this.#session.isClosed || this.#stream.destroyed) return;
+    if (this.#session.isClosed || this.#stream?.destroyed !== false) return;
     try {
       this.#decided(request, verdict);
     } catch (error) {
@@ -311,7 +314,7 @@ export class BrokerConnection<Peer>
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined && !this.#session.isClosed) this.#read(held);
-    if (this.#pausedUntilMs === 0) this.#stream.resume();
+    if (this.#pausedUntilMs === 0) this.#stream?.resume();
   }
 
   #decided(request: ConnectRequest, verdict: ConnectVerdict): void {
@@ -349,6 +352,8 @@ export class BrokerConnection<Peer>
 
   #closed(): void {
     this.#lost();
+    this.#stream = undefined;
+    this.#outlet.letGo();
     this.#host.closed(this);
   }
 

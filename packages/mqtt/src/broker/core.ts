@@ -78,7 +78,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     const isFull = this.streams.size >= this.limits.connectionsMax;
     this.streams.add(member);
     this.metrics.connections = this.streams.size;
-    member.start();
+    member.start(stream);
     if (isFull) {
       this.metrics.connectionsOverLimit++;
       this.limited(member, 'connectionsMax');

@@ -62,6 +62,14 @@ export class Outbox {
     return bytes;
   }
 
+  /** Lets go of all bytes; what the stream may still be writing is not used again. */
+  clear(): void {
+    this.#single = undefined;
+    this.#chunk = undefined;
+    this.#written = undefined;
+    this.#used = 0;
+  }
+
   release(): void {
     if (this.#written !== undefined && this.#mayReuse) this.#pool.give(this.#written);
     this.#written = undefined;

@@ -5,7 +5,7 @@ import { Outbox } from './outbox.ts';
 
 /** The writing half of a connection: at most one write under way, all that gathers meanwhile goes into the next. */
 export class Outlet {
-  readonly #stream: Duplex;
+  #stream: Duplex | undefined;
   readonly #outbox: Outbox;
   readonly #onWritten: () => void;
   #writingBytes = 0;
@@ -44,27 +44,33 @@ export class Outlet {
     if (bytes === undefined) return 0;
     this.#writingBytes = bytes.length;
     this.#writingSinceMs = nowMs;
-    this.#stream.write(bytes, this.#onWritten);
+    this.#stream?.write(bytes, this.#onWritten);
     return bytes.length;
   }
 
   /** Says the rest and a last packet, and ends; the peer may take its time to read them. */
   end(packet: Buffer | undefined): void {
     const bytes = this.#last(packet);
-    if (bytes === undefined) this.#stream.end();
-    else this.#stream.end(bytes);
+    if (bytes === undefined) this.#stream?.end();
+    else this.#stream?.end(bytes);
   }
 
   /** Ends now. The last packet goes out only when the socket takes it at once. */
   abort(packet: Buffer | undefined): void {
     const bytes = this.#last(packet);
-    if (bytes !== undefined && this.#writingBytes === 0) this.#stream.write(bytes);
-    this.#stream.destroy();
+    if (bytes !== undefined && this.#writingBytes === 0) this.#stream?.write(bytes);
+    this.#stream?.destroy();
+  }
+
+  /** The stream has closed. */
+  letGo(): void {
+    this.#stream = undefined;
+    this.#outbox.clear();
   }
 
   #last(packet: Buffer | undefined): Buffer | undefined {
     this.#isClosed = true;
     if (packet !== undefined) this.#outbox.share(packet);
-    return this.#stream.writable ? this.#outbox.take() : undefined;
+    return this.#stream?.writable === true ? this.#outbox.take() : undefined;
   }
 }

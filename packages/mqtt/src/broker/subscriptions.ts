@@ -1,5 +1,5 @@
 import { FilterTrie } from '../topics/filter-trie.ts';
-import type { Topic } from '../topics/topic-table.ts';
+import { INTERNED_BYTES_MAX, type Topic } from '../topics/topic-table.ts';
 
 /** One filter of one subscriber; a route holds these, merged where the filters of one subscriber overlap. */
 export interface Subscription<Subscriber> {
@@ -12,12 +12,17 @@ export interface Subscription<Subscriber> {
 export type Route<Subscriber> = readonly Subscription<Subscriber>[];
 
 const CACHED_ROUTE_MAX = 4096;
+const CACHED_ROUTES_MAX = 16_384;
+/** Of all cached routes together. */
+const CACHED_ENTRIES_MAX = 2 ** 20;
 const NO_IDENTIFIERS: readonly number[] = [];
 
 /** Who gets what: the trie, and each topic's route remembered until a subscription changes. */
 export class Subscriptions<Subscriber> {
   readonly #trie: FilterTrie<Subscriber, Subscription<Subscriber>>;
-  #version = 0;
+  /** Those with a route: a route left behind would keep subscribers that are gone. */
+  readonly #routed: Topic<Route<Subscriber>>[] = [];
+  #routedEntries = 0;
   #size = 0;
 
   constructor(options: { readonly levelsMax: number }) {
@@ -31,25 +36,39 @@ export class Subscriptions<Subscriber> {
   /** Adds or replaces (MQTT-3.8.4-3). */
   set(filter: string, subscription: Subscription<Subscriber>): void {
     if (this.#trie.set(filter, subscription.subscriber, subscription) === undefined) this.#size++;
-    this.#version++;
+    this.#forgetRoutes();
   }
 
   delete(filter: string, subscriber: Subscriber): boolean {
     if (this.#trie.delete(filter, subscriber) === undefined) return false;
     this.#size--;
-    this.#version++;
+    this.#forgetRoutes();
     return true;
   }
 
   route(topic: Topic<Route<Subscriber>>): Route<Subscriber> {
-    if (topic.routeVersion === this.#version && topic.route !== undefined) return topic.route;
+    if (topic.route !== undefined) return topic.route;
     const matches: Subscription<Subscriber>[] = [];
     this.#trie.match(topic.levels, matches);
     const route = matches.length < 2 ? matches : merge(matches);
-    if (route.length > CACHED_ROUTE_MAX) return route;
-    topic.route = route;
-    topic.routeVersion = this.#version;
+    if (route.length <= CACHED_ROUTE_MAX && topic.bytes.length <= INTERNED_BYTES_MAX)
+      this.#remember(topic, route);
     return route;
+  }
+
+  #remember(topic: Topic<Route<Subscriber>>, route: Route<Subscriber>): void {
+    const isFull = this.#routed.length === CACHED_ROUTES_MAX;
+    if (isFull || this.#routedEntries + route.length > CACHED_ENTRIES_MAX) this.#forgetRoutes();
+    topic.route = route;
+    this.#routed.push(topic);
+    this.#routedEntries += route.length;
+  }
+
+  /** Costs no more than computing the routes did. */
+  #forgetRoutes(): void {
+    for (const topic of this.#routed) topic.route = undefined;
+    this.#routed.length = 0;
+    this.#routedEntries = 0;
   }
 }
 

@@ -28,6 +28,12 @@ export class FrameReader {
     return this.#have;
   }
 
+  /** Lets go of a packet that has not ended yet. */
+  clear(): void {
+    this.#partial = NOTHING;
+    this.#have = 0;
+  }
+
   /** Feeds the sink and returns how many bytes were used: all of them, unless the sink said stop. */
   read(chunk: Buffer, sink: FrameSink): number {
     let at = 0;

@@ -252,6 +252,7 @@ export class ServerSession<Route> {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#connect = undefined;
+    this.#aliases = undefined;
     this.#effects.end(ending);
   }
 }

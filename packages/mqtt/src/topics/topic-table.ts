@@ -1,7 +1,7 @@
 import { decodeText } from '../codec/wire-reader.ts';
 import { assertTopicName } from './names.ts';
 
-/** A topic name that was checked once. `route` is the owner's note of who matches it, good for one `routeVersion`. */
+/** A topic name that was checked once. `route` is the owner's note of who matches it, for the owner to take back. */
 export class Topic<Route> {
   readonly text: string;
   readonly bytes: Buffer;
@@ -9,7 +9,6 @@ export class Topic<Route> {
   readonly isReserved: boolean;
   readonly levels: readonly string[];
   route: Route | undefined = undefined;
-  routeVersion = -1;
   readonly hash: number;
 
   constructor(text: string, bytes: Buffer, hash: number) {
@@ -23,7 +22,8 @@ export class Topic<Route> {
 
 const SLOTS = 16_384;
 const WAYS = 4;
-const INTERNED_BYTES_MAX = 512;
+/** Longer topic names are checked and matched each time. */
+export const INTERNED_BYTES_MAX = 512;
 
 /**
  * Gives the same `Topic` for the same bytes, so that a topic in use is validated, split and matched once. A set-associative
