@@ -6,7 +6,7 @@ import { parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
 import { type Certificates, certificateHandlers } from './certificates/index.ts';
 import type { Config } from './config.ts';
-import { denialHandlers } from './denials/index.ts';
+import { type Denials, denialHandlers } from './denials/index.ts';
 import type { Domains } from './domains.ts';
 import { enrollmentHandlers } from './enrollment/index.ts';
 import { createAdmission } from './gateway/admission.ts';
@@ -24,6 +24,7 @@ import {
   createHttpApp,
   type HttpApp,
   httpServerOptions,
+  type OverLimit,
   operatorAuthentication,
   platformHandlers,
   trailHandlers,
@@ -112,6 +113,7 @@ async function startPublic(
     handlers: [],
     rawRoutes: crlRoutes(domains.certificates),
     authenticate: async () => ({ kind: 'refused', reason: 'nothing here asks who you are' }),
+    overLimit: recordOverLimit('public', domains.denials),
     limits: config.httpLimits,
     log,
     clock,
@@ -161,6 +163,8 @@ async function startOperators(
     authenticate: operatorAuthentication(domains.operators),
     refused: ({ remoteAddress, reason }) =>
       domains.denials.record({ cause: 'operator_token_refused', remoteAddress, explanation: reason }),
+    challenge: 'Bearer realm="fleetward"',
+    overLimit: recordOverLimit('operators', domains.denials),
     limits: config.httpLimits,
     log,
     clock,
@@ -169,6 +173,15 @@ async function startOperators(
   });
   undo.push(() => closeServer(server, app));
   return listen(server, config.listeners.operators);
+}
+
+function recordOverLimit(listener: string, denials: Denials): (over: OverLimit) => void {
+  return ({ setting, remoteAddress }) =>
+    denials.record({
+      cause: 'limit',
+      explanation: `${listener}: too many connections (setting \`httpLimits.${setting}\`)`,
+      remoteAddress,
+    });
 }
 
 /** Every route of the operators' API, in the order of the domains. */

@@ -1,3 +1,8 @@
+/** A socket's address as text; IPv4 without its IPv6 mapping. */
+export function plainAddress(address: string | undefined): string {
+  return (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
+}
+
 /**
  * The network a peer is counted by: one IPv6 host commonly owns a whole /64, an IPv4 address is itself. The text is a socket's
  * own, so `::` stands for zeros at most once.

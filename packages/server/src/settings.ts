@@ -119,6 +119,14 @@ const tlsLimits = section(
       20_000,
       'Connections at once from one address; lower it where devices are not behind one NAT.',
     ),
+    anonymousConnectionsMax: count(
+      500,
+      'Connections at once without a client certificate, which only enrolment needs; one more is cut.',
+    ),
+    anonymousConnectionsPerAddressMax: count(50, 'Of these from one address (IPv6: one /64).'),
+    anonymousIdleMs: count(20_000, 'How long such a connection may be silent in both directions.', {
+      maximum: 600_000,
+    }),
     connectionsPerCertificateMax: count(10, 'Connections at once of one certificate, over all listeners.'),
   },
   'Limits of the TLS listeners for devices.',
@@ -183,6 +191,25 @@ const httpLimits = section(
     headersTimeoutMs: count(10_000, 'Time for the headers to arrive.', { maximum: 120_000 }),
     requestTimeoutMs: count(60_000, 'Time for a whole request, uploads excepted.', { maximum: 600_000 }),
     connectionsMax: count(2_000, 'Connections at once a listener.'),
+    connectionsPerAddressMax: count(
+      100,
+      'Connections at once from one address (IPv6: one /64), on the public and the operators’ listener.',
+    ),
+    deviceRequestsPerSecondMax: count(
+      50,
+      'Requests a second of one device certificate, and as many at once, then 429; without one, of one connection.',
+      { maximum: 100_000 },
+    ),
+    stalledWriteMs: count(30_000, 'How long an answer may make no progress before the connection is cut.', {
+      maximum: 600_000,
+    }),
+    lingerMs: count(
+      3_000,
+      'How long the rest of a refused request is still read, so that its client sees why.',
+      {
+        maximum: 60_000,
+      },
+    ),
     requestsPerSocketMax: count(1_000, 'Requests on one kept-alive connection.'),
     reportsPerSecondMax: count(10, 'Reports a second of one thing, and as many at once, then 429.', {
       maximum: 10_000,

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BytesAnswer, OpenableBytes } from '../route-handler.ts';
+import { bufferOf } from './bytes.ts';
 import { HttpError } from './errors.ts';
 import { type ByteRange, parseRange } from './range.ts';
 
@@ -8,7 +9,7 @@ import { type ByteRange, parseRange } from './range.ts';
 export function sendBytes(request: FastifyRequest, reply: FastifyReply, answer: BytesAnswer): FastifyReply {
   reply.type(answer.contentType);
   if ('open' in answer) return sendFile(request, reply, answer);
-  if (answer.bytes instanceof Uint8Array) return reply.send(Buffer.from(answer.bytes));
+  if (answer.bytes instanceof Uint8Array) return reply.send(bufferOf(answer.bytes));
   return request.method === 'HEAD'
     ? reply.send()
     : reply.send(Readable.from(answer.bytes, { objectMode: false }));

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type Clock, parseStrictJson, type Random } from '@fleetward/core';
 import { getOpenApi, type Route } from '@fleetward/protocol';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -8,7 +9,7 @@ import { type Desk, remoteAddressOf } from './desk.ts';
 import { HttpError } from './errors.ts';
 import { answerClientError, createFailureAnswer } from './fail.ts';
 import { createFailureLimiter } from './failure-limiter.ts';
-import { applyHttpLimits, type HttpLimits, type HttpServer } from './limits.ts';
+import { applyHttpLimits, type HttpLimits, type HttpServer, type OverLimit } from './limits.ts';
 import type { HttpLog } from './log.ts';
 import { registerMethodsNotAllowed } from './method-not-allowed.ts';
 import { describeRoutes, type OpenApiDocument } from './openapi.ts';
@@ -26,6 +27,12 @@ export interface HttpAppOptions {
   readonly authenticate: Authenticate;
   /** Told of each refused authentication, within the bounds of the failure limit. */
   readonly refused?: (refusal: AuthenticationRefusal) => void;
+  /** What a 401 asks for (`WWW-Authenticate`), where a header can be the answer. */
+  readonly challenge?: string;
+  /** Seconds until the peer may make a request again; 0 when it may make this one. */
+  readonly limitRequest?: (socket: Socket) => number;
+  /** Told of each connection that was cut because there were too many. */
+  readonly overLimit?: (over: OverLimit) => void;
   readonly limits: HttpLimits;
   readonly log: HttpLog;
   readonly clock: Clock;
@@ -53,7 +60,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   for (const handler of handlers) registerRoute(app, handler, desk);
   for (const route of rawRoutes) registerRawRoute(app, route, desk);
   registerMethodsNotAllowed(app, [...handlers.map(({ route }) => route), ...rawRoutes]);
-  applyHttpLimits(options.server, options.limits);
+  applyHttpLimits(options.server, options.limits, options.overLimit ?? (() => undefined));
   await app.ready();
   return {
     openApi,
@@ -72,21 +79,27 @@ function describe(options: HttpAppOptions): OpenApiDocument | undefined {
 
 function createDesk(options: HttpAppOptions): Desk {
   const { authenticate, clock, limits } = options;
-  const limiter = createFailureLimiter({
-    clock,
-    failuresPerMinuteMax: limits.failedAuthenticationsPerMinuteMax,
-  });
+  const newFailureLimiter = () =>
+    createFailureLimiter({ clock, failuresPerMinuteMax: limits.failedAuthenticationsPerMinuteMax });
+  const limiter = newFailureLimiter();
   const refused = options.refused ?? (() => undefined);
   return {
     limits,
     limiter,
+    newFailureLimiter,
     deadlines: createDeadlines(),
     admit: createGate({ authenticate, limiter, refused }),
   };
 }
 
 function createFastify(options: HttpAppOptions, desk: Desk): FastifyInstance {
-  const fail = createFailureAnswer({ random: options.random, limiter: desk.limiter, log: options.log });
+  const fail = createFailureAnswer({
+    random: options.random,
+    limiter: desk.limiter,
+    log: options.log,
+    lingerMs: desk.limits.lingerMs,
+    challenge: options.challenge,
+  });
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
@@ -100,9 +113,10 @@ function createFastify(options: HttpAppOptions, desk: Desk): FastifyInstance {
   });
   setParsers(app);
   setHeaders(app);
+  boundRequests(app, options, desk);
   app.setErrorHandler(fail);
   app.setNotFoundHandler(async () => {
-    throw new HttpError('http.not_found', 'there is nothing at this path');
+    throw notFound();
   });
   app.addHook('onResponse', async (request, reply) => {
     options.log.info(
@@ -118,6 +132,32 @@ function createFastify(options: HttpAppOptions, desk: Desk): FastifyInstance {
     );
   });
   return app;
+}
+
+/** Whatever a request asks for, its time is bounded and its caller's rate; what is not there needs no body. */
+function boundRequests(app: FastifyInstance, { limitRequest }: HttpAppOptions, desk: Desk): void {
+  app.addHook('onRequest', async (request, reply) => {
+    request.deadline = desk.deadlines.begin(reply, desk.limits.requestTimeoutMs);
+    const retryAfterSeconds = limitRequest?.(request.raw.socket) ?? 0;
+    if (retryAfterSeconds > 0) throw tooManyRequests(retryAfterSeconds);
+    if (request.is404) throw notFound();
+  });
+  // Node counts a write that the peer takes some of as progress. Its own time for the next request comes after this.
+  app.addHook('onSend', async (request) => {
+    request.raw.socket.setTimeout(desk.limits.stalledWriteMs);
+  });
+}
+
+function notFound(): HttpError {
+  return new HttpError('http.not_found', 'there is nothing at this path');
+}
+
+function tooManyRequests(retryAfterSeconds: number): HttpError {
+  return new HttpError(
+    'http.too_many_requests',
+    `too many requests of this certificate: try again in ${retryAfterSeconds} s`,
+    { details: { retryAfterSeconds } },
+  );
 }
 
 /** JSON is parsed strictly; anything else stays a stream, and the route says whether it takes one. */

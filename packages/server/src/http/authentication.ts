@@ -56,9 +56,15 @@ function refuse(
 
 /** Throws `http.too_many_failures` when the address has failed too often. */
 export function refuseBlocked(limiter: FailureLimiter, remoteAddress: string): void {
+  const failure = tooManyFailures(limiter, remoteAddress);
+  if (failure !== undefined) throw failure;
+}
+
+/** What an address is told, in place of why it failed, once it has failed too often. */
+export function tooManyFailures(limiter: FailureLimiter, remoteAddress: string): HttpError | undefined {
   const retryAfterSeconds = limiter.blockedSeconds(remoteAddress);
-  if (retryAfterSeconds === 0) return;
-  throw new HttpError(
+  if (retryAfterSeconds === 0) return undefined;
+  return new HttpError(
     'http.too_many_failures',
     `too many failed authentications from this address: try again in ${retryAfterSeconds} s`,
     { details: { retryAfterSeconds } },

@@ -1,13 +1,21 @@
 import type { FastifyReply } from 'fastify';
 import { HttpError } from './errors.ts';
 
-/** Requests under way; each has a signal that aborts when its client leaves, its time is up or the server stops. */
+/** The time of one request. */
+export interface Deadline {
+  /** Aborts when the client leaves, the time is up or the server stops. */
+  readonly signal: AbortSignal;
+  /** From here on it may take as long as it moves: for uploads and downloads, once the caller is known. */
+  lift(): void;
+}
+
 export interface Deadlines {
   /** Throws `http.stopping` once stopped. */
-  begin(reply: FastifyReply, timeoutMs: number | undefined): AbortSignal;
+  begin(reply: FastifyReply, timeoutMs: number): Deadline;
   stop(): void;
 }
 
+/** Requests under way, each with its deadline. */
 export function createDeadlines(): Deadlines {
   const underWay = new Set<AbortController>();
   let isStopped = false;
@@ -15,8 +23,7 @@ export function createDeadlines(): Deadlines {
     begin(reply, timeoutMs) {
       if (isStopped) throw stopping();
       const controller = new AbortController();
-      const timer =
-        timeoutMs === undefined ? undefined : setTimeout(() => expire(reply, controller), timeoutMs);
+      const timer = setTimeout(() => expire(reply, controller), timeoutMs);
       underWay.add(controller);
       reply.raw.once('close', () => {
         clearTimeout(timer);
@@ -24,7 +31,7 @@ export function createDeadlines(): Deadlines {
         if (!reply.raw.writableFinished)
           controller.abort(new HttpError('http.stopping', 'the client went away'));
       });
-      return controller.signal;
+      return { signal: controller.signal, lift: () => clearTimeout(timer) };
     },
     stop() {
       isStopped = true;

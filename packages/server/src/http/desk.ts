@@ -1,8 +1,9 @@
 import type { RouteAccess } from '@fleetward/protocol';
 import type { FastifyRequest } from 'fastify';
+import { plainAddress } from '../network-of.ts';
 import type { Caller } from '../route-handler.ts';
 import type { Credentials } from './authentication.ts';
-import type { Deadlines } from './deadline.ts';
+import type { Deadline, Deadlines } from './deadline.ts';
 import type { FailureLimiter } from './failure-limiter.ts';
 import type { HttpLimits } from './limits.ts';
 
@@ -10,7 +11,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before the body is read. */
     caller: Caller;
-    signalOfRequest: AbortSignal;
+    deadline: Deadline;
   }
 }
 
@@ -18,11 +19,13 @@ declare module 'fastify' {
 export interface Desk {
   readonly limits: HttpLimits;
   readonly limiter: FailureLimiter;
+  /** For what counts failures of its own. */
+  readonly newFailureLimiter: () => FailureLimiter;
   readonly deadlines: Deadlines;
   readonly admit: (access: RouteAccess, credentials: Credentials) => Promise<Caller>;
 }
 
 /** The peer's address; an IPv4 one that arrived on an IPv6 socket in its plain form. */
 export function remoteAddressOf(request: FastifyRequest): string {
-  return (request.raw.socket.remoteAddress ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
+  return plainAddress(request.raw.socket.remoteAddress);
 }

@@ -14,6 +14,7 @@ export type HttpErrorCode =
   | 'http.unsupported_media_type'
   | 'http.range_not_satisfiable'
   | 'http.too_many_failures'
+  | 'http.too_many_requests'
   | 'http.not_ready'
   | 'http.stopping'
   | 'http.invalid_answer'

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { isAppError, type Random } from '@fleetward/core';
 import { type Problem, problemMediaType } from '@fleetward/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { tooManyFailures } from './authentication.ts';
 import { remoteAddressOf } from './desk.ts';
 import { HttpError } from './errors.ts';
 import type { FailureLimiter } from './failure-limiter.ts';
@@ -16,27 +17,37 @@ export function createFailureAnswer(options: {
   readonly random: Random;
   readonly limiter: FailureLimiter;
   readonly log: HttpLog;
+  readonly lingerMs: number;
+  readonly challenge: string | undefined;
 }): (failure: unknown, request: FastifyRequest, reply: FastifyReply) => void {
-  return (failure, request, reply) => {
+  return (reason, request, reply) => {
+    const failure = boundGuesses(reason, request, options.limiter);
     const problem = toProblem(failure, options.random);
     if (problem.status >= 500 && !isExpected(failure, request))
       logFailure(options.log, { failure, problem, request });
-    if (problem.status === 401) {
-      options.limiter.fail(remoteAddressOf(request));
-      reply.header('www-authenticate', 'Bearer realm="fleetward"');
-    }
+    if (problem.status === 401 && options.challenge !== undefined)
+      reply.header('www-authenticate', options.challenge);
     const retryAfterSeconds = isAppError(failure) ? failure.details.retryAfterSeconds : undefined;
     if (typeof retryAfterSeconds === 'number') reply.header('retry-after', retryAfterSeconds);
     for (const name of ['content-length', 'content-range', 'etag']) {
       if (problem.status !== 416) reply.removeHeader(name);
     }
-    lingerThenClose(request.raw);
+    lingerThenClose(request.raw, options.lingerMs);
     // As bytes: Fastify would add a charset to text, which the media type does not have.
     reply
       .code(problem.status)
       .type(problemMediaType)
       .send(Buffer.from(JSON.stringify(problem)));
   };
+}
+
+/** Counts a failed authentication; an address that has failed too often is told that instead. */
+function boundGuesses(failure: unknown, request: FastifyRequest, limiter: FailureLimiter): unknown {
+  if (!isAppError(failure) || statusOf(failure.code) !== 401) return failure;
+  const remoteAddress = remoteAddressOf(request);
+  const tooMany = tooManyFailures(limiter, remoteAddress);
+  if (tooMany === undefined) limiter.fail(remoteAddress);
+  return tooMany ?? failure;
 }
 
 /**

@@ -1,8 +1,9 @@
 export { createHttpApp, type HttpApp, type HttpAppOptions } from './app.ts';
 export type { Authenticate, Authentication, AuthenticationRefusal, Credentials } from './authentication.ts';
 export { operatorAuthentication } from './bearer-authentication.ts';
+export { AddressCount, boundConnectionsPerAddress } from './connections-per-address.ts';
 export { HttpError, type HttpErrorCode } from './errors.ts';
-export { type HttpLimits, httpServerOptions } from './limits.ts';
+export { type HttpLimits, httpServerOptions, type OverLimit } from './limits.ts';
 export type { HttpLog } from './log.ts';
 export type { OpenApiDocument } from './openapi.ts';
 export { type PlatformFacts, platformHandlers } from './platform.ts';

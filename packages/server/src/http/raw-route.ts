@@ -18,13 +18,17 @@ export interface RawAnswer {
 }
 
 /**
- * An operation of a foreign protocol that is not JSON (EST, CRL, OCSP). It establishes by itself who calls; its answers
- * of status 401 count as failed authentications all the same.
+ * An operation of a foreign protocol that is not JSON (EST, CRL, OCSP). It establishes by itself who calls; `handle`'s answers
+ * of status 401 count as its failed authentications.
  */
 export interface RawRoute {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   /** Media types of its body, `application/json` excepted; empty when it takes none. */
   readonly mediaTypes: readonly string[];
+  /** Largest body; without it, or above it, the listener's own bound holds. */
+  readonly bodyBytesMax?: number;
+  /** Refuses by the headers alone, before a byte of the body is read. */
+  refuse?(headers: IncomingHttpHeaders): RawAnswer | undefined;
   handle(request: RawRequest): Promise<RawAnswer>;
 }

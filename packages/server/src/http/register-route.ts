@@ -4,14 +4,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BytesAnswer, RouteHandler } from '../route-handler.ts';
 import { compileJsonAnswer } from './answer.ts';
 import { sendBytes } from './answer-bytes.ts';
-import { refuseBlocked } from './authentication.ts';
 import { type Desk, remoteAddressOf } from './desk.ts';
 import { boundedChunks, checkBodyHeaders } from './upload.ts';
 import { compileRequestCheck } from './validate-request.ts';
 
+/** The most a stranger may make the platform read, though the route is public: a secret and a name. */
+const publicBodyBytesMax = 16_384;
+
 /**
- * Adds a route with its handler. The order holds for each request: time starts, the headers are checked, the caller is
- * known and allowed, and only then is the body read, checked and handed on.
+ * Adds a route with its handler. The order holds for each request: its time has started, the headers are checked, the caller
+ * is known and allowed, and only then is the body read, checked and handed on.
  */
 export function registerRoute(app: FastifyInstance, handler: RouteHandler, desk: Desk): void {
   const { route } = handler;
@@ -20,13 +22,10 @@ export function registerRoute(app: FastifyInstance, handler: RouteHandler, desk:
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
     bodyLimit: jsonBytesMax(route, desk),
-    onRequest: async (request, reply) => {
-      request.signalOfRequest = desk.deadlines.begin(
-        reply,
-        isStreamed(route) ? undefined : desk.limits.requestTimeoutMs,
-      );
+    onRequest: async (request) => {
       checkBodyHeaders(request.raw, bodyExpectedBy(route, desk));
       await admit(route, request, desk);
+      if (isStreamed(route)) request.deadline.lift();
     },
     handler: (request, reply) => answer(request, reply, desk),
   });
@@ -37,6 +36,7 @@ function isStreamed(route: Route): boolean {
 }
 
 function jsonBytesMax(route: Route, { limits }: Desk): number {
+  if (route.access === 'public') return Math.min(limits.bodyBytesMax, publicBodyBytesMax);
   return Math.max(limits.bodyBytesMax, route.bodyBytesMax ?? 0);
 }
 
@@ -49,13 +49,10 @@ function bodyExpectedBy(route: Route, desk: Desk) {
 }
 
 async function admit(route: Route, request: FastifyRequest, desk: Desk): Promise<void> {
-  const remoteAddress = remoteAddressOf(request);
-  // A public change is one that a secret in its body allows.
-  if (route.access === 'public' && route.method !== 'GET') refuseBlocked(desk.limiter, remoteAddress);
   request.caller = await desk.admit(route.access, {
     authorization: request.headers.authorization,
     socket: request.raw.socket,
-    remoteAddress,
+    remoteAddress: remoteAddressOf(request),
   });
 }
 
@@ -69,7 +66,7 @@ function createAnswer({ route, handle }: RouteHandler) {
       ...(route.body === 'bytes' ? { body: uploadOf(request, desk) } : {}),
       caller: request.caller,
       remoteAddress: remoteAddressOf(request),
-      signal: request.signalOfRequest,
+      signal: request.deadline.signal,
       // The parts were checked against the schemas that `handle()` typed the handler by.
     } as Parameters<typeof handle>[0]);
     reply.code(route.status);

@@ -39,6 +39,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'http.unsupported_media_type': 415,
   'http.range_not_satisfiable': 416,
   'http.too_many_failures': 429,
+  'http.too_many_requests': 429,
   'http.not_ready': 503,
   'http.stopping': 503,
   'http.invalid_answer': 500,

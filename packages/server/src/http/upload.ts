@@ -52,16 +52,22 @@ function tooLarge(bytesMax: number): HttpError {
   return new HttpError('http.body_too_large', `the body may have ${bytesMax} bytes at most`);
 }
 
-/** After an answer that did not wait for the body: reads on for a bounded amount, then ends the connection. */
-export function lingerThenClose(request: IncomingMessage): void {
+/** After an answer that did not wait for the body: reads on for a bounded amount and time, then ends the connection. */
+export function lingerThenClose(request: IncomingMessage, lingerMs: number): void {
   if (request.complete || request.destroyed) return;
   let lengthBytes = 0;
-  const count = (chunk: Uint8Array) => {
-    lengthBytes += chunk.length;
-    if (lengthBytes <= lingerBytesMax) return;
+  const end = () => {
+    clearTimeout(timer);
     request.off('data', count);
     request.socket.destroySoon();
   };
+  const timer = setTimeout(end, lingerMs);
+  const count = (chunk: Uint8Array) => {
+    lengthBytes += chunk.length;
+    if (lengthBytes > lingerBytesMax) end();
+  };
   request.on('data', count);
+  request.once('end', () => clearTimeout(timer));
+  request.once('close', () => clearTimeout(timer));
   request.on('error', () => request.socket.destroy());
 }

@@ -64,6 +64,7 @@ beforeAll(async () => {
     authenticate,
     refused: ({ reason }) => refusals.push(reason),
     describe: { title: 'Test', version: '1' },
+    challenge: 'Bearer realm="fleetward"',
     handlers: [
       handle(greet, async ({ params, query, body }) => ({
         said: `${params.name}: ${body.text}`,

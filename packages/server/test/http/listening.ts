@@ -42,6 +42,9 @@ export const testLimits: HttpLimits = {
   connectionsMax: 50,
   requestsPerSocketMax: 1_000,
   failedAuthenticationsPerMinuteMax: 3,
+  connectionsPerAddressMax: 50,
+  stalledWriteMs: 20_000,
+  lingerMs: 3_000,
 };
 
 export interface LogLine {
