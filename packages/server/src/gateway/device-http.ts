@@ -13,6 +13,7 @@ import {
 import type { RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
 import type { Admission } from './admission.ts';
+import { createRequestRate } from './request-rate.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import { askForCertificate, type GuardOptions, guardTlsServer, listen, tlsFloor } from './tls-listener.ts';
 
@@ -55,7 +56,18 @@ export class DeviceHttp {
       handlers,
       rawRoutes,
       authenticate: this.#authenticate(admissionOf),
-      limits: { ...config.httpLimits, connectionsMax: config.tlsLimits.connectionsMax },
+      limitRequest: createRequestRate({
+        clock,
+        perSecondMax: config.httpLimits.deviceRequestsPerSecondMax,
+        denials: guard.denials,
+        admissionOf,
+      }),
+      limits: {
+        ...config.httpLimits,
+        connectionsMax: config.tlsLimits.connectionsMax,
+        // The guard has counted them, and has recorded whom it refused.
+        connectionsPerAddressMax: Number.POSITIVE_INFINITY,
+      },
       log,
       clock,
       random,

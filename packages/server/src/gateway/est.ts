@@ -6,6 +6,8 @@ import type { RawAnswer, RawRequest, RawRoute } from '../http/index.ts';
 
 const prefix = '/.well-known/est';
 const csrType = 'application/pkcs10';
+/** In base64: one with an RSA key of 4,096 bits has under 3,000. */
+const csrBytesMax = 32_768;
 
 /** EST (RFC 7030): CA certificates, and enrolment with a join token as the password of HTTP Basic. */
 export function estRoutes(domains: {
@@ -32,6 +34,9 @@ export function estRoutes(domains: {
       method: 'POST',
       path: `${prefix}/simpleenroll`,
       mediaTypes: [csrType],
+      bodyBytesMax: csrBytesMax,
+      refuse: ({ authorization }) =>
+        basicPassword(authorization) === undefined ? askForCredentials() : undefined,
       handle: (request) => simpleEnroll(request, enrollment),
     },
   ];
@@ -39,8 +44,7 @@ export function estRoutes(domains: {
 
 async function simpleEnroll(request: RawRequest, enrollment: Enrollment): Promise<RawAnswer> {
   const secret = basicPassword(request.headers.authorization);
-  if (secret === undefined)
-    return askForToken('send the join token as the password of HTTP Basic authentication');
+  if (secret === undefined) return askForCredentials();
   const csrDer = readCsr(request.body);
   if (csrDer === undefined)
     return refusal(
@@ -69,6 +73,10 @@ function certificatesAnswer(der: Uint8Array): RawAnswer {
     'content-transfer-encoding': 'base64',
   };
   return { status: 200, headers, body: utf8(toBase64(der)) };
+}
+
+function askForCredentials(): RawAnswer {
+  return askForToken('send the join token as the password of HTTP Basic authentication');
 }
 
 function askForToken(text: string): RawAnswer {

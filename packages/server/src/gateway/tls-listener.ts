@@ -2,7 +2,10 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
 import type { Config } from '../config.ts';
 import type { DenialCause, Denials } from '../denials/index.ts';
+import { AddressCount, boundConnectionsPerAddress } from '../http/index.ts';
+import { plainAddress } from '../network-of.ts';
 import type { Admission, Admit } from './admission.ts';
+import { endWhenIdle } from './idle-socket.ts';
 import type { LiveSockets } from './live-sockets.ts';
 
 export type TlsLimits = Config['tlsLimits'];
@@ -45,10 +48,14 @@ export interface GuardOptions {
 export function guardTlsServer(server: TlsServer, options: GuardOptions): (socket: TLSSocket) => Admission {
   const admissions = new WeakMap<TLSSocket, Admission>();
   server.maxConnections = options.limits.connectionsMax;
-  limitConnectionsPerAddress(server, options);
+  boundConnectionsPerAddress(server, {
+    max: options.limits.connectionsPerAddressMax,
+    refused: (address) => recordLimit(options, address, 'connectionsPerAddressMax'),
+  });
+  const strangers = new AddressCount();
   server.prependListener('secureConnection', (socket) => {
     socket.on('error', () => socket.destroy());
-    const admission = admitSocket(socket, options);
+    const admission = admitSocket(socket, strangers, options);
     admissions.set(socket, admission);
     if (admission.kind === 'refused') socket.destroy();
   });
@@ -62,8 +69,9 @@ export function guardTlsServer(server: TlsServer, options: GuardOptions): (socke
     };
 }
 
-function admitSocket(socket: TLSSocket, options: GuardOptions): Admission {
-  const admission = decide(socket, options);
+function admitSocket(socket: TLSSocket, strangers: AddressCount, options: GuardOptions): Admission {
+  const decided = decide(socket, options);
+  const admission = decided.kind === 'anonymous' ? boundStranger(socket, strangers, options) : decided;
   if (admission.kind === 'refused') {
     const { cause, explanation, certificateId } = admission;
     options.denials.record({
@@ -74,6 +82,23 @@ function admitSocket(socket: TLSSocket, options: GuardOptions): Admission {
     });
   }
   return admission;
+}
+
+/** Whoever needs no certificate must not take the room of those who have one: few, the newest refused, none idle. */
+function boundStranger(socket: TLSSocket, strangers: AddressCount, { limits }: GuardOptions): Admission {
+  endWhenIdle(socket, limits.anonymousIdleMs);
+  const ofAddress = strangers.add(socket);
+  const setting =
+    strangers.total > limits.anonymousConnectionsMax
+      ? 'anonymousConnectionsMax'
+      : 'anonymousConnectionsPerAddressMax';
+  if (
+    setting === 'anonymousConnectionsPerAddressMax' &&
+    ofAddress <= limits.anonymousConnectionsPerAddressMax
+  )
+    return { kind: 'anonymous' };
+  const explanation = `too many connections without a certificate (setting \`tlsLimits.${setting}\`)`;
+  return { kind: 'refused', cause: 'limit', explanation };
 }
 
 function decide(socket: TLSSocket, options: GuardOptions): Admission {
@@ -87,23 +112,6 @@ function decide(socket: TLSSocket, options: GuardOptions): Admission {
   if (options.live.add(certificateId, live, options.limits.connectionsPerCertificateMax)) return admission;
   const explanation = `the certificate has ${options.limits.connectionsPerCertificateMax} connections already (setting \`tlsLimits.connectionsPerCertificateMax\`)`;
   return { kind: 'refused', cause: 'limit', explanation, certificateId };
-}
-
-function limitConnectionsPerAddress(server: TlsServer, options: GuardOptions): void {
-  const open = new Map<string, number>();
-  server.prependListener('connection', (socket: Socket) => {
-    const address = addressOf(socket);
-    const count = (open.get(address) ?? 0) + 1;
-    open.set(address, count);
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
-    });
-    if (count <= options.limits.connectionsPerAddressMax) return;
-    recordLimit(options, address, 'connectionsPerAddressMax');
-    socket.destroy();
-  });
 }
 
 function recordHandshakeFailure(
@@ -133,10 +141,6 @@ function recordLimit(options: GuardOptions, remoteAddress: string | undefined, l
 /** The peer's address; IPv4 without its IPv6 mapping. */
 export function addressOf(socket: Socket): string {
   return plainAddress(socket.remoteAddress);
-}
-
-function plainAddress(address: string | undefined): string {
-  return (address ?? 'unknown').replace(/^::ffff:/, '');
 }
 
 /** Listens and tells the port that was taken. */
