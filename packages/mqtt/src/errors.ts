@@ -10,6 +10,7 @@ export type MqttErrorCode =
   | 'mqtt.invalid_topic'
   | 'mqtt.invalid_filter'
   | 'mqtt.quota_exceeded'
+  | 'mqtt.too_many_filters'
   | 'mqtt.invalid_limit';
 
 /** What a peer sent (or an owner configured) is not what MQTT allows; `reasonCode` is the MQTT 5 answer. */
@@ -34,6 +35,12 @@ export function malformed(message: string): MqttError {
 /** The bytes parse but may not be sent here (MQTT 5 section 1.2, "Protocol Error"). */
 export function protocolError(message: string, reasonCode: ReasonCode = REASON.protocolError): MqttError {
   return new MqttError('mqtt.protocol_error', message, { reasonCode });
+}
+
+/** More filters in one packet than are taken: a limit, not a fault of the bytes. */
+export function tooManyFilters(filtersMax: number): MqttError {
+  const message = `a packet with more filters than the ${filtersMax} accepted`;
+  return new MqttError('mqtt.too_many_filters', message, { reasonCode: REASON.quotaExceeded });
 }
 
 /** Valid MQTT that this broker announces it does not do. */

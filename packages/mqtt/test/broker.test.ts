@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Packet, REASON } from '../src/index.ts';
+import { type ConnectVerdict, type Packet, REASON } from '../src/index.ts';
 import {
   allowAll,
   connected,
@@ -407,20 +407,44 @@ describe('limits', () => {
     expect(await other.next()).toEqual({ kind: 'pingresp' });
   });
 
-  test('bound subscriptions, filters a SUBSCRIBE and levels, each with its code', async () => {
-    rig = await startRig({ limits: { subscriptionsMax: 2, filtersPerSubscribeMax: 3, topicLevelsMax: 3 } });
+  test('bound subscriptions and levels, each with its code and told once a packet', async () => {
+    rig = await startRig({ limits: { subscriptionsMax: 2, topicLevelsMax: 3 } });
     const client = await connected(rig, 5);
     const request = (filter: string) =>
       ({ filter, qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const;
-    const subscriptions = ['a/b/c/d', 'a', 'b', 'c'].map(request);
+    const subscriptions = ['a/b/c/d', 'a', 'b', 'c', 'e', 'f'].map(request);
     client.send({ kind: 'subscribe', packetId: 1, subscriptions, properties: {} });
-    expect(await client.next()).toMatchObject({ reasonCodes: [0x8f, 0, 0, 0x97] });
+    expect(await client.next()).toMatchObject({ reasonCodes: [0x8f, 0, 0, 0x97, 0x97, 0x97] });
+    expect(rig.events.filter((event) => event.startsWith('limited'))).toEqual(['limited subscriptionsMax']);
     client.send(subscribePacket('d'), subscribePacket('a'));
     expect(await client.next()).toMatchObject({ reasonCodes: [0x97] });
     expect(await client.next()).toMatchObject({ reasonCodes: [0] });
     client.send(publishPacket({ topic: 'a/b/c/d' }));
     expect(await client.next()).toEqual(disconnect(REASON.topicNameInvalid));
   });
+
+  const many = Array.from({ length: 65_000 }, () => 'x');
+  const manySubscriptions = many.map(
+    (filter) => ({ filter, qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const,
+  );
+  test.each<[string, 4 | 5, Packet]>([
+    ['SUBSCRIBE', 4, { kind: 'subscribe', packetId: 1, subscriptions: manySubscriptions, properties: {} }],
+    ['SUBSCRIBE', 5, { kind: 'subscribe', packetId: 1, subscriptions: manySubscriptions, properties: {} }],
+    ['UNSUBSCRIBE', 4, { kind: 'unsubscribe', packetId: 1, filters: many, properties: {} }],
+    ['UNSUBSCRIBE', 5, { kind: 'unsubscribe', packetId: 1, filters: many, properties: {} }],
+  ])(
+    'end a connection at one %s with 65,000 filters on level %i, heard of once',
+    async (_name, version, packet) => {
+      let asked = 0;
+      const access = { ...allowAll, maySubscribe: () => asked++ < 0 };
+      rig = await startRig({ access });
+      const client = await connected(rig, version);
+      client.send(packet);
+      expect(await client.next()).toEqual(version === 5 ? disconnect(REASON.quotaExceeded) : end);
+      expect(rig.events.slice(1)).toEqual(['limited filtersPerSubscribeMax', 'THROTTLED device-1']);
+      expect(asked).toBe(0);
+    },
+  );
 
   test('pause the reading of a client above its rate and lose nothing', async () => {
     rig = await startRig({ limits: { messagesPerSecondMax: 10 } });
@@ -486,6 +510,29 @@ describe('limits', () => {
     rig.broker.publish('t', Buffer.alloc(20), { qos: 0 });
     expect(await client.next()).toMatchObject({ payload: Buffer.alloc(20) });
     expect(rig.broker.metrics().messagesTooLarge).toBe(1);
+  });
+
+  test('end a client that cannot take the answer it asks for', async () => {
+    rig = await startRig({ hooks: { connect: () => verdict } });
+    let verdict: ConnectVerdict = { kind: 'accept', access: allowAll };
+    const incumbent = await connected(rig, 5, { properties: { maximumPacketSize: 60 } });
+    const subscriptions = manySubscriptions.slice(0, 60);
+    incumbent.send({ kind: 'subscribe', packetId: 1, subscriptions, properties: {} });
+    expect(await incumbent.next()).toEqual(disconnect(REASON.packetTooLarge));
+    for (const maximumPacketSize of [1, 10]) {
+      const client = new RawClient(rig.port, 5);
+      client.send(connectPacket(5, { properties: { maximumPacketSize } }));
+      expect(await client.next()).toBe(end);
+    }
+    expect(rig.events).toEqual(['connected device-1', 'CLIENT_ERROR device-1']);
+    verdict = { kind: 'refuse', reasonCode: REASON.banned, why: 'a reason that is too long for it' };
+    const refused = new RawClient(rig.port, 5);
+    refused.send(connectPacket(5, { properties: { maximumPacketSize: 10 } }));
+    expect(await refused.next()).toMatchObject({
+      kind: 'connack',
+      reasonCode: REASON.banned,
+      properties: {},
+    });
   });
 
   test('that make no sense are refused', async () => {

@@ -14,6 +14,7 @@ const limits = {
   keepAliveSecondsMax: 100,
   topicBytesMax: 100,
   topicLevelsMax: 10,
+  filtersPerSubscribeMax: 10,
 };
 
 /** A session and all it asked for, without a stream, a clock or a broker. */

@@ -221,6 +221,7 @@ export class BrokerConnection<Peer>
   end(ending: SessionEnding): void {
     const { wheel, limits, metrics } = this.#host;
     if (ending.reason === 'CLIENT_ERROR') metrics.protocolErrors++;
+    if (ending.limit !== undefined) this.#host.limited(this, ending.limit);
     this.#endStream(ending.packet);
     this.#held = undefined;
     this.#reader.clear();
@@ -325,14 +326,18 @@ export class BrokerConnection<Peer>
       this.#session.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
       return;
     }
+    this.#session.accept({ assignedClientId: request.isClientIdAssigned ? request.clientId : undefined });
+    if (this.#session.isOpen) this.#host.takeOver(request.clientId);
+    if (!this.#session.isOpen) {
+      metrics.connectsRefused++; // it cannot take a CONNACK
+      return;
+    }
     metrics.connectsAccepted++;
-    this.#host.takeOver(request.clientId);
     this.clientId = request.clientId;
     this.connectedAtMs = this.#host.nowMs();
     this.access = verdict.access;
     this.#will = request.will;
     this.#lastPacketMs = this.connectedAtMs;
-    this.#session.accept({ assignedClientId: request.isClientIdAssigned ? request.clientId : undefined });
     this.#watch(this.connectedAtMs);
     this.#host.opened(this);
   }

@@ -13,6 +13,7 @@ export interface BrokerLimits {
   /** Levels of a topic or filter: its slashes and one. */
   readonly topicLevelsMax: number;
   readonly subscriptionsMax: number;
+  /** Of one SUBSCRIBE or UNSUBSCRIBE; one more ends the connection (0x97 in MQTT 5) before any is looked at. */
   readonly filtersPerSubscribeMax: number;
   /** QoS 1 messages a client may have unacknowledged (MQTT 5 Receive Maximum). */
   readonly inflightInMax: number;

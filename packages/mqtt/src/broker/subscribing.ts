@@ -4,6 +4,7 @@ import { REASON, type ReasonCode } from '../reason-codes.ts';
 import { countLevels, isSharedFilter } from '../topics/names.ts';
 import type { BrokerConnection } from './connection.ts';
 import { maySubscribe } from './guarded-access.ts';
+import type { LimitName } from './hooks.ts';
 import type { Host } from './host.ts';
 import type { Subscription } from './subscriptions.ts';
 
@@ -14,33 +15,35 @@ export function subscribeAll<Peer>(
   host: Host<Peer, BrokerConnection<Peer>>,
 ): readonly ReasonCode[] {
   const identifiers = packet.properties.subscriptionIdentifiers ?? [];
-  return packet.subscriptions.map((request, index) => {
-    const refused = problemWith(request.filter, { index, connection, host });
+  const attempt: Attempt<Peer> = { connection, host, reached: undefined };
+  const reasonCodes = packet.subscriptions.map((request) => {
+    const refused = problemWith(request.filter, attempt);
     if (refused !== undefined) return refused;
     const qos = request.qos === 0 ? 0 : 1; // at most the QoS on offer (MQTT-3.8.4-6)
     subscribe(request, { subscriber: connection, qos, noLocal: request.noLocal, identifiers }, host);
     return qos;
   });
+  if (attempt.reached !== undefined) host.limited(connection, attempt.reached);
+  return reasonCodes;
 }
 
 interface Attempt<Peer> {
-  readonly index: number;
   readonly connection: BrokerConnection<Peer>;
   readonly host: Host<Peer, BrokerConnection<Peer>>;
+  /** The last limit that refused a filter. */
+  reached: LimitName | undefined;
 }
 
-function problemWith<Peer>(
-  filter: string,
-  { index, connection, host }: Attempt<Peer>,
-): ReasonCode | undefined {
+function problemWith<Peer>(filter: string, attempt: Attempt<Peer>): ReasonCode | undefined {
+  const { connection, host } = attempt;
   const { limits, metrics } = host;
   if (isSharedFilter(filter)) return REASON.sharedSubscriptionsNotSupported;
-  if (index >= limits.filtersPerSubscribeMax) {
-    host.limited(connection, 'filtersPerSubscribeMax');
-    return REASON.quotaExceeded;
+  if (countLevels(filter) > limits.topicLevelsMax) {
+    attempt.reached = 'topicLevelsMax';
+    return REASON.topicFilterInvalid;
   }
-  if (countLevels(filter) > limits.topicLevelsMax || Buffer.byteLength(filter) > limits.topicBytesMax) {
-    host.limited(connection, 'topicLevelsMax');
+  if (Buffer.byteLength(filter) > limits.topicBytesMax) {
+    attempt.reached = 'topicBytesMax';
     return REASON.topicFilterInvalid;
   }
   if (!maySubscribe(connection.access, filter)) {
@@ -48,7 +51,7 @@ function problemWith<Peer>(
     return REASON.notAuthorized;
   }
   if (connection.filters.size < limits.subscriptionsMax || connection.filters.has(filter)) return undefined;
-  host.limited(connection, 'subscriptionsMax');
+  attempt.reached = 'subscriptionsMax';
   return REASON.quotaExceeded;
 }
 

@@ -20,4 +20,10 @@ export const PACKET = {
   auth: 15,
 } as const;
 
+/** `filtersMax`: more filters in one SUBSCRIBE or UNSUBSCRIBE are refused before they are read; default: no bound but the packet's. */
+export interface FilterBounds {
+  readonly version: ProtocolVersion;
+  readonly filtersMax?: number;
+}
+
 export type Qos = 0 | 1 | 2;

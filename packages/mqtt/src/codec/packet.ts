@@ -4,7 +4,7 @@ import { type ConnackPacket, decodeConnack, encodeConnack } from './connack.ts';
 import { type ConnectPacket, decodeConnect, encodeConnect } from './connect.ts';
 import { type DisconnectPacket, decodeDisconnect, encodeDisconnect } from './disconnect.ts';
 import { assertShortestLength } from './frame-reader.ts';
-import { PACKET, type ProtocolVersion } from './packet-type.ts';
+import { type FilterBounds, PACKET, type ProtocolVersion } from './packet-type.ts';
 import { decodePingreq, encodePingreq, type PingreqPacket } from './pingreq.ts';
 import { decodePingresp, encodePingresp, type PingrespPacket } from './pingresp.ts';
 import { decodePuback, encodePuback, type PubackPacket } from './puback.ts';
@@ -37,14 +37,15 @@ export type Packet =
   | AuthPacket;
 
 /** Decodes the one packet in `range`; a CONNECT says its own version. Throws `MqttError` with the reason code to answer. */
-export function decodePacket(bytes: Buffer, range: PacketRange): Packet {
+export function decodePacket(bytes: Buffer, range: PacketRange & FilterBounds): Packet {
   const packet = decode(bytes, range);
   const version = packet.kind === 'connect' ? packet.protocolVersion : range.version;
   if (version === 5) assertShortestLength(range.start, range.bodyStart, range.end);
   return packet;
 }
 
-function decode(bytes: Buffer, { start, bodyStart, end, version }: PacketRange): Packet {
+function decode(bytes: Buffer, range: PacketRange & FilterBounds): Packet {
+  const { start, bodyStart, end, version } = range;
   const first = bytes[start] ?? 0;
   const reader = new WireReader(bytes, bodyStart, end);
   switch (first >> 4) {
@@ -63,11 +64,11 @@ function decode(bytes: Buffer, { start, bodyStart, end, version }: PacketRange):
     case PACKET.pubcomp:
       return decodePubcomp(first, reader, version);
     case PACKET.subscribe:
-      return decodeSubscribe(first, reader, version);
+      return decodeSubscribe(first, reader, range);
     case PACKET.suback:
       return decodeSuback(first, reader, version);
     case PACKET.unsubscribe:
-      return decodeUnsubscribe(first, reader, version);
+      return decodeUnsubscribe(first, reader, range);
     case PACKET.unsuback:
       return decodeUnsuback(first, reader, version);
     case PACKET.pingreq:

@@ -1,7 +1,7 @@
-import { malformed, protocolError } from '../errors.ts';
+import { malformed, protocolError, tooManyFilters } from '../errors.ts';
 import { assertTopicFilter, isSharedFilter } from '../topics/names.ts';
 import { assertFlags, assertPacketId, parseQos, readPacketId } from './fields.ts';
-import { PACKET, type ProtocolVersion, type Qos } from './packet-type.ts';
+import { type FilterBounds, PACKET, type ProtocolVersion, type Qos } from './packet-type.ts';
 import { NO_PROPERTIES, type Properties, readProperties, writeProperties } from './properties.ts';
 import type { WireReader } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
@@ -29,13 +29,16 @@ export interface SubscribePacket {
 export function decodeSubscribe(
   first: number,
   reader: WireReader,
-  version: ProtocolVersion,
+  { version, filtersMax = Number.POSITIVE_INFINITY }: FilterBounds,
 ): SubscribePacket {
   assertFlags(first, 2); // MQTT-3.8.1-1
   const packetId = readPacketId(reader);
   const properties = version === 5 ? readProperties(reader, 'subscribe') : NO_PROPERTIES;
   const subscriptions: SubscriptionRequest[] = [];
-  while (reader.left > 0) subscriptions.push(readRequest(reader, version));
+  while (reader.left > 0) {
+    if (subscriptions.length === filtersMax) throw tooManyFilters(filtersMax);
+    subscriptions.push(readRequest(reader, version));
+  }
   if (subscriptions.length === 0) throw protocolError('a SUBSCRIBE has no filter'); // MQTT-3.8.3-3, MQTT5-3.8.3-2
   return { kind: 'subscribe', packetId, subscriptions, properties };
 }

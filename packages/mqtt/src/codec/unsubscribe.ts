@@ -1,7 +1,7 @@
-import { protocolError } from '../errors.ts';
+import { protocolError, tooManyFilters } from '../errors.ts';
 import { assertTopicFilter } from '../topics/names.ts';
 import { assertFlags, assertPacketId, readPacketId } from './fields.ts';
-import { PACKET, type ProtocolVersion } from './packet-type.ts';
+import { type FilterBounds, PACKET, type ProtocolVersion } from './packet-type.ts';
 import { NO_PROPERTIES, type Properties, readProperties, writeProperties } from './properties.ts';
 import type { WireReader } from './wire-reader.ts';
 import { WireWriter } from './wire-writer.ts';
@@ -17,13 +17,14 @@ export interface UnsubscribePacket {
 export function decodeUnsubscribe(
   first: number,
   reader: WireReader,
-  version: ProtocolVersion,
+  { version, filtersMax = Number.POSITIVE_INFINITY }: FilterBounds,
 ): UnsubscribePacket {
   assertFlags(first, 2); // MQTT-3.10.1-1
   const packetId = readPacketId(reader);
   const properties = version === 5 ? readProperties(reader, 'unsubscribe') : NO_PROPERTIES;
   const filters: string[] = [];
   while (reader.left > 0) {
+    if (filters.length === filtersMax) throw tooManyFilters(filtersMax);
     const filter = reader.text();
     assertTopicFilter(filter);
     filters.push(filter);

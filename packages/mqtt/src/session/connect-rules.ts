@@ -13,6 +13,8 @@ export interface SessionLimits {
   readonly keepAliveSecondsMax: number;
   readonly topicBytesMax: number;
   readonly topicLevelsMax: number;
+  /** Also of one UNSUBSCRIBE. */
+  readonly filtersPerSubscribeMax: number;
 }
 
 /** Why a CONNECT that parsed cannot be served, whoever sends it; undefined when it can. */

@@ -22,6 +22,8 @@ export type DisconnectReason =
 export interface SessionEnding {
   readonly reason: DisconnectReason;
   readonly sendWill: boolean;
+  /** The limit that ended it, by the name of its setting. */
+  readonly limit?: 'filtersPerSubscribeMax';
   /** The last packet to send, if any. */
   readonly packet?: Buffer;
 }

@@ -46,6 +46,8 @@ export class ServerSession<Route> {
   #connect: ConnectPacket | undefined;
   #aliases: TopicAliases<Route> | undefined;
   #askedForPersistence = false;
+  /** The client's Maximum Packet Size. */
+  #clientBytesMax = Number.POSITIVE_INFINITY;
 
   constructor(effects: SessionEffects<Route>, context: SessionContext<Route>) {
     this.#effects = effects;
@@ -84,7 +86,10 @@ export class ServerSession<Route> {
     const known = error instanceof MqttError ? error : undefined;
     const reasonCode = known?.reasonCode ?? REASON.unspecifiedError;
     if (this.#phase === 'open') {
-      this.close(reasonCode, { reason: disconnectReasonOf(known), sendWill: true });
+      // Not a SUBACK with a refusal for each filter: that costs as much as the attack, and 3.1.1 has no UNSUBACK that refuses.
+      const limit =
+        known?.code === 'mqtt.too_many_filters' ? ({ limit: 'filtersPerSubscribeMax' } as const) : {};
+      this.close(reasonCode, { reason: disconnectReasonOf(known), sendWill: true, ...limit });
       return;
     }
     // Before CONNACK only a version we do not speak is told (MQTT-3.1.2-2); the rest is not MQTT to us.
@@ -104,11 +109,17 @@ export class ServerSession<Route> {
     if (this.#phase !== 'deciding' || this.#connect === undefined) return;
     const { limits } = this.#context;
     const properties = connackProperties(this.#connect, limits, { assignedClientId });
+    const packet = encodeConnack(
+      { kind: 'connack', sessionPresent: false, reasonCode: 0, properties },
+      this.#version,
+    );
+    if (packet.length > this.#clientBytesMax) {
+      this.#end({ reason: 'CLIENT_ERROR', sendWill: false });
+      return;
+    }
     this.#phase = 'open';
     this.#connect = undefined; // holds a password
-    this.#effects.send(
-      encodeConnack({ kind: 'connack', sessionPresent: false, reasonCode: 0, properties }, this.#version),
-    );
+    this.#effects.send(packet);
   }
 
   /** Answers the CONNECT being decided with a refusal and closes (MQTT-3.2.2-5). */
@@ -118,23 +129,32 @@ export class ServerSession<Route> {
   ): void {
     if (this.#phase !== 'deciding') return;
     const code = this.#version === 5 ? reasonCode : connackReturnCode311(reasonCode);
-    const properties =
-      options.why === undefined ? NO_PROPERTIES : { reasonString: options.why.slice(0, 256) };
-    const packet =
-      code === undefined
-        ? undefined
-        : encodeConnack(
-            { kind: 'connack', sessionPresent: false, reasonCode: code, properties },
-            this.#version,
-          );
+    const packet = code === undefined ? undefined : this.#refusal(code, options.why);
     this.#end({ reason: options.reason, sendWill: false, ...(packet === undefined ? {} : { packet }) });
   }
 
+  /** The reason string is left out when the client cannot take it (MQTT5-3.2.2-19), then the packet (MQTT5-3.1.2-24). */
+  #refusal(reasonCode: ReasonCode, why: string | undefined): Buffer | undefined {
+    const reasons =
+      why === undefined ? [NO_PROPERTIES] : [{ reasonString: why.slice(0, 256) }, NO_PROPERTIES];
+    return reasons
+      .map((properties) =>
+        encodeConnack({ kind: 'connack', sessionPresent: false, reasonCode, properties }, this.#version),
+      )
+      .find(({ length }) => length <= this.#clientBytesMax);
+  }
+
+  /**
+   * Sends what must be answered; when it is above the client's Maximum Packet Size the session ends instead (MQTT5-3.1.2-24).
+   * All other packets are smaller than the CONNACK that fitted.
+   */
+  #answer(packet: Buffer): void {
+    if (packet.length <= this.#clientBytesMax) this.#effects.send(packet);
+    else this.close(REASON.packetTooLarge, { reason: 'CLIENT_ERROR', sendWill: true });
+  }
+
   /** Ends an open session from this side; MQTT 5 is told why (MQTT5-3.14.0-1). */
-  close(
-    reasonCode: ReasonCode,
-    options: { readonly reason: DisconnectReason; readonly sendWill: boolean },
-  ): void {
+  close(reasonCode: ReasonCode, options: Omit<SessionEnding, 'packet'>): void {
     if (this.#phase === 'closed') return;
     const tell = this.#version === 5 && this.#phase === 'open';
     const packet = tell ? encodeDisconnect(disconnect(disconnectReason(reasonCode)), 5) : undefined;
@@ -148,6 +168,7 @@ export class ServerSession<Route> {
     this.#version = packet.protocolVersion;
     this.#connect = packet;
     this.#askedForPersistence = asksForPersistence(packet);
+    this.#clientBytesMax = packet.properties.maximumPacketSize ?? Number.POSITIVE_INFINITY;
     this.#phase = 'deciding';
     const problem = connectProblem(packet, this.#context.limits);
     if (problem !== undefined) this.refuse(problem, { reason: 'CLIENT_ERROR' });
@@ -162,7 +183,8 @@ export class ServerSession<Route> {
       this.#receivePublish(frame);
       return;
     }
-    const packet = decodePacket(bytes, { start, bodyStart, end, version: this.#version });
+    const filtersMax = this.#context.limits.filtersPerSubscribeMax;
+    const packet = decodePacket(bytes, { start, bodyStart, end, version: this.#version, filtersMax });
     switch (packet.kind) {
       case 'puback':
         this.#effects.acknowledged(packet.packetId);
@@ -227,7 +249,7 @@ export class ServerSession<Route> {
     const told =
       this.#version === 5 ? reasonCodes : reasonCodes.map((code) => (isFailure(code) ? 0x80 : code));
     const { packetId } = packet;
-    this.#effects.send(
+    this.#answer(
       encodeSuback({ kind: 'suback', packetId, reasonCodes: told, properties: NO_PROPERTIES }, this.#version),
     );
   }
@@ -236,7 +258,7 @@ export class ServerSession<Route> {
     const reasonCodes = this.#effects.unsubscribe(packet);
     if (this.#phase !== 'open') return;
     const { packetId } = packet;
-    this.#effects.send(
+    this.#answer(
       encodeUnsuback({ kind: 'unsuback', packetId, reasonCodes, properties: NO_PROPERTIES }, this.#version),
     );
   }
