@@ -501,6 +501,42 @@ describe('limits', () => {
     expect(await client.next()).toEqual(disconnect(REASON.quotaExceeded));
   });
 
+  test('give a packet its time to arrive, keep-alive or not', async () => {
+    rig = await startRig({ limits: { packetTimeoutMs: 5_000 } });
+    const half = await connected(rig, 4, { clientId: 'half', keepAliveSeconds: 0 });
+    const steady = await connected(rig, 4, { clientId: 'steady', keepAliveSeconds: 0 });
+    const idle = await connected(rig, 4, { clientId: 'idle', keepAliveSeconds: 0 });
+    const before = rig.broker.metrics().bytesReceived;
+    half.socket.write(hex('30 10 00 01'));
+    steady.socket.write(hex('30 04 00 01'));
+    await until(() => rig.broker.metrics().bytesReceived === before + 8);
+    rig.advance(4_000);
+    // A whole packet and the next begun in one piece: the time starts anew. Bytes of the same packet do not.
+    steady.socket.write(hex('61 62 30 04'));
+    half.socket.write(hex('61'));
+    await until(() => rig.broker.metrics().bytesReceived === before + 13);
+    rig.advance(1_250);
+    expect(await half.next()).toBe(end);
+    expect(rig.events.slice(3)).toEqual(['limited packetTimeoutMs', 'THROTTLED half']);
+    steady.socket.write(hex('00 01 61 62'));
+    await until(() => rig.broker.metrics().messagesReceived === 2);
+    rig.advance(60_000);
+    idle.send({ kind: 'pingreq' });
+    expect(await idle.next()).toEqual({ kind: 'pingresp' });
+  });
+
+  test('do not count the time in which the broker does not read', async () => {
+    rig = await startRig({ limits: { packetTimeoutMs: 1_000, messagesPerSecondMax: 1 } });
+    const client = await connected(rig, 4, { keepAliveSeconds: 0 });
+    const before = rig.broker.metrics().bytesReceived;
+    client.socket.write(hex('c0 00 c0 00 c0 00 c0 00 c0 00 c0 00 c0 00 c0'));
+    await until(() => rig.broker.metrics().bytesReceived === before + 15);
+    client.socket.write(hex('00'));
+    for (let step = 0; step < 28; step++) rig.advance(250);
+    await until(() => rig.broker.metrics().bytesReceived === before + 16);
+    for (let count = 0; count < 8; count++) expect(await client.next()).toEqual({ kind: 'pingresp' });
+  });
+
   test('never send a client more than its maximum packet size', async () => {
     rig = await startRig();
     const client = await connected(rig, 5, { properties: { maximumPacketSize: 100 } });

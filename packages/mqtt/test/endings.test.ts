@@ -243,6 +243,27 @@ describe('a will', () => {
     await connected(rig, 5, { will: { ...will, topic: 'a/b/c/d' } });
   });
 
+  test('to a reserved topic is not routed when the owner deals with it', async () => {
+    const seen: string[] = [];
+    rig = await startRig({
+      hooks: {
+        reserved: ({ clientId }, { topic, payload, qos }) => {
+          seen.push(`${clientId} ${topic} ${Buffer.from(payload)} ${qos}`);
+          return topic === '$x/w';
+        },
+      },
+    });
+    const reader = await subscribed(rig, 4, { id: 'reader', filter: '$x/#' });
+    for (const topic of ['$x/w', '$x/v']) {
+      const client = await connected(rig, 4, { clientId: 'writer', will: { ...will, topic } });
+      client.socket.destroy();
+      await until(() => rig.broker.get('writer') === undefined);
+    }
+    expect(seen).toEqual(['writer $x/w x 0', 'writer $x/v x 0']);
+    expect(await reader.next()).toMatchObject({ kind: 'publish', topic: '$x/v' });
+    expect(rig.broker.metrics()).toMatchObject({ willsPublished: 1, willsDenied: 1 });
+  });
+
   test('that cuts consumers with wills that cut consumers does not go deeper with each', async () => {
     rig = await startRig({ limits: small });
     const count = 30;

@@ -41,6 +41,8 @@ export class BrokerConnection<Peer>
   #packetsRead = 0;
   #hasReadPacket = false;
   #lastPacketMs: number;
+  /** When the packet that has not ended yet began; 0: there is none. */
+  #packetSinceMs = 0;
   #pausedUntilMs = 0;
   #keepAliveMs = 0;
   #will: Will | undefined;
@@ -132,6 +134,11 @@ export class BrokerConnection<Peer>
       this.#session.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
       return;
     }
+    if (this.#isPacketLate(nowMs)) {
+      this.#host.limited(this, 'packetTimeoutMs');
+      this.#session.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
+      return;
+    }
     this.#watch(nowMs);
   }
 
@@ -140,6 +147,7 @@ export class BrokerConnection<Peer>
     if (nowMs < this.#pausedUntilMs) return false;
     this.#pausedUntilMs = 0;
     this.#lastPacketMs = nowMs; // what it sent meanwhile was not looked at
+    if (this.#packetSinceMs !== 0) this.#packetSinceMs = nowMs;
     if (this.#session.mayRead) this.#stream?.resume(); // else the decision on its CONNECT does
     return true;
   }
@@ -283,6 +291,8 @@ export class BrokerConnection<Peer>
       this.#session.fail(error);
     }
     if (this.#hasReadPacket) this.#lastPacketMs = nowMs;
+    if (this.#reader.pendingBytes === 0) this.#packetSinceMs = 0;
+    else if (this.#hasReadPacket || this.#packetSinceMs === 0) this.#packetSinceMs = nowMs;
     if (!this.#session.isClosed) this.#limitRate(chunk.length, nowMs);
   }
 
@@ -352,7 +362,15 @@ export class BrokerConnection<Peer>
   #watch(nowMs: number): void {
     const silenceEndsMs =
       this.#keepAliveMs === 0 ? Number.POSITIVE_INFINITY : this.#lastPacketMs + this.#keepAliveMs;
-    this.#host.wheel.set(this, Math.min(silenceEndsMs, nowMs + this.#host.limits.stalledWriteMs));
+    const { stalledWriteMs, packetTimeoutMs } = this.#host.limits;
+    // A packet that begins after this look is seen by the next one before its time is up.
+    const packetEndsMs = (this.#packetSinceMs === 0 ? nowMs : this.#packetSinceMs) + packetTimeoutMs;
+    this.#host.wheel.set(this, Math.min(silenceEndsMs, packetEndsMs, nowMs + stalledWriteMs));
+  }
+
+  #isPacketLate(nowMs: number): boolean {
+    if (this.#packetSinceMs === 0 || this.#pausedUntilMs !== 0) return false;
+    return nowMs - this.#packetSinceMs >= this.#host.limits.packetTimeoutMs;
   }
 
   #closed(): void {

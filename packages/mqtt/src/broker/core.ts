@@ -235,9 +235,12 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     }
   }
 
-  /** Decided now: the policy may have changed since CONNECT. */
+  /** Decided now: the policy may have changed since CONNECT. What `reserved` dealt with is not routed. */
   #mayPublishWill(will: Will, member: Member<Peer>): boolean {
-    return mayPublish(member.access, will.topic, will.retain);
+    if (!mayPublish(member.access, will.topic, will.retain)) return false;
+    const { topic, payload, qos } = will;
+    if (!topic.startsWith('$') || this.hooks.reserved === undefined) return true;
+    return !this.hooks.reserved(member, { topic, payload, qos: qos === 0 ? 0 : 1 });
   }
 
   #publishWill(will: Will): void {

@@ -76,7 +76,7 @@ export interface BrokerHooks<Peer> {
   disconnected?(connection: Connection<Peer>, reason: DisconnectReason): void;
   /** A limit bit: at most once a packet, so count rather than log. */
   limited?(connection: Connection<Peer>, limit: LimitName): void;
-  /** Sees each allowed message to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */
+  /** Sees each allowed message, wills included, to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */
   reserved?(connection: Connection<Peer>, message: ReservedMessage): boolean;
   subscribed?(connection: Connection<Peer>, filter: string): void;
   unsubscribed?(connection: Connection<Peer>, filter: string): void;

@@ -9,6 +9,8 @@ export interface BrokerLimits {
   readonly packetBytesMax: number;
   /** From `accept` to an accepted CONNECT, the decision included. */
   readonly connectTimeoutMs: number;
+  /** From the first bytes of a packet to its last, pauses in reading aside. */
+  readonly packetTimeoutMs: number;
   readonly topicBytesMax: number;
   /** Levels of a topic or filter: its slashes and one. */
   readonly topicLevelsMax: number;
@@ -41,6 +43,7 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
   connectionsMax: 20_000,
   packetBytesMax: 256 * 1024,
   connectTimeoutMs: 10_000,
+  packetTimeoutMs: 30_000,
   topicBytesMax: 65_535,
   topicLevelsMax: 64,
   subscriptionsMax: 256,
