@@ -137,6 +137,14 @@ const mqttLimits = section(
     connectTimeoutMs: count(10_000, 'Time from the end of the handshake to an accepted CONNECT.', {
       maximum: 120_000,
     }),
+    packetTimeoutMs: count(
+      30_000,
+      'Time for a packet to arrive once it has begun; then the connection is cut.',
+      {
+        minimum: 1_000,
+        maximum: 600_000,
+      },
+    ),
     packetBytesMax: count(268_288, 'Largest MQTT packet, refused on its header.', {
       minimum: 132_096,
       maximum: 16_777_216,

@@ -7,6 +7,7 @@ import {
   type ConnectVerdict,
   createBroker,
   REASON,
+  type Will,
 } from '@fleetward/mqtt';
 import type { Config } from '../config.ts';
 import type { Denials } from '../denials/index.ts';
@@ -152,10 +153,18 @@ export class MqttGateway {
     const principal = this.#principal(request, peer);
     if (!principal.mayConnect()) return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     const { will } = request;
-    if (will !== undefined && !principal.mayPublish(will.topic, will.retain))
+    if (will !== undefined && !this.#mayLeave(will, principal))
       return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     peer.principal = principal;
     return { kind: 'accept', access: principal };
+  }
+
+  /** No service could answer a will: one to a reserved topic is refused with its CONNECT. */
+  #mayLeave(will: Will, principal: Principal): boolean {
+    if (!principal.mayPublish(will.topic, will.retain)) return false;
+    if (!will.topic.startsWith('$')) return true;
+    this.#recordReserved(principal.claim, will.topic);
+    return false;
   }
 
   #principal(request: ConnectRequest, peer: DevicePeer): Principal {
@@ -173,16 +182,22 @@ export class MqttGateway {
 
   /** A device must not speak as the platform does on `$aws/…`; until a service answers there, nothing is routed. */
   #refuseReserved(connection: Connection<DevicePeer>, topic: string): boolean {
+    const { admission, remoteAddress } = connection.peer;
+    const { certificateId } = admission;
+    this.#recordReserved({ certificateId, clientId: connection.clientId, remoteAddress }, topic);
+    return true;
+  }
+
+  #recordReserved(by: Omit<PrincipalClaim, 'certificate' | 'connect'>, topic: string): void {
     this.#options.denials.record({
       cause: 'publish_denied',
-      certificateId: connection.peer.admission.certificateId,
-      clientId: connection.clientId,
-      remoteAddress: connection.peer.remoteAddress,
+      certificateId: by.certificateId,
+      clientId: by.clientId,
+      remoteAddress: by.remoteAddress,
       action: 'iot:Publish',
       resource: topic,
       explanation: 'the policy allows it, but no service of the platform answers on this reserved topic',
     });
-    return true;
   }
 
   #refreshConnection(connection: Connection<DevicePeer>): void {

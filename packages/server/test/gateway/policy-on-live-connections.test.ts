@@ -194,6 +194,25 @@ test('the last will is held to the policy at CONNECT', async () => {
   await (await connect(pump, { will: { ...will, topic: 'telemetry/pump' } })).endAsync(true);
 });
 
+test('a last will to a reserved topic is refused with its CONNECT, whatever the policy', async () => {
+  const document = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }],
+  });
+  await platform.api.call(createPolicy, { body: { policyName: 'anything-and-wills', document } });
+  const device = await platform.enrol('mourner', { policies: ['anything-and-wills'] });
+  const topic = '$aws/things/pump/jobs/notify';
+  const will = { topic, payload: Buffer.from('forged'), qos: 0 as const, retain: false };
+  for (const protocolVersion of [4, 5] as const)
+    await expect(connect(device, { protocolVersion, will })).rejects.toThrow();
+  expect(await lastDenial()).toMatchObject({
+    cause: 'publish_denied',
+    clientId: 'mourner',
+    action: 'iot:Publish',
+    resource: topic,
+  });
+});
+
 test('a device cannot speak as the platform on reserved topics, whatever its policy', async () => {
   await platform.api.call(createPolicy, {
     body: {
