@@ -51,12 +51,16 @@ function assertFaces(folder: string): void {
     readonly exports?: Readonly<Record<string, { readonly default?: string }>>;
   };
   for (const { default: file } of Object.values(exports)) {
-    if (file !== undefined && !existsSync(join(folder, file))) throw new Error(`${folder}: \`${file}\` was not built`);
+    if (file !== undefined && !existsSync(join(folder, file)))
+      throw new Error(`${folder}: \`${file}\` was not built`);
   }
 }
 
 function isPrivate(folder: string): boolean {
-  return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { readonly private?: boolean }).private === true;
+  return (
+    (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { readonly private?: boolean })
+      .private === true
+  );
 }
 
 function run(command: string, args: readonly string[]): void {

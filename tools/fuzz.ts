@@ -48,7 +48,7 @@ function runTarget(name: string, target: FuzzTarget): boolean {
 }
 
 function mutate(seeds: readonly Uint8Array[], random: (below: number) => number): Uint8Array {
-  let bytes = Uint8Array.from(seeds[random(seeds.length)] ?? []);
+  let bytes: Uint8Array = Uint8Array.from(seeds[random(seeds.length)] ?? []);
   for (let change = random(6); change >= 0; change--) bytes = mutateOnce(bytes, seeds, random);
   return bytes;
 }

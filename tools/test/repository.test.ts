@@ -9,6 +9,7 @@ interface LockedPackage {
   readonly version?: string;
   readonly resolved?: string;
   readonly link?: boolean;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly hasInstallScript?: boolean;
 }
 
@@ -22,6 +23,14 @@ describe('what gets installed', () => {
     const addressed = locked.filter(([, { resolved }]) => resolved?.includes('://'));
     expect(addressed).toEqual([]);
     expect(locked.length).toBeGreaterThan(100);
+  });
+
+  test('can be installed by any npm: what the lock file lists for other platforms, it also locks', () => {
+    const names = new Set(locked.map(([path]) => path.replace(/^.*node_modules\//, '')));
+    const missing = locked.flatMap(([, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => !names.has(name)),
+    );
+    expect(missing).toEqual([]);
   });
 
   test('runs no script of its own', () => {

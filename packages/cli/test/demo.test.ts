@@ -6,6 +6,12 @@ import { expect, test } from 'vitest';
 
 const program = [...process.execArgv, join(import.meta.dirname, '../src/main.ts'), 'demo'];
 
+/** Files in the folder, and processes that name it. */
+async function leftIn(folder: string): Promise<string> {
+  const script = `ls -A ${folder}; ps -eo args | grep -F ${folder} | grep -v grep; true`;
+  return (await runProgram('sh', ['-c', script])).stdout.toString();
+}
+
 interface Row {
   readonly step: number;
   readonly tried: string;
@@ -28,11 +34,31 @@ test('the demo tells its eight steps, each as it must come out, and leaves nothi
   expect([...new Set(rows.map(({ step }) => step))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   expect(rows.length).toBeGreaterThanOrEqual(41);
   expect(outcome.code).toBe(0);
-  const left = await runProgram('sh', [
-    '-c',
-    `ls -A ${folder.path}; ps -eo args | grep -F ${folder.path} | grep -v grep; true`,
-  ]);
-  expect(left.stdout.toString()).toBe('');
+  expect(await leftIn(folder.path)).toBe('');
+}, 120_000);
+
+test('interrupted while firmware runs, it takes everything down', async () => {
+  using folder = temporaryFolder('fleetward-demo-test-');
+  await using demo = startProgram(process.execPath, [...program, '--json'], {
+    timeoutMs: 110_000,
+    environment: { ...process.env, TMPDIR: folder.path },
+  });
+  await demo.waitForOutput(/1\.0\.0 runs and is confirmed/, 100_000);
+  process.kill(demo.pid, 'SIGINT');
+  expect((await demo.outcome).code).toBe(1);
+  expect(await leftIn(folder.path)).toBe('');
+}, 120_000);
+
+test('without an openssl program the device SDK makes keys and requests', async () => {
+  using folder = temporaryFolder('fleetward-demo-test-');
+  const environment = { ...process.env, PATH: folder.path };
+  const outcome = await runProgram(process.execPath, [...program, '--json'], {
+    timeoutMs: 110_000,
+    environment,
+  });
+  expect(outcome.stdout.toString()).toContain('no openssl program here');
+  expect(outcome.stdout.toString()).not.toContain('"passed":false');
+  expect(outcome.code).toBe(0);
 }, 120_000);
 
 test('with --keep the platform stays up and says how to reach it, until it is told to end', async () => {

@@ -4,6 +4,7 @@ import { AppError } from '@fleetward/core';
 export type DeviceErrorCode =
   | 'device.config_invalid'
   | 'device.identity_invalid'
+  | 'device.key_unsupported'
   | 'device.not_enrolled'
   | 'device.slots_damaged'
   | 'device.slots_misused'

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
@@ -51,6 +51,13 @@ describe('a certificate request', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  test('of an RSA key names the algorithm it is signed with, and of another kind is refused', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    expect(verifyCsrSignature(parseCsr(buildCsr(privateKey, 'lamp-1')))).toBe(true);
+    const other = generateKeyPairSync('ed25519').privateKey;
+    expect(() => buildCsr(other, 'lamp-1')).toThrow('EC or RSA');
   });
 });
 

@@ -52,7 +52,7 @@ export async function startDemoAgent(
   );
   world.undo.push(() => endProcess(starter));
   return {
-    checkOnce: () => runAgent(configFile),
+    checkOnce: () => runAgent(world, configFile),
     runningVersion: () => askVersion(port),
   };
 }
@@ -92,7 +92,7 @@ function writeConfig(
   return configFile;
 }
 
-async function runAgent(configFile: string): Promise<CheckOutcome> {
+async function runAgent(world: World, configFile: string): Promise<CheckOutcome> {
   const agent = spawn(
     process.execPath,
     [...process.execArgv, agentProgram, '--config', configFile, '--once'],
@@ -101,6 +101,7 @@ async function runAgent(configFile: string): Promise<CheckOutcome> {
       timeout: 40_000,
     },
   );
+  world.undo.push(() => endProcess(agent));
   const [output, errors] = await Promise.all([agent.stdout.toArray(), agent.stderr.toArray()]);
   const line = Buffer.concat(output).toString('utf8');
   if (line === '')

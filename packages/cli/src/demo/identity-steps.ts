@@ -11,9 +11,10 @@ import { devicesUrl, findOpenssl, openssl, operatorsUrl, type World } from './wo
 /** Step 1: a platform that was just initialised, and its first operator. */
 export async function initialisationSteps(story: Story, world: World): Promise<void> {
   story.step('A platform is initialised');
-  await story.try('fleetward init, then serve, on embedded SQLite', async () => {
-    const { ports } = world.platform;
-    return `ready in ${Math.round(world.startedInMs)} ms: MQTT ${ports.mqtt}, devices ${ports.devices}, CRL ${ports.public}, operators ${ports.operators}`;
+  const { ports } = world.platform;
+  story.tell('fleetward init, then serve, on embedded SQLite', {
+    happened: `ready: MQTT ${ports.mqtt}, devices ${ports.devices}, CRL ${ports.public}, operators ${ports.operators}`,
+    durationMs: world.startedInMs,
   });
   await story.try('call the API without a token', async () => {
     await mustRefuse(world.api.call(listAuthorities), 401);

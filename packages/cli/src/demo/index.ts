@@ -14,32 +14,51 @@ export interface DemoOptions {
 
 /** Runs the whole story over real sockets; resolves to whether every step came out as it must. */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
+  const interruption = interruptions();
   const terminal = createTerminal(options);
   const story = new Story(terminal);
   terminal.started();
   const world = await createWorld();
   try {
-    await tell(story, world);
+    await Promise.race([tell(story, world), interruption]);
     terminal.finished(story);
-    if (options.keep) await keepUp(world, terminal.note);
+    if (options.keep) await keepUp(world, { note: terminal.note, interruption });
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    terminal.note('interrupted: everything is taken down');
+    return false;
   } finally {
     await unwind(world.undo);
   }
   return story.passed;
 }
 
+class Interrupted extends Error {}
+
+/** Rejects on Ctrl-C or an end that is asked for, so that nothing is left running. */
+function interruptions(): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => reject(new Interrupted()));
+  promise.catch(() => undefined); // it may come while nothing waits
+  return promise;
+}
+
+/** Each step stands for itself: what an earlier one did not leave behind fails the lines that need it, not the story. */
 async function tell(story: Story, world: World): Promise<void> {
   await initialisationSteps(story, world);
   await enrolmentSteps(story, world);
   await admissionSteps(story, world);
-  await policySteps(story, world);
+  await story.orFail('the policy steps', () => policySteps(story, world));
   const agent = await releaseSteps(story, world);
-  await rollbackSteps(story, world, agent);
+  await story.orFail('the rollback steps', () => rollbackSteps(story, world, agent));
   await revocationSteps(story, world);
   await trailSteps(story, world);
 }
 
-async function keepUp(world: World, note: (text: string) => void): Promise<void> {
+async function keepUp(
+  world: World,
+  { note, interruption }: { readonly note: (text: string) => void; readonly interruption: Promise<never> },
+): Promise<void> {
   const { ports } = world.platform;
   note(
     [
@@ -53,7 +72,7 @@ async function keepUp(world: World, note: (text: string) => void): Promise<void>
       `  npm run fleetward -- thing list`,
     ].join('\n'),
   );
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  await interruption.catch((error: unknown) => {
+    if (!(error instanceof Interrupted)) throw error;
   });
 }

@@ -15,7 +15,7 @@ export interface StoryListener {
 }
 
 /** What was tried did not come out as it must. */
-export class UnexpectedOutcome extends Error {}
+class UnexpectedOutcome extends Error {}
 
 /** Runs what is tried, one after the other, and keeps how each came out. */
 export class Story {
@@ -44,10 +44,44 @@ export class Story {
       (happened) => ({ happened, passed: true }),
       (error: unknown) => ({ happened: describeFailure(error), passed: false }),
     );
-    const row = { step: this.#step, tried, ...outcome, durationMs: performance.now() - started };
+    this.#end({ step: this.#step, tried, ...outcome, durationMs: round(performance.now() - started) });
+  }
+
+  /** A line of its own when what `act` prepares for its lines fails; nothing when it goes well. */
+  async orFail(what: string, act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#end({
+        step: this.#step,
+        tried: what,
+        happened: describeFailure(error),
+        durationMs: 0,
+        passed: false,
+      });
+    }
+  }
+
+  /** A line whose time was taken elsewhere. */
+  tell(tried: string, told: { readonly happened: string; readonly durationMs: number }): void {
+    this.#end({
+      step: this.#step,
+      tried,
+      happened: told.happened,
+      durationMs: round(told.durationMs),
+      passed: true,
+    });
+  }
+
+  #end(row: StoryRow): void {
     this.rows.push(row);
     this.#listener.rowEnded(row);
   }
+}
+
+/** Tenths of a millisecond: more is noise. */
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }
 
 function describeFailure(error: unknown): string {

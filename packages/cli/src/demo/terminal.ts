@@ -7,7 +7,22 @@ export interface Terminal extends StoryListener {
   note(text: string): void;
 }
 
-const columns = { tried: 46, happened: 96 };
+/** Below this the two columns stand one under the other. */
+const sideBySideMin = 120;
+const widthWithoutTerminal = 156;
+
+interface Layout {
+  readonly width: number;
+  readonly tried: number;
+  readonly happened: number;
+}
+
+function layout(): Layout {
+  const width = Math.max(40, process.stdout.columns ?? widthWithoutTerminal);
+  if (width < sideBySideMin) return { width, tried: width - 14, happened: width - 6 };
+  const tried = Math.min(46, Math.floor(width / 3));
+  return { width, tried, happened: width - tried - 15 };
+}
 
 /** A readable table that grows as the story goes on; with `json` one object a line instead. */
 export function createTerminal({ json }: { readonly json: boolean }): Terminal {
@@ -25,11 +40,7 @@ export function createTerminal({ json }: { readonly json: boolean }): Terminal {
   const color = colors();
   return {
     started: () => {
-      write(
-        color.dim(
-          `    ${'what was tried'.padEnd(columns.tried)}  ${'what happened'.padEnd(columns.happened)} how long`,
-        ),
-      );
+      write(color.dim(heading(layout())));
       showProgress('  … a platform is initialised and started in a throw-away folder');
     },
     stepStarted: (step, title) => {
@@ -39,7 +50,7 @@ export function createTerminal({ json }: { readonly json: boolean }): Terminal {
     rowStarted: (tried) => showProgress(`  … ${tried}`),
     rowEnded: (row) => {
       showProgress('');
-      write(formatRow(row, color));
+      write(formatRow(row, { color, at: layout() }));
     },
     finished: (story) => write(summary(story, color)),
     note: (text) => write(`\n${text}`),
@@ -50,21 +61,43 @@ function ignore(): void {}
 
 /** One line that is overwritten; only where a person watches. */
 function showProgress(text: string): void {
-  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[2K${text}`);
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[2K${text.slice(0, layout().width - 1)}`);
 }
 
-function formatRow(row: StoryRow, color: Colors): string {
+function heading({ width, tried, happened }: Layout): string {
+  if (width < sideBySideMin) return '    what was tried, how long, and what happened';
+  return `    ${'what was tried'.padEnd(tried)}  ${'what happened'.padEnd(happened)} how long`;
+}
+
+function formatRow(row: StoryRow, { color, at }: { readonly color: Colors; readonly at: Layout }): string {
   const mark = row.passed ? color.green('✓') : color.red('✗');
-  const left = wrap(row.tried, columns.tried);
-  const right = wrap(row.happened, columns.happened);
-  const time = formatDuration(row.durationMs).padStart(8);
+  const time = color.dim(formatDuration(row.durationMs).padStart(8));
+  const left = wrap(row.tried, at.tried);
+  const right = wrap(row.happened, at.happened);
+  if (at.width < sideBySideMin) return stacked({ mark, time, left, right }, at);
   const lines = Array.from({ length: Math.max(left.length, right.length) }, (_, index) => {
     const start = index === 0 ? `  ${mark} ` : '    ';
-    const end =
-      index === 0 ? `${(right[0] ?? '').padEnd(columns.happened)} ${color.dim(time)}` : (right[index] ?? '');
-    return `${start}${(left[index] ?? '').padEnd(columns.tried)}  ${end}`.trimEnd();
+    const end = index === 0 ? `${(right[0] ?? '').padEnd(at.happened)} ${time}` : (right[index] ?? '');
+    return `${start}${(left[index] ?? '').padEnd(at.tried)}  ${end}`.trimEnd();
   });
   return lines.join('\n');
+}
+
+function stacked(
+  row: {
+    readonly mark: string;
+    readonly time: string;
+    readonly left: readonly string[];
+    readonly right: readonly string[];
+  },
+  at: Layout,
+): string {
+  const [first = '', ...more] = row.left;
+  return [
+    `  ${row.mark} ${first.padEnd(at.tried)} ${row.time}`,
+    ...more.map((line) => `    ${line}`),
+    ...row.right.map((line) => `      ${line}`),
+  ].join('\n');
 }
 
 function summary({ rows, passed }: Story, color: Colors): string {

@@ -1,4 +1,4 @@
-export { OperatorError, type OperatorErrorCode } from './errors.ts';
+export type { OperatorErrorCode } from './errors.ts';
 export { operatorHandlers } from './http.ts';
 export { createSetupToken } from './rules.ts';
 export {

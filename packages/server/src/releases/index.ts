@@ -1,4 +1,4 @@
 export { type ArtifactFolder, type ArtifactFolderOptions, openArtifactFolder } from './artifact-folder.ts';
-export { ReleaseError, type ReleaseErrorCode } from './errors.ts';
+export type { ReleaseErrorCode } from './errors.ts';
 export { releaseHandlers, updateHandlers } from './http.ts';
 export { openReleaseService, type ReleaseService, type ReleaseServiceParts } from './service.ts';
