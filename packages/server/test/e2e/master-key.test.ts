@@ -4,6 +4,7 @@ import { encodePem } from '@fleetward/pki';
 import { listTrail } from '@fleetward/protocol';
 import { runProgram, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { assertOwnedBy } from '../../src/folder-owner.ts';
 import {
   type Config,
   initialise,
@@ -74,7 +75,7 @@ describe('the rotation of the master key, as the how-to says', () => {
 
   test('seals every key anew, and the platform runs without the old one', async () => {
     const [makeKey = '', rotate = ''] = blocks('Rotate it', 'sh', folder);
-    expect(rotate).toContain('fleetward master-key rotate');
+    expect(rotate).toMatch(/runuser -u fleetward -- .*fleetward master-key rotate/);
     expect(await runProgram('/bin/sh', ['-ec', makeKey])).toMatchObject({ code: 0 });
     expect(statSync(folder.join('master-2.key')).mode & 0o777).toBe(0o600);
 
@@ -98,6 +99,14 @@ describe('the rotation of the master key, as the how-to says', () => {
     ]);
     api.close();
     await platform.stop();
+  });
+
+  test('is refused to another user than the owner of the folder, whose files the platform could not read', () => {
+    const { uid } = statSync(folder.join('data'));
+    expect(() => assertOwnedBy(folder.join('data'), uid)).not.toThrow();
+    expect(() => assertOwnedBy(folder.join('data'), uid + 1)).toThrow(
+      expect.objectContaining({ code: 'folder.other_user' }),
+    );
   });
 
   test('with a key that none of them was sealed under changes nothing and says which key is wanted', async () => {
