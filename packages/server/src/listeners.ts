@@ -1,6 +1,6 @@
 import { createServer as createPlainServer, type Server as PlainServer } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { CertificateId, Clock, Random } from '@fleetward/core';
+import type { CertificateId, Clock, Random, Transactor } from '@fleetward/core';
 import type { Envelope } from '@fleetward/keys';
 import { parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
@@ -58,6 +58,7 @@ interface ListenerParts {
   readonly random: Random;
   readonly log: Log;
   readonly domains: Domains;
+  readonly transactor: Transactor;
   /** Seals the server's TLS key at rest. */
   readonly envelope: Envelope;
   /** Filled in as each listener takes its port; the CRL's address in certificates is made from the public one. */
@@ -217,7 +218,7 @@ function operatorApi(
     ...certificateHandlers({ certificates, things, policies }),
     ...enrollmentHandlers(domains.enrollment),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
-    ...connectionHandlers(gateway.mqtt),
+    ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),
   ];
 }
 

@@ -90,7 +90,16 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     () => domains.denials.flush(Number.POSITIVE_INFINITY),
   );
   listeners = await startListeners(
-    { config, clock, random, log, domains, envelope: parts.signing.records, ports },
+    {
+      config,
+      clock,
+      random,
+      log,
+      domains,
+      transactor: parts.storage.transactor,
+      envelope: parts.signing.records,
+      ports,
+    },
     undo,
   );
   undo.push(startUpkeep({ config, clock, log, domains, listeners }));

@@ -1,14 +1,23 @@
+import type { Transactor } from '@fleetward/core';
 import { type Connection, REASON } from '@fleetward/mqtt';
 import { closeConnection, listConnections } from '@fleetward/protocol';
+import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
+import type { Trail } from '../trail/index.ts';
 import { GatewayError } from './errors.ts';
 import type { DevicePeer, MqttGateway } from './mqtt-gateway.ts';
 
 const subscriptionsShown = 100;
 const standardLimit = 100;
 
-/** What operators see of live connections, and the means to cut one. */
-export function connectionHandlers(gateway: MqttGateway): RouteHandler[] {
+/** Where the cut of a connection is put down. */
+interface ConnectionRecords {
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+}
+
+/** What operators see of live connections, and the means to cut one, which the trail knows of before it happens. */
+export function connectionHandlers(gateway: MqttGateway, records: ConnectionRecords): RouteHandler[] {
   return [
     handle(listConnections, async ({ query }) => {
       const live = [...gateway.connections()];
@@ -22,10 +31,16 @@ export function connectionHandlers(gateway: MqttGateway): RouteHandler[] {
         total: wanted.length,
       };
     }),
-    handle(closeConnection, async ({ params }) => {
+    handle(closeConnection, async ({ params, caller }) => {
       const connection = gateway.broker.get(params.clientId);
       if (connection === undefined)
         throw new GatewayError('connections.not_found', `no client \`${params.clientId}\` is connected`);
+      const { clientId, peer } = connection;
+      const payload = { clientId, certificateId: peer.admission.certificateId };
+      const actor = operatorActor(caller);
+      await records.transactor.transact((tx) =>
+        records.trail.append(tx, { kind: 'connection.closed', actor, payload }),
+      );
       connection.disconnect(REASON.administrativeAction, { sendWill: true });
       return undefined;
     }),

@@ -37,6 +37,7 @@ type TrailKind =
   | 'policy.removed'
   | 'release.metadata_published'
   | 'release.artifact_stored'
+  | 'connection.closed'
   | 'denials.aggregated'
   | 'limits.aggregated'
   | 'trail.payload_erased';

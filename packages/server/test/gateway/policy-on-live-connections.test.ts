@@ -1,11 +1,13 @@
 import { parseCertificatesPem } from '@fleetward/pki';
 import {
   attachPolicy,
+  closeConnection,
   createPolicy,
   createPolicyVersion,
   detachPolicy,
   listConnections,
   listDenials,
+  listTrail,
   revokeCertificate,
 } from '@fleetward/protocol';
 import { FakeClock, mosquittoClients, needs } from '@fleetward/testkit';
@@ -256,6 +258,23 @@ test('revoking cuts the live connection, refuses the next, and tells the times o
   expect(outcome.sessionsCut).toBe(1);
   await expect(connect(device)).rejects.toThrow();
   expect(await lastDenial()).toMatchObject({ cause: 'certificate_revoked' });
+});
+
+test('an operator cuts a connection, and the trail says who, which client and which certificate', async () => {
+  const device = await platform.enrol('noisy', { policies: ['commander'] });
+  const client = await connect(device);
+  const cut = closed(client);
+  await platform.api.call(closeConnection, { params: { clientId: 'noisy' } });
+  await cut;
+  const { entries } = await platform.api.call(listTrail, { query: { limit: 1000 } });
+  const last = entries.findLast(({ entry }) => entry.kind === 'connection.closed');
+  expect(JSON.parse(last?.payload ?? '{}')).toMatchObject({
+    actor: { kind: 'operator' },
+    payload: { clientId: 'noisy', certificateId: idOf(device) },
+  });
+  const again = platform.api.call(closeConnection, { params: { clientId: 'noisy' } });
+  await expect(again).rejects.toThrow('no client `noisy` is connected');
+  await (await connect(device)).endAsync(true);
 });
 
 needs('mosquitto_pub', 'mosquitto-clients').describe('mosquitto’s clients', () => {
