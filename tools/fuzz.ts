@@ -9,28 +9,73 @@ interface FuzzTarget {
   fuzz(input: Uint8Array): void;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runs: { type: 'string', default: '20000' },
-    targets: { type: 'string', default: join(import.meta.dirname, '../packages/*/fuzz/*.fuzz.ts') },
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-  },
-});
+const usage = 'npm run fuzz -- [TARGET…] [--runs N] [--seed S] [--targets GLOB]';
+const options = readOptions();
+if (options !== undefined) process.exitCode = await runTargets(options);
 
-let failed = false;
-for (const file of globSync(values.targets).sort()) {
-  const name = basename(file, '.fuzz.ts');
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
-  failed = !runTarget(name, (await import(file)) as FuzzTarget) || failed;
+interface FuzzOptions {
+  readonly targets: ReadonlyMap<string, string>;
+  readonly runs: number;
+  readonly seed: number;
 }
-process.exitCode = failed ? 1 : 0;
 
-function runTarget(name: string, target: FuzzTarget): boolean {
-  const seed = Number(values.seed);
+/** Undefined, with a line that says why and exit code 2, for a command line that cannot be followed. */
+function readOptions(): FuzzOptions | undefined {
+  try {
+    return parseOptions();
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}; usage: ${usage}`);
+    process.exitCode = 2;
+    return undefined;
+  }
+}
+
+function parseOptions(): FuzzOptions {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      runs: { type: 'string', default: '20000' },
+      targets: { type: 'string', default: join(import.meta.dirname, '../packages/*/fuzz/*.fuzz.ts') },
+      seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    },
+  });
+  const files = globSync(values.targets).sort();
+  const all = new Map(files.map((file) => [basename(file, '.fuzz.ts'), file]));
+  const strange = positionals.find((name) => !all.has(name));
+  if (strange !== undefined)
+    throw new Error(`there is no target \`${strange}\`, only ${[...all.keys()].join(', ')}`);
+  const isChosen = ([name]: readonly [string, string]): boolean =>
+    positionals.length === 0 || positionals.includes(name);
+  return {
+    targets: new Map([...all].filter(isChosen)),
+    runs: count('runs', values.runs),
+    seed: count('seed', values.seed),
+  };
+}
+
+function count(name: string, text: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw new Error(`\`--${name}\` is a number of at most ten digits, not \`${text}\``);
+}
+
+async function runTargets({ targets, ...how }: FuzzOptions): Promise<number> {
+  let failed = false;
+  for (const [name, file] of targets) {
+    failed = !runTarget(name, { ...how, target: (await import(file)) as FuzzTarget }) || failed;
+  }
+  return failed ? 1 : 0;
+}
+
+interface TargetRun {
+  readonly target: FuzzTarget;
+  readonly runs: number;
+  readonly seed: number;
+}
+
+function runTarget(name: string, { target, runs, seed }: TargetRun): boolean {
   const random = xorshift(seed);
   const started = performance.now();
-  for (let run = 0; run < Number(values.runs); run++) {
+  for (let run = 0; run < runs; run++) {
     const input = mutate(target.seeds, random);
     try {
       target.fuzz(input);
@@ -42,8 +87,8 @@ function runTarget(name: string, target: FuzzTarget): boolean {
       return false;
     }
   }
-  const rate = Math.round((Number(values.runs) / (performance.now() - started)) * 1000);
-  console.log(`${name}: ${values.runs} inputs, seed ${seed}, no finding (${rate}/s)`);
+  const rate = Math.round((runs / (performance.now() - started)) * 1000);
+  console.log(`${name}: ${runs} inputs, seed ${seed}, no finding (${rate}/s)`);
   return true;
 }
 

@@ -17,16 +17,7 @@ const usage = `npm run bench -- [--only ${workloadNames.join('|')}] [--json] [--
 
 /** Parses the arguments after the program's name. Throws with the usage for what it does not know. */
 export function parseOptions(args: readonly string[]): BenchOptions {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      only: { type: 'string', multiple: true },
-      json: { type: 'boolean', default: false },
-      seconds: { type: 'string', default: '2.5' },
-      rounds: { type: 'string', default: '3' },
-      profile: { type: 'string' },
-    },
-  });
+  const values = parsedArgs(args);
   return {
     workloads: (values.only ?? workloadNames).map(workloadName),
     isJson: values.json,
@@ -34,6 +25,24 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     rounds: Math.round(within('rounds', Number(values.rounds), { least: 1, most: 9 })),
     profileFolder: values.profile,
   };
+}
+
+function parsedArgs(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        only: { type: 'string', multiple: true },
+        json: { type: 'boolean', default: false },
+        seconds: { type: 'string', default: '2.5' },
+        rounds: { type: 'string', default: '3' },
+        profile: { type: 'string' },
+      },
+    }).values;
+  } catch {
+    // What node:util says of an unknown option is longer and knows nothing of ours.
+    throw new Error(`usage: ${usage}`);
+  }
 }
 
 function workloadName(text: string): WorkloadName {

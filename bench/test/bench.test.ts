@@ -38,8 +38,11 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
   });
 });
 
-test('a bench that does not exist is refused with the ones that do', async () => {
-  const { code, stderr } = await bench('--only', 'fan-sideways');
-  expect(code).not.toBe(0);
-  expect(stderr).toContain('fan-in|fan-out|pipelined');
-});
+test.for(['--only fan-sideways', '--help', '--seconds long'])(
+  '`%s` is refused with one line that says what there is',
+  async (line) => {
+    const { code, stderr } = await bench(...line.split(' '));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^[^\n]*fan-in\|fan-out\|pipelined[^\n]*\n$/);
+  },
+);

@@ -37,3 +37,16 @@ test('reports a target without a bug as clean', async () => {
   expect(outcome.code).toBe(0);
   expect(outcome.stdout.toString()).toContain('clean: 5000 inputs, seed 7, no finding');
 });
+
+test.for(['--run 10', '--runs many', 'no-such-target'])(
+  '`%s` is refused before anything runs, with what there is',
+  async (line) => {
+    const { code, stdout, stderr } = await runProgram(process.execPath, [
+      join(import.meta.dirname, '../fuzz.ts'),
+      ...line.split(' '),
+    ]);
+    expect(code).toBe(2);
+    expect(stdout.toString()).toBe('');
+    expect(stderr).toMatch(/^[^\n]+; usage: npm run fuzz [^\n]+\n$/);
+  },
+);
