@@ -225,6 +225,29 @@ describe('a hook that throws', () => {
   });
 });
 
+describe('what a peer did wrong', () => {
+  test('is told in words, before CONNACK and after, and counted; a refused client id apart', async () => {
+    const told: string[] = [];
+    rig = await startRig({
+      hooks: {
+        violated: ({ clientId }, why) => void told.push(`${clientId}: ${why}`),
+        clientIdRefused: (_, clientId) => void told.push(`refused ${clientId}`),
+      },
+    });
+    const stranger = new RawClient(rig.port, 4);
+    stranger.send({ kind: 'pingreq' });
+    expect(await stranger.next()).toBe('end');
+    const misnamed = new RawClient(rig.port, 5);
+    misnamed.send(connectPacket(5, { clientId: '$x' }));
+    expect(await misnamed.next()).toMatchObject({ reasonCode: REASON.clientIdentifierNotValid });
+    const client = await connected(rig, 5);
+    client.send(connectPacket(5));
+    await client.next();
+    expect(told).toEqual([': the first packet is not CONNECT', 'refused $x', 'device-1: a second CONNECT']);
+    expect(rig.broker.metrics()).toMatchObject({ protocolErrors: 2, connectsRefused: 1 });
+  });
+});
+
 describe('a will', () => {
   const limits = { topicLevelsMax: 4, topicBytesMax: 20 };
   test.each([

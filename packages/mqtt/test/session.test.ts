@@ -74,7 +74,7 @@ describe('a session', () => {
   test('answers a refused message as its version can: 3.1.1 ends, MQTT 5 acknowledges with the reason', () => {
     const four = openSession(4, { publishes: REASON.notAuthorized });
     four.receive(publishPacket({ qos: 1, packetId: 5 }));
-    expect(four.endings).toEqual([{ reason: 'AUTH_ERROR', sendWill: true }]);
+    expect(four.endings).toEqual([{ reason: 'AUTH_ERROR', sendWill: true, why: 'the message is refused' }]);
     const five = openSession(5, { publishes: REASON.notAuthorized });
     five.receive(publishPacket({ qos: 1, packetId: 5 }));
     expect(five.sent.at(-1)).toMatchObject({ kind: 'puback', packetId: 5, reasonCode: 135 });

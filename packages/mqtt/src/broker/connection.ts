@@ -181,7 +181,8 @@ export class BrokerConnection<Peer>
     const request = connectRequest(packet, this.#host.random);
     if (request === undefined) {
       this.#host.metrics.connectsRefused++;
-      this.#session.refuse(REASON.clientIdentifierNotValid, { reason: 'CLIENT_ERROR' });
+      this.#host.clientIdRefused(this, packet.clientId);
+      this.#session.refuse(REASON.clientIdentifierNotValid, { reason: 'AUTH_ERROR' });
       return;
     }
     this.#keepAliveMs = keepAliveMs(packet, this.#host.limits);
@@ -227,8 +228,8 @@ export class BrokerConnection<Peer>
   }
 
   end(ending: SessionEnding): void {
-    const { wheel, limits, metrics } = this.#host;
-    if (ending.reason === 'CLIENT_ERROR') metrics.protocolErrors++;
+    const { wheel, limits } = this.#host;
+    if (ending.reason === 'CLIENT_ERROR') this.#host.violated(this, ending.why ?? ending.reason);
     if (ending.limit !== undefined) this.#host.limited(this, ending.limit);
     this.#endStream(ending.packet);
     this.#held = undefined;

@@ -91,6 +91,15 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     this.#tell(member, () => this.hooks.limited?.(member, limit));
   }
 
+  clientIdRefused(member: Member<Peer>, clientId: string): void {
+    this.#tell(member, () => this.hooks.clientIdRefused?.(member, clientId));
+  }
+
+  violated(member: Member<Peer>, why: string): void {
+    this.metrics.protocolErrors++;
+    this.#tell(member, () => this.hooks.violated?.(member, why));
+  }
+
   failed(member: Member<Peer>, error: unknown): void {
     this.metrics.faults++;
     try {

@@ -66,7 +66,7 @@ export interface DisconnectOptions {
 
 /**
  * What the owner of a broker decides and hears. Only `connect` may wait. A throw never reaches further than its connection:
- * `connected`, `reserved`, `subscribed` and `unsubscribed` end it, `limited` and `disconnected` change nothing.
+ * `connected`, `reserved`, `subscribed` and `unsubscribed` end it, the others change nothing.
  */
 export interface BrokerHooks<Peer> {
   /** Decides a CONNECT; a throw or rejection refuses it. */
@@ -74,6 +74,10 @@ export interface BrokerHooks<Peer> {
   connected?(connection: Connection<Peer>): void;
   /** Once for each `connected`. */
   disconnected?(connection: Connection<Peer>, reason: DisconnectReason): void;
+  /** A CONNECT was refused, before `connect` could be asked, as its client id cannot be one. */
+  clientIdRefused?(connection: Connection<Peer>, clientId: string): void;
+  /** What the peer sent ended its connection, be it before CONNACK; `why` tells an operator what was wrong with it. */
+  violated?(connection: Connection<Peer>, why: string): void;
   /** A limit bit: at most once a packet, so count rather than log. */
   limited?(connection: Connection<Peer>, limit: LimitName): void;
   /** Sees each allowed message, wills included, to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */

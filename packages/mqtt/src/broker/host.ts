@@ -38,6 +38,8 @@ export interface Host<Peer, Member extends WheelEntry> extends DeliveryHost {
   readonly paused: Set<Member>;
   flushLater(member: Member): void;
   limited(member: Member, limit: LimitName): void;
+  clientIdRefused(member: Member, clientId: string): void;
+  violated(member: Member, why: string): void;
   /** Counts and tells what was caught where the process would else have ended. */
   failed(member: Member, error: unknown): void;
   /** Ends the connection that has this client id, if there is one. */

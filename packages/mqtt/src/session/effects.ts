@@ -24,6 +24,8 @@ export interface SessionEnding {
   readonly sendWill: boolean;
   /** The limit that ended it, by the name of its setting. */
   readonly limit?: 'filtersPerSubscribeMax';
+  /** What was wrong with what the peer sent, when that ended it. */
+  readonly why?: string;
   /** The last packet to send, if any. */
   readonly packet?: Buffer;
 }

@@ -36,6 +36,7 @@ export interface SessionContext<Route> {
 type Phase = 'awaiting-connect' | 'deciding' | 'open' | 'closed';
 
 const PINGRESP = encodePingresp();
+const TOO_LARGE_FOR_IT = 'an answer is larger than the Maximum Packet Size of the client';
 
 /** The server's side of one connection, without I/O: packets in, effects out. Errors of the peer end it with the right answer. */
 export class ServerSession<Route> {
@@ -85,11 +86,12 @@ export class ServerSession<Route> {
   fail(error: unknown): void {
     const known = error instanceof MqttError ? error : undefined;
     const reasonCode = known?.reasonCode ?? REASON.unspecifiedError;
+    const why = known === undefined ? {} : { why: known.message };
     if (this.#phase === 'open') {
       // Not a SUBACK with a refusal for each filter: that costs as much as the attack, and 3.1.1 has no UNSUBACK that refuses.
       const limit =
         known?.code === 'mqtt.too_many_filters' ? ({ limit: 'filtersPerSubscribeMax' } as const) : {};
-      this.close(reasonCode, { reason: disconnectReasonOf(known), sendWill: true, ...limit });
+      this.close(reasonCode, { reason: disconnectReasonOf(known), sendWill: true, ...limit, ...why });
       return;
     }
     // Before CONNACK only a version we do not speak is told (MQTT-3.1.2-2); the rest is not MQTT to us.
@@ -100,6 +102,7 @@ export class ServerSession<Route> {
     this.#end({
       reason: disconnectReasonOf(known),
       sendWill: false,
+      ...why,
       ...(packet === undefined ? {} : { packet }),
     });
   }
@@ -114,7 +117,7 @@ export class ServerSession<Route> {
       this.#version,
     );
     if (packet.length > this.#clientBytesMax) {
-      this.#end({ reason: 'CLIENT_ERROR', sendWill: false });
+      this.#end({ reason: 'CLIENT_ERROR', sendWill: false, why: TOO_LARGE_FOR_IT });
       return;
     }
     this.#phase = 'open';
@@ -130,7 +133,8 @@ export class ServerSession<Route> {
     if (this.#phase !== 'deciding') return;
     const code = this.#version === 5 ? reasonCode : connackReturnCode311(reasonCode);
     const packet = code === undefined ? undefined : this.#refusal(code, options.why);
-    this.#end({ reason: options.reason, sendWill: false, ...(packet === undefined ? {} : { packet }) });
+    const why = options.why ?? `the CONNECT cannot be served: reason code 0x${reasonCode.toString(16)}`;
+    this.#end({ reason: options.reason, sendWill: false, why, ...(packet === undefined ? {} : { packet }) });
   }
 
   /** The reason string is left out when the client cannot take it (MQTT5-3.2.2-19), then the packet (MQTT5-3.1.2-24). */
@@ -150,7 +154,7 @@ export class ServerSession<Route> {
    */
   #answer(packet: Buffer): void {
     if (packet.length <= this.#clientBytesMax) this.#effects.send(packet);
-    else this.close(REASON.packetTooLarge, { reason: 'CLIENT_ERROR', sendWill: true });
+    else this.close(REASON.packetTooLarge, { reason: 'CLIENT_ERROR', sendWill: true, why: TOO_LARGE_FOR_IT });
   }
 
   /** Ends an open session from this side; MQTT 5 is told why (MQTT5-3.14.0-1). */
