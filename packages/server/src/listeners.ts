@@ -92,6 +92,7 @@ export async function startListeners(
     guard,
     credentials,
     authorizer: new Authorizer({ ...domains, clock }),
+    warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
   });
   undo.push(() => mqtt.stop());

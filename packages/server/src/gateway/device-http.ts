@@ -56,6 +56,12 @@ export class DeviceHttp {
       handlers,
       rawRoutes,
       authenticate: this.#authenticate(admissionOf),
+      refused: ({ remoteAddress, reason }) =>
+        guard.denials.record({
+          cause: 'request_denied',
+          remoteAddress,
+          explanation: `devices: ${reason}`,
+        }),
       limitRequest: createRequestRate({
         clock,
         perSecondMax: config.httpLimits.deviceRequestsPerSecondMax,

@@ -10,7 +10,7 @@ import {
   type Will,
 } from '@fleetward/mqtt';
 import type { Config } from '../config.ts';
-import type { Denials } from '../denials/index.ts';
+import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import type { ServerCredentials } from './server-credentials.ts';
@@ -41,7 +41,12 @@ export interface MqttGatewayOptions {
   readonly denials: Denials;
   readonly clock: Clock;
   readonly random: Random;
+  /** Told of what failed in the platform itself while it served a connection. */
+  readonly warn: (message: string, error: unknown) => void;
 }
+
+const clientIdRule =
+  'a client id has 1 to 128 bytes of UTF-8 without control characters and does not begin with `$`';
 
 /** MQTT over mutual TLS: hands admitted sockets to the broker and decides, with the Authorizer, what each may do. */
 export class MqttGateway {
@@ -111,7 +116,7 @@ export class MqttGateway {
   }
 
   #createBroker(): Broker<DevicePeer> {
-    const { config, clock, random, denials } = this.#options;
+    const { config, clock, random, warn } = this.#options;
     return createBroker<DevicePeer>({
       limits: { ...config.mqttLimits, connectionsMax: this.#options.guard.limits.connectionsMax },
       clock,
@@ -122,15 +127,28 @@ export class MqttGateway {
         disconnected: (connection) => this.#disconnected(connection),
         reserved: (connection, { topic }) => this.#refuseReserved(connection, topic),
         limited: (connection, limit) =>
-          denials.record({
+          this.#record(connection, {
             cause: 'limit',
-            certificateId: connection.peer.admission.certificateId,
-            clientId: connection.clientId,
-            remoteAddress: connection.peer.remoteAddress,
             explanation: `mqtt: the setting \`mqttLimits.${limit}\` was reached`,
           }),
+        clientIdRefused: (connection, clientId) =>
+          this.#record(connection, { cause: 'connect_denied', clientId, explanation: clientIdRule }),
+        violated: (connection, why) =>
+          this.#record(connection, { cause: 'protocol_error', explanation: `mqtt: ${why}` }),
+        failed: (connection, error) =>
+          warn(`mqtt: serving certificate \`${connection.peer.admission.certificateId}\` failed`, error),
       },
     });
+  }
+
+  #record(
+    { clientId, peer }: Connection<DevicePeer>,
+    report: Pick<DenialReport, 'cause' | 'clientId' | 'explanation'>,
+  ): void {
+    const { admission, remoteAddress } = peer;
+    const { certificateId } = admission;
+    const named = clientId === '' ? {} : { clientId };
+    this.#options.denials.record({ ...named, certificateId, remoteAddress, ...report });
   }
 
   #accept(socket: TLSSocket, admission: Admission): void {
@@ -147,9 +165,6 @@ export class MqttGateway {
     // The registry may have changed between the handshake and this packet.
     const standing = this.#options.guard.admit(peer.admission.certificate.der);
     if (standing.kind !== 'admitted') return { kind: 'refuse', reasonCode: REASON.notAuthorized };
-    if (request.clientId.startsWith('$') || Buffer.byteLength(request.clientId) > 128) {
-      return { kind: 'refuse', reasonCode: REASON.clientIdentifierNotValid };
-    }
     const principal = this.#principal(request, peer);
     if (!principal.mayConnect()) return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     const { will } = request;
