@@ -35,7 +35,8 @@ needs('openssl', 'openssl').describe('the commands of the documentation', () => 
         using folder = temporaryFolder('fleetward-docs-');
         await using session = openShellSession({
           folder: folder.path,
-          prelude: `cd '${root}'; . tools/commands.sh; cd '${folder.path}'`,
+          // What runs this is installed: the script must not install anew below other tests.
+          prelude: `cd '${root}'; node() { :; }; . tools/commands.sh; unset -f node; cd '${folder.path}'`,
           environment: {
             PATH: process.env.PATH,
             HOME: folder.path,
