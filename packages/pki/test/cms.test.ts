@@ -7,7 +7,7 @@ import {
   parseCertificatesPem,
   parseCertsOnly,
 } from '../src/index.ts';
-import { hasOpenssl, opensslFolder } from './openssl.ts';
+import { opensslFolder, withOpenssl } from './openssl.ts';
 import { dayMs, issueDevice, newCa, nowMs, type TestCa } from './test-ca.ts';
 
 let ca: TestCa;
@@ -29,7 +29,7 @@ describe('a certs-only message', () => {
   });
 });
 
-describe.skipIf(!hasOpenssl)('with the openssl program', () => {
+withOpenssl.describe('with the openssl program', () => {
   const folder = opensslFolder();
   afterAll(() => folder[Symbol.dispose]());
 

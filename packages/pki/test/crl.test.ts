@@ -11,7 +11,7 @@ import {
   type RevocationReason,
   revocationReasons,
 } from '../src/index.ts';
-import { hasOpenssl, opensslFolder } from './openssl.ts';
+import { opensslFolder, withOpenssl } from './openssl.ts';
 import { dayMs, issueDevice, newCa, newKey, nowMs, type TestCa } from './test-ca.ts';
 
 let ca: TestCa;
@@ -80,7 +80,7 @@ describe('a CRL', () => {
   });
 });
 
-describe.skipIf(!hasOpenssl)('for the openssl program', () => {
+withOpenssl.describe('for the openssl program', () => {
   const folder = opensslFolder();
   afterAll(() => folder[Symbol.dispose]());
   const verify = () => {

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import {
   checkCsr,
   checkPublicKey,
@@ -8,9 +8,9 @@ import {
   parsePem,
   verifyCsrSignature,
 } from '../src/index.ts';
-import { hasOpenssl, opensslFolder } from './openssl.ts';
+import { opensslFolder, withOpenssl } from './openssl.ts';
 
-describe.skipIf(!hasOpenssl)('a CSR of the openssl program', () => {
+withOpenssl.describe('a CSR of the openssl program', () => {
   const folder = opensslFolder();
   afterAll(() => folder[Symbol.dispose]());
 

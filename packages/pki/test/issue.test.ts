@@ -18,7 +18,7 @@ import {
 import { encodeExtension } from '../src/issue/encode-extensions.ts';
 import { extensionOids } from '../src/oids.ts';
 import { craft, leafExtensions } from './crafted.ts';
-import { hasOpenssl, opensslFolder } from './openssl.ts';
+import { opensslFolder, withOpenssl } from './openssl.ts';
 import { dayMs, deviceRequest, issueDevice, newCa, newKey, nowMs, random, type TestCa } from './test-ca.ts';
 
 let ca: TestCa;
@@ -139,16 +139,18 @@ describe('the lint', () => {
     );
   });
 
-  it('refuses a weak key', async () => {
-    const folder = opensslFolder();
-    try {
-      folder.run('genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024', '-out', 'k.pem');
-      folder.run('req', '-x509', '-key', 'k.pem', '-subj', '/CN=x', '-outform', 'DER', '-out', 'c.der');
-      const { publicKey } = parseCertificate(folder.read('c.der'));
-      expect(() => lint(deviceRequest(ca, { publicKey }))).toThrow(/at least 2048/);
-    } finally {
-      folder[Symbol.dispose]();
-    }
+  withOpenssl.describe('with a certificate of openssl', () => {
+    it('refuses a weak key', async () => {
+      const folder = opensslFolder();
+      try {
+        folder.run('genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024', '-out', 'k.pem');
+        folder.run('req', '-x509', '-key', 'k.pem', '-subj', '/CN=x', '-outform', 'DER', '-out', 'c.der');
+        const { publicKey } = parseCertificate(folder.read('c.der'));
+        expect(() => lint(deviceRequest(ca, { publicKey }))).toThrow(/at least 2048/);
+      } finally {
+        folder[Symbol.dispose]();
+      }
+    });
   });
 
   it('refuses to take one profile for another', () => {
@@ -208,7 +210,7 @@ describe('the lint', () => {
   });
 });
 
-describe.skipIf(!hasOpenssl)('what is issued', () => {
+withOpenssl.describe('what is issued', () => {
   const folder = opensslFolder();
   afterAll(() => folder[Symbol.dispose]());
 
@@ -277,7 +279,7 @@ describe.skipIf(!hasOpenssl)('what is issued', () => {
   });
 });
 
-describe('names', () => {
+withOpenssl.describe('names', () => {
   it('written by openssl are values by attribute, in their order', () => {
     const folder = opensslFolder();
     try {

@@ -1,6 +1,6 @@
 import { fromHex } from '@fleetward/core';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { sequence } from '../src/der/writer.ts';
 import { encodePem, makeName, PkiError, parseCertificate, validatePath } from '../src/index.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../src/issue/encode-extensions.ts';
 import { otherOids } from '../src/oids.ts';
 import { craft, leafExtensions } from './crafted.ts';
-import { hasOpenssl, opensslFolder } from './openssl.ts';
+import { opensslFolder, withOpenssl } from './openssl.ts';
 import { dayMs, newCa, newKey, nowMs } from './test-ca.ts';
 
 const usages = fc.subarray(['digitalSignature', 'keyAgreement', 'keyCertSign', 'cRLSign'] as const, {
@@ -44,7 +44,7 @@ const leafParts = fc.record({
   endMs: mostly(nowMs + 2 * dayMs, fc.constant(nowMs - dayMs)),
 });
 
-describe.skipIf(!hasOpenssl)('what we accept', () => {
+withOpenssl.describe('what we accept', () => {
   const folder = opensslFolder();
   afterAll(() => folder[Symbol.dispose]());
 

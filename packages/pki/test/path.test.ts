@@ -23,7 +23,7 @@ import {
 import { extensionOids, otherOids } from '../src/oids.ts';
 import { keyIdentifier } from '../src/public-key.ts';
 import { type CraftedParts, craft, leafExtensions } from './crafted.ts';
-import { hasOpenssl, opensslFolder } from './openssl.ts';
+import { opensslFolder, withOpenssl } from './openssl.ts';
 import {
   dayMs,
   deviceRequest,
@@ -421,7 +421,7 @@ describe('with CRLs', () => {
   });
 });
 
-describe.skipIf(!hasOpenssl)('certificates made by hand with the openssl program', () => {
+withOpenssl.describe('certificates made by hand with the openssl program', () => {
   const make = (extensions: string, keyArgs: readonly string[] = ['-newkey', 'rsa:2048']) => {
     const folder = opensslFolder();
     try {

@@ -5,7 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { needs } from '@fleetward/testkit';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { signPlain } from '../src/plain/sign-plain.ts';
 import { verifyPlainSignature } from '../src/plain/verify-plain.ts';
 import { chunks } from './kit.ts';
@@ -15,20 +16,6 @@ const run = promisify(execFile);
 let folder: string;
 const at = (name: string) => join(folder, name);
 const openssl = (...args: string[]) => run('openssl', args, { cwd: folder });
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fleetward-plain-'));
-  await writeFile(at('firmware.bin'), Buffer.alloc(300_000, 'firmware '));
-  for (const bits of ['2048', '2050', '3072']) await openssl('genrsa', '-out', `rsa${bits}.pem`, bits);
-  await writeFile(at('rsa2049.pem'), rsa2049().export({ type: 'pkcs8', format: 'pem' }));
-  for (const bits of ['2048', '2049', '2050', '3072']) {
-    await openssl('rsa', '-in', `rsa${bits}.pem`, '-pubout', '-out', `rsa${bits}.pub`);
-  }
-  await openssl('genpkey', '-algorithm', 'ed25519', '-out', 'ed25519.pem');
-  await openssl('pkey', '-in', 'ed25519.pem', '-pubout', '-out', 'ed25519.pub');
-});
-
-afterAll(() => rm(folder, { recursive: true }));
 
 /** Signs as people do, with the openssl program. */
 async function signPss(key: string, { salt = 'max', digest = 'sha256', mode = 'pss' } = {}) {
@@ -43,7 +30,21 @@ async function verify(signature: Uint8Array, key: string) {
   return verifyPlainSignature({ file: createReadStream(at('firmware.bin')), signature, publicKey });
 }
 
-describe('plain signatures', () => {
+needs('openssl', 'openssl').describe('plain signatures', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fleetward-plain-'));
+    await writeFile(at('firmware.bin'), Buffer.alloc(300_000, 'firmware '));
+    for (const bits of ['2048', '2050', '3072']) await openssl('genrsa', '-out', `rsa${bits}.pem`, bits);
+    await writeFile(at('rsa2049.pem'), rsa2049().export({ type: 'pkcs8', format: 'pem' }));
+    for (const bits of ['2048', '2049', '2050', '3072']) {
+      await openssl('rsa', '-in', `rsa${bits}.pem`, '-pubout', '-out', `rsa${bits}.pub`);
+    }
+    await openssl('genpkey', '-algorithm', 'ed25519', '-out', 'ed25519.pem');
+    await openssl('pkey', '-in', 'ed25519.pem', '-pubout', '-out', 'ed25519.pub');
+  });
+
+  afterAll(() => rm(folder, { recursive: true }));
+
   it.each(['rsa2048', 'rsa2049', 'rsa2050', 'rsa3072'])(
     'accepts what openssl makes with a maximum salt and %s',
     async (key) => {
