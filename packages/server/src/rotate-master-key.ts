@@ -1,5 +1,6 @@
 import { startSigningProcess } from '@fleetward/keys';
 import type { Config } from './config.ts';
+import { assertOwnedBy } from './folder-owner.ts';
 import { rewrapServerCredentials } from './gateway/server-credentials.ts';
 import type { InitPorts } from './init.ts';
 import { assertInitialised } from './initialised.ts';
@@ -18,10 +19,12 @@ export interface RotatedMasterKey {
 /**
  * Seals every stored key under `masterKey`, opening with `previousMasterKeys` what is under one of them; afterwards those
  * are not needed any more. It may be interrupted and run again. Throws `store.in_use` while the platform runs, and
- * `keys.unknown_master_key` when a key is sealed under a master key that was not given; then nothing has changed.
+ * `keys.unknown_master_key` when a key is sealed under a master key that was not given, and `folder.other_user` when
+ * another user than the folder's owner runs it; then nothing has changed.
  */
-export function rotateMasterKey(config: Config, ports: InitPorts): Promise<RotatedMasterKey> {
-  return onStorageAlone(config, async (storage) => {
+export async function rotateMasterKey(config: Config, ports: InitPorts): Promise<RotatedMasterKey> {
+  assertOwnedBy(config.folder, process.getuid?.());
+  return await onStorageAlone(config, async (storage) => {
     await assertInitialised(storage, config);
     const signing = await startSigningProcess({ ...signingOptions(config), ...ports, log: () => undefined });
     try {
