@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { AppError } from '@fleetward/core';
 import { Value } from 'typebox/value';
 import { parse as parseYaml } from 'yaml';
+import { ConfigError } from './config-error.ts';
+import { invalidSettings, whereSettingsAre } from './invalid-settings.ts';
 import { type Config, settings } from './settings.ts';
 
+export { ConfigError } from './config-error.ts';
 export type { Config } from './settings.ts';
-
-/** The settings cannot be used; nothing was started. */
-export class ConfigError extends AppError<'config.invalid' | 'config.unreadable'> {}
 
 const environmentPrefix = 'FLEETWARD_';
 const fileBytesMax = 256 * 1024;
@@ -25,10 +24,17 @@ export function loadConfig(sources: {
 }): Config {
   const fromFile = sources.file === undefined ? {} : readYaml(sources.file);
   const fromEnvironment = readEnvironment(sources.environment ?? {});
-  const merged = merge(merge(fromFile, fromEnvironment), sources.overrides ?? {});
+  const fromCommandLine = sources.overrides ?? {};
+  const merged = merge(merge(fromFile, fromEnvironment), fromCommandLine);
   // Convert works in place: the caller keeps its own.
   const config = Value.Default(settings, Value.Convert(settings, structuredClone(merged)));
-  if (!Value.Check(settings, config)) throw invalid(config);
+  if (!Value.Check(settings, config)) {
+    throw invalidSettings(config, [
+      { name: 'the command line', values: fromCommandLine },
+      { name: 'the environment', values: fromEnvironment },
+      { name: `\`${sources.file}\``, values: fromFile },
+    ]);
+  }
   return deepFreeze({ ...config, folder: resolve(config.folder) });
 }
 
@@ -44,7 +50,10 @@ function readYaml(file: string): object {
   const value: unknown = parseDocument(file, text);
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value))
-    throw new ConfigError('config.invalid', `\`${file}\` must hold a mapping`);
+    throw new ConfigError(
+      'config.invalid',
+      `\`${file}\` must hold a mapping of settings to values; ${whereSettingsAre}`,
+    );
   return value;
 }
 
@@ -54,7 +63,7 @@ function parseDocument(file: string, text: string): unknown {
   } catch (cause) {
     throw new ConfigError(
       'config.invalid',
-      `\`${file}\` is not YAML: ${(cause as Error).message.split('\n')[0]}`,
+      `\`${file}\` is not YAML: ${(cause as Error).message.split('\n')[0]?.replace(/:$/, '')}`,
       { cause },
     );
   }
@@ -87,21 +96,6 @@ function merge(base: object, over: object): object {
 
 function isMapping(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function invalid(config: unknown): ConfigError {
-  const errors = [...Value.Errors(settings, config)].slice(0, 10).map((error) => {
-    const unknown = (error.params as { additionalProperties?: string[] }).additionalProperties;
-    const path = error.instancePath.slice(1).replaceAll('/', '.') || 'settings';
-    return unknown === undefined
-      ? `\`${path}\` ${error.message}`
-      : `\`${path}\` has no setting \`${unknown.join('`, `')}\``;
-  });
-  return new ConfigError(
-    'config.invalid',
-    `the settings cannot be used: ${[...new Set(errors)].join('; ')}`,
-    { details: { errors } },
-  );
 }
 
 function deepFreeze<Value>(value: Value): Value {

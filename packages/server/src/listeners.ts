@@ -1,6 +1,6 @@
 import { createServer as createPlainServer, type Server as PlainServer } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { CertificateId, Clock, Random, Transactor } from '@fleetward/core';
+import { AppError, type CertificateId, type Clock, type Random, type Transactor } from '@fleetward/core';
 import type { Envelope } from '@fleetward/keys';
 import { parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
@@ -38,6 +38,9 @@ import type { RouteHandler } from './route-handler.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
 import { platformVersion } from './version.ts';
 
+/** A listener cannot take its address; the platform does not start. */
+class ListenerError extends AppError<'listener.unavailable'> {}
+
 /** The TCP ports that were taken. */
 export interface Ports {
   mqtt: number;
@@ -71,7 +74,7 @@ export async function startListeners(
   undo: (() => Promise<void>)[],
 ): Promise<Listeners> {
   const { config, domains, clock, ports } = parts;
-  ports.public = await startPublic(parts, undo);
+  ports.public = await naming('public', config, () => startPublic(parts, undo));
   const credentials = new ServerCredentials({
     folder: config.folder,
     serverNames: config.serverNames,
@@ -96,10 +99,44 @@ export async function startListeners(
     denials: domains.denials,
   });
   undo.push(() => mqtt.stop());
-  ports.mqtt = await mqtt.start();
-  ports.devices = await startDevices(parts, { guard, credentials }, undo);
-  ports.operators = await startOperators(parts, { mqtt, live, credentials }, undo);
+  ports.mqtt = await naming('mqtt', config, () => mqtt.start());
+  ports.devices = await naming('devices', config, () => startDevices(parts, { guard, credentials }, undo));
+  ports.operators = await naming('operators', config, () =>
+    startOperators(parts, { mqtt, live, credentials }, undo),
+  );
   return { ports, mqtt, credentials };
+}
+
+/** Says which listener it was when the system refuses its address. */
+async function naming(
+  listener: keyof Config['listeners'],
+  config: Config,
+  start: () => Promise<number>,
+): Promise<number> {
+  try {
+    return await start();
+  } catch (cause) {
+    const { syscall = '', code = '' } = cause as NodeJS.ErrnoException;
+    if (syscall !== 'listen' && syscall !== 'bind' && syscall !== 'getaddrinfo') throw cause;
+    const { host, port } = config.listeners[listener];
+    const message = `the listener \`${listener}\` cannot listen on \`${host}\`, port ${port}: ${adviceOn(code, listener)}`;
+    throw new ListenerError('listener.unavailable', message, { cause, details: { listener, host, port } });
+  }
+}
+
+function adviceOn(code: string, listener: string): string {
+  const setting = `--set listeners.${listener}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `the port is taken, by another program or another listener; choose one with \`${setting}.port=…\``;
+    case 'EACCES':
+      return `this user may not take the port; choose one from 1024 on with \`${setting}.port=…\``;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine has no such address; choose another with \`${setting}.host=…\``;
+    default:
+      return `the system says ${code}; choose another with \`${setting}.host=…\` or \`${setting}.port=…\``;
+  }
 }
 
 type Guard = ConstructorParameters<typeof MqttGateway>[0]['guard'];

@@ -5,6 +5,7 @@ import { rewrapServerCredentials } from './gateway/server-credentials.ts';
 import type { InitPorts } from './init.ts';
 import { assertInitialised } from './initialised.ts';
 import { openTrail } from './open-trail.ts';
+import { assertPlatformFolder } from './platform-folder.ts';
 import { signingKeys } from './signing-keys.ts';
 import { signingOptions } from './signing-process.ts';
 import { onStorageAlone } from './storage-alone.ts';
@@ -23,6 +24,7 @@ export interface RotatedMasterKey {
  * another user than the folder's owner runs it; then nothing has changed.
  */
 export async function rotateMasterKey(config: Config, ports: InitPorts): Promise<RotatedMasterKey> {
+  assertPlatformFolder(config);
   assertOwnedBy(config.folder, process.getuid?.());
   return await onStorageAlone(config, async (storage) => {
     await assertInitialised(storage, config);

@@ -5,6 +5,7 @@ import { type DomainEvent, openDomains } from './domains.ts';
 import { assertInitialised } from './initialised.ts';
 import { type Listeners, type Ports, startListeners } from './listeners.ts';
 import { createLog, type Log } from './log.ts';
+import { assertPlatformFolder } from './platform-folder.ts';
 import { servingPurposes } from './signing-keys.ts';
 import { signingOptions } from './signing-process.ts';
 import { lockFolder, openStorage, type Storage } from './storage/index.ts';
@@ -41,6 +42,7 @@ export async function startPlatform(config: Config, parts: PlatformParts): Promi
     stopped.resolve(reason);
   };
   try {
+    assertPlatformFolder(config);
     const lock = await lockFolder(config.folder);
     undo.push(() => lock.release());
     const signing = await startSigning(config, {
