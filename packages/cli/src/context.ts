@@ -1,7 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseStrictJson } from '@fleetward/core';
+import { InvalidInputError, type Json, parseStrictJson } from '@fleetward/core';
 import { createFolderDurably } from '@fleetward/core/durable-file';
 import { CliError, usage } from './errors.ts';
 import { writeFileOver } from './write-file.ts';
@@ -17,9 +18,16 @@ export interface ContextFlags {
 export interface Target {
   readonly url: string;
   readonly ca?: string;
+  /** Where `ca` came from, for people. */
+  readonly caFrom: string;
 }
 
-export interface Context extends Target {
+/** What is kept for the commands to come. */
+interface StoredContext extends Omit<Target, 'caFrom'> {
+  readonly token: string;
+}
+
+interface Context extends Target {
   readonly token: string;
 }
 
@@ -43,8 +51,10 @@ export function resolveTarget(flags: ContextFlags, environment: Environment): Ta
     });
   }
   const caFile = flags.ca ?? (environment.FLEETWARD_CA || undefined);
-  const ca = caFile === undefined ? storedFor(stored, url)?.ca : readSmallFile(caFile, '--ca');
-  return { url, ...(ca === undefined ? {} : { ca }) };
+  if (caFile !== undefined) return { url, ca: readAuthority(caFile), caFrom: `\`${caFile}\`` };
+  const ca = storedFor(stored, url)?.ca;
+  if (ca === undefined) return { url, caFrom: "one of the system's authorities" };
+  return { url, ca, caFrom: `the authority kept in \`${contextPath(environment)}\`` };
 }
 
 /** The platform and the operator's token. The stored token is never sent to another platform than the one that made it. */
@@ -60,14 +70,14 @@ export function resolveContext(flags: ContextFlags, environment: Environment): C
 }
 
 /** Keeps the context for the commands to come, readable by its owner only. Returns the file's path. */
-export function saveContext(context: Context, environment: Environment): string {
+export function saveContext(context: StoredContext, environment: Environment): string {
   const path = contextPath(environment);
   createFolderDurably(dirname(path));
   writeFileOver(path, `${JSON.stringify(context, undefined, 2)}\n`);
   return path;
 }
 
-function storedFor(stored: Context | undefined, url: string): Context | undefined {
+function storedFor(stored: StoredContext | undefined, url: string): StoredContext | undefined {
   return stored !== undefined && originOf(stored.url) === originOf(url) ? stored : undefined;
 }
 
@@ -75,7 +85,7 @@ function originOf(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : url;
 }
 
-function readStored(environment: Environment): Context | undefined {
+function readStored(environment: Environment): StoredContext | undefined {
   const path = contextPath(environment);
   const mode = statSync(path, { throwIfNoEntry: false })?.mode;
   if (mode === undefined) return undefined;
@@ -87,14 +97,41 @@ function readStored(environment: Environment): Context | undefined {
   return parseStored(path);
 }
 
-function parseStored(path: string): Context {
-  const value = parseStrictJson(readSmallFile(path, 'context'), { bytesMax: fileBytesMax, depthMax: 2 });
+function parseStored(path: string): StoredContext {
+  const value = parseContext(path);
   const { url, ca, token } = { ...(value as Record<string, unknown>) };
   const inOrder =
     typeof url === 'string' && typeof token === 'string' && (ca === undefined || typeof ca === 'string');
   if (inOrder) return { url, token, ...(ca === undefined ? {} : { ca }) };
-  throw new CliError('cli.unreadable', `\`${path}\` is not a context`, {
+  throw noContext(path, 'its members are not those of one');
+}
+
+function parseContext(path: string): Json {
+  try {
+    return parseStrictJson(readSmallFile(path, 'context'), { bytesMax: fileBytesMax, depthMax: 2 });
+  } catch (cause) {
+    if (!(cause instanceof InvalidInputError)) throw cause;
+    throw noContext(path, cause.message, cause);
+  }
+}
+
+function noContext(path: string, why: string, cause?: unknown): CliError {
+  return new CliError('cli.unreadable', `\`${path}\` is not a context: ${why}`, {
+    cause,
     hint: 'remove it and run `fleetward operator setup` again, or use `--url`, `--ca` and `--token-file`',
+  });
+}
+
+/** PEM text; without this check Node would go on with no authority at all, and blame the server. */
+function readAuthority(file: string): string {
+  const text = readSmallFile(file, '--ca');
+  try {
+    if (new X509Certificate(text).raw.length > 0 && text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  } catch {
+    // Told below, as for DER.
+  }
+  throw new CliError('cli.unreadable', `\`${file}\` (\`--ca\`) holds no certificate in PEM`, {
+    hint: 'give the `root-ca.pem` that `fleetward init` wrote',
   });
 }
 
@@ -114,7 +151,7 @@ function checkToken(token: string): string {
   throw usage('the operator token is not one word: check `--token-file` or `FLEETWARD_TOKEN`');
 }
 
-function noToken(url: string, stored: Context | undefined): CliError {
+function noToken(url: string, stored: StoredContext | undefined): CliError {
   const elsewhere =
     stored === undefined ? '' : `; the stored one belongs to \`${stored.url}\` and stays there`;
   return new CliError('cli.not_configured', `no operator token for \`${url}\`${elsewhere}`, {

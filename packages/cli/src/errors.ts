@@ -7,6 +7,8 @@ export type CliErrorCode =
   | 'cli.unwritable'
   | 'cli.not_configured'
   | 'cli.context_unsafe'
+  | 'cli.untrusted'
+  | 'cli.folder_unusable'
   | 'cli.cancelled'
   | 'cli.trail_broken';
 

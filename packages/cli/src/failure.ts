@@ -2,6 +2,7 @@ import { isAppError } from '@fleetward/core';
 import { ApiError } from '@fleetward/protocol';
 import { CommanderError } from 'commander';
 import { CliError } from './errors.ts';
+import { misnamedPart } from './misnamed-part.ts';
 import { jsonLine, printable } from './printable.ts';
 
 /** What went wrong, for a person or a program. */
@@ -32,7 +33,7 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof CommanderError) return describeUsage(error);
   if (error instanceof ApiError) return describeApiError(error);
   if (!isAppError(error)) return { code: 'cli.unexpected', message: messageOf(error), exitCode: 1 };
-  const hint = error instanceof CliError ? error.hint : hints[error.code];
+  const hint = error instanceof CliError ? error.hint : hintOf(error.code, error.message);
   const issues = error.details.issues;
   return {
     code: error.code,
@@ -47,6 +48,11 @@ export function describeFailure(error: unknown): Failure {
 export function formatFailure(failure: Failure, json: boolean): string {
   if (json) return `${jsonLine({ error: failure })}\n`;
   const { message, errors = [], hint, code, instance } = failure;
+  const single = errors.length === 1 ? errors[0] : undefined;
+  if (single !== undefined && message.includes(single.message)) {
+    const expected = message.includes(single.expected) ? '' : `; expected ${single.expected}`;
+    return formatFailure({ ...failure, message: `${message}${expected}`, errors: [] }, false);
+  }
   const parts = errors.map((part) => `  at ${part.path}: ${part.message}; expected ${part.expected}`);
   return [
     `error: ${message} [${code}]`,
@@ -63,10 +69,11 @@ const hints: Readonly<Record<string, string>> = {
     'is the platform running (`fleetward serve`), and are `--url` and `--ca` those of its operators listener?',
   'api.timeout': 'the platform answers slowly or not at all; try again',
   'http.unauthenticated':
-    'the token is wrong, expired or revoked: give another by `--token-file`, or make one with `fleetward operator create-token`',
+    'the token is wrong, expired or revoked: give another by `--token-file`, or make one with `fleetward operator create-token`; none left? stop the platform, `fleetward init --new-setup-token`',
   'http.too_many_failures': 'too many wrong tokens from this address; wait a minute',
   'operators.setup_refused':
     'the setup token works once, for one day; `fleetward init --new-setup-token` makes another',
+  'policies.exists': 'store another version of it: `fleetward policy add-version`',
   'policies.attached': 'detach it first: `fleetward policy detach`',
   'policies.version_limit': 'remove one first: `fleetward policy remove-version`',
   'releases.artifact_missing': 'run `fleetward release publish` from the folder that holds the artifacts',
@@ -76,6 +83,12 @@ const hints: Readonly<Record<string, string>> = {
   'platform.not_initialised': 'run `fleetward init` with the same `--folder` first',
 };
 
+function hintOf(code: string, message: string): string | undefined {
+  if (code === 'keys.master_key' && message.includes('read by others'))
+    return 'if somebody else may have read it, make another and run `fleetward master-key rotate`';
+  return hints[code];
+}
+
 function describeApiError(error: ApiError): Failure {
   const { problem } = error;
   if (problem === undefined) {
@@ -84,6 +97,9 @@ function describeApiError(error: ApiError): Failure {
     return { code: error.code, message: error.message, ...(hint === undefined ? {} : { hint }), exitCode };
   }
   const hint = hints[problem.code];
+  const misnamed = problem.code === 'http.invalid_request' ? misnamedPart(problem.errors ?? []) : undefined;
+  if (misnamed !== undefined)
+    return { code: problem.code, message: misnamed.message, errors: [misnamed], exitCode: 1 };
   return {
     code: problem.code,
     message: problem.detail,

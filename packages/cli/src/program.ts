@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 import { addAuthority } from './nouns/authority.ts';
 import { addCert } from './nouns/cert.ts';
 import { addCompletion } from './nouns/completion.ts';
@@ -18,8 +18,11 @@ import { addTrail } from './nouns/trail.ts';
 import { createShell, type Shell } from './shell.ts';
 import type { Terminal } from './terminal.ts';
 
-/** The whole command tree over one terminal; nothing runs until it is parsed. */
-export function createProgram(terminal: Terminal): { readonly program: Command; readonly shell: Shell } {
+/** The whole command tree over one terminal; nothing runs until it is parsed. `quiet` shows no help where a verb is missing. */
+export function createProgram(
+  terminal: Terminal,
+  { quiet = false }: { readonly quiet?: boolean } = {},
+): { readonly program: Command; readonly shell: Shell } {
   const program = new Command('fleetward')
     .description(
       'Gives every device an identity, a policy and firmware it can trust, and shows what was refused and why.',
@@ -30,10 +33,15 @@ export function createProgram(terminal: Terminal): { readonly program: Command; 
     .option('--token-file <file>', 'file with the operator token (FLEETWARD_TOKEN holds the token itself)')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: globalOptionsOf,
+    })
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
-      writeErr: (text) => void terminal.stderr.write(text),
+      writeErr: (text) => {
+        if (!quiet) terminal.stderr.write(text);
+      },
       outputError: () => undefined, // shown by `formatFailure`
     })
     .exitOverride();
@@ -60,3 +68,31 @@ const nouns: readonly ((program: Command, shell: Shell) => void)[] = [
   addConnection,
   addCompletion,
 ];
+
+/** The commands that talk to no platform, or are one. */
+const offline: ReadonlySet<string> = new Set([
+  'init',
+  'serve',
+  'master-key',
+  'demo',
+  'completion',
+  'policy lint',
+  'policy decide',
+  'cert verify',
+  'trail verify',
+  'release keygen',
+  'release init',
+  'release add',
+  'release sign',
+  'release verify',
+]);
+
+/** The flags of every command that this one uses too. */
+function globalOptionsOf(command: Command): Option[] {
+  const words: string[] = [];
+  let program = command;
+  for (; program.parent !== null; program = program.parent) words.unshift(program.name());
+  if (program === command) return [];
+  const isOffline = offline.has(words.join(' ')) || offline.has(words[0] ?? '');
+  return program.options.filter(({ long }) => !isOffline || long === '--json');
+}

@@ -1,8 +1,9 @@
-import { type ApiClient, createApiClient } from '@fleetward/protocol';
+import type { ApiClient } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { type ContextFlags, resolveContext } from './context.ts';
 import { createOutput, type Output } from './output.ts';
 import type { Terminal } from './terminal.ts';
+import { callPlatform } from './with-api.ts';
 
 /** What every command is given. */
 export interface Shell {
@@ -33,14 +34,6 @@ export function createShell(program: Command, terminal: Terminal): Shell {
     exitWith: (code) => {
       if (code > exitCode) exitCode = code;
     },
-    withApi: async (work) => {
-      const { url, ca, token } = resolveContext(flags(), terminal.environment);
-      const api = createApiClient({ baseUrl: url, token, ...(ca === undefined ? {} : { ca }) });
-      try {
-        return await work(api);
-      } finally {
-        api.close();
-      }
-    },
+    withApi: async (work) => callPlatform(resolveContext(flags(), terminal.environment), work),
   };
 }

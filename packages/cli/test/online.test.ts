@@ -144,6 +144,34 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     );
   });
 
+  test('a refused policy is told with its file and place, each reason once', async () => {
+    writeFileSync(cli.home.join('comma.json'), '{\n  "Version": "2012-10-17",\n  "Statement": [,]\n}');
+    const refused = await cli.run(['policy', 'create', 'comma', 'comma.json'], { environment });
+    expect(refused.stderr).toContain('comma.json:3:17`: policy refused');
+    expect(refused.stderr.split('expected a JSON value')).toHaveLength(2);
+    const again = await run(['policy', 'create', 'lamps', 'lamps.json']);
+    expect(again.error).toMatchObject({ code: 'policies.exists' });
+    expect(again.error.hint).toContain('policy add-version');
+  });
+
+  test('a placeholder is noted once, however often it stands in a document', async () => {
+    const saved = await cli.run(['policy', 'create', 'noted', 'lamps.json'], { environment });
+    expect(saved.stdout.match(/note\[bound\]/g)).toHaveLength(2);
+  });
+
+  test.for([
+    { args: ['cert', 'show', 'abc'], says: 'certificate id: 64 hex digits; see `fleetward cert list`' },
+    { args: ['policy', 'show', 'a b'], says: 'policy name: ' },
+    { args: ['thing', 'show', 'a b'], says: 'thing name: ' },
+    { args: ['join-token', 'create', 'a b'], says: 'name pattern: ' },
+    { args: ['join-token', 'create', 'a', '--policy', 'b c'], says: 'policy name: ' },
+  ])('$args: says `$says`', async ({ args, says }) => {
+    const refused = await cli.run(args, { environment });
+    expect(refused.stderr).toContain(says);
+    expect(refused.stderr).not.toContain('pattern "');
+    expect(refused.code).toBe(1);
+  });
+
   test('a policy goes through its versions', async () => {
     await say(['policy', 'create', 'trial', 'lamps.json']);
     expect((await say(['policy', 'add-version', 'trial', 'lamps.json'])).json).toMatchObject([
@@ -226,7 +254,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     ]);
     expect(verified.json).toMatchObject([{ kind: 'intact' }]);
     const listed = await say(['trail', 'list', '--verify', '--key', 'trail.pem']);
-    expect(listed.json[0]).toMatchObject({ entry: { seq: 1, kind: 'platform.initialised' } });
+    expect(listed.json[0]).toMatchObject({ kind: 'intact' });
+    expect(listed.json[1]).toMatchObject({ entry: { seq: 1, kind: 'platform.initialised' } });
     const again = await run(['trail', 'export', '--out', 'trail.jsonl']);
     expect(again).toMatchObject({ code: 1, error: { code: 'cli.unwritable' } });
   });

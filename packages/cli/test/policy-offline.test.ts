@@ -50,6 +50,16 @@ describe('policy lint', () => {
     expect(outcome.code).toBe(1);
   });
 
+  test('tells the line and column where a document stops being JSON', async () => {
+    using cli = openCli();
+    const file = write(cli, 'comma.json', '{\n  "Version": "2012-10-17",\n  "Statement": [,]\n}');
+    const outcome = await cli.run(['policy', 'lint', file]);
+    expect(outcome.stdout).toContain('comma.json:3:17: error[policy.invalid]: expected a JSON value');
+    expect(outcome.code).toBe(1);
+    const decided = await cli.run(['policy', 'decide', '--policy', file, '--requests', '-'], { input: '' });
+    expect(decided.stderr).toContain('comma.json:3:17`: policy refused');
+  });
+
   test('exits with 2 when a file is not there', async () => {
     using cli = openCli();
     const outcome = await cli.run(['policy', 'lint', 'absent.json', '--json']);

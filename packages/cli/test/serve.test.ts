@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { type Cli, openCli } from './cli.ts';
 
@@ -85,8 +86,50 @@ test('serving a folder that holds no platform says what to do, and leaves nothin
   const outcome = await cli.run(['serve', '--folder', 'empty', '--json', '--set', 'logLevel=silent'], {
     environment: freePorts,
   });
-  expect(outcome.code).toBe(1);
+  expect(outcome).toMatchObject({ code: 1, error: { code: 'platform.not_initialised' } });
   expect(outcome.stderr).toContain('fleetward init');
+  expect(existsSync(cli.home.join('empty'))).toBe(false);
+  const rotated = await cli.run(['master-key', 'rotate', '--folder', 'empty', '--json']);
+  expect(rotated).toMatchObject({ code: 1, error: { code: 'platform.not_initialised' } });
+  expect(existsSync(cli.home.join('empty'))).toBe(false);
+});
+
+test('a folder that the system does not give is told with what to do', async () => {
+  using cli = openCli();
+  writeFileSync(cli.home.join('file'), '');
+  const outcome = await cli.run(['init', '--folder', 'file/data', '--json']);
+  expect(outcome).toMatchObject({ code: 1, error: { code: 'cli.folder_unusable' } });
+  expect(outcome.error.hint).toContain('--folder');
+});
+
+test('a port that is taken is told with its listener and its setting', async () => {
+  using cli = openCli();
+  await init(cli);
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as AddressInfo;
+  const args = ['serve', '--folder', 'data', '--json', '--set', 'logLevel=silent'];
+  const outcome = await cli.run([...args, '--set', `listeners.devices.port=${port}`], {
+    environment: freePorts,
+  });
+  taken.close();
+  expect(outcome).toMatchObject({ code: 1, error: { code: 'listener.unavailable' } });
+  expect(outcome.error.message).toContain(`port ${port}`);
+  expect(outcome.error.message).toContain('--set listeners.devices.port=');
+});
+
+test('a platform of another authority is told from one that does not answer', async () => {
+  using cli = openCli();
+  await init(cli);
+  const other = await cli.run(['init', '--folder', 'other', '--json']);
+  const { rootCaFile } = other.json[0] as Made;
+  const { process, url } = await serve(cli);
+  await using running = process;
+  const args = ['thing', 'list', '--json', '--url', url, '--ca', rootCaFile];
+  const outcome = await cli.run(args, { environment: { FLEETWARD_TOKEN: 'fwo_x' } });
+  expect(outcome).toMatchObject({ code: 1, error: { code: 'cli.untrusted' } });
+  expect(outcome.error.message).toContain(`does not chain to \`${rootCaFile}\``);
+  expect(await running.stop('SIGTERM')).toMatchObject({ code: 0 });
 });
 
 test('flags win over the environment, and that over the settings file', async () => {

@@ -60,6 +60,16 @@ describe('trail verify', () => {
     expect(outcome.code).toBe(1);
   });
 
+  test('says of a file that is no trail that it is none', async () => {
+    using cli = openCli();
+    prepare(cli, 'valid/whole.json');
+    writeFileSync(cli.home.join('notes.txt'), 'remember the milk\n');
+    const outcome = await cli.run(['trail', 'verify', 'notes.txt', '--key', 'key.pem', '--json']);
+    expect(outcome.error).toMatchObject({ code: 'cli.unreadable' });
+    expect(outcome.error.message).toContain('`notes.txt` is not an exported trail');
+    expect(outcome.code).toBe(2);
+  });
+
   test.for([
     { what: 'a trail', args: ['absent.jsonl', '--key', 'key.pem'] },
     { what: 'a key', args: ['trail.jsonl', '--key', 'absent.pem'] },

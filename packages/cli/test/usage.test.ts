@@ -15,7 +15,9 @@ describe('a command line that cannot work', () => {
     { args: ['cert', 'revoke', 'a', '--reason', 'boredom'], says: 'keyCompromise' },
     { args: ['policy', 'set-default', 'p', 'x'], says: '`x` is not a version' },
     { args: ['serve', '--set', 'nonsense'], says: '--set nonsense' },
-    { args: ['serve', '--set', 'listeners.mqtt.prt=1'], says: 'has no setting `prt`' },
+    { args: ['serve', '--set', 'listeners.mqtt.prt=1'], says: 'no setting `prt`, did you mean `port`?' },
+    { args: ['serve', '--set', 'listeners.mqtt.prt=1'], says: '(in the command line)' },
+    { args: ['serve', '--set', 'nonsence=1'], says: 'docs/reference/settings.md' },
     {
       args: ['join-token', 'create', 'a', '--expires', 'soon'],
       says: '--expires soon',
@@ -34,6 +36,25 @@ describe('a command line that cannot work', () => {
     const outcome = await cli.run(['thing', 'lst', '--json']);
     expect(outcome.error).toMatchObject({ code: 'cli.usage', hint: 'did you mean `list`?' });
   });
+
+  test.for([[['--json']], [['thing', '--json']]])(
+    '%j without a verb is a failure in JSON',
+    async ([args]) => {
+      using cli = openCli();
+      const outcome = await cli.run(args ?? []);
+      expect(outcome.error).toMatchObject({ code: 'cli.usage' });
+      expect(outcome).toMatchObject({ code: 2, stdout: '' });
+    },
+  );
+
+  test('a settings file is named, and nothing is said twice', async () => {
+    using cli = openCli();
+    writeFileSync(cli.home.join('fleetward.yaml'), 'regio: here\n');
+    const { error } = await cli.run(['serve', '--config', 'fleetward.yaml', '--json']);
+    expect(error).toMatchObject({ code: 'config.invalid' });
+    expect(error.message).toContain('no setting `regio`, did you mean `region`? (in `fleetward.yaml`)');
+    expect(error.message).not.toContain('schema');
+  });
 });
 
 describe('help', () => {
@@ -51,6 +72,13 @@ describe('help', () => {
     expect(stdout).toContain('$ fleetward cert revoke');
     expect(stdout).toContain('--token-file');
     expect(code).toBe(0);
+  });
+
+  test('of a verb that talks to no platform leaves out how to reach one', async () => {
+    using cli = openCli();
+    const { stdout } = await cli.run(['policy', 'lint', '--help']);
+    expect(stdout).toContain('--json');
+    expect(stdout).not.toContain('--token-file');
   });
 
   test('of the program runs on whatever Node starts it', async () => {
@@ -106,6 +134,27 @@ describe('the context', () => {
     expect(outcome.error.message).toContain('https://localhost:1');
     expect(outcome.stderr).not.toContain('fwo_secret');
     expect(outcome.code).toBe(1);
+  });
+});
+
+describe('what is given to trust', () => {
+  test('that is no certificate is named', async () => {
+    using cli = openCli();
+    writeFileSync(cli.home.join('ca.pem'), 'not a certificate');
+    const args = ['thing', 'list', '--json', '--url', 'https://localhost:1', '--ca', 'ca.pem'];
+    const outcome = await cli.run(args, { environment: { FLEETWARD_TOKEN: 'fwo_x' } });
+    expect(outcome.error).toMatchObject({ code: 'cli.unreadable' });
+    expect(outcome.error.message).toContain('`ca.pem` (`--ca`) holds no certificate');
+    expect(outcome.code).toBe(2);
+  });
+
+  test('a context that is not JSON is named by its file', async () => {
+    using cli = openCli();
+    const file = writeContext(cli, {});
+    writeFileSync(file, 'nonsense');
+    const outcome = await cli.run(['thing', 'list', '--json']);
+    expect(outcome.error).toMatchObject({ code: 'cli.unreadable' });
+    expect(outcome.error.message).toContain(file);
   });
 });
 

@@ -3,6 +3,7 @@ import { encodePem } from '@fleetward/pki';
 import type { Config, Initialised } from '@fleetward/server';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
+import { onFolder } from '../own-folder.ts';
 import type { Shell } from '../shell.ts';
 import { writeFileOver } from '../write-file.ts';
 import { addSettingsFlags, type SettingsFlags, settingsSources } from './platform-settings.ts';
@@ -31,7 +32,8 @@ export function addInit(program: Command, shell: Shell): void {
       const { environment } = shell.terminal;
       const config = loadConfig(settingsSources(flags, environment));
       const ports = { clock: systemClock, random: systemRandom, environment };
-      const made = await initialise(config, ports, { newSetupToken: flags.newSetupToken === true });
+      const options = { newSetupToken: flags.newSetupToken === true };
+      const made = await onFolder(config.folder, () => initialise(config, ports, options));
       const files = writePublicFiles(made);
       show(shell, { config, flags, made, files });
     });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addNoun, addVerb } from '../define.ts';
+import { onFolder } from '../own-folder.ts';
 import type { Shell } from '../shell.ts';
 import { addSettingsFlags, type SettingsFlags, settingsSources } from './platform-settings.ts';
 
@@ -17,7 +18,8 @@ export function addMasterKey(program: Command, shell: Shell): void {
     const { loadConfig, rotateMasterKey, systemClock, systemRandom } = await import('@fleetward/server');
     const { environment } = shell.terminal;
     const config = loadConfig(settingsSources(flags, environment));
-    const rotated = await rotateMasterKey(config, { clock: systemClock, random: systemRandom, environment });
+    const ports = { clock: systemClock, random: systemRandom, environment };
+    const rotated = await onFolder(config.folder, () => rotateMasterKey(config, ports));
     const { masterKeyId, rewrapped } = rotated;
     shell.output.done(
       { masterKeyId, rewrapped },

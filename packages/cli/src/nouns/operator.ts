@@ -1,6 +1,5 @@
 import {
   completeSetup,
-  createApiClient,
   createOperatorToken,
   getSelf,
   listOperators,
@@ -12,6 +11,7 @@ import { resolveTarget, saveContext } from '../context.ts';
 import { addNoun, addVerb, whole } from '../define.ts';
 import { readSecret } from '../secrets.ts';
 import type { Shell } from '../shell.ts';
+import { callPlatform } from '../with-api.ts';
 
 /** `fleetward operator …`: the people and machines that run the platform, and their tokens. */
 export function addOperator(program: Command, shell: Shell): void {
@@ -52,19 +52,18 @@ function addSetup(noun: Command, shell: Shell): void {
       const { terminal, output } = shell;
       const target = resolveTarget(shell.flags, terminal.environment);
       const setupToken = await readSetupToken(flags, shell);
-      const api = createApiClient({
-        baseUrl: target.url,
-        ...(target.ca === undefined ? {} : { ca: target.ca }),
-      });
-      const { operator, token } = await api
-        .call(completeSetup, { body: { setupToken, operatorName } })
-        .finally(() => api.close());
+      const body = { setupToken, operatorName };
+      const { operator, token } = await callPlatform(target, (api) => api.call(completeSetup, { body }));
       const { secret, ...shown } = token;
+      const { url, ca } = target;
       if (!flags.save) {
         output.done({ operator, token }, secret);
         return;
       }
-      const contextFile = saveContext({ ...target, token: secret }, terminal.environment);
+      const contextFile = saveContext(
+        { url, ...(ca === undefined ? {} : { ca }), token: secret },
+        terminal.environment,
+      );
       const sentence = `you are operator \`${operator.name}\`; address, authority and token are kept in \`${contextFile}\``;
       output.done({ operator, token: shown, contextFile }, sentence);
     });

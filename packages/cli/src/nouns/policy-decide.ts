@@ -17,6 +17,7 @@ import { CliError } from '../errors.ts';
 import { readInput, readLines } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
+import { placed } from './text-place.ts';
 
 interface DecideFlags {
   readonly policy: readonly string[];
@@ -77,7 +78,14 @@ function readDocument(file: string, bytes: Uint8Array): AttachedPolicy['document
   } catch (cause) {
     if (!(cause instanceof PolicyError)) throw cause;
     const hint = `\`fleetward policy lint ${file}\` lists every reason`;
-    throw new CliError('cli.unreadable', `\`${file}\`: ${cause.message}`, { cause, hint });
+    throw new CliError(
+      'cli.unreadable',
+      placed(cause.message, { file, text: Buffer.from(bytes).toString('utf8') }),
+      {
+        cause,
+        hint,
+      },
+    );
   }
 }
 

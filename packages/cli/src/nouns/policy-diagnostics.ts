@@ -8,6 +8,9 @@ export interface Diagnostic {
   readonly id: string;
   /** JSON path into the document. */
   readonly path: string;
+  /** Where the text stops being JSON, counted from 1. */
+  readonly line?: number;
+  readonly column?: number;
   readonly message: string;
   readonly fix?: string | undefined;
 }
@@ -19,7 +22,8 @@ export function diagnosticText(
   file: string,
   { diagnostic, output }: { readonly diagnostic: Diagnostic; readonly output: Output },
 ): string {
-  const { severity, id, path, message, fix } = diagnostic;
+  const { severity, id, line: row, column, message, fix } = diagnostic;
+  const path = row === undefined ? diagnostic.path : `${row}:${column}`;
   const mark = output.mark(severity, colours[severity] ?? 'green');
   const place = output.bold(printable(`${file}:${path}`));
   const line = `${place}: ${mark}[${printable(id)}]: ${printable(message)}`;

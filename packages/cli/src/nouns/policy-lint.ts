@@ -5,6 +5,7 @@ import type { Output } from '../output.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { type Diagnostic, diagnosticText } from './policy-diagnostics.ts';
+import { placeIn, withoutPlace } from './text-place.ts';
 
 /** `fleetward policy lint`: what is wrong or not meant in policy documents, without a platform. */
 export function addPolicyLint(noun: Command, { terminal, output, exitWith }: Shell): void {
@@ -38,19 +39,20 @@ function diagnose(text: Uint8Array): readonly Diagnostic[] {
     return lintPolicy(document);
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
-    return errorsOf(error);
+    return errorsOf(error, Buffer.from(text).toString('utf8'));
   }
 }
 
 /** Why a document is refused, a diagnostic for each reason. */
-function errorsOf(error: PolicyError): readonly Diagnostic[] {
+function errorsOf(error: PolicyError, text: string): readonly Diagnostic[] {
   const issues =
     error.issues.length > 0 ? error.issues : [{ path: '$', message: error.message, expected: '' }];
   return issues.map(({ path, message, expected }) => ({
     severity: 'error',
     id: error.code,
     path,
-    message,
+    ...placeIn(text, message),
+    message: withoutPlace(message),
     ...(expected === '' ? {} : { fix: `expected ${expected}` }),
   }));
 }

@@ -5,6 +5,7 @@ import { addVerb, repeatable } from '../define.ts';
 import { usage } from '../errors.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
+import { namingFile } from './naming-file.ts';
 
 interface TestFlags {
   readonly clientId: string;
@@ -38,7 +39,12 @@ export function addPolicyTest(noun: Command, shell: Shell): void {
     .addOption(repeatable('--document <file>', 'decide by this document too, though not stored'))
     .action(async (words: readonly string[], flags: TestFlags) => {
       const body = await questionOf(words, { flags, shell });
-      const { results } = await withApi((api) => api.call(testPolicy, { body }));
+      const decide = () => withApi((api) => api.call(testPolicy, { body }));
+      const [file = '', ...more] = flags.document ?? [];
+      const [text] = body.documents ?? [];
+      // Of several documents the platform does not say which one it refuses.
+      const alone = text === undefined || more.length > 0 ? undefined : { file, text };
+      const { results } = await (alone === undefined ? decide() : namingFile(alone, decide));
       output.list(
         results,
         {

@@ -12,7 +12,8 @@ import { addVerb } from '../define.ts';
 import { usage } from '../errors.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
-import { diagnosticText } from './policy-diagnostics.ts';
+import { namingFile } from './naming-file.ts';
+import { type Diagnostic, diagnosticText } from './policy-diagnostics.ts';
 
 export function addPolicyCreate(noun: Command, shell: Shell): void {
   addVerb(noun, 'create <policy-name> <file>', {
@@ -23,7 +24,9 @@ export function addPolicyCreate(noun: Command, shell: Shell): void {
     examples: ['fleetward policy create lamps lamps.json'],
   }).action(async (policyName: string, file: string) => {
     const body = { policyName, document: await readDocument(file, shell) };
-    const saved = await shell.withApi((api) => api.call(createPolicy, { body }));
+    const saved = await namingFile({ file, text: body.document }, () =>
+      shell.withApi((api) => api.call(createPolicy, { body })),
+    );
     showSaved(saved, { shell, file });
   });
 }
@@ -39,8 +42,8 @@ export function addPolicyAddVersion(noun: Command, shell: Shell): void {
     .option('--set-default', 'put it in force at once')
     .action(async (policyName: string, file: string, flags: { setDefault?: boolean }) => {
       const body = { document: await readDocument(file, shell), setAsDefault: flags.setDefault === true };
-      const saved = await shell.withApi((api) =>
-        api.call(createPolicyVersion, { params: { policyName }, body }),
+      const saved = await namingFile({ file, text: body.document }, () =>
+        shell.withApi((api) => api.call(createPolicyVersion, { params: { policyName }, body })),
       );
       showSaved(saved, { shell, file });
     });
@@ -103,6 +106,16 @@ function parseVersion(text: string): number {
   throw usage(`\`${text}\` is not a version: expected a number such as \`2\``);
 }
 
+/** One note a placeholder, however often the document has it. */
+function boundNotes(notes: Saved['notes']): readonly Diagnostic[] {
+  return [...Map.groupBy(notes, ({ message }) => message)].map(([message, alike]) => ({
+    severity: 'note',
+    id: 'bound',
+    path: alike[0]?.path ?? '$',
+    message: alike.length === 1 ? message : `${message}, here and in ${alike.length - 1} more places`,
+  }));
+}
+
 type Saved = Part<(typeof createPolicy)['answer']>;
 
 function showSaved(saved: Saved, { shell, file }: { readonly shell: Shell; readonly file: string }): void {
@@ -110,7 +123,6 @@ function showSaved(saved: Saved, { shell, file }: { readonly shell: Shell; reado
   const force = saved.isDefault ? 'in force' : 'not in force yet';
   output.done(saved, `policy \`${saved.policyName}\` version ${saved.versionId} is stored, ${force}`);
   if (output.json) return;
-  const notes = saved.notes.map((note) => ({ severity: 'note', id: 'bound', ...note }));
-  for (const diagnostic of [...notes, ...saved.findings])
+  for (const diagnostic of [...boundNotes(saved.notes), ...saved.findings])
     output.line(diagnosticText(file, { diagnostic, output }));
 }

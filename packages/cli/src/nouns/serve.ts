@@ -1,6 +1,7 @@
 import type { Platform } from '@fleetward/server';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
+import { onFolder } from '../own-folder.ts';
 import type { Shell } from '../shell.ts';
 import { addSettingsFlags, type SettingsFlags, settingsSources } from './platform-settings.ts';
 
@@ -21,7 +22,8 @@ export function addServe(program: Command, shell: Shell): void {
     const { environment } = shell.terminal;
     const config = loadConfig(settingsSources(flags, environment));
     const signal = nextSignal();
-    const platform = await startPlatform(config, { clock: systemClock, random: systemRandom, environment });
+    const ports = { clock: systemClock, random: systemRandom, environment };
+    const platform = await onFolder(config.folder, () => startPlatform(config, ports));
     showPorts(platform, shell);
     await untilStopped(platform, { signal, shell });
   });

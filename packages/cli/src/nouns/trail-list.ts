@@ -34,7 +34,7 @@ export function addTrailList(noun: Command, shell: Shell): void {
     summary: 'list what was done, in order',
     description:
       'Lists the entries of the trail. With `--verify` the whole chain is exported and verified first, by the key in `--key` or, without it, the ' +
-      'one the platform tells; a broken chain is not listed.',
+      'one the platform tells; a broken chain is not listed. With `--json` the first line is the verdict.',
     examples: [
       'fleetward trail list --verify --key fleetward-data/trail-public-key.pem',
       'fleetward trail list --after 120 --follow --json',
@@ -70,9 +70,9 @@ async function verify(
   const { bytes } = await api.download(exportTrail);
   const verdict: TrailVerdict = await verifyTrailExport(bytes, { publicKey });
   if (verdict.kind === 'broken') throw broken(verdict);
-  shell.output.note(
-    `the chain of ${verdict.entries} entries is intact, vouched for up to entry ${verdict.through.seq}`,
-  );
+  const sentence = `the chain of ${verdict.entries} entries is intact, vouched for up to entry ${verdict.through.seq}`;
+  if (shell.output.json) shell.output.done(verdict, sentence);
+  else shell.output.note(sentence);
 }
 
 function broken({ seq, reason }: Extract<TrailVerdict, { kind: 'broken' }>): CliError {

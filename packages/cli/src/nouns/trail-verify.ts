@@ -36,8 +36,32 @@ export function addTrailVerify(noun: Command, shell: Shell): void {
       const publicKey = await readPublicKey(flags.key, terminal);
       const expected =
         flags.expected === undefined ? {} : { expected: await readCheckpoint(flags.expected, terminal) };
-      showVerdict(await verifyTrailExport(streamInput(file, terminal), { publicKey, ...expected }), shell);
+      const head: Uint8Array[] = [];
+      const bytes = keepingHead(streamInput(file, terminal), head);
+      const verdict = await verifyTrailExport(bytes, { publicKey, ...expected });
+      if (verdict.kind === 'broken' && verdict.seq === 0) assertTrailLike(file, Buffer.concat(head));
+      showVerdict(verdict, shell);
     });
+}
+
+const headBytes = 512;
+
+/** Passes bytes on and keeps the first chunks of them. */
+async function* keepingHead(bytes: AsyncIterable<Uint8Array>, head: Uint8Array[]) {
+  let length = 0;
+  for await (const chunk of bytes) {
+    if (length < headBytes) head.push(chunk.subarray(0, headBytes - length));
+    length += chunk.length;
+    yield chunk;
+  }
+}
+
+/** A file that has nothing of a trail was mistaken for one; a trail with a damaged first entry still has its members. */
+function assertTrailLike(file: string, head: Buffer): void {
+  if (head.length === 0 || /"(?:entry|checkpoint|payloadHash)"/.test(head.toString('latin1'))) return;
+  throw new CliError('cli.unreadable', `\`${file}\` is not an exported trail`, {
+    hint: 'give a file that `fleetward trail export --out FILE` wrote',
+  });
 }
 
 /** The shape is checked by the verifier, which throws when it is not a checkpoint's. */
