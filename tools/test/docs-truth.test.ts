@@ -44,6 +44,19 @@ describe('the documents', () => {
     expect(listed.toSorted()).toEqual(codes.toSorted());
   });
 
+  test('list every error code that ends a command, and no other', () => {
+    const events = ['platform.initialised', 'master_key.rotated'];
+    const sources = globSync('packages/{cli,keys,pki,protocol,server,updates}/src/**/*.ts', { cwd: root });
+    const kinds = 'api|cli|config|folder|init|keys|listener|master_key|pki|platform|updates';
+    const code = new RegExp(`'((?:${kinds})\\.[a-z_]+)'`, 'g');
+    const used = sources.flatMap((file) => [...read(file).matchAll(code)].map((match) => match[1]!));
+    const codes = new Set(used.filter((name) => !events.includes(name)));
+    const page = read('docs/reference/error-codes.md');
+    const listed = [...page.matchAll(/^\| `([a-z_.]+)` +\| (?!\d{3} )/gm)].map((match) => match[1]!);
+    expect(codes.size).toBeGreaterThan(30);
+    expect(listed.toSorted()).toEqual([...codes].toSorted());
+  });
+
   test('name tests that exist where they say that a test shows something', () => {
     const cited = [
       ...read('docs/threat-model.md').matchAll(/\[[^\]]+\]\(\.\.\/(packages\/[^)]+\.test\.ts) "([^"]+)"\)/g),
