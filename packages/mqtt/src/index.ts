@@ -7,6 +7,7 @@ export type {
   ConnectVerdict,
   DisconnectOptions,
   LimitName,
+  PublishedMessage,
   ReservedMessage,
 } from './broker/hooks.ts';
 export { type BrokerLimits, DEFAULT_BROKER_LIMITS, parseBrokerLimits } from './broker/limits.ts';

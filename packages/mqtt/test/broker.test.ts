@@ -236,6 +236,27 @@ describe('messages', () => {
     expect(await client.next()).toEqual(disconnect(0x94));
   });
 
+  test('of devices, wills included, are told to `published`; those refused, dealt with or of the platform are not', async () => {
+    const told: string[] = [];
+    rig = await startRig({
+      access: { ...allowAll, mayPublish: (topic) => topic !== 'secret' },
+      hooks: {
+        reserved: () => true,
+        published: ({ clientId }, { topic, payload, qos }) =>
+          void told.push(`${clientId} ${topic} ${Buffer.from(payload)} ${qos}`),
+      },
+    });
+    const will = { topic: 'w', payload: Buffer.from('gone'), qos: 1, retain: false, properties: {} } as const;
+    const client = await connected(rig, 5, { will });
+    for (const [index, topic] of ['secret', '$x', 'a/b'].entries())
+      client.send(publishPacket({ topic, qos: 1, packetId: index + 1 }));
+    for (let count = 0; count < 3; count++) await client.next();
+    rig.broker.publish('own', Buffer.from('x'), { qos: 0 });
+    client.socket.destroy();
+    await until(() => rig.broker.get('device-1') === undefined);
+    expect(told).toEqual(['device-1 a/b hello 1', 'device-1 w gone 1']);
+  });
+
   test('of the platform itself reach those who may receive them', async () => {
     rig = await startRig();
     const client = await subscribed(rig, 4, { id: 'x', filter: 'commands/x', qos: 1 });

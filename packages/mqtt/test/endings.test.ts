@@ -189,6 +189,16 @@ describe('a hook that throws', () => {
     expect(rig.broker.metrics().messagesSent).toBe(0);
   });
 
+  test('on `published` ends the publisher and routes nothing', async () => {
+    const heard = await startBrokenRig({ published: broken });
+    await subscribed(rig, 4, { id: 'reader', filter: '#' });
+    const client = await connected(rig, 5, { clientId: 'hostile' });
+    client.send(publishPacket({ topic: 'a/b' }));
+    await until(() => heard.length > 0);
+    expect(heard).toEqual(['SERVER_ERROR hostile']);
+    expect(rig.broker.metrics().messagesSent).toBe(0);
+  });
+
   test.each([
     ['the rate of its messages', { messagesPerSecondMax: 1 }, 'readsPaused'],
     ['the number of its connections', { connectionsMax: 1 }, 'connectionsOverLimit'],

@@ -149,10 +149,16 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   }
 
   route(frame: PublishFrame, topic: Topic<Route<Member<Peer>>>, from: Member<Peer>): void {
+    if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
     const route = this.subscriptions.route(topic);
     if (route.length === 0) return;
     this.#message.setFrame(frame, topic.bytes);
     this.#send(this.#message, topic.text, { route, from });
+  }
+
+  #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): void {
+    const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
+    this.hooks.published?.(from, { topic, payload, qos: frame.qos === 0 ? 0 : 1 });
   }
 
   /** Routes a message that did not come in as a packet. A message object of its own: this may run inside `route`. */
@@ -236,7 +242,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   /** Never throws: it runs while a connection ends. */
   #publishOrDeny({ will, member }: WillOf<Peer>): void {
     try {
-      if (this.#mayPublishWill(will, member)) this.#publishWill(will);
+      if (this.#mayPublishWill(will, member)) this.#publishWill(will, member);
       else this.metrics.willsDenied++;
     } catch (error) {
       this.metrics.willsDenied++;
@@ -252,7 +258,9 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     return !this.hooks.reserved(member, { topic, payload, qos: qos === 0 ? 0 : 1 });
   }
 
-  #publishWill(will: Will): void {
+  #publishWill(will: Will, member: Member<Peer>): void {
+    const { topic, payload } = will;
+    this.hooks.published?.(member, { topic, payload, qos: will.qos === 0 ? 0 : 1 });
     const bytes = Buffer.from(will.payload);
     this.publish(will.topic, {
       bytes,

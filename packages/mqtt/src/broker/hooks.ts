@@ -66,7 +66,7 @@ export interface DisconnectOptions {
 
 /**
  * What the owner of a broker decides and hears. Only `connect` may wait. A throw never reaches further than its connection:
- * `connected`, `reserved`, `subscribed` and `unsubscribed` end it, the others change nothing.
+ * `connected`, `reserved`, `published`, `subscribed` and `unsubscribed` end it, the others change nothing.
  */
 export interface BrokerHooks<Peer> {
   /** Decides a CONNECT; a throw or rejection refuses it. */
@@ -82,11 +82,15 @@ export interface BrokerHooks<Peer> {
   limited?(connection: Connection<Peer>, limit: LimitName): void;
   /** Sees each allowed message, wills included, to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */
   reserved?(connection: Connection<Peer>, message: ReservedMessage): boolean;
+  /** Hears each message of a device, wills included, that is about to be routed, in the order of routing. The payload is valid during the call. */
+  published?(connection: Connection<Peer>, message: PublishedMessage): void;
   subscribed?(connection: Connection<Peer>, filter: string): void;
   unsubscribed?(connection: Connection<Peer>, filter: string): void;
   /** A listening hook, or the broker itself, threw. Write it to a log. */
   failed?(connection: Connection<Peer>, error: unknown): void;
 }
+
+export type PublishedMessage = ReservedMessage;
 
 export interface ReservedMessage {
   readonly topic: string;
