@@ -2,6 +2,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { CertificateId, Clock, Random } from '@fleetward/core';
 import {
   type Broker,
+  type BrokerHooks,
   type Connection,
   type ConnectRequest,
   type ConnectVerdict,
@@ -14,6 +15,7 @@ import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import type { ServerCredentials } from './server-credentials.ts';
+import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
 import {
   addressOf,
   askForCertificate,
@@ -31,6 +33,8 @@ export interface DevicePeer {
   readonly remoteAddress: string;
   readonly tlsVersion: string;
   principal?: Principal;
+  /** Its hold on the client id, when there are several gateways. */
+  claim?: Claim;
 }
 
 export interface MqttGatewayOptions {
@@ -43,6 +47,8 @@ export interface MqttGatewayOptions {
   readonly random: Random;
   /** Told of what failed in the platform itself while it served a connection. */
   readonly warn: (message: string, error: unknown) => void;
+  /** What several gateways share; without it this one is alone and owns every session. */
+  readonly cluster?: ClusterParts;
 }
 
 const clientIdRule =
@@ -54,10 +60,12 @@ export class MqttGateway {
   readonly #server: Server;
   readonly #options: MqttGatewayOptions;
   readonly #connections = new Map<CertificateId, Set<Connection<DevicePeer>>>();
+  readonly #ownership: SessionOwnership | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(options: MqttGatewayOptions) {
     this.#options = options;
+    this.#ownership = this.#joinCluster();
     this.broker = this.#createBroker();
     this.#server = createServer({
       ...tlsFloor,
@@ -83,6 +91,7 @@ export class MqttGateway {
 
   async stop(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#ownership?.leave();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     await this.broker.close();
     await closed;
@@ -94,6 +103,13 @@ export class MqttGateway {
       connection.disconnect(REASON.administrativeAction, { sendWill: false });
     }
     return this.#options.guard.live.cut(certificateId);
+  }
+
+  /** Cuts every connection of a revoked certificate here, and has the other gateways do so. Answers how many were cut here. */
+  revoke(certificateId: CertificateId): number {
+    const count = this.cut(certificateId);
+    this.#ownership?.announceRevoked(certificateId);
+    return count;
   }
 
   /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
@@ -122,7 +138,11 @@ export class MqttGateway {
       clock,
       random,
       hooks: {
-        connect: (request, peer) => this.#connect(request, peer),
+        ...this.#forwarding(),
+        connect: (request, peer) =>
+          this.#ownership === undefined
+            ? this.#connect(request, peer)
+            : this.#claimAndConnect(this.#ownership, { request, peer }),
         connected: (connection) => this.#connected(connection),
         disconnected: (connection) => this.#disconnected(connection),
         reserved: (connection, { topic }) => this.#refuseReserved(connection, topic),
@@ -151,6 +171,23 @@ export class MqttGateway {
     this.#options.denials.record({ ...named, certificateId, remoteAddress, ...report });
   }
 
+  #joinCluster(): SessionOwnership | undefined {
+    const { cluster, random } = this.#options;
+    if (cluster === undefined) return undefined;
+    return new SessionOwnership({
+      ...cluster,
+      random,
+      cut: (certificateId) => this.cut(certificateId),
+      deliver: ({ topic, payload, qos }) => this.broker.publish(topic, payload, { qos }),
+    });
+  }
+
+  /** No hook at all for a gateway that is alone: nothing is asked for each message. */
+  #forwarding(): Pick<BrokerHooks<DevicePeer>, 'published'> {
+    const ownership = this.#ownership;
+    return ownership === undefined ? {} : { published: (_, message) => ownership.announcePublished(message) };
+  }
+
   #accept(socket: TLSSocket, admission: Admission): void {
     if (admission.kind !== 'admitted') return void socket.destroy();
     const peer = {
@@ -159,6 +196,21 @@ export class MqttGateway {
       tlsVersion: socket.getProtocol() ?? 'unknown',
     };
     this.broker.accept(socket, peer);
+  }
+
+  async #claimAndConnect(
+    ownership: SessionOwnership,
+    { request, peer }: { readonly request: ConnectRequest; readonly peer: DevicePeer },
+  ): Promise<ConnectVerdict> {
+    const verdict = this.#connect(request, peer);
+    if (verdict.kind === 'refuse') return verdict;
+    const claimed = await ownership.claim(request.clientId);
+    if (claimed.kind === 'lost') return { kind: 'refuse', reasonCode: REASON.serverBusy };
+    if (ownership.isRevoked(peer.admission.certificateId))
+      return { kind: 'refuse', reasonCode: REASON.notAuthorized };
+    peer.claim = claimed.claim;
+    // Rights and registry may have changed while the claim was on its way.
+    return this.#connect(request, peer);
   }
 
   #connect(request: ConnectRequest, peer: DevicePeer): ConnectVerdict {
@@ -238,10 +290,14 @@ export class MqttGateway {
     const { certificateId } = connection.peer.admission;
     const connections = this.#connections.get(certificateId) ?? new Set();
     this.#connections.set(certificateId, connections.add(connection));
+    const { claim } = connection.peer;
+    if (claim !== undefined) this.#ownership?.connected(claim, connection);
   }
 
   #disconnected(connection: Connection<DevicePeer>): void {
     const { certificateId } = connection.peer.admission;
+    const { claim } = connection.peer;
+    if (claim !== undefined) this.#ownership?.release(claim);
     const connections = this.#connections.get(certificateId);
     connections?.delete(connection);
     if (connections?.size === 0) this.#connections.delete(certificateId);
