@@ -116,7 +116,7 @@ function deliver(event: DomainEvent, { mqtt }: Listeners): number {
       mqtt.refresh(event.certificateIds);
       return 0;
     case 'certificate-revoked':
-      return mqtt.cut(event.certificateId);
+      return mqtt.revoke(event.certificateId);
     case 'authority-changed':
       return event.state === 'removed' ? mqtt.recheck() : 0;
   }
