@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { encodePem } from '@fleetward/pki';
 import { listTrail } from '@fleetward/protocol';
-import { runProgram, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { needs, runProgram, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { beforeAll, expect, test } from 'vitest';
 import { assertOwnedBy } from '../../src/folder-owner.ts';
 import {
   type Config,
@@ -54,7 +54,7 @@ function sealedUnder(folder: TemporaryFolder): ReadonlySet<string | undefined> {
   return new Set(files.map((file) => /fws1\.([0-9a-f]{16})\./.exec(readFileSync(file, 'utf8'))?.[1]));
 }
 
-describe('the rotation of the master key, as the how-to says', () => {
+needs('openssl', 'openssl').describe('the rotation of the master key, as the how-to says', () => {
   let folder: TemporaryFolder;
   let rootPem = '';
   let token = '';
