@@ -195,6 +195,8 @@ async function startOperators(
     handshakeTimeout: config.tlsLimits.handshakeTimeoutMs,
     ...gateway.credentials.secureContext(),
   });
+  // The HTTP layer hears of a failed or overdue handshake as a client error, and has nothing to answer it on.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
   gateway.credentials.onRenewal((context) => server.setSecureContext(context));
   const app = await createHttpApp({
     server,
