@@ -21,6 +21,20 @@ export { NO_PROPERTIES, type Properties, type UserProperty } from './codec/prope
 export { MqttError, type MqttErrorCode } from './errors.ts';
 export { isFailure, REASON, type ReasonCode } from './reason-codes.ts';
 export type { DisconnectReason } from './session/effects.ts';
+export type {
+  MessageNumber,
+  MessageStore,
+  SessionNumber,
+  StoreChange,
+  StoredDelivery,
+  StoredInbound,
+  StoredMessage,
+  StoredRetained,
+  StoredSession,
+  StoredState,
+  StoredSubscription,
+  StoredWill,
+} from './store/message-store.ts';
 export { FilterTrie } from './topics/filter-trie.ts';
 export {
   assertTopicFilter,
