@@ -32,7 +32,11 @@ function listener(host: string, port: number, description: string) {
 const listeners = section(
   {
     mqtt: listener('0.0.0.0', 8883, 'MQTT over mutual TLS, for devices.'),
-    devices: listener('0.0.0.0', 8443, 'HTTPS with client certificates: EST, updates, reports.'),
+    devices: listener(
+      '0.0.0.0',
+      8443,
+      'HTTPS with client certificates: EST, updates, reports; and MQTT by ALPN.',
+    ),
     public: listener('0.0.0.0', 8080, 'Plain HTTP: CRLs, which are signed and public.'),
     operators: listener('127.0.0.1', 9443, 'HTTPS API for operators.'),
   },
