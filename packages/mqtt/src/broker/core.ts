@@ -4,17 +4,17 @@ import type { Will } from '../codec/connect.ts';
 import { PublishFrame } from '../codec/publish-frame.ts';
 import { MqttError } from '../errors.ts';
 import { REASON } from '../reason-codes.ts';
-import type { DisconnectReason } from '../session/effects.ts';
-import type { SessionContext } from '../session/session.ts';
+import type { ProtocolContext } from '../session/server-protocol.ts';
 import { type Topic, TopicTable } from '../topics/topic-table.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
 import { mayPublish, mayReceive } from './guarded-access.ts';
 import type { BrokerHooks, LimitName } from './hooks.ts';
-import type { Host } from './host.ts';
+import type { Ended, Host } from './host.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type MessageSource, OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
+import type { Session } from './session.ts';
 import { type Route, Subscriptions } from './subscriptions.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
@@ -37,14 +37,14 @@ interface CoreOptions<Peer> {
 }
 
 /** What all connections share: registry, subscriptions, routing, the write at the end of each turn. */
-export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
+export class BrokerCore<Peer> implements Host<Peer> {
   readonly limits: BrokerLimits;
   readonly random: Random;
   readonly hooks: BrokerHooks<Peer>;
-  readonly session: SessionContext<Route<Member<Peer>>>;
+  readonly protocol: ProtocolContext<Route<Session<Peer>>>;
   readonly pool = new ChunkPool({ pooledBytesMax: POOLED_BYTES_MAX });
   readonly wheel: TimerWheel<Member<Peer>>;
-  readonly subscriptions: Subscriptions<Member<Peer>>;
+  readonly subscriptions: Subscriptions<Session<Peer>>;
   readonly paused = new Set<Member<Peer>>();
   readonly metrics = newBrokerMetrics();
   readonly streams = new Set<Member<Peer>>();
@@ -63,8 +63,11 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     this.hooks = hooks;
     this.#clock = clock;
     const seed = random.bytes(4).reduce((value, byte) => (value << 8) | byte, 0);
-    const topics = new TopicTable<Route<Member<Peer>>>({ seed, refuse: (topic) => this.#refuseTopic(topic) });
-    this.session = { limits, topics, frame: new PublishFrame() };
+    const topics = new TopicTable<Route<Session<Peer>>>({
+      seed,
+      refuse: (topic) => this.#refuseTopic(topic),
+    });
+    this.protocol = { limits, topics, frame: new PublishFrame() };
     this.subscriptions = new Subscriptions({ levelsMax: limits.topicLevelsMax });
     this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs: clock.now() });
   }
@@ -121,10 +124,10 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     this.#contain(member, () => this.hooks.connected?.(member));
   }
 
-  ended(member: Member<Peer>, { reason, will }: { reason: DisconnectReason; will: Will | undefined }): void {
+  ended(session: Session<Peer>, { connection: member, reason, will }: Ended<Peer>): void {
     if (this.byClientId.get(member.clientId) === member) this.byClientId.delete(member.clientId);
-    for (const filter of member.filters.keys()) this.subscriptions.delete(filter, member);
-    member.filters.clear();
+    for (const filter of session.filters.keys()) this.subscriptions.delete(filter, session);
+    session.filters.clear();
     this.metrics.subscriptions = this.subscriptions.size;
     this.paused.delete(member);
     if (will !== undefined) this.#wills.push({ will, member });
@@ -148,7 +151,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     });
   }
 
-  route(frame: PublishFrame, topic: Topic<Route<Member<Peer>>>, from: Member<Peer>): void {
+  route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: Member<Peer>): void {
     if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
     const route = this.subscriptions.route(topic);
     if (route.length === 0) return;
@@ -163,7 +166,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
 
   /** Routes a message that did not come in as a packet. A message object of its own: this may run inside `route`. */
   publish(text: string, source: Omit<MessageSource, 'topicBytes'>): number {
-    const topic = this.session.topics.fromText(text);
+    const topic = this.protocol.topics.fromText(text);
     const message = new OutgoingMessage();
     message.setSource({ ...source, topicBytes: topic.bytes });
     return this.#send(message, topic.text, { route: this.subscriptions.route(topic), from: undefined });
@@ -217,13 +220,13 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   #send(
     message: OutgoingMessage,
     topic: string,
-    { route, from }: { readonly route: Route<Member<Peer>>; readonly from: Member<Peer> | undefined },
+    { route, from }: { readonly route: Route<Session<Peer>>; readonly from: Member<Peer> | undefined },
   ): number {
     let deliveries = 0;
     message.isForOne = route.length === 1;
     for (let index = 0; index < route.length; index++) {
       const { subscriber, qos, noLocal, identifiers } = route[index]!;
-      if (noLocal && subscriber === from) continue; // MQTT5-3.8.3-3
+      if (noLocal && subscriber === from?.session) continue; // MQTT5-3.8.3-3
       if (!mayReceive(subscriber.access, topic)) this.metrics.messagesWithheld++;
       else if (subscriber.deliver(message, Math.min(qos, message.qos), identifiers)) deliveries++;
     }
@@ -272,7 +275,7 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     this.metrics.willsPublished++;
   }
 
-  #refuseTopic(topic: Topic<Route<Member<Peer>>>): void {
+  #refuseTopic(topic: Topic<Route<Session<Peer>>>): void {
     const { topicBytesMax, topicLevelsMax } = this.limits;
     if (topic.bytes.length <= topicBytesMax && topic.levels.length <= topicLevelsMax) return;
     const message = `a topic of ${topic.bytes.length} bytes and ${topic.levels.length} levels; at most ${topicBytesMax} and ${topicLevelsMax} are accepted`;
