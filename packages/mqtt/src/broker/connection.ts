@@ -219,8 +219,7 @@ export class BrokerConnection<Peer>
       if (hooks.reserved(this, { topic: topic.text, payload, qos: frame.qos === 0 ? 0 : 1 }))
         return REASON.success;
     }
-    this.#host.route(frame, topic, this);
-    return REASON.success;
+    return this.#host.route(frame, topic, this);
   }
 
   subscribe(packet: SubscribePacket): readonly ReasonCode[] {
@@ -233,6 +232,7 @@ export class BrokerConnection<Peer>
 
   acknowledged(packetId: number): void {
     this.#deliveries?.acknowledged(packetId);
+    if (this.#session !== undefined) this.#host.retained.wake(this.#session);
   }
 
   end(ending: ConnectionEnding): void {
@@ -405,6 +405,7 @@ export class BrokerConnection<Peer>
   #written(): void {
     try {
       this.#deliveries?.written();
+      if (this.#session !== undefined) this.#host.retained.wake(this.#session);
       if (this.#outlet.bufferedBytes > 0) this.touch();
     } catch (error) {
       this.fault(error);

@@ -1,6 +1,7 @@
 import type { ClientId, Random } from '@fleetward/core';
 import type { Will } from '../codec/connect.ts';
 import type { PublishFrame } from '../codec/publish-frame.ts';
+import type { ReasonCode } from '../reason-codes.ts';
 import type { DisconnectReason } from '../session/effects.ts';
 import type { ProtocolContext } from '../session/server-protocol.ts';
 import type { Topic } from '../topics/topic-table.ts';
@@ -9,6 +10,7 @@ import type { BrokerConnection } from './connection.ts';
 import type { BrokerHooks, LimitName } from './hooks.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
+import type { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Session } from './session.ts';
 import type { Route, Subscriptions } from './subscriptions.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -36,6 +38,7 @@ export interface Host<Peer> extends DeliveryHost {
   readonly pool: ChunkPool;
   readonly wheel: TimerWheel<BrokerConnection<Peer>>;
   readonly subscriptions: Subscriptions<Session<Peer>>;
+  readonly retained: RetainedDeliveries<Session<Peer>>;
   /** Those that do not read until their rate allows it. */
   readonly paused: Set<BrokerConnection<Peer>>;
   flushLater(connection: BrokerConnection<Peer>): void;
@@ -49,7 +52,8 @@ export interface Host<Peer> extends DeliveryHost {
   opened(connection: BrokerConnection<Peer>): void;
   ended(session: Session<Peer>, ending: Ended<Peer>): void;
   closed(connection: BrokerConnection<Peer>): void;
-  route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: BrokerConnection<Peer>): void;
+  /** Keeps it if it is to be retained, and routes it. A failure: it was refused and not routed. */
+  route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: BrokerConnection<Peer>): ReasonCode;
 }
 
 /** How a session lost its connection. */

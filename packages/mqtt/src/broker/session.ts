@@ -28,6 +28,15 @@ export class Session<Peer> {
     this.deliveries = undefined;
   }
 
+  /** Whether it keeps up with what it was sent; not while it is away. */
+  get hasRoom(): boolean {
+    return this.deliveries?.hasRoom === true;
+  }
+
+  fault(error: unknown): void {
+    this.connection?.fault(error);
+  }
+
   /** Takes one message for the client; false when it is not sent. */
   deliver(message: OutgoingMessage, qos: number, identifiers: readonly number[]): boolean {
     return this.deliveries?.deliver(message, qos, identifiers) === true;

@@ -20,7 +20,8 @@ export function subscribeAll<Peer>(
     const refused = problemWith(request.filter, attempt);
     if (refused !== undefined) return refused;
     const qos = request.qos === 0 ? 0 : 1; // at most the QoS on offer (MQTT-3.8.4-6)
-    subscribe(request, { subscriber: session, qos, noLocal: request.noLocal, identifiers }, host);
+    const { noLocal, retainAsPublished } = request;
+    subscribe(request, { subscriber: session, qos, noLocal, retainAsPublished, identifiers }, host);
     return qos;
   });
   if (attempt.reached !== undefined && session.connection !== undefined)
@@ -57,15 +58,19 @@ function problemWith<Peer>(filter: string, attempt: Attempt<Peer>): ReasonCode |
 }
 
 function subscribe<Peer>(
-  { filter }: SubscriptionRequest,
+  { filter, retainHandling }: SubscriptionRequest,
   subscription: Subscription<Session<Peer>>,
   host: Host<Peer>,
 ): void {
-  subscription.subscriber.filters.set(filter, subscription);
+  const { subscriber } = subscription;
+  const isNew = !subscriber.filters.has(filter);
+  subscriber.filters.set(filter, subscription);
   host.subscriptions.set(filter, subscription);
   host.metrics.subscriptions = host.subscriptions.size;
-  const { connection } = subscription.subscriber;
-  if (connection !== undefined) host.hooks.subscribed?.(connection, filter);
+  if (subscriber.connection !== undefined) host.hooks.subscribed?.(subscriber.connection, filter);
+  // MQTT5-3.3.1-9 to -11; 3.1.1 is always sent them (MQTT-3.8.4-3)
+  if (retainHandling === 0 || (retainHandling === 1 && isNew))
+    host.retained.start(subscriber, filter, subscription);
 }
 
 /** One reason code a filter, also for those that were not there (MQTT5-3.11.3-2). */
@@ -77,6 +82,7 @@ export function unsubscribeAll<Peer>(
   return packet.filters.map((filter) => {
     if (!session.filters.delete(filter)) return REASON.noSubscriptionExisted;
     host.subscriptions.delete(filter, session);
+    host.retained.stop(session, filter);
     host.metrics.subscriptions = host.subscriptions.size;
     if (session.connection !== undefined) host.hooks.unsubscribed?.(session.connection, filter);
     return REASON.success;

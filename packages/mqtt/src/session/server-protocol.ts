@@ -218,7 +218,6 @@ export class ServerProtocol<Route> {
 
   #receivePublish(frame: PublishFrame): void {
     if (frame.qos === 2) throw notSupported('QoS 2 is not offered', REASON.qosNotSupported); // MQTT5-3.2.2-11
-    if (frame.retain) throw notSupported('retained messages are not offered', REASON.retainNotSupported);
     if (frame.properties.subscriptionIdentifiers !== undefined)
       throw protocolError('a client may not send a subscription identifier'); // MQTT5-3.3.4-6
     const reasonCode = this.#effects.publish(frame, this.#topicOf(frame));
