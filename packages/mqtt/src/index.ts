@@ -21,6 +21,7 @@ export { NO_PROPERTIES, type Properties, type UserProperty } from './codec/prope
 export { MqttError, type MqttErrorCode } from './errors.ts';
 export { isFailure, REASON, type ReasonCode } from './reason-codes.ts';
 export type { DisconnectReason } from './session/effects.ts';
+export { createMemoryStore, MemoryContents } from './store/memory-store.ts';
 export type {
   MessageNumber,
   MessageStore,

@@ -75,7 +75,6 @@ function publish<Peer>(
     payloadStart: 0,
     payloadEnd: bytes.length,
     qos,
-    retain: false,
     properties: NO_PROPERTIES,
   });
 }

@@ -7,30 +7,31 @@ import type { PublishFrame } from '../codec/publish-frame.ts';
 import type { SubscribePacket } from '../codec/subscribe.ts';
 import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
-import type { ConnectionEnding, ProtocolEffects } from '../session/effects.ts';
-import { keepAliveMs, ServerProtocol } from '../session/server-protocol.ts';
+import type { SessionEffects, SessionEnding } from '../session/effects.ts';
+import { keepAliveMs, ServerSession } from '../session/session.ts';
 import type { Topic } from '../topics/topic-table.ts';
 import { connectRequest } from './connect-request.ts';
 import { Deliveries } from './deliveries.ts';
 import { mayPublish, NO_ACCESS } from './guarded-access.ts';
 import type { Access, Connection, ConnectRequest, ConnectVerdict, DisconnectOptions } from './hooks.ts';
 import type { Host, Target } from './host.ts';
+import type { OutgoingMessage } from './message.ts';
 import { Outlet } from './outlet.ts';
 import { ReadPace } from './read-pace.ts';
-import { Session } from './session.ts';
 import { subscribeAll, unsubscribeAll } from './subscribing.ts';
-import type { Route } from './subscriptions.ts';
+import type { Route, Subscription } from './subscriptions.ts';
 import type { WheelEntry } from './timer-wheel.ts';
 
-/** One stream and its protocol, joined to the broker (`host`) and, once CONNECT was accepted, to its session. */
+/** One stream and its session, joined to the broker (`host`). */
 export class BrokerConnection<Peer>
-  implements Connection<Peer>, Target, FrameSink, WheelEntry, ProtocolEffects<Route<Session<Peer>>>
+  implements Connection<Peer>, Target, FrameSink, WheelEntry, SessionEffects<Route<BrokerConnection<Peer>>>
 {
   readonly peer: Peer;
+  readonly filters = new Map<string, Subscription<BrokerConnection<Peer>>>();
   /** Undefined once it has closed: the owner may hold a connection longer. */
   #stream: Duplex | undefined;
-  readonly #host: Host<Peer>;
-  readonly #protocol: ServerProtocol<Route<Session<Peer>>>;
+  readonly #host: Host<Peer, BrokerConnection<Peer>>;
+  readonly #session: ServerSession<Route<BrokerConnection<Peer>>>;
   readonly #reader: FrameReader;
   readonly #outlet: Outlet;
   readonly #acceptedAtMs: number;
@@ -48,17 +49,17 @@ export class BrokerConnection<Peer>
   #isAbrupt = false;
   clientId: ClientId | '' = '';
   connectedAtMs = 0;
-  #session: Session<Peer> | undefined;
+  access: Access = NO_ACCESS;
   isDirty = false;
   deadlineMs = 0;
   wheelSlot = -1;
 
-  constructor(stream: Duplex, peer: Peer, host: Host<Peer>) {
+  constructor(stream: Duplex, peer: Peer, host: Host<Peer, BrokerConnection<Peer>>) {
     const nowMs = host.nowMs();
     this.peer = peer;
     this.#stream = stream;
     this.#host = host;
-    this.#protocol = new ServerProtocol(this, host.protocol);
+    this.#session = new ServerSession(this, host.session);
     this.#reader = new FrameReader({ packetBytesMax: host.limits.packetBytesMax });
     this.#outlet = new Outlet(stream, { pool: host.pool, written: () => this.#written() });
     this.#acceptedAtMs = nowMs;
@@ -67,35 +68,26 @@ export class BrokerConnection<Peer>
   }
 
   get protocolVersion(): ProtocolVersion {
-    return this.#protocol.version;
+    return this.#session.version;
   }
 
   get isOpen(): boolean {
-    return this.#protocol.isOpen;
+    return this.#session.isOpen;
   }
 
   get subscriptions(): Iterable<string> {
-    return this.#session?.filters.keys() ?? [];
-  }
-
-  get access(): Access {
-    return this.#session?.access ?? NO_ACCESS;
-  }
-
-  /** Undefined until its CONNECT is accepted. */
-  get session(): Session<Peer> | undefined {
-    return this.#session;
+    return this.filters.keys();
   }
 
   replaceAccess(access: Access): void {
-    if (this.#session !== undefined) this.#session.access = access;
+    this.access = access;
   }
 
   disconnect(reasonCode: ReasonCode, options: DisconnectOptions = {}): void {
     this.#isAbrupt = true;
     const { reason = 'API_INITIATED_DISCONNECT', sendWill = true } = options;
-    if (this.#protocol.isClosed) this.#stream?.destroy();
-    else this.#protocol.close(reasonCode, { reason, sendWill });
+    if (this.#session.isClosed) this.#stream?.destroy();
+    else this.#session.close(reasonCode, { reason, sendWill });
   }
 
   /** Starts reading. */
@@ -110,25 +102,25 @@ export class BrokerConnection<Peer>
 
   /** A newcomer uses this client id (MQTT-3.1.4-2, MQTT5-3.1.4-3). */
   takenOver(): void {
-    this.#protocol.close(REASON.sessionTakenOver, { reason: 'DUPLICATE_CLIENTID', sendWill: true });
+    this.#session.close(REASON.sessionTakenOver, { reason: 'DUPLICATE_CLIENTID', sendWill: true });
   }
 
   /** Something threw where no peer can be answered for it: it ends this connection, not the process. */
   fault(error: unknown): void {
     this.#isAbrupt = true;
     this.#host.failed(this, error);
-    this.#protocol.close(REASON.unspecifiedError, { reason: 'SERVER_ERROR', sendWill: true });
+    this.#session.close(REASON.unspecifiedError, { reason: 'SERVER_ERROR', sendWill: true });
     this.#stream?.destroy();
   }
 
   /** The look at the clock that the timer wheel calls for. */
   due(nowMs: number): void {
     const { limits, metrics } = this.#host;
-    if (this.#protocol.isClosed) {
+    if (this.#session.isClosed) {
       this.#stream?.destroy();
       return;
     }
-    if (!this.#protocol.isOpen) {
+    if (!this.#session.isOpen) {
       this.#connectTimedOut();
       return;
     }
@@ -139,12 +131,12 @@ export class BrokerConnection<Peer>
     const silentMs = nowMs - this.#lastPacketMs;
     if (this.#keepAliveMs > 0 && this.#pausedUntilMs === 0 && silentMs >= this.#keepAliveMs) {
       metrics.keepAliveTimeouts++;
-      this.#protocol.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
+      this.#session.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
       return;
     }
     if (this.#isPacketLate(nowMs)) {
       this.#host.limited(this, 'packetTimeoutMs');
-      this.#protocol.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
+      this.#session.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
       return;
     }
     this.#watch(nowMs);
@@ -156,7 +148,7 @@ export class BrokerConnection<Peer>
     this.#pausedUntilMs = 0;
     this.#lastPacketMs = nowMs; // what it sent meanwhile was not looked at
     if (this.#packetSinceMs !== 0) this.#packetSinceMs = nowMs;
-    if (this.#protocol.mayRead) this.#stream?.resume(); // else the decision on its CONNECT does
+    if (this.#session.mayRead) this.#stream?.resume(); // else the decision on its CONNECT does
     return true;
   }
 
@@ -169,8 +161,8 @@ export class BrokerConnection<Peer>
     // Acknowledgements answer what we sent: their rate is ours.
     if (bytes[start]! >> 4 !== 4) this.#packetsRead++;
     this.#hasReadPacket = true;
-    this.#protocol.receive(bytes, start, bodyStart, end);
-    return this.#protocol.mayRead;
+    this.#session.receive(bytes, start, bodyStart, end);
+    return this.#session.mayRead;
   }
 
   send(packet: Buffer): void {
@@ -190,7 +182,7 @@ export class BrokerConnection<Peer>
     if (request === undefined) {
       this.#host.metrics.connectsRefused++;
       this.#host.clientIdRefused(this, packet.clientId);
-      this.#protocol.refuse(REASON.clientIdentifierNotValid, { reason: 'AUTH_ERROR' });
+      this.#session.refuse(REASON.clientIdentifierNotValid, { reason: 'AUTH_ERROR' });
       return;
     }
     this.#keepAliveMs = keepAliveMs(packet, this.#host.limits);
@@ -207,7 +199,7 @@ export class BrokerConnection<Peer>
     );
   }
 
-  publish(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>): ReasonCode {
+  publish(frame: PublishFrame, topic: Topic<Route<BrokerConnection<Peer>>>): ReasonCode {
     const { metrics, hooks } = this.#host;
     metrics.messagesReceived++;
     if (!mayPublish(this.access, topic.text, frame.retain)) {
@@ -219,23 +211,23 @@ export class BrokerConnection<Peer>
       if (hooks.reserved(this, { topic: topic.text, payload, qos: frame.qos === 0 ? 0 : 1 }))
         return REASON.success;
     }
-    return this.#host.route(frame, topic, this);
+    this.#host.route(frame, topic, this);
+    return REASON.success;
   }
 
   subscribe(packet: SubscribePacket): readonly ReasonCode[] {
-    return subscribeAll(packet, this.#openSession(), this.#host);
+    return subscribeAll(packet, this, this.#host);
   }
 
   unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[] {
-    return unsubscribeAll(packet, this.#openSession(), this.#host);
+    return unsubscribeAll(packet, this, this.#host);
   }
 
   acknowledged(packetId: number): void {
     this.#deliveries?.acknowledged(packetId);
-    if (this.#session !== undefined) this.#host.retained.wake(this.#session);
   }
 
-  end(ending: ConnectionEnding): void {
+  end(ending: SessionEnding): void {
     const { wheel, limits } = this.#host;
     if (ending.reason === 'CLIENT_ERROR') this.#host.violated(this, ending.why ?? ending.reason);
     if (ending.limit !== undefined) this.#host.limited(this, ending.limit);
@@ -246,17 +238,20 @@ export class BrokerConnection<Peer>
     wheel.set(this, this.#host.nowMs() + limits.lingerMs);
     const will = ending.sendWill ? this.#will : undefined;
     this.#will = undefined;
-    const session = this.#session;
-    session?.detach();
-    if (session !== undefined) this.#host.ended(session, { connection: this, reason: ending.reason, will });
+    if (this.clientId !== '') this.#host.ended(this, { reason: ending.reason, will });
+  }
+
+  /** Takes one message for this connection; false when it is not sent. */
+  deliver(message: OutgoingMessage, qos: number, identifiers: readonly number[]): boolean {
+    return this.#session.isOpen && this.#deliveries?.deliver(message, qos, identifiers) === true;
   }
 
   cutSlowConsumer(): void {
-    if (this.#protocol.isClosed) return;
+    if (this.#session.isClosed) return;
     this.#host.metrics.slowConsumersCut++;
     this.#host.limited(this, 'outgoingBytesMax');
     this.#isAbrupt = true;
-    this.#protocol.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
+    this.#session.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
   }
 
   limited(name: 'outgoingBytesMax' | 'pendingMessagesMax'): void {
@@ -277,7 +272,7 @@ export class BrokerConnection<Peer>
 
   #received(chunk: Buffer): void {
     this.#host.metrics.bytesReceived += chunk.length;
-    if (this.#protocol.isClosed) return;
+    if (this.#session.isClosed) return;
     try {
       if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
       else this.#read(chunk);
@@ -292,14 +287,14 @@ export class BrokerConnection<Peer>
     this.#hasReadPacket = false;
     try {
       const used = this.#reader.read(chunk, this);
-      if (used < chunk.length && !this.#protocol.isClosed) this.#held = chunk.subarray(used);
+      if (used < chunk.length && !this.#session.isClosed) this.#held = chunk.subarray(used);
     } catch (error) {
-      this.#protocol.fail(error);
+      this.#session.fail(error);
     }
     if (this.#hasReadPacket) this.#lastPacketMs = nowMs;
     if (this.#reader.pendingBytes === 0) this.#packetSinceMs = 0;
     else if (this.#hasReadPacket || this.#packetSinceMs === 0) this.#packetSinceMs = nowMs;
-    if (!this.#protocol.isClosed) this.#limitRate(chunk.length, nowMs);
+    if (!this.#session.isClosed) this.#limitRate(chunk.length, nowMs);
   }
 
   #limitRate(bytes: number, nowMs: number): void {
@@ -321,16 +316,16 @@ export class BrokerConnection<Peer>
   }
 
   #decidedLater(request: ConnectRequest, verdict: ConnectVerdict): void {
-    if (this.#protocol.isClosed || this.#stream?.destroyed !== false) return;
+    if (this.#session.isClosed || this.#stream?.destroyed !== false) return;
     try {
       this.#decided(request, verdict);
     } catch (error) {
       this.#host.failed(this, error);
-      this.#protocol.fail(error);
+      this.#session.fail(error);
     }
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined && !this.#protocol.isClosed) this.#read(held);
+    if (held !== undefined && !this.#session.isClosed) this.#read(held);
     if (this.#pausedUntilMs === 0) this.#stream?.resume();
   }
 
@@ -339,40 +334,30 @@ export class BrokerConnection<Peer>
     if (verdict.kind !== 'accept') {
       metrics.connectsRefused++;
       const why = verdict.why === undefined ? {} : { why: verdict.why };
-      this.#protocol.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
+      this.#session.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
       return;
     }
-    this.#protocol.accept({ assignedClientId: request.isClientIdAssigned ? request.clientId : undefined });
-    if (this.#protocol.isOpen) this.#host.takeOver(request.clientId);
-    if (!this.#protocol.isOpen) {
+    this.#session.accept({ assignedClientId: request.isClientIdAssigned ? request.clientId : undefined });
+    if (this.#session.isOpen) this.#host.takeOver(request.clientId);
+    if (!this.#session.isOpen) {
       metrics.connectsRefused++; // it cannot take a CONNACK
       return;
     }
     metrics.connectsAccepted++;
     this.clientId = request.clientId;
     this.connectedAtMs = this.#host.nowMs();
-    this.#join(new Session({ clientId: request.clientId, access: verdict.access }));
+    this.access = verdict.access;
     this.#will = request.will;
     this.#lastPacketMs = this.connectedAtMs;
     this.#watch(this.connectedAtMs);
     this.#host.opened(this);
   }
 
-  #join(session: Session<Peer>): void {
-    this.#session = session;
-    if (this.#deliveries !== undefined) session.attach(this, this.#deliveries);
-  }
-
-  #openSession(): Session<Peer> {
-    if (this.#session === undefined) throw new TypeError('no session before its CONNECT is accepted');
-    return this.#session;
-  }
-
   #connectTimedOut(): void {
     this.#host.metrics.connectTimeouts++;
     this.#host.limited(this, 'connectTimeoutMs');
     this.#isAbrupt = true;
-    this.#protocol.close(REASON.unspecifiedError, { reason: 'SERVER_INITIATED_DISCONNECT', sendWill: false });
+    this.#session.close(REASON.unspecifiedError, { reason: 'SERVER_INITIATED_DISCONNECT', sendWill: false });
   }
 
   #watch(nowMs: number): void {
@@ -397,15 +382,14 @@ export class BrokerConnection<Peer>
   }
 
   #lost(): void {
-    if (this.#protocol.isClosed) return;
+    if (this.#session.isClosed) return;
     this.#isAbrupt = true;
-    this.#protocol.close(REASON.unspecifiedError, { reason: 'CONNECTION_LOST', sendWill: true });
+    this.#session.close(REASON.unspecifiedError, { reason: 'CONNECTION_LOST', sendWill: true });
   }
 
   #written(): void {
     try {
       this.#deliveries?.written();
-      if (this.#session !== undefined) this.#host.retained.wake(this.#session);
       if (this.#outlet.bufferedBytes > 0) this.touch();
     } catch (error) {
       this.fault(error);
