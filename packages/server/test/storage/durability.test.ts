@@ -102,7 +102,7 @@ needs('strace', 'strace').describe('the order of system calls', () => {
   }
 
   test('an acknowledgement follows the sync of the log it was written to', async () => {
-    const trace = syncsBeforeAcknowledgements(await traceOf(1, 25));
+    const trace = syncsBeforeAcknowledgements(await traceOf(1, 25), 'records.db');
     expect(trace.acknowledgements).toHaveLength(25);
     for (const { logWrites, syncs, unsyncedWrites } of trace.acknowledgements) {
       expect(logWrites).toBeGreaterThan(0);
@@ -112,7 +112,7 @@ needs('strace', 'strace').describe('the order of system calls', () => {
   });
 
   test('transactions that wait together share a sync', async () => {
-    const trace = syncsBeforeAcknowledgements(await traceOf(64, 256));
+    const trace = syncsBeforeAcknowledgements(await traceOf(64, 256), 'records.db');
     expect(trace.acknowledgements).toHaveLength(256);
     expect(trace.acknowledgements.every((one) => one.unsyncedWrites === 0 || one.syncs === 0)).toBe(true);
     const syncs = trace.acknowledgements.reduce((sum, one) => sum + one.syncs, 0);

@@ -6,12 +6,12 @@ export interface Acknowledgement {
   readonly unsyncedWrites: number;
 }
 
-const log = /records\.db-wal>/;
-
 /** Reads the output of `strace -f -y`: one line a call, or two where threads interleave. */
-export function syncsBeforeAcknowledgements(trace: string): {
-  readonly acknowledgements: readonly Acknowledgement[];
-} {
+export function syncsBeforeAcknowledgements(
+  trace: string,
+  database: 'records.db' | 'messages.db',
+): { readonly acknowledgements: readonly Acknowledgement[] } {
+  const log = new RegExp(`${database.replace('.', '\\.')}-wal>`);
   const acknowledgements: Acknowledgement[] = [];
   const syncing = new Set<string>();
   let [logWrites, syncs, unsyncedWrites] = [0, 0, 0];

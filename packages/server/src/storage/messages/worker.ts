@@ -1,0 +1,85 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import Sqlite from 'better-sqlite3';
+import { ChangeApplier } from './apply-changes.ts';
+import { readChange } from './change-codec.ts';
+import { MessageFileRefused, openMessageFile } from './open-file.ts';
+import { PackedReader, type PackedWriter } from './packed-bytes.ts';
+import { readNumbers, readPages, removeOrphans } from './read-state.ts';
+import type { MessageFileFigures, MessageThreadReply, MessageThreadRequest } from './requests.ts';
+
+// The entry point of the thread of `messages.db`: it owns the one handle, answers one request after the other, and writes a
+// batch in one transaction, with one fsync.
+
+const port = parentPort;
+if (port === null) throw new TypeError('this module is the entry point of a worker thread');
+
+let database: Sqlite.Database | undefined;
+let applier: ChangeApplier | undefined;
+let pages: Generator<PackedWriter> | undefined;
+
+try {
+  database = openMessageFile(workerData);
+  send({ kind: 'opened' });
+  port.on('message', (request: MessageThreadRequest) => answer(request));
+} catch (error) {
+  send(failure(error));
+}
+
+function answer(request: MessageThreadRequest): void {
+  try {
+    if (request.kind === 'commit') commit(request);
+    else if (request.kind === 'load') loadPage();
+    else close();
+  } catch (error) {
+    send(failure(error));
+  }
+}
+
+function loadPage(): void {
+  const handle = opened(database);
+  if (pages === undefined) removeOrphans(handle);
+  pages ??= readPages(handle);
+  const next = pages.next();
+  if (next.done !== true) {
+    const { buffer, length } = next.value;
+    send({ kind: 'page', buffer, length }, [buffer]);
+    return;
+  }
+  applier = new ChangeApplier(handle);
+  send({ kind: 'loaded', ...readNumbers(handle), figures: figures() });
+}
+
+function commit({ buffer, length }: MessageThreadRequest & { kind: 'commit' }): void {
+  const reader = new PackedReader(new Uint8Array(buffer, 0, length));
+  const changes = [];
+  while (!reader.isAtEnd) changes.push(readChange(reader));
+  opened(applier).apply(changes);
+  send({ kind: 'committed', buffer, figures: figures() }, [buffer]);
+}
+
+function close(): void {
+  pages?.return(undefined);
+  database?.close();
+  send({ kind: 'closed' });
+  port?.close();
+}
+
+function figures(): MessageFileFigures {
+  const count = (name: string) => Number(opened(database).pragma(name, { simple: true }));
+  return { messages: opened(applier).messageCount, fileBytes: count('page_count') * count('page_size') };
+}
+
+function opened<Part>(part: Part | undefined): Part {
+  if (part === undefined) throw new TypeError('nothing is committed before the state was loaded');
+  return part;
+}
+
+function send(reply: MessageThreadReply, transfer: readonly ArrayBuffer[] = []): void {
+  port?.postMessage(reply, transfer);
+}
+
+function failure(error: unknown): MessageThreadReply {
+  const isKnown = error instanceof Sqlite.SqliteError || error instanceof MessageFileRefused;
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: 'failed', code: isKnown ? error.code : 'FLEETWARD_WORKER', message };
+}
