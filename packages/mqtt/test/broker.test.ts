@@ -39,7 +39,6 @@ describe('CONNECT', () => {
       sessionPresent: false,
       properties: {
         maximumQos: 1,
-        retainAvailable: false,
         sharedSubscriptionAvailable: false,
         sessionExpiryInterval: 0,
         serverKeepAlive: 1200,
@@ -59,8 +58,6 @@ describe('CONNECT', () => {
     ],
     ['a client id that begins with $', 5, connectPacket(5, { clientId: '$x' }), connack(0x85)],
     ['a will with QoS 2', 5, connectPacket(5, { will: { ...will, qos: 2 } }), connack(0x9b)],
-    ['a retained will', 5, connectPacket(5, { will: { ...will, retain: true } }), connack(0x9a)],
-    ['a retained will', 4, connectPacket(4, { will: { ...will, retain: true } }), end],
     [
       'an enhanced authentication',
       5,
@@ -266,7 +263,6 @@ describe('messages', () => {
 
   test.each([
     ['QoS 2', { qos: 2, packetId: 1 }, 0x9b],
-    ['RETAIN', { retain: true }, 0x9a],
     ['a subscription identifier', { properties: { subscriptionIdentifiers: [1] } }, 0x82],
   ] as const)('with %s end the connection', async (_name, overrides, reasonCode) => {
     rig = await startRig();

@@ -45,7 +45,11 @@ const endings: readonly (readonly [string, string, End])[] = [
   ['the platform', 'API_INITIATED_DISCONNECT', () => rig.broker.get('hostile')?.disconnect(REASON.banned)],
   ['a protocol error', 'CLIENT_ERROR', (client) => client.send(connectPacket(5))],
   ['bytes that are no packet', 'CLIENT_ERROR', (client) => client.socket.write(hex('00 00'))],
-  ['a message not allowed', 'CLIENT_ERROR', (client) => client.send(publishPacket({ retain: true }))],
+  [
+    'a message not allowed',
+    'CLIENT_ERROR',
+    (client) => client.send(publishPacket({ properties: { subscriptionIdentifiers: [1] } })),
+  ],
   ['not keeping up with another client', 'THROTTLED', (client) => flood(client)],
   ['not keeping up with the platform', 'THROTTLED', (client) => floodByPlatform(client)],
 ];

@@ -80,7 +80,7 @@ describe('a frame reader', () => {
 
 describe('the routes of topics', () => {
   const subscription = (subscriber: object) =>
-    ({ subscriber, qos: 0, noLocal: false, identifiers: [] }) as const;
+    ({ subscriber, qos: 0, noLocal: false, retainAsPublished: false, identifiers: [] }) as const;
 
   test('are remembered until a subscription changes, and not a moment longer', () => {
     const subscriptions = new Subscriptions<object>({ levelsMax: 8 });

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FilterTrie, isTopicFilter, isTopicName } from '../src/index.ts';
+import { TopicTrie } from '../src/topics/topic-trie.ts';
+import { TopicWalk } from '../src/topics/topic-walk.ts';
 
 const level = fc.constantFrom('a', 'b', '', '$x', 'é');
 const topic = fc.array(level, { minLength: 1, maxLength: 5 }).map((levels) => levels.join('/'));
@@ -77,5 +79,43 @@ describe('validation', () => {
   test('takes a topic name without wildcards only', () => {
     expect(['a', '/', '$SYS/x', 'a/b'].every(isTopicName)).toBe(true);
     expect(['', 'a/+', '#', 'a\0', 'x'.repeat(65_536)].some(isTopicName)).toBe(false);
+  });
+});
+
+describe('a walk over topics', () => {
+  const walked = (trie: TopicTrie<string>, topicFilter: string): readonly string[] => {
+    const walk = new TopicWalk(trie, topicFilter);
+    const found: string[] = [];
+    while (!walk.isDone) {
+      const value = walk.step();
+      if (value !== undefined) found.push(value);
+    }
+    return found.sort();
+  };
+
+  test('finds exactly the topics that a filter matches, also after some are taken out again', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(topic, { maxLength: 12 }), filter, fc.nat(12), (names, wanted, removed) => {
+        const trie = new TopicTrie<string>();
+        for (const name of names) trie.set(name.split('/'), name);
+        for (const name of names.slice(0, removed)) expect(trie.delete(name.split('/'))).toBe(name);
+        const kept = names.slice(removed);
+        expect(walked(trie, wanted)).toEqual(kept.filter((name) => matches(name, wanted)).sort());
+        for (const name of kept) trie.delete(name.split('/'));
+        expect(trie.isEmpty).toBe(true);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('ends while topics come and go under it', () => {
+    const trie = new TopicTrie<string>();
+    for (const name of ['a/1', 'a/2', 'b/1']) trie.set(name.split('/'), name);
+    const walk = new TopicWalk(trie, '#');
+    walk.step();
+    for (const name of ['a/1', 'a/2', 'b/1']) trie.delete(name.split('/'));
+    let steps = 0;
+    for (; !walk.isDone; steps++) walk.step();
+    expect(steps).toBeLessThan(10);
   });
 });

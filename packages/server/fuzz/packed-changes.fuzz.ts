@@ -10,6 +10,7 @@ const changes: readonly StoreChange[] = [
     session: 1,
     clientId: 'device-€',
     owner: 'certificate',
+    principal: 'certificate',
     epoch: 2 ** 40,
     expirySeconds: 0xffffffff,
     disconnectedAtMs: 1,

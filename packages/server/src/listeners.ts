@@ -17,9 +17,10 @@ import { DeviceHttp } from './gateway/device-http.ts';
 import { estRoutes } from './gateway/est.ts';
 import { LiveSockets } from './gateway/live-sockets.ts';
 import { MqttGateway } from './gateway/mqtt-gateway.ts';
+import { MqttListener } from './gateway/mqtt-listener.ts';
 import { crlRoutes } from './gateway/public-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
-import { listen, tlsFloor } from './gateway/tls-listener.ts';
+import { type Guard, listen, tlsFloor } from './gateway/tls-listener.ts';
 import {
   createHttpApp,
   type HttpApp,
@@ -93,18 +94,45 @@ export async function startListeners(
   const mqtt = new MqttGateway({
     ...parts,
     guard,
-    credentials,
     authorizer: new Authorizer({ ...domains, clock }),
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
   });
-  undo.push(() => mqtt.stop());
-  ports.mqtt = await naming('mqtt', config, () => mqtt.start());
-  ports.devices = await naming('devices', config, () => startDevices(parts, { guard, credentials }, undo));
+  await startDeviceListeners(parts, { guard, credentials, mqtt }, undo);
   ports.operators = await naming('operators', config, () =>
     startOperators(parts, { mqtt, live, credentials }, undo),
   );
   return { ports, mqtt, credentials };
+}
+
+/** 8883 and 8443 stop after the broker has said goodbye on both, as they wait for their connections to end. */
+async function startDeviceListeners(
+  parts: ListenerParts,
+  gateway: { readonly guard: Guard; readonly credentials: ServerCredentials; readonly mqtt: MqttGateway },
+  undo: Undo,
+): Promise<void> {
+  const { config, ports, domains } = parts;
+  const { mqtt } = gateway;
+  const shared = {
+    ...parts,
+    ...gateway,
+    serveMqtt: (...peer: Parameters<MqttGateway['accept']>) => mqtt.accept(...peer),
+  };
+  const listener = new MqttListener(shared);
+  const devices = new DeviceHttp({
+    ...shared,
+    things: domains.things,
+    handlers: [...updateHandlers(domains.releases), ...deviceReportHandlers(domains.things)],
+    rawRoutes: estRoutes(domains),
+  });
+  undo.push(
+    () => listener.stop(),
+    () => devices.stop(),
+    () => mqtt.stop(),
+  );
+  mqtt.start();
+  ports.mqtt = await naming('mqtt', config, () => listener.start());
+  ports.devices = await naming('devices', config, () => devices.start());
 }
 
 /** Says which listener it was when the system refuses its address. */
@@ -139,7 +167,6 @@ function adviceOn(code: string, listener: string): string {
   }
 }
 
-type Guard = ConstructorParameters<typeof MqttGateway>[0]['guard'];
 type Undo = (() => Promise<void>)[];
 
 async function startPublic(
@@ -160,23 +187,6 @@ async function startPublic(
   });
   undo.push(() => closeServer(server, app));
   return listen(server, config.listeners.public);
-}
-
-async function startDevices(
-  parts: ListenerParts,
-  gateway: { readonly guard: Guard; readonly credentials: ServerCredentials },
-  undo: Undo,
-): Promise<number> {
-  const { domains } = parts;
-  const devices = new DeviceHttp({
-    ...parts,
-    ...gateway,
-    things: domains.things,
-    handlers: [...updateHandlers(domains.releases), ...deviceReportHandlers(domains.things)],
-    rawRoutes: estRoutes(domains),
-  });
-  undo.push(() => devices.stop());
-  return devices.start();
 }
 
 async function startOperators(

@@ -32,7 +32,11 @@ function listener(host: string, port: number, description: string) {
 const listeners = section(
   {
     mqtt: listener('0.0.0.0', 8883, 'MQTT over mutual TLS, for devices.'),
-    devices: listener('0.0.0.0', 8443, 'HTTPS with client certificates: EST, updates, reports.'),
+    devices: listener(
+      '0.0.0.0',
+      8443,
+      'HTTPS with client certificates: EST, updates, reports; and MQTT by ALPN.',
+    ),
     public: listener('0.0.0.0', 8080, 'Plain HTTP: CRLs, which are signed and public.'),
     operators: listener('127.0.0.1', 9443, 'HTTPS API for operators.'),
   },
@@ -183,6 +187,17 @@ const mqttLimits = section(
       minimum: 30,
       maximum: 65_535,
     }),
+    retainedMessagesMax: count(
+      100_000,
+      'Topics with a retained message; one more is refused (0x97; MQTT 3.1.1: disconnected), or with QoS 0 only routed.',
+    ),
+    retainedBytesMax: count(
+      67_108_864,
+      'Bytes of all retained messages together; the same happens beyond it.',
+      {
+        minimum: 1_048_576,
+      },
+    ),
     lingerMs: count(
       1_000,
       'How long a connection that the platform closes may take to read its last packet.',

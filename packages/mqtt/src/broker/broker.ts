@@ -75,6 +75,7 @@ function publish<Peer>(
     payloadStart: 0,
     payloadEnd: bytes.length,
     qos,
+    retain: false,
     properties: NO_PROPERTIES,
   });
 }

@@ -7,31 +7,30 @@ import type { PublishFrame } from '../codec/publish-frame.ts';
 import type { SubscribePacket } from '../codec/subscribe.ts';
 import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
-import type { SessionEffects, SessionEnding } from '../session/effects.ts';
-import { keepAliveMs, ServerSession } from '../session/session.ts';
+import type { ConnectionEnding, ProtocolEffects } from '../session/effects.ts';
+import { keepAliveMs, ServerProtocol } from '../session/server-protocol.ts';
 import type { Topic } from '../topics/topic-table.ts';
 import { connectRequest } from './connect-request.ts';
 import { Deliveries } from './deliveries.ts';
 import { mayPublish, NO_ACCESS } from './guarded-access.ts';
 import type { Access, Connection, ConnectRequest, ConnectVerdict, DisconnectOptions } from './hooks.ts';
 import type { Host, Target } from './host.ts';
-import type { OutgoingMessage } from './message.ts';
 import { Outlet } from './outlet.ts';
 import { ReadPace } from './read-pace.ts';
+import { Session } from './session.ts';
 import { subscribeAll, unsubscribeAll } from './subscribing.ts';
-import type { Route, Subscription } from './subscriptions.ts';
+import type { Route } from './subscriptions.ts';
 import type { WheelEntry } from './timer-wheel.ts';
 
-/** One stream and its session, joined to the broker (`host`). */
+/** One stream and its protocol, joined to the broker (`host`) and, once CONNECT was accepted, to its session. */
 export class BrokerConnection<Peer>
-  implements Connection<Peer>, Target, FrameSink, WheelEntry, SessionEffects<Route<BrokerConnection<Peer>>>
+  implements Connection<Peer>, Target, FrameSink, WheelEntry, ProtocolEffects<Route<Session<Peer>>>
 {
   readonly peer: Peer;
-  readonly filters = new Map<string, Subscription<BrokerConnection<Peer>>>();
   /** Undefined once it has closed: the owner may hold a connection longer. */
   #stream: Duplex | undefined;
-  readonly #host: Host<Peer, BrokerConnection<Peer>>;
-  readonly #session: ServerSession<Route<BrokerConnection<Peer>>>;
+  readonly #host: Host<Peer>;
+  readonly #protocol: ServerProtocol<Route<Session<Peer>>>;
   readonly #reader: FrameReader;
   readonly #outlet: Outlet;
   readonly #acceptedAtMs: number;
@@ -49,17 +48,17 @@ export class BrokerConnection<Peer>
   #isAbrupt = false;
   clientId: ClientId | '' = '';
   connectedAtMs = 0;
-  access: Access = NO_ACCESS;
+  #session: Session<Peer> | undefined;
   isDirty = false;
   deadlineMs = 0;
   wheelSlot = -1;
 
-  constructor(stream: Duplex, peer: Peer, host: Host<Peer, BrokerConnection<Peer>>) {
+  constructor(stream: Duplex, peer: Peer, host: Host<Peer>) {
     const nowMs = host.nowMs();
     this.peer = peer;
     this.#stream = stream;
     this.#host = host;
-    this.#session = new ServerSession(this, host.session);
+    this.#protocol = new ServerProtocol(this, host.protocol);
     this.#reader = new FrameReader({ packetBytesMax: host.limits.packetBytesMax });
     this.#outlet = new Outlet(stream, { pool: host.pool, written: () => this.#written() });
     this.#acceptedAtMs = nowMs;
@@ -68,26 +67,35 @@ export class BrokerConnection<Peer>
   }
 
   get protocolVersion(): ProtocolVersion {
-    return this.#session.version;
+    return this.#protocol.version;
   }
 
   get isOpen(): boolean {
-    return this.#session.isOpen;
+    return this.#protocol.isOpen;
   }
 
   get subscriptions(): Iterable<string> {
-    return this.filters.keys();
+    return this.#session?.filters.keys() ?? [];
+  }
+
+  get access(): Access {
+    return this.#session?.access ?? NO_ACCESS;
+  }
+
+  /** Undefined until its CONNECT is accepted. */
+  get session(): Session<Peer> | undefined {
+    return this.#session;
   }
 
   replaceAccess(access: Access): void {
-    this.access = access;
+    if (this.#session !== undefined) this.#session.access = access;
   }
 
   disconnect(reasonCode: ReasonCode, options: DisconnectOptions = {}): void {
     this.#isAbrupt = true;
     const { reason = 'API_INITIATED_DISCONNECT', sendWill = true } = options;
-    if (this.#session.isClosed) this.#stream?.destroy();
-    else this.#session.close(reasonCode, { reason, sendWill });
+    if (this.#protocol.isClosed) this.#stream?.destroy();
+    else this.#protocol.close(reasonCode, { reason, sendWill });
   }
 
   /** Starts reading. */
@@ -102,25 +110,25 @@ export class BrokerConnection<Peer>
 
   /** A newcomer uses this client id (MQTT-3.1.4-2, MQTT5-3.1.4-3). */
   takenOver(): void {
-    this.#session.close(REASON.sessionTakenOver, { reason: 'DUPLICATE_CLIENTID', sendWill: true });
+    this.#protocol.close(REASON.sessionTakenOver, { reason: 'DUPLICATE_CLIENTID', sendWill: true });
   }
 
   /** Something threw where no peer can be answered for it: it ends this connection, not the process. */
   fault(error: unknown): void {
     this.#isAbrupt = true;
     this.#host.failed(this, error);
-    this.#session.close(REASON.unspecifiedError, { reason: 'SERVER_ERROR', sendWill: true });
+    this.#protocol.close(REASON.unspecifiedError, { reason: 'SERVER_ERROR', sendWill: true });
     this.#stream?.destroy();
   }
 
   /** The look at the clock that the timer wheel calls for. */
   due(nowMs: number): void {
     const { limits, metrics } = this.#host;
-    if (this.#session.isClosed) {
+    if (this.#protocol.isClosed) {
       this.#stream?.destroy();
       return;
     }
-    if (!this.#session.isOpen) {
+    if (!this.#protocol.isOpen) {
       this.#connectTimedOut();
       return;
     }
@@ -131,12 +139,12 @@ export class BrokerConnection<Peer>
     const silentMs = nowMs - this.#lastPacketMs;
     if (this.#keepAliveMs > 0 && this.#pausedUntilMs === 0 && silentMs >= this.#keepAliveMs) {
       metrics.keepAliveTimeouts++;
-      this.#session.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
+      this.#protocol.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
       return;
     }
     if (this.#isPacketLate(nowMs)) {
       this.#host.limited(this, 'packetTimeoutMs');
-      this.#session.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
+      this.#protocol.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
       return;
     }
     this.#watch(nowMs);
@@ -148,7 +156,7 @@ export class BrokerConnection<Peer>
     this.#pausedUntilMs = 0;
     this.#lastPacketMs = nowMs; // what it sent meanwhile was not looked at
     if (this.#packetSinceMs !== 0) this.#packetSinceMs = nowMs;
-    if (this.#session.mayRead) this.#stream?.resume(); // else the decision on its CONNECT does
+    if (this.#protocol.mayRead) this.#stream?.resume(); // else the decision on its CONNECT does
     return true;
   }
 
@@ -161,8 +169,8 @@ export class BrokerConnection<Peer>
     // Acknowledgements answer what we sent: their rate is ours.
     if (bytes[start]! >> 4 !== 4) this.#packetsRead++;
     this.#hasReadPacket = true;
-    this.#session.receive(bytes, start, bodyStart, end);
-    return this.#session.mayRead;
+    this.#protocol.receive(bytes, start, bodyStart, end);
+    return this.#protocol.mayRead;
   }
 
   send(packet: Buffer): void {
@@ -182,7 +190,7 @@ export class BrokerConnection<Peer>
     if (request === undefined) {
       this.#host.metrics.connectsRefused++;
       this.#host.clientIdRefused(this, packet.clientId);
-      this.#session.refuse(REASON.clientIdentifierNotValid, { reason: 'AUTH_ERROR' });
+      this.#protocol.refuse(REASON.clientIdentifierNotValid, { reason: 'AUTH_ERROR' });
       return;
     }
     this.#keepAliveMs = keepAliveMs(packet, this.#host.limits);
@@ -199,7 +207,7 @@ export class BrokerConnection<Peer>
     );
   }
 
-  publish(frame: PublishFrame, topic: Topic<Route<BrokerConnection<Peer>>>): ReasonCode {
+  publish(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>): ReasonCode {
     const { metrics, hooks } = this.#host;
     metrics.messagesReceived++;
     if (!mayPublish(this.access, topic.text, frame.retain)) {
@@ -211,23 +219,23 @@ export class BrokerConnection<Peer>
       if (hooks.reserved(this, { topic: topic.text, payload, qos: frame.qos === 0 ? 0 : 1 }))
         return REASON.success;
     }
-    this.#host.route(frame, topic, this);
-    return REASON.success;
+    return this.#host.route(frame, topic, this);
   }
 
   subscribe(packet: SubscribePacket): readonly ReasonCode[] {
-    return subscribeAll(packet, this, this.#host);
+    return subscribeAll(packet, this.#openSession(), this.#host);
   }
 
   unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[] {
-    return unsubscribeAll(packet, this, this.#host);
+    return unsubscribeAll(packet, this.#openSession(), this.#host);
   }
 
   acknowledged(packetId: number): void {
     this.#deliveries?.acknowledged(packetId);
+    if (this.#session !== undefined) this.#host.retained.wake(this.#session);
   }
 
-  end(ending: SessionEnding): void {
+  end(ending: ConnectionEnding): void {
     const { wheel, limits } = this.#host;
     if (ending.reason === 'CLIENT_ERROR') this.#host.violated(this, ending.why ?? ending.reason);
     if (ending.limit !== undefined) this.#host.limited(this, ending.limit);
@@ -238,20 +246,17 @@ export class BrokerConnection<Peer>
     wheel.set(this, this.#host.nowMs() + limits.lingerMs);
     const will = ending.sendWill ? this.#will : undefined;
     this.#will = undefined;
-    if (this.clientId !== '') this.#host.ended(this, { reason: ending.reason, will });
-  }
-
-  /** Takes one message for this connection; false when it is not sent. */
-  deliver(message: OutgoingMessage, qos: number, identifiers: readonly number[]): boolean {
-    return this.#session.isOpen && this.#deliveries?.deliver(message, qos, identifiers) === true;
+    const session = this.#session;
+    session?.detach();
+    if (session !== undefined) this.#host.ended(session, { connection: this, reason: ending.reason, will });
   }
 
   cutSlowConsumer(): void {
-    if (this.#session.isClosed) return;
+    if (this.#protocol.isClosed) return;
     this.#host.metrics.slowConsumersCut++;
     this.#host.limited(this, 'outgoingBytesMax');
     this.#isAbrupt = true;
-    this.#session.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
+    this.#protocol.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
   }
 
   limited(name: 'outgoingBytesMax' | 'pendingMessagesMax'): void {
@@ -272,7 +277,7 @@ export class BrokerConnection<Peer>
 
   #received(chunk: Buffer): void {
     this.#host.metrics.bytesReceived += chunk.length;
-    if (this.#session.isClosed) return;
+    if (this.#protocol.isClosed) return;
     try {
       if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
       else this.#read(chunk);
@@ -287,14 +292,14 @@ export class BrokerConnection<Peer>
     this.#hasReadPacket = false;
     try {
       const used = this.#reader.read(chunk, this);
-      if (used < chunk.length && !this.#session.isClosed) this.#held = chunk.subarray(used);
+      if (used < chunk.length && !this.#protocol.isClosed) this.#held = chunk.subarray(used);
     } catch (error) {
-      this.#session.fail(error);
+      this.#protocol.fail(error);
     }
     if (this.#hasReadPacket) this.#lastPacketMs = nowMs;
     if (this.#reader.pendingBytes === 0) this.#packetSinceMs = 0;
     else if (this.#hasReadPacket || this.#packetSinceMs === 0) this.#packetSinceMs = nowMs;
-    if (!this.#session.isClosed) this.#limitRate(chunk.length, nowMs);
+    if (!this.#protocol.isClosed) this.#limitRate(chunk.length, nowMs);
   }
 
   #limitRate(bytes: number, nowMs: number): void {
@@ -316,16 +321,16 @@ export class BrokerConnection<Peer>
   }
 
   #decidedLater(request: ConnectRequest, verdict: ConnectVerdict): void {
-    if (this.#session.isClosed || this.#stream?.destroyed !== false) return;
+    if (this.#protocol.isClosed || this.#stream?.destroyed !== false) return;
     try {
       this.#decided(request, verdict);
     } catch (error) {
       this.#host.failed(this, error);
-      this.#session.fail(error);
+      this.#protocol.fail(error);
     }
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined && !this.#session.isClosed) this.#read(held);
+    if (held !== undefined && !this.#protocol.isClosed) this.#read(held);
     if (this.#pausedUntilMs === 0) this.#stream?.resume();
   }
 
@@ -334,30 +339,40 @@ export class BrokerConnection<Peer>
     if (verdict.kind !== 'accept') {
       metrics.connectsRefused++;
       const why = verdict.why === undefined ? {} : { why: verdict.why };
-      this.#session.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
+      this.#protocol.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
       return;
     }
-    this.#session.accept({ assignedClientId: request.isClientIdAssigned ? request.clientId : undefined });
-    if (this.#session.isOpen) this.#host.takeOver(request.clientId);
-    if (!this.#session.isOpen) {
+    this.#protocol.accept({ assignedClientId: request.isClientIdAssigned ? request.clientId : undefined });
+    if (this.#protocol.isOpen) this.#host.takeOver(request.clientId);
+    if (!this.#protocol.isOpen) {
       metrics.connectsRefused++; // it cannot take a CONNACK
       return;
     }
     metrics.connectsAccepted++;
     this.clientId = request.clientId;
     this.connectedAtMs = this.#host.nowMs();
-    this.access = verdict.access;
+    this.#join(new Session({ clientId: request.clientId, access: verdict.access }));
     this.#will = request.will;
     this.#lastPacketMs = this.connectedAtMs;
     this.#watch(this.connectedAtMs);
     this.#host.opened(this);
   }
 
+  #join(session: Session<Peer>): void {
+    this.#session = session;
+    if (this.#deliveries !== undefined) session.attach(this, this.#deliveries);
+  }
+
+  #openSession(): Session<Peer> {
+    if (this.#session === undefined) throw new TypeError('no session before its CONNECT is accepted');
+    return this.#session;
+  }
+
   #connectTimedOut(): void {
     this.#host.metrics.connectTimeouts++;
     this.#host.limited(this, 'connectTimeoutMs');
     this.#isAbrupt = true;
-    this.#session.close(REASON.unspecifiedError, { reason: 'SERVER_INITIATED_DISCONNECT', sendWill: false });
+    this.#protocol.close(REASON.unspecifiedError, { reason: 'SERVER_INITIATED_DISCONNECT', sendWill: false });
   }
 
   #watch(nowMs: number): void {
@@ -382,14 +397,15 @@ export class BrokerConnection<Peer>
   }
 
   #lost(): void {
-    if (this.#session.isClosed) return;
+    if (this.#protocol.isClosed) return;
     this.#isAbrupt = true;
-    this.#session.close(REASON.unspecifiedError, { reason: 'CONNECTION_LOST', sendWill: true });
+    this.#protocol.close(REASON.unspecifiedError, { reason: 'CONNECTION_LOST', sendWill: true });
   }
 
   #written(): void {
     try {
       this.#deliveries?.written();
+      if (this.#session !== undefined) this.#host.retained.wake(this.#session);
       if (this.#outlet.bufferedBytes > 0) this.touch();
     } catch (error) {
       this.fault(error);

@@ -3,18 +3,20 @@ import type { ClientId, Clock, Random } from '@fleetward/core';
 import type { Will } from '../codec/connect.ts';
 import { PublishFrame } from '../codec/publish-frame.ts';
 import { MqttError } from '../errors.ts';
-import { REASON } from '../reason-codes.ts';
-import type { DisconnectReason } from '../session/effects.ts';
-import type { SessionContext } from '../session/session.ts';
+import { REASON, type ReasonCode } from '../reason-codes.ts';
+import type { ProtocolContext } from '../session/server-protocol.ts';
 import { type Topic, TopicTable } from '../topics/topic-table.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
 import { mayPublish, mayReceive } from './guarded-access.ts';
 import type { BrokerHooks, LimitName } from './hooks.ts';
-import type { Host } from './host.ts';
+import type { Ended, Host } from './host.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type MessageSource, OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
+import { type RetainedLimit, RetainedMessages } from './retained.ts';
+import { RetainedDeliveries } from './retained-deliveries.ts';
+import type { Session } from './session.ts';
 import { type Route, Subscriptions } from './subscriptions.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
@@ -37,19 +39,21 @@ interface CoreOptions<Peer> {
 }
 
 /** What all connections share: registry, subscriptions, routing, the write at the end of each turn. */
-export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
+export class BrokerCore<Peer> implements Host<Peer> {
   readonly limits: BrokerLimits;
   readonly random: Random;
   readonly hooks: BrokerHooks<Peer>;
-  readonly session: SessionContext<Route<Member<Peer>>>;
+  readonly protocol: ProtocolContext<Route<Session<Peer>>>;
   readonly pool = new ChunkPool({ pooledBytesMax: POOLED_BYTES_MAX });
   readonly wheel: TimerWheel<Member<Peer>>;
-  readonly subscriptions: Subscriptions<Member<Peer>>;
+  readonly subscriptions: Subscriptions<Session<Peer>>;
+  readonly retained: RetainedDeliveries<Session<Peer>>;
   readonly paused = new Set<Member<Peer>>();
   readonly metrics = newBrokerMetrics();
   readonly streams = new Set<Member<Peer>>();
   readonly byClientId = new Map<string, Member<Peer>>();
   readonly #clock: Clock;
+  readonly #retained: RetainedMessages;
   readonly #message = new OutgoingMessage();
   readonly #flush = (): void => this.#flushAll();
   readonly #wills: WillOf<Peer>[] = [];
@@ -63,10 +67,17 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     this.hooks = hooks;
     this.#clock = clock;
     const seed = random.bytes(4).reduce((value, byte) => (value << 8) | byte, 0);
-    const topics = new TopicTable<Route<Member<Peer>>>({ seed, refuse: (topic) => this.#refuseTopic(topic) });
-    this.session = { limits, topics, frame: new PublishFrame() };
+    const topics = new TopicTable<Route<Session<Peer>>>({
+      seed,
+      refuse: (topic) => this.#refuseTopic(topic),
+    });
+    this.protocol = { limits, topics, frame: new PublishFrame() };
     this.subscriptions = new Subscriptions({ levelsMax: limits.topicLevelsMax });
-    this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs: clock.now() });
+    const nowMs = clock.now();
+    const now = (): number => clock.now();
+    this.#retained = new RetainedMessages({ limits, metrics: this.metrics, nowMs });
+    this.retained = new RetainedDeliveries(this.#retained, { metrics: this.metrics, now });
+    this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs });
   }
 
   nowMs(): number {
@@ -121,10 +132,11 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     this.#contain(member, () => this.hooks.connected?.(member));
   }
 
-  ended(member: Member<Peer>, { reason, will }: { reason: DisconnectReason; will: Will | undefined }): void {
+  ended(session: Session<Peer>, { connection: member, reason, will }: Ended<Peer>): void {
     if (this.byClientId.get(member.clientId) === member) this.byClientId.delete(member.clientId);
-    for (const filter of member.filters.keys()) this.subscriptions.delete(filter, member);
-    member.filters.clear();
+    for (const filter of session.filters.keys()) this.subscriptions.delete(filter, session);
+    session.filters.clear();
+    this.retained.forget(session);
     this.metrics.subscriptions = this.subscriptions.size;
     this.paused.delete(member);
     if (will !== undefined) this.#wills.push({ will, member });
@@ -148,12 +160,32 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     });
   }
 
-  route(frame: PublishFrame, topic: Topic<Route<Member<Peer>>>, from: Member<Peer>): void {
+  route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: Member<Peer>): ReasonCode {
+    const message = this.#message;
+    message.setFrame(frame, topic.bytes);
+    const reached = frame.retain ? this.#retain(message, topic.text) : undefined;
+    if (reached !== undefined) {
+      this.limited(from, reached);
+      if (frame.qos > 0) return REASON.quotaExceeded; // acknowledged would mean kept (MQTT-3.3.1-5)
+    }
     if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
     const route = this.subscriptions.route(topic);
-    if (route.length === 0) return;
-    this.#message.setFrame(frame, topic.bytes);
-    this.#send(this.#message, topic.text, { route, from });
+    if (route.length > 0) this.#send(message, topic.text, { route, from });
+    return REASON.success;
+  }
+
+  /** Keeps the message, or with no payload forgets the one there is; returns the limit that leaves no room. */
+  #retain(message: OutgoingMessage, topic: string): RetainedLimit | undefined {
+    if (message.payloadBytes === 0) {
+      this.#retained.delete(topic); // MQTT-3.3.1-10, -11; MQTT5-3.3.1-6, -7
+      return undefined;
+    }
+    const expirySeconds = message.properties.messageExpiryInterval;
+    const expiresAtMs = expirySeconds === undefined ? 0 : this.nowMs() + expirySeconds * 1000;
+    const packet = message.retainedPacket();
+    const reached = this.#retained.set({ topic, packet, qos: message.qos, expiresAtMs });
+    if (reached !== undefined) this.metrics.retainedRefused++;
+    return reached;
   }
 
   #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): void {
@@ -161,15 +193,20 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
     this.hooks.published?.(from, { topic, payload, qos: frame.qos === 0 ? 0 : 1 });
   }
 
-  /** Routes a message that did not come in as a packet. A message object of its own: this may run inside `route`. */
+  /**
+   * Routes a message that did not come in as a packet, and keeps it if there is room (MQTT-3.3.1-5). A message object of its
+   * own: this may run inside `route`.
+   */
   publish(text: string, source: Omit<MessageSource, 'topicBytes'>): number {
-    const topic = this.session.topics.fromText(text);
+    const topic = this.protocol.topics.fromText(text);
     const message = new OutgoingMessage();
     message.setSource({ ...source, topicBytes: topic.bytes });
+    if (source.retain) this.#retain(message, topic.text);
     return this.#send(message, topic.text, { route: this.subscriptions.route(topic), from: undefined });
   }
 
   tick(nowMs: number): void {
+    this.#retained.expire(nowMs, () => this.metrics.messagesExpired++);
     this.wheel.advance(nowMs, (member) => this.#contain(member, () => member.due(nowMs)));
     for (const member of this.paused) {
       this.#contain(member, () => {
@@ -217,15 +254,19 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
   #send(
     message: OutgoingMessage,
     topic: string,
-    { route, from }: { readonly route: Route<Member<Peer>>; readonly from: Member<Peer> | undefined },
+    { route, from }: { readonly route: Route<Session<Peer>>; readonly from: Member<Peer> | undefined },
   ): number {
     let deliveries = 0;
     message.isForOne = route.length === 1;
     for (let index = 0; index < route.length; index++) {
-      const { subscriber, qos, noLocal, identifiers } = route[index]!;
-      if (noLocal && subscriber === from) continue; // MQTT5-3.8.3-3
-      if (!mayReceive(subscriber.access, topic)) this.metrics.messagesWithheld++;
-      else if (subscriber.deliver(message, Math.min(qos, message.qos), identifiers)) deliveries++;
+      const { subscriber, qos, noLocal, retainAsPublished, identifiers } = route[index]!;
+      if (noLocal && subscriber === from?.session) continue; // MQTT5-3.8.3-3
+      if (!mayReceive(subscriber.access, topic)) {
+        this.metrics.messagesWithheld++;
+        continue;
+      }
+      message.retain = message.wasRetained && retainAsPublished; // MQTT-3.3.1-9; MQTT5-3.3.1-12, -13
+      if (subscriber.deliver(message, Math.min(qos, message.qos), identifiers)) deliveries++;
     }
     return deliveries;
   }
@@ -267,12 +308,13 @@ export class BrokerCore<Peer> implements Host<Peer, Member<Peer>> {
       payloadStart: 0,
       payloadEnd: bytes.length,
       qos: will.qos === 0 ? 0 : 1,
+      retain: will.retain, // MQTT-3.1.2-16, -17; MQTT5-3.1.2-14, -15
       properties: will.properties,
     });
     this.metrics.willsPublished++;
   }
 
-  #refuseTopic(topic: Topic<Route<Member<Peer>>>): void {
+  #refuseTopic(topic: Topic<Route<Session<Peer>>>): void {
     const { topicBytesMax, topicLevelsMax } = this.limits;
     if (topic.bytes.length <= topicBytesMax && topic.levels.length <= topicLevelsMax) return;
     const message = `a topic of ${topic.bytes.length} bytes and ${topic.levels.length} levels; at most ${topicBytesMax} and ${topicLevelsMax} are accepted`;

@@ -49,6 +49,12 @@ export class Deliveries {
     return true;
   }
 
+  /** Whether what is not urgent may be sent: half of the bytes are free, and the window. */
+  get hasRoom(): boolean {
+    if (2 * this.#outlet.bufferedBytes > this.#host.limits.outgoingBytesMax) return false;
+    return (this.#pending?.size ?? 0) === 0 && this.#window?.isOpen !== false;
+  }
+
   acknowledged(packetId: number): void {
     // An acknowledgement of nothing is ignored (MQTT 5 section 4.3.2 names no answer).
     if (this.#window?.release(packetId) === true) this.#drain();

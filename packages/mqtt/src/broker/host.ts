@@ -1,15 +1,19 @@
 import type { ClientId, Random } from '@fleetward/core';
 import type { Will } from '../codec/connect.ts';
 import type { PublishFrame } from '../codec/publish-frame.ts';
+import type { ReasonCode } from '../reason-codes.ts';
 import type { DisconnectReason } from '../session/effects.ts';
-import type { SessionContext } from '../session/session.ts';
+import type { ProtocolContext } from '../session/server-protocol.ts';
 import type { Topic } from '../topics/topic-table.ts';
 import type { ChunkPool } from './chunk-pool.ts';
+import type { BrokerConnection } from './connection.ts';
 import type { BrokerHooks, LimitName } from './hooks.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
+import type { RetainedDeliveries } from './retained-deliveries.ts';
+import type { Session } from './session.ts';
 import type { Route, Subscriptions } from './subscriptions.ts';
-import type { TimerWheel, WheelEntry } from './timer-wheel.ts';
+import type { TimerWheel } from './timer-wheel.ts';
 
 /** What sending to one client needs of the broker. */
 export interface DeliveryHost {
@@ -27,25 +31,34 @@ export interface Target {
 }
 
 /** What a connection needs of the broker. */
-export interface Host<Peer, Member extends WheelEntry> extends DeliveryHost {
+export interface Host<Peer> extends DeliveryHost {
   readonly random: Random;
   readonly hooks: BrokerHooks<Peer>;
-  readonly session: SessionContext<Route<Member>>;
+  readonly protocol: ProtocolContext<Route<Session<Peer>>>;
   readonly pool: ChunkPool;
-  readonly wheel: TimerWheel<Member>;
-  readonly subscriptions: Subscriptions<Member>;
+  readonly wheel: TimerWheel<BrokerConnection<Peer>>;
+  readonly subscriptions: Subscriptions<Session<Peer>>;
+  readonly retained: RetainedDeliveries<Session<Peer>>;
   /** Those that do not read until their rate allows it. */
-  readonly paused: Set<Member>;
-  flushLater(member: Member): void;
-  limited(member: Member, limit: LimitName): void;
-  clientIdRefused(member: Member, clientId: string): void;
-  violated(member: Member, why: string): void;
+  readonly paused: Set<BrokerConnection<Peer>>;
+  flushLater(connection: BrokerConnection<Peer>): void;
+  limited(connection: BrokerConnection<Peer>, limit: LimitName): void;
+  clientIdRefused(connection: BrokerConnection<Peer>, clientId: string): void;
+  violated(connection: BrokerConnection<Peer>, why: string): void;
   /** Counts and tells what was caught where the process would else have ended. */
-  failed(member: Member, error: unknown): void;
+  failed(connection: BrokerConnection<Peer>, error: unknown): void;
   /** Ends the connection that has this client id, if there is one. */
   takeOver(clientId: ClientId): void;
-  opened(member: Member): void;
-  ended(member: Member, ending: { readonly reason: DisconnectReason; readonly will: Will | undefined }): void;
-  closed(member: Member): void;
-  route(frame: PublishFrame, topic: Topic<Route<Member>>, from: Member): void;
+  opened(connection: BrokerConnection<Peer>): void;
+  ended(session: Session<Peer>, ending: Ended<Peer>): void;
+  closed(connection: BrokerConnection<Peer>): void;
+  /** Keeps it if it is to be retained, and routes it. A failure: it was refused and not routed. */
+  route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: BrokerConnection<Peer>): ReasonCode;
+}
+
+/** How a session lost its connection. */
+export interface Ended<Peer> {
+  readonly connection: BrokerConnection<Peer>;
+  readonly reason: DisconnectReason;
+  readonly will: Will | undefined;
 }

@@ -35,6 +35,10 @@ export interface BrokerLimits {
   readonly topicAliasMax: number;
   /** MQTT 5 clients that ask for more, or for none, are told this one. */
   readonly keepAliveSecondsMax: number;
+  /** Topics with a retained message; one more is refused (0x97; a 3.1.1 connection ends), or with QoS 0 only routed. */
+  readonly retainedMessagesMax: number;
+  /** Of the packets of all retained messages together; the same fate. */
+  readonly retainedBytesMax: number;
   /** How long a connection that this side closes may take to read its last packet. */
   readonly lingerMs: number;
 }
@@ -58,6 +62,8 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
   bytesPerSecondMax: 4 * 1024 * 1024,
   topicAliasMax: 16,
   keepAliveSecondsMax: 1_200,
+  retainedMessagesMax: 100_000,
+  retainedBytesMax: 64 * 1024 * 1024,
   lingerMs: 1_000,
 });
 

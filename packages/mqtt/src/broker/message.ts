@@ -5,6 +5,9 @@ import { varIntBytes, WireWriter, writeVarInt } from '../codec/wire-writer.ts';
 
 const EMPTY = Buffer.alloc(0);
 const NO_PROPERTY_BYTES = Buffer.from([0]);
+const NO_IDENTIFIERS: readonly number[] = [];
+const PUBLISH = 0x30;
+const RETAIN = 0x01;
 
 /** What a message says, whoever it came from. The ranges are valid while it is being routed. */
 export interface MessageSource {
@@ -13,6 +16,7 @@ export interface MessageSource {
   readonly payloadStart: number;
   readonly payloadEnd: number;
   readonly qos: 0 | 1;
+  readonly retain: boolean;
   readonly properties: Properties;
 }
 
@@ -24,6 +28,7 @@ export class OutgoingMessage {
     payloadStart: 0,
     payloadEnd: 0,
     qos: 0,
+    retain: false,
     properties: NO_PROPERTIES,
   };
   #frame: PublishFrame | undefined;
@@ -33,6 +38,10 @@ export class OutgoingMessage {
   #v5q1: Buffer | undefined;
   #topicBytes: Buffer = EMPTY;
   qos: 0 | 1 = 0;
+  /** Whether it came with RETAIN. */
+  wasRetained = false;
+  /** Whether the receiver being served gets it with RETAIN. */
+  retain = false;
   /** Only one receiver is left to serve: copying beats making a shared packet. */
   isForOne = false;
 
@@ -41,6 +50,7 @@ export class OutgoingMessage {
     this.#clear();
     this.#frame = frame;
     this.qos = frame.qos === 0 ? 0 : 1;
+    this.wasRetained = frame.retain;
     this.#topicBytes = topicBytes;
   }
 
@@ -51,6 +61,7 @@ export class OutgoingMessage {
     this.#source = source;
     this.#topicBytes = source.topicBytes;
     this.qos = source.qos;
+    this.wasRetained = source.retain;
   }
 
   get properties(): Properties {
@@ -60,13 +71,15 @@ export class OutgoingMessage {
   /** The packet it came in, when a receiver of `version` gets the very same bytes with QoS 0. */
   verbatim(version: ProtocolVersion): PublishFrame | undefined {
     const frame = this.#frame;
-    if (frame === undefined || frame.qos !== 0 || frame.version !== version || frame.retain) return undefined;
+    if (frame === undefined || frame.qos !== 0 || frame.version !== version || frame.retain !== this.retain)
+      return undefined;
     return frame.properties.topicAlias === undefined ? frame : undefined;
   }
 
   /** The whole packet; with QoS 1 its packet identifier (at `packetIdOffset`) is 0 and is filled in by each copy. */
   packet(version: ProtocolVersion, qos: number, identifiers: readonly number[]): Buffer {
-    if (identifiers.length > 0 && version === 5) return this.#encode(5, qos, identifiers);
+    if (this.retain || (identifiers.length > 0 && version === 5))
+      return this.#encode(version, qos, identifiers);
     if (version === 4) {
       if (qos === 0) this.#v4q0 ??= this.#encode(4, 0, identifiers);
       else this.#v4q1 ??= this.#encode(4, 1, identifiers);
@@ -77,7 +90,23 @@ export class OutgoingMessage {
     return (qos === 0 ? this.#v5q0 : this.#v5q1) ?? EMPTY;
   }
 
+  /** For keeping: MQTT 5, QoS 0, RETAIN, in memory of its own, so that it holds no larger block alive. */
+  retainedPacket(): Buffer {
+    const packet = this.packet(5, 0, NO_IDENTIFIERS);
+    const kept = Buffer.allocUnsafeSlow(packet.length);
+    packet.copy(kept);
+    kept[0] = kept[0]! | RETAIN;
+    return kept;
+  }
+
+  get payloadBytes(): number {
+    const frame = this.#frame;
+    if (frame !== undefined) return frame.end - frame.payloadStart;
+    return this.#source.payloadEnd - this.#source.payloadStart;
+  }
+
   #clear(): void {
+    this.retain = false;
     this.#v4q0 = undefined;
     this.#v4q1 = undefined;
     this.#v5q0 = undefined;
@@ -93,18 +122,20 @@ export class OutgoingMessage {
         ? this.#source.bytes.subarray(this.#source.payloadStart, this.#source.payloadEnd)
         : frame.bytes.subarray(frame.payloadStart, frame.end);
     const properties = version === 5 ? propertyBytes(this.properties, identifiers) : EMPTY;
-    return assemble(this.#topicBytes, payload, { qos, properties });
+    const first = PUBLISH | (qos << 1) | (this.retain ? RETAIN : 0);
+    return assemble(this.#topicBytes, payload, { first, properties });
   }
 }
 
 function assemble(
   topic: Buffer,
   payload: Buffer,
-  { qos, properties }: { readonly qos: number; readonly properties: Buffer },
+  { first, properties }: { readonly first: number; readonly properties: Buffer },
 ): Buffer {
+  const qos = (first >> 1) & 3;
   const body = 2 + topic.length + (qos > 0 ? 2 : 0) + properties.length + payload.length;
   const packet = Buffer.allocUnsafe(1 + varIntBytes(body) + body);
-  packet[0] = 0x30 | (qos << 1);
+  packet[0] = first;
   let at = writeVarInt(packet, 1, body);
   packet[at] = topic.length >> 8;
   packet[at + 1] = topic.length & 0xff;

@@ -1,9 +1,13 @@
-/** Counters since the start, but for the two gauges at the top. */
+/** Counters since the start, but for the gauges at the top. */
 export interface BrokerMetrics {
   /** Now: streams, those still before CONNECT included. */
   connections: number;
   /** Now. */
   subscriptions: number;
+  /** Now. */
+  retainedMessages: number;
+  /** Now: of their packets. */
+  retainedBytes: number;
   connectsAccepted: number;
   connectsRefused: number;
   connectTimeouts: number;
@@ -24,6 +28,8 @@ export interface BrokerMetrics {
   messagesExpired: number;
   /** Deliveries above the Maximum Packet Size of a client. */
   messagesTooLarge: number;
+  /** Messages with RETAIN that found no room: refused, or with QoS 0 only routed. */
+  retainedRefused: number;
   slowConsumersCut: number;
   readsPaused: number;
   willsPublished: number;
@@ -36,6 +42,8 @@ export function newBrokerMetrics(): BrokerMetrics {
   return {
     connections: 0,
     subscriptions: 0,
+    retainedMessages: 0,
+    retainedBytes: 0,
     connectsAccepted: 0,
     connectsRefused: 0,
     connectTimeouts: 0,
@@ -53,6 +61,7 @@ export function newBrokerMetrics(): BrokerMetrics {
     messagesDropped: 0,
     messagesExpired: 0,
     messagesTooLarge: 0,
+    retainedRefused: 0,
     slowConsumersCut: 0,
     readsPaused: 0,
     willsPublished: 0,

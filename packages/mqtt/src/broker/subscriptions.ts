@@ -6,6 +6,7 @@ export interface Subscription<Subscriber> {
   readonly subscriber: Subscriber;
   readonly qos: 0 | 1;
   readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
   readonly identifiers: readonly number[];
 }
 
@@ -90,5 +91,6 @@ function join<Subscriber>(
 ): Subscription<Subscriber> {
   const identifiers =
     a.identifiers.length + b.identifiers.length === 0 ? NO_IDENTIFIERS : [...a.identifiers, ...b.identifiers];
-  return { ...a, qos: a.qos === 1 ? 1 : b.qos, identifiers };
+  const retainAsPublished = a.retainAsPublished || b.retainAsPublished;
+  return { ...a, qos: a.qos === 1 ? 1 : b.qos, retainAsPublished, identifiers };
 }

@@ -21,7 +21,6 @@ export interface SessionLimits {
 export function connectProblem(packet: ConnectPacket, limits: SessionLimits): ReasonCode | undefined {
   if (packet.properties.authenticationMethod !== undefined) return REASON.badAuthenticationMethod; // MQTT5-4.12.0-1
   if (packet.will?.qos === 2) return REASON.qosNotSupported; // MQTT5-3.2.2-12
-  if (packet.will?.retain === true) return REASON.retainNotSupported; // MQTT5-3.2.2-13
   if (packet.will !== undefined && isOverLimit(packet.will.topic, limits)) return REASON.topicNameInvalid;
   if (packet.clientId === '' && packet.protocolVersion === 4 && !packet.cleanStart)
     return REASON.clientIdentifierNotValid; // MQTT-3.1.3-8
@@ -56,7 +55,6 @@ export function connackProperties(
   return {
     receiveMaximum: limits.inflightInMax,
     maximumQos: 1,
-    retainAvailable: false,
     maximumPacketSize: limits.packetBytesMax,
     topicAliasMaximum: limits.topicAliasMax,
     sharedSubscriptionAvailable: false,

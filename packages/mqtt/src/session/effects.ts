@@ -5,7 +5,7 @@ import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import type { ReasonCode } from '../reason-codes.ts';
 import type { Topic } from '../topics/topic-table.ts';
 
-/** How a session ended, in AWS IoT's words for lifecycle events. */
+/** How a connection ended, in AWS IoT's words for lifecycle events. */
 export type DisconnectReason =
   | 'AUTH_ERROR'
   | 'CLIENT_INITIATED_DISCONNECT'
@@ -19,7 +19,7 @@ export type DisconnectReason =
   | 'API_INITIATED_DISCONNECT'
   | 'THROTTLED';
 
-export interface SessionEnding {
+export interface ConnectionEnding {
   readonly reason: DisconnectReason;
   readonly sendWill: boolean;
   /** The limit that ended it, by the name of its setting. */
@@ -30,13 +30,13 @@ export interface SessionEnding {
   readonly packet?: Buffer;
 }
 
-/** What a session asks of the world; calls instead of values, as they happen for every message. */
-export interface SessionEffects<Route> {
-  /** Sends bytes the session does not touch again. */
+/** What the protocol asks of the world; calls instead of values, as they happen for every message. */
+export interface ProtocolEffects<Route> {
+  /** Sends bytes that are not touched again. */
   send(packet: Buffer): void;
   /** Sends a PUBACK of four bytes: success, in both versions. */
   sendPuback(packetId: number): void;
-  /** Someone must answer with `accept` or `refuse`; until then the session reads nothing. */
+  /** Someone must answer with `accept` or `refuse`; until then nothing is read. */
   connect(packet: ConnectPacket): void;
   /** Routes a message; the frame is valid during the call only. A failure is a refusal. */
   publish(frame: PublishFrame, topic: Topic<Route>): ReasonCode;
@@ -46,5 +46,5 @@ export interface SessionEffects<Route> {
   /** The client acknowledged a QoS 1 message. */
   acknowledged(packetId: number): void;
   /** The connection is over: called once. */
-  end(ending: SessionEnding): void;
+  end(ending: ConnectionEnding): void;
 }

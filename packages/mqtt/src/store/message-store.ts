@@ -9,6 +9,8 @@ export interface StoredSession {
   readonly clientId: string;
   /** Who may resume it; another owner of the same client id gets a new session. */
   readonly owner: string;
+  /** Who connected as it last, in words of the broker's owner, who is asked for its rights by them after a restart. */
+  readonly principal: string;
   /** The fencing epoch it was last claimed with (docs/adr/0007); 0 where one gateway is alone. */
   readonly epoch: number;
   /** From the end of its connection; 0xffffffff: never expires. */

@@ -13,14 +13,24 @@ import {
 import type { RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
 import type { Admission } from './admission.ts';
+import type { ServeMqtt } from './mqtt-listener.ts';
 import { createRequestRate } from './request-rate.ts';
 import type { ServerCredentials } from './server-credentials.ts';
-import { askForCertificate, type GuardOptions, guardTlsServer, listen, tlsFloor } from './tls-listener.ts';
+import {
+  deviceTlsOptions,
+  type Guard,
+  guardTlsServer,
+  httpProtocols,
+  listen,
+  mqttProtocols,
+  speaksMqtt,
+} from './tls-listener.ts';
 
 export interface DeviceHttpOptions {
   readonly config: Pick<Config, 'listeners' | 'httpLimits' | 'tlsLimits'>;
-  readonly guard: Omit<GuardOptions, 'listener' | 'anonymous'>;
+  readonly guard: Guard;
   readonly credentials: ServerCredentials;
+  readonly serveMqtt: ServeMqtt;
   readonly things: Things;
   readonly handlers: readonly RouteHandler[];
   readonly rawRoutes: readonly RawRoute[];
@@ -29,7 +39,10 @@ export interface DeviceHttpOptions {
   readonly random: Random;
 }
 
-/** HTTPS for devices: a client certificate, except for the EST operations that a device without one needs. */
+/**
+ * 8443: HTTPS for devices with a client certificate, except for the EST operations that a device without one needs; and MQTT
+ * for those that ask for it by ALPN, always with one.
+ */
 export class DeviceHttp {
   readonly #options: DeviceHttpOptions;
   readonly #server: Server;
@@ -39,18 +52,19 @@ export class DeviceHttp {
     this.#options = options;
     this.#server = createServer({
       ...httpServerOptions(options.config.httpLimits),
-      ...tlsFloor,
-      ...askForCertificate,
-      ...options.credentials.secureContext(),
-      handshakeTimeout: options.config.tlsLimits.handshakeTimeoutMs,
-      ALPNProtocols: ['http/1.1', 'x-amzn-http-ca'],
+      ...deviceTlsOptions({ ...options, protocols: [...httpProtocols, ...mqttProtocols] }),
     });
     options.credentials.onRenewal((context) => this.#server.setSecureContext(context));
   }
 
   async start(): Promise<number> {
     const { config, guard, handlers, rawRoutes, log, clock, random } = this.#options;
-    const admissionOf = guardTlsServer(this.#server, { ...guard, listener: 'devices', anonymous: 'allowed' });
+    const admissionOf = guardTlsServer(this.#server, {
+      ...guard,
+      listener: 'devices',
+      mayBeAnonymous: (socket) => !speaksMqtt(socket),
+    });
+    this.#divideByProtocol(admissionOf);
     this.#app = await createHttpApp({
       server: this.#server,
       handlers,
@@ -86,6 +100,18 @@ export class DeviceHttp {
     await this.#app?.close();
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** Only what speaks HTTP reaches the HTTP server, whose own listener would take every connection. */
+  #divideByProtocol(admissionOf: (socket: TLSSocket) => Admission): void {
+    const serveHttp = this.#server.listeners('secureConnection').at(-1) as (socket: TLSSocket) => void;
+    this.#server.off('secureConnection', serveHttp);
+    this.#server.on('secureConnection', (socket) => {
+      const admission = admissionOf(socket);
+      if (admission.kind === 'refused') return;
+      if (speaksMqtt(socket)) this.#options.serveMqtt(socket, admission);
+      else serveHttp.call(this.#server, socket);
+    });
   }
 
   /** The connection's admission, looked at again: the registry may have changed since its handshake. */

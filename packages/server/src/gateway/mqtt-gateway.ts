@@ -1,4 +1,4 @@
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { CertificateId, Clock, Random } from '@fleetward/core';
 import {
   type Broker,
@@ -14,16 +14,8 @@ import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
-import type { ServerCredentials } from './server-credentials.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
-import {
-  addressOf,
-  askForCertificate,
-  type GuardOptions,
-  guardTlsServer,
-  listen,
-  tlsFloor,
-} from './tls-listener.ts';
+import { addressOf, type Guard } from './tls-listener.ts';
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>;
 
@@ -38,9 +30,8 @@ export interface DevicePeer {
 }
 
 export interface MqttGatewayOptions {
-  readonly config: Pick<Config, 'listeners' | 'mqttLimits'>;
-  readonly guard: Omit<GuardOptions, 'listener' | 'anonymous'>;
-  readonly credentials: ServerCredentials;
+  readonly config: Pick<Config, 'mqttLimits'>;
+  readonly guard: Guard;
   readonly authorizer: Authorizer;
   readonly denials: Denials;
   readonly clock: Clock;
@@ -54,47 +45,45 @@ export interface MqttGatewayOptions {
 const clientIdRule =
   'a client id has 1 to 128 bytes of UTF-8 without control characters and does not begin with `$`';
 
+/** 8883 and 8443: each counts its own connections, and the broker must not be the one that refuses them. */
+const listeners = 2;
+
 /** MQTT over mutual TLS: hands admitted sockets to the broker and decides, with the Authorizer, what each may do. */
 export class MqttGateway {
   readonly broker: Broker<DevicePeer>;
-  readonly #server: Server;
   readonly #options: MqttGatewayOptions;
   readonly #connections = new Map<CertificateId, Set<Connection<DevicePeer>>>();
   readonly #ownership: SessionOwnership | undefined;
   #sweep: NodeJS.Timeout | undefined;
+  #isStopping = false;
 
   constructor(options: MqttGatewayOptions) {
     this.#options = options;
     this.#ownership = this.#joinCluster();
     this.broker = this.#createBroker();
-    this.#server = createServer({
-      ...tlsFloor,
-      ...askForCertificate,
-      ...options.credentials.secureContext(),
-      handshakeTimeout: options.guard.limits.handshakeTimeoutMs,
-      ALPNProtocols: ['mqtt', 'x-amzn-mqtt-ca'],
-      noDelay: true,
-    });
-    const admissionOf = guardTlsServer(this.#server, {
-      ...options.guard,
-      listener: 'mqtt',
-      anonymous: 'refused',
-    });
-    this.#server.on('secureConnection', (socket) => this.#accept(socket, admissionOf(socket)));
-    options.credentials.onRenewal((context) => this.#server.setSecureContext(context));
   }
 
-  async start(): Promise<number> {
+  start(): void {
     this.#sweep = setInterval(() => this.#cutExpired(), 1_000);
-    return listen(this.#server, this.#options.config.listeners.mqtt);
   }
 
+  /** Says goodbye to every device; the listeners may still be open, and bring nobody any more. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     clearInterval(this.#sweep);
     this.#ownership?.leave();
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     await this.broker.close();
-    await closed;
+  }
+
+  /** Hands a finished handshake of any listener to the broker. */
+  accept(socket: TLSSocket, admission: Admission): void {
+    if (admission.kind !== 'admitted' || this.#isStopping) return void socket.destroy();
+    const peer = {
+      admission,
+      remoteAddress: addressOf(socket),
+      tlsVersion: socket.getProtocol() ?? 'unknown',
+    };
+    this.broker.accept(socket, peer);
   }
 
   /** Cuts every connection of the certificate, on every listener, in this tick. Answers how many. */
@@ -134,7 +123,7 @@ export class MqttGateway {
   #createBroker(): Broker<DevicePeer> {
     const { config, clock, random, warn } = this.#options;
     return createBroker<DevicePeer>({
-      limits: { ...config.mqttLimits, connectionsMax: this.#options.guard.limits.connectionsMax },
+      limits: { ...config.mqttLimits, connectionsMax: listeners * this.#options.guard.limits.connectionsMax },
       clock,
       random,
       hooks: {
@@ -186,16 +175,6 @@ export class MqttGateway {
   #forwarding(): Pick<BrokerHooks<DevicePeer>, 'published'> {
     const ownership = this.#ownership;
     return ownership === undefined ? {} : { published: (_, message) => ownership.announcePublished(message) };
-  }
-
-  #accept(socket: TLSSocket, admission: Admission): void {
-    if (admission.kind !== 'admitted') return void socket.destroy();
-    const peer = {
-      admission,
-      remoteAddress: addressOf(socket),
-      tlsVersion: socket.getProtocol() ?? 'unknown',
-    };
-    this.broker.accept(socket, peer);
   }
 
   async #claimAndConnect(

@@ -7,6 +7,7 @@ import { plainAddress } from '../network-of.ts';
 import type { Admission, Admit } from './admission.ts';
 import { endWhenIdle } from './idle-socket.ts';
 import type { LiveSockets } from './live-sockets.ts';
+import type { ServerCredentials } from './server-credentials.ts';
 
 export type TlsLimits = Config['tlsLimits'];
 
@@ -25,20 +26,44 @@ export const tlsFloor = {
   ecdhCurve: 'X25519MLKEM768:X25519:P-256:P-384',
 } as const satisfies TlsOptions;
 
-/** Asks for a certificate and lets the handshake finish: OpenSSL's own refusal could not say why. */
-export const askForCertificate = {
-  requestCert: true,
-  rejectUnauthorized: false,
-} as const satisfies TlsOptions;
+/** By ALPN; the second name is what AWS IoT clients send. */
+export const mqttProtocols = ['mqtt', 'x-amzn-mqtt-ca'] as const;
+export const httpProtocols = ['http/1.1', 'x-amzn-http-ca'] as const;
 
-export interface GuardOptions {
-  readonly listener: string;
+/** What the device listeners share. */
+export interface Guard {
   readonly limits: TlsLimits;
   readonly admit: Admit;
   readonly live: LiveSockets;
   readonly denials: Denials;
+}
+
+interface GuardOptions extends Guard {
+  readonly listener: string;
   /** Whether a peer without a certificate may go on (EST) or not (MQTT). */
-  readonly anonymous: 'allowed' | 'refused';
+  readonly mayBeAnonymous: (socket: TLSSocket) => boolean;
+}
+
+/** Asks for a certificate and lets the handshake finish: OpenSSL's own refusal could not say why. */
+export function deviceTlsOptions(options: {
+  readonly guard: Guard;
+  readonly credentials: ServerCredentials;
+  readonly protocols: readonly string[];
+}): TlsOptions {
+  return {
+    ...tlsFloor,
+    requestCert: true,
+    rejectUnauthorized: false,
+    ...options.credentials.secureContext(),
+    handshakeTimeout: options.guard.limits.handshakeTimeoutMs,
+    // A peer that offers only others is refused in the handshake (RFC 7301 §3.2).
+    ALPNProtocols: [...options.protocols],
+    noDelay: true,
+  };
+}
+
+export function speaksMqtt({ alpnProtocol }: TLSSocket): boolean {
+  return mqttProtocols.some((name) => name === alpnProtocol);
 }
 
 /**
@@ -103,7 +128,7 @@ function boundStranger(socket: TLSSocket, strangers: AddressCount, { limits }: G
 
 function decide(socket: TLSSocket, options: GuardOptions): Admission {
   const admission = options.admit(socket.getPeerX509Certificate()?.raw);
-  if (admission.kind === 'anonymous' && options.anonymous === 'refused') {
+  if (admission.kind === 'anonymous' && !options.mayBeAnonymous(socket)) {
     return { kind: 'refused', cause: 'tls_no_certificate', explanation: 'the peer presented no certificate' };
   }
   if (admission.kind !== 'admitted') return admission;

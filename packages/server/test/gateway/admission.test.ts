@@ -1,74 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { ConnectionOptions, TLSSocket } from 'node:tls';
-import type { CertificateId } from '@fleetward/core';
-import { parseCertificatesPem } from '@fleetward/pki';
-import {
-  createPolicy,
-  type DenialCause,
-  listAuthorities,
-  listDenials,
-  revokeCertificate,
-  setAuthorityState,
-} from '@fleetward/protocol';
+import { listAuthorities, revokeCertificate, setAuthorityState } from '@fleetward/protocol';
 import { FakeClock, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { allowAll, causes, connectMqtt, ended, idOf, tlsOf } from './raw-peers.ts';
 
 const dayMs = 86_400_000;
-
-/** Resolves once the peer ended the connection. */
-function ended(socket: TLSSocket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.on('error', () => undefined);
-    socket.once('close', () => resolve());
-    socket.resume();
-  });
-}
-
-/** MQTT 3.1.1 CONNECT, clean session, keep-alive 30 s. */
-function connectPacket(clientId: string): Buffer {
-  const id = Buffer.from(clientId);
-  const body = Buffer.concat([
-    Buffer.from([0, 4]),
-    Buffer.from('MQTT'),
-    Buffer.from([4, 2, 0, 30, 0, id.length]),
-    id,
-  ]);
-  return Buffer.concat([Buffer.from([0x10, body.length]), body]);
-}
-
-/** The CONNACK's return code, or `closed` when the connection ended without one. */
-function connectMqtt(socket: TLSSocket, clientId: string): Promise<number | 'closed'> {
-  return new Promise((resolve) => {
-    socket.on('error', () => undefined);
-    socket.once('data', (data: Buffer) => resolve(data[3] ?? 255));
-    socket.once('close', () => resolve('closed'));
-    socket.write(connectPacket(clientId));
-  });
-}
-
-const anyPolicy = JSON.stringify({
-  Version: '2012-10-17',
-  Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }],
-});
-
-async function allowAll(platform: TestPlatform): Promise<void> {
-  await platform.api.call(createPolicy, { body: { policyName: 'all', document: anyPolicy } });
-}
-
-function tlsOf(device: TestDevice): ConnectionOptions {
-  return { key: device.key, cert: device.cert };
-}
-
-function idOf(device: TestDevice): CertificateId {
-  return parseCertificatesPem(device.cert)[0]!.id;
-}
-
-async function causes(
-  platform: TestPlatform,
-): Promise<readonly { readonly cause: DenialCause; readonly explanation: string }[]> {
-  return (await platform.api.call(listDenials, { query: { limit: 5 } })).denials;
-}
 
 describe('who may speak on the MQTT listener', () => {
   let platform: TestPlatform;

@@ -9,6 +9,7 @@ import { createAdmission } from '../../src/gateway/admission.ts';
 import { Authorizer } from '../../src/gateway/authorizer.ts';
 import { LiveSockets } from '../../src/gateway/live-sockets.ts';
 import { MqttGateway } from '../../src/gateway/mqtt-gateway.ts';
+import { MqttListener } from '../../src/gateway/mqtt-listener.ts';
 import { ServerCredentials } from '../../src/gateway/server-credentials.ts';
 import type { ClusterParts } from '../../src/gateway/session-ownership.ts';
 import { openPlatform, type Platform } from '../certificates/test-platform.ts';
@@ -22,6 +23,7 @@ interface Identity {
 
 interface Running {
   readonly gateway: MqttGateway;
+  readonly listener: MqttListener;
   readonly port: number;
 }
 
@@ -62,7 +64,10 @@ export async function startGatewayPair(cluster: ClusterParts) {
       more: Pick<IClientOptions, 'will'> = {},
     ) => connect(gateways[at].port, { ca, key, cert, clientId, ...more }),
     async stop() {
-      for (const { gateway } of gateways) await gateway.stop();
+      for (const { gateway, listener } of gateways) {
+        await gateway.stop();
+        await listener.stop();
+      }
       await platform.close();
       folder.remove();
       expect(faults).toEqual([]);
@@ -82,22 +87,26 @@ async function startGateway(
 ): Promise<Running> {
   const { certificates, denials, clock } = platform;
   const config = loadConfig({ overrides: { folder: platform.folder, listeners: { mqtt: anyPort } } });
+  const guard = {
+    limits: config.tlsLimits,
+    admit: createAdmission({ certificates, clock }),
+    live: new LiveSockets(),
+    denials,
+  };
   const gateway = new MqttGateway({
     ...shared,
     config,
-    guard: {
-      limits: config.tlsLimits,
-      admit: createAdmission({ certificates, clock }),
-      live: new LiveSockets(),
-      denials,
-    },
+    guard,
     authorizer: new Authorizer({ ...platform, clock }),
     denials,
     clock,
     random: seededRandom(Math.random()),
     warn: (message, error) => void shared.faults.push(`${message}: ${error}`),
   });
-  return { gateway, port: await gateway.start() };
+  gateway.start();
+  const serveMqtt = (...peer: Parameters<MqttGateway['accept']>) => gateway.accept(...peer);
+  const listener = new MqttListener({ ...shared, config, guard, serveMqtt });
+  return { gateway, listener, port: await listener.start() };
 }
 
 async function issueIdentity(platform: Platform, commonName: string): Promise<Identity> {

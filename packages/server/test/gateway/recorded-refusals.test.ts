@@ -85,11 +85,6 @@ describe('bytes that are not MQTT, or packets out of order', () => {
       { cmd: 'publish', topic: 'a', payload: 'x', qos: 2, messageId: 1, retain: false, dup: false },
       /QoS 2/,
     ],
-    [
-      'a retained message',
-      { cmd: 'publish', topic: 'a', payload: 'x', qos: 0, retain: true, dup: false },
-      /retained/,
-    ],
   ] as const)(
     '%s after CONNECT is recorded with the client id and what was wrong',
     async (_, packet, why) => {

@@ -90,8 +90,8 @@ export class ChangeApplier {
         run.inboundGone.run(change.session, change.packetId);
         return;
       case 'session': {
-        const { session, clientId, owner, epoch, expirySeconds, disconnectedAtMs = null } = change;
-        run.session.run(session, clientId, owner, epoch, expirySeconds, disconnectedAtMs);
+        const { session, clientId, owner, principal, epoch, expirySeconds, disconnectedAtMs = null } = change;
+        run.session.run(session, clientId, owner, principal, epoch, expirySeconds, disconnectedAtMs);
         return;
       }
       case 'session-gone':
@@ -132,8 +132,8 @@ function prepareStatements(database: Database) {
       'update numbers set last_session = max(last_session, ?), last_message = max(last_message, ?)',
     ),
     session: prepare(
-      `insert or replace into sessions (session, client_id, owner, epoch, expiry_seconds, disconnected_at_ms)
-       values (?, ?, ?, ?, ?, ?)`,
+      `insert or replace into sessions (session, client_id, owner, principal, epoch, expiry_seconds, disconnected_at_ms)
+       values (?, ?, ?, ?, ?, ?, ?)`,
     ),
     sessionGone: ofSession.map((table) => prepare(`delete from ${table} where session = ?`)),
     subscription: prepare(

@@ -33,6 +33,7 @@ export function writeChange(to: PackedWriter, change: StoreChange): void {
       to.integer(change.session);
       to.text(change.clientId);
       to.text(change.owner);
+      to.text(change.principal);
       to.integer(change.epoch);
       to.integer(change.expirySeconds);
       writeOptional(to, change.disconnectedAtMs);
@@ -153,6 +154,7 @@ function readSession(from: PackedReader): StoreChange {
     session: from.integer(),
     clientId: from.text(),
     owner: from.text(),
+    principal: from.text(),
     epoch: from.integer(),
     expirySeconds: from.integer(),
     disconnectedAtMs: readBit(from) ? from.integer() : undefined,

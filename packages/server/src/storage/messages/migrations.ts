@@ -12,6 +12,7 @@ export const migrations: readonly string[] = [
     session integer primary key,
     client_id text not null,
     owner text not null,
+    principal text not null,
     epoch integer not null,
     expiry_seconds integer not null,
     disconnected_at_ms integer

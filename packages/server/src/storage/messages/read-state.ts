@@ -43,12 +43,13 @@ type Row = Readonly<Record<string, unknown>>;
 
 const queries: readonly { readonly sql: string; readonly toChange: (row: Row) => StoreChange }[] = [
   {
-    sql: 'select session, client_id, owner, epoch, expiry_seconds, disconnected_at_ms from sessions order by session',
+    sql: 'select session, client_id, owner, principal, epoch, expiry_seconds, disconnected_at_ms from sessions order by session',
     toChange: (row) => ({
       kind: 'session',
       session: integer(row, 'session'),
       clientId: text(row, 'client_id'),
       owner: text(row, 'owner'),
+      principal: text(row, 'principal'),
       epoch: integer(row, 'epoch'),
       expirySeconds: integer(row, 'expiry_seconds'),
       disconnectedAtMs: row.disconnected_at_ms === null ? undefined : integer(row, 'disconnected_at_ms'),

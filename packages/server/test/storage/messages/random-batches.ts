@@ -64,6 +64,7 @@ class RandomBroker {
       session,
       clientId: this.#topic(),
       owner: `owner-${this.#choice(3)}`,
+      principal: `principal-${this.#choice(3)}`,
       epoch: this.#choice(5),
       expirySeconds: this.#choice(2) === 0 ? 0xffffffff : this.#choice(9),
       disconnectedAtMs: this.#choice(2) === 0 ? undefined : 1_790_000_000_000 + this.#choice(9),

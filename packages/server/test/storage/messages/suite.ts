@@ -15,6 +15,7 @@ const session = {
   session: 1,
   clientId: 'c',
   owner: 'o',
+  principal: 'p',
   epoch: 7,
   expirySeconds: 60,
   disconnectedAtMs: undefined,

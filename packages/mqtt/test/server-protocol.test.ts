@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { PublishFrame } from '../src/codec/publish-frame.ts';
 import { encodePacket, type Packet, PacketReader, REASON, type ReasonCode } from '../src/index.ts';
-import type { SessionEffects, SessionEnding } from '../src/session/effects.ts';
-import { ServerSession } from '../src/session/session.ts';
+import type { ConnectionEnding, ProtocolEffects } from '../src/session/effects.ts';
+import { ServerProtocol } from '../src/session/server-protocol.ts';
 import { TopicTable } from '../src/topics/topic-table.ts';
 import { connectPacket, publishPacket, subscribePacket } from './broker-rig.ts';
 
@@ -21,9 +21,9 @@ const limits = {
 function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode } = {}) {
   const asked: string[] = [];
   const sent: Packet[] = [];
-  const endings: SessionEnding[] = [];
+  const endings: ConnectionEnding[] = [];
   const reader = new PacketReader({ packetBytesMax: 1024, version });
-  const effects: SessionEffects<never> = {
+  const effects: ProtocolEffects<never> = {
     send: (packet) => void sent.push(...reader.read(packet)),
     sendPuback: (packetId) => void asked.push(`puback ${packetId}`),
     connect: (packet) => void asked.push(`connect ${packet.clientId}`),
@@ -37,7 +37,7 @@ function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode
     end: (ending) => void endings.push(ending),
   };
   const topics = new TopicTable<never>({ seed: 1, refuse: () => {} });
-  const session = new ServerSession(effects, { limits, topics, frame: new PublishFrame() });
+  const session = new ServerProtocol(effects, { limits, topics, frame: new PublishFrame() });
   const receive = (packet: Packet): void => {
     const bytes = encodePacket(packet, version);
     session.receive(bytes, 0, 2, bytes.length);
@@ -52,7 +52,7 @@ function openSession(version: 4 | 5, options: { readonly publishes?: ReasonCode 
   return started;
 }
 
-describe('a session', () => {
+describe('the protocol of one connection', () => {
   test('asks for a decision on CONNECT and reads nothing until it has one', () => {
     const { session, receive, asked, sent } = startSession(5);
     receive(connectPacket(5));

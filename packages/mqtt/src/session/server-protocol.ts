@@ -23,13 +23,13 @@ import {
   grantedKeepAliveSeconds,
   type SessionLimits,
 } from './connect-rules.ts';
-import type { DisconnectReason, SessionEffects, SessionEnding } from './effects.ts';
+import type { ConnectionEnding, DisconnectReason, ProtocolEffects } from './effects.ts';
 import { TopicAliases } from './topic-aliases.ts';
 
-export interface SessionContext<Route> {
+export interface ProtocolContext<Route> {
   readonly limits: SessionLimits;
   readonly topics: TopicTable<Route>;
-  /** Shared by all sessions of one thread: filled for each PUBLISH. */
+  /** Shared by all connections of one thread: filled for each PUBLISH. */
   readonly frame: PublishFrame;
 }
 
@@ -39,9 +39,9 @@ const PINGRESP = encodePingresp();
 const TOO_LARGE_FOR_IT = 'an answer is larger than the Maximum Packet Size of the client';
 
 /** The server's side of one connection, without I/O: packets in, effects out. Errors of the peer end it with the right answer. */
-export class ServerSession<Route> {
-  readonly #effects: SessionEffects<Route>;
-  readonly #context: SessionContext<Route>;
+export class ServerProtocol<Route> {
+  readonly #effects: ProtocolEffects<Route>;
+  readonly #context: ProtocolContext<Route>;
   #phase: Phase = 'awaiting-connect';
   #version: ProtocolVersion = 4;
   #connect: ConnectPacket | undefined;
@@ -50,7 +50,7 @@ export class ServerSession<Route> {
   /** The client's Maximum Packet Size. */
   #clientBytesMax = Number.POSITIVE_INFINITY;
 
-  constructor(effects: SessionEffects<Route>, context: SessionContext<Route>) {
+  constructor(effects: ProtocolEffects<Route>, context: ProtocolContext<Route>) {
     this.#effects = effects;
     this.#context = context;
   }
@@ -72,7 +72,7 @@ export class ServerSession<Route> {
     return this.#version;
   }
 
-  /** Handles one whole packet. Whatever the peer did wrong ends the session; nothing of it is thrown. */
+  /** Handles one whole packet. Whatever the peer did wrong ends it; nothing of it is thrown. */
   receive(bytes: Buffer, start: number, bodyStart: number, end: number): void {
     try {
       if (this.#phase === 'open') this.#receiveOpen(bytes, start, bodyStart, end);
@@ -82,7 +82,7 @@ export class ServerSession<Route> {
     }
   }
 
-  /** Ends the session for an error of the peer; any other error is ours and also ends it. */
+  /** Ends the connection for an error of the peer; any other error is ours and also ends it. */
   fail(error: unknown): void {
     const known = error instanceof MqttError ? error : undefined;
     const reasonCode = known?.reasonCode ?? REASON.unspecifiedError;
@@ -149,7 +149,7 @@ export class ServerSession<Route> {
   }
 
   /**
-   * Sends what must be answered; when it is above the client's Maximum Packet Size the session ends instead (MQTT5-3.1.2-24).
+   * Sends what must be answered; when it is above the client's Maximum Packet Size the connection ends instead (MQTT5-3.1.2-24).
    * All other packets are smaller than the CONNACK that fitted.
    */
   #answer(packet: Buffer): void {
@@ -157,8 +157,8 @@ export class ServerSession<Route> {
     else this.close(REASON.packetTooLarge, { reason: 'CLIENT_ERROR', sendWill: true, why: TOO_LARGE_FOR_IT });
   }
 
-  /** Ends an open session from this side; MQTT 5 is told why (MQTT5-3.14.0-1). */
-  close(reasonCode: ReasonCode, options: Omit<SessionEnding, 'packet'>): void {
+  /** Ends an open connection from this side; MQTT 5 is told why (MQTT5-3.14.0-1). */
+  close(reasonCode: ReasonCode, options: Omit<ConnectionEnding, 'packet'>): void {
     if (this.#phase === 'closed') return;
     const tell = this.#version === 5 && this.#phase === 'open';
     const packet = tell ? encodeDisconnect(disconnect(disconnectReason(reasonCode)), 5) : undefined;
@@ -218,7 +218,6 @@ export class ServerSession<Route> {
 
   #receivePublish(frame: PublishFrame): void {
     if (frame.qos === 2) throw notSupported('QoS 2 is not offered', REASON.qosNotSupported); // MQTT5-3.2.2-11
-    if (frame.retain) throw notSupported('retained messages are not offered', REASON.retainNotSupported);
     if (frame.properties.subscriptionIdentifiers !== undefined)
       throw protocolError('a client may not send a subscription identifier'); // MQTT5-3.3.4-6
     const reasonCode = this.#effects.publish(frame, this.#topicOf(frame));
@@ -274,7 +273,7 @@ export class ServerSession<Route> {
     this.#end({ reason: 'CLIENT_INITIATED_DISCONNECT', sendWill: reasonCode !== REASON.success });
   }
 
-  #end(ending: SessionEnding): void {
+  #end(ending: ConnectionEnding): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#connect = undefined;

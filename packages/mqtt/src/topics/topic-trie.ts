@@ -1,0 +1,72 @@
+/** A level of topic names; a value where a topic ends. */
+export interface TopicNode<Value> {
+  readonly level: string;
+  readonly parent: TopicNode<Value> | undefined;
+  children: Map<string, TopicNode<Value>> | undefined;
+  value: Value | undefined;
+}
+
+/** Topic names to values. What a filter matches among them is found with a `TopicWalk`. */
+export class TopicTrie<Value> {
+  readonly root: TopicNode<Value> = newNode<Value>('', undefined);
+
+  /** Returns the value it replaces. */
+  set(levels: readonly string[], value: Value): Value | undefined {
+    let node = this.root;
+    for (const level of levels) node = childOf(node, level);
+    const previous = node.value;
+    node.value = value;
+    return previous;
+  }
+
+  get(levels: readonly string[]): Value | undefined {
+    return this.#find(levels)?.value;
+  }
+
+  /** Returns the value that was there, and forgets the nodes that nothing needs any more. */
+  delete(levels: readonly string[]): Value | undefined {
+    const node = this.#find(levels);
+    const previous = node?.value;
+    if (node === undefined || previous === undefined) return undefined;
+    node.value = undefined;
+    prune(node);
+    return previous;
+  }
+
+  get isEmpty(): boolean {
+    return this.root.children === undefined;
+  }
+
+  #find(levels: readonly string[]): TopicNode<Value> | undefined {
+    let node: TopicNode<Value> | undefined = this.root;
+    for (const level of levels) {
+      node = node.children?.get(level);
+      if (node === undefined) return undefined;
+    }
+    return node;
+  }
+}
+
+function newNode<Value>(level: string, parent: TopicNode<Value> | undefined): TopicNode<Value> {
+  return { level, parent, children: undefined, value: undefined };
+}
+
+function childOf<Value>(node: TopicNode<Value>, level: string): TopicNode<Value> {
+  node.children ??= new Map();
+  let child = node.children.get(level);
+  if (child === undefined) {
+    child = newNode(level, node);
+    node.children.set(level, child);
+  }
+  return child;
+}
+
+function prune<Value>(from: TopicNode<Value>): void {
+  let node = from;
+  while (node.parent !== undefined && node.value === undefined && node.children === undefined) {
+    const parent = node.parent;
+    parent.children?.delete(node.level);
+    if (parent.children?.size === 0) parent.children = undefined;
+    node = parent;
+  }
+}
