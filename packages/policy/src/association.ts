@@ -1,3 +1,5 @@
+import { COMPATIBILITY, type Compatibility } from './compatibility.ts';
+
 /** A thing that a certificate is attached to. */
 export interface ThingAttachment {
   readonly thingName: string;
@@ -13,9 +15,14 @@ export type Association =
  * Which thing a connection is: the one named as the client id, or the exclusively attached one. Attachments that
  * contradict an exclusive one make it count for nothing: then only the name decides.
  */
-export function associateThing(attachments: readonly ThingAttachment[], clientId: string): Association {
+export function associateThing(
+  attachments: readonly ThingAttachment[],
+  clientId: string,
+  { exclusiveAttachment }: Pick<Compatibility, 'exclusiveAttachment'> = COMPATIBILITY,
+): Association {
   const [first] = attachments;
-  if (first?.exclusive === true && attachments.length === 1) {
+  const isAlone = first?.exclusive === true && attachments.length === 1;
+  if (isAlone && exclusiveAttachment === 'any-client-id') {
     return { kind: 'associated', thingName: first.thingName };
   }
   const named = attachments.find(({ thingName }) => thingName === clientId);

@@ -1,9 +1,13 @@
-import { ActionTable } from './action-table.ts';
-import type { PolicyAction } from './actions.ts';
-import { type AttachedPolicy, compilePolicy } from './compile-statement.ts';
+import { ActionRights, type PrincipalPolicy } from './action-rights.ts';
+import { type PolicyAction, resourceTypeOf } from './actions.ts';
+import type { AttachedPolicy } from './attached-policy.ts';
+import { COMPATIBILITY, type Compatibility } from './compatibility.ts';
 import type { PrincipalContext } from './context.ts';
 import { decide } from './decide.ts';
 import type { Decision } from './decision.ts';
+import type { PolicyBinding } from './document.ts';
+import { type DocumentIndex, indexOf } from './document-index.ts';
+import { PolicyError } from './errors.ts';
 
 /** The policies of one connection, ready to answer. */
 export interface CompiledPrincipal {
@@ -22,25 +26,85 @@ export interface CompiledPrincipal {
 
 /**
  * Compiles the policies in force for a principal: the default versions attached to its certificate and to its thing's
- * groups. Of groups attached while `context.thing` is absent only the Deny statements count.
+ * groups. Of groups attached while `context.thing` is absent only the Deny statements count. The documents' indexes are
+ * shared with all other principals; what depends on this one is worked out as it is asked. The context must not change.
  */
 export function compilePrincipal(
   policies: readonly AttachedPolicy[],
   context: PrincipalContext,
+  compatibility: Compatibility = COMPATIBILITY,
 ): CompiledPrincipal {
-  const statements = policies.flatMap((policy) => compilePolicy(policy, context));
-  const tables = new Map<PolicyAction, ActionTable>();
-  const tableOf = (action: PolicyAction): ActionTable => {
-    const known = tables.get(action);
+  const parts = policies.map((policy): Part => {
+    const index = indexOf(policy.document, compatibility);
+    return { of: { policy, context, binding: bindingOf(policy, context) }, index };
+  });
+  return new Principal(parts);
+}
+
+interface Part {
+  readonly of: PrincipalPolicy;
+  readonly index: DocumentIndex;
+}
+
+/** What the policies say about one action. */
+interface RightsTo {
+  /** The action has no single resource: no name is matched. */
+  readonly isNameless: boolean;
+  readonly policies: readonly ActionRights[];
+  /** Of them, those with a Deny about it, and those with an Allow. */
+  readonly denying: readonly ActionRights[];
+  readonly allowing: readonly ActionRights[];
+}
+
+class Principal implements CompiledPrincipal {
+  readonly #parts: readonly Part[];
+  readonly #rights = new Map<PolicyAction, RightsTo>();
+
+  constructor(parts: readonly Part[]) {
+    this.#parts = parts;
+  }
+
+  get dependsOnTime(): boolean {
+    return this.#parts.some(({ index }) => index.dependsOnTime);
+  }
+
+  allows(action: PolicyAction, name: string, nowMs?: number): boolean {
+    const { isNameless, denying, allowing } = this.#rightsTo(action);
+    const matched = isNameless ? '' : name;
+    for (const rights of denying) if (rights.denies(matched, nowMs)) return false;
+    for (const rights of allowing) if (rights.allows(matched, nowMs)) return true;
+    return false;
+  }
+
+  denies(action: PolicyAction, name: string, nowMs?: number): boolean {
+    const { isNameless, denying } = this.#rightsTo(action);
+    return denying.some((rights) => rights.denies(isNameless ? '' : name, nowMs));
+  }
+
+  decide(action: PolicyAction, name: string, nowMs?: number): Decision {
+    return decide({ action, name, nowMs }, this.#rightsTo(action).policies);
+  }
+
+  #rightsTo(action: PolicyAction): RightsTo {
+    const known = this.#rights.get(action);
     if (known !== undefined) return known;
-    const table = new ActionTable(action, { statements, context });
-    tables.set(action, table);
-    return table;
-  };
-  return {
-    allows: (action, name, nowMs) => tableOf(action).allows(name, nowMs),
-    denies: (action, name, nowMs) => tableOf(action).denies(name, nowMs),
-    decide: (action, name, nowMs) => decide({ action, name, nowMs }, { statements, context }),
-    dependsOnTime: statements.some(({ timeConditions }) => timeConditions.length > 0),
-  };
+    const policies = this.#parts.map(({ of, index }) => new ActionRights(of, index.forAction(action)));
+    const rights = {
+      isNameless: resourceTypeOf(action) === 'none',
+      policies,
+      denying: policies.filter(({ hasDeny }) => hasDeny),
+      allowing: policies.filter(({ hasAllow }) => hasAllow),
+    };
+    this.#rights.set(action, rights);
+    return rights;
+  }
+}
+
+function bindingOf({ name, document }: AttachedPolicy, context: PrincipalContext): PolicyBinding {
+  const binding = document.binding === 'unbound' ? context.binding : document.binding;
+  if (binding !== undefined) return binding;
+  throw new PolicyError(
+    'policy.unbound',
+    `policy \`${name}\` was parsed without a platform; give the request's region and account`,
+  );
 }

@@ -35,6 +35,11 @@ export function evaluateCondition(condition: Condition, request: ConditionReques
   return outcomeOf(results.includes('satisfied'));
 }
 
+/** What is unresolved fails closed: it never completes an Allow and never takes a Deny away. */
+export function holds(effect: 'Allow' | 'Deny', outcome: ConditionOutcome): boolean {
+  return outcome === 'satisfied' || (outcome === 'unresolved' && effect === 'Deny');
+}
+
 function outcomeOf(isSatisfied: boolean): ConditionOutcome {
   return isSatisfied ? 'satisfied' : 'failed';
 }

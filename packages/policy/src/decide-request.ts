@@ -1,7 +1,7 @@
 import { expandAction, isPolicyAction, resourceTypeOf } from './actions.ts';
 import { parseRequestArn } from './arn.ts';
+import type { AttachedPolicy } from './attached-policy.ts';
 import { compilePrincipal } from './compile.ts';
-import type { AttachedPolicy } from './compile-statement.ts';
 import type { PrincipalContext } from './context.ts';
 import type { Decision } from './decision.ts';
 import type { PolicyBinding } from './document.ts';

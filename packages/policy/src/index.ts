@@ -7,8 +7,8 @@ export {
 } from './actions.ts';
 export { parseRequestArn, type RequestResource } from './arn.ts';
 export { type Association, associateThing, type ThingAttachment } from './association.ts';
+export type { AttachedPolicy } from './attached-policy.ts';
 export { type CompiledPrincipal, compilePrincipal } from './compile.ts';
-export type { AttachedPolicy } from './compile-statement.ts';
 export type {
   CertificateContext,
   CertificateName,

@@ -1,15 +1,15 @@
 import { resourceTypeOf } from './actions.ts';
-import { type CompiledEntry, type CompiledStatement, holds } from './compile-statement.ts';
-import { actualValues, evaluateCondition } from './conditions.ts';
+import { type Candidate, entryText, matchedName, type Question } from './candidate.ts';
+import { actualValues, evaluateCondition, holds } from './conditions.ts';
 import { type PrincipalContext, substitutedText } from './context.ts';
 import type { NearestMiss } from './decision.ts';
 import { Glob, type GlobPart } from './glob.ts';
-import { matchesEntry, matchesScope, type Question } from './matching.ts';
+import type { IndexedEntry } from './indexed-statement.ts';
 import { variablesOf } from './statement-templates.ts';
 import type { Token } from './template.ts';
 import type { Variable } from './variables.ts';
 
-interface Candidate {
+interface ScoredMiss {
   readonly miss: NearestMiss;
   /** Higher is nearer. */
   readonly score: number;
@@ -18,42 +18,32 @@ interface Candidate {
 const SCORES = { condition: 4e6, variable: 3e6, unresolved: 2e6 } as const;
 
 /** The Allow that would have matched with the smallest change, and what that change is. */
-export function nearestMiss(
-  allows: readonly CompiledStatement[],
-  question: Question,
-  context: PrincipalContext,
-): NearestMiss | undefined {
-  const candidates = allows.flatMap((compiled) => candidatesOf(compiled, question, context));
-  let best: Candidate | undefined;
-  for (const candidate of candidates)
-    if (best === undefined || candidate.score > best.score) best = candidate;
+export function nearestMiss(allows: readonly Candidate[], question: Question): NearestMiss | undefined {
+  let best: ScoredMiss | undefined;
+  for (const scored of allows.flatMap((candidate) => missesOf(candidate, question)))
+    if (best === undefined || scored.score > best.score) best = scored;
   return best?.miss;
 }
 
-function candidatesOf(
-  compiled: CompiledStatement,
-  question: Question,
-  context: PrincipalContext,
-): readonly Candidate[] {
-  const isUnresolved = compiled.entries.some(({ unresolved }) => unresolved.length > 0);
-  if (!isUnresolved && matchesScope(compiled, question)) return conditionMiss(compiled, question, context);
-  return compiled.entries.map((entry) => entryMiss(compiled.ref, entry, { question, context }));
+function missesOf(candidate: Candidate, question: Question): readonly ScoredMiss[] {
+  const { rights, indexed } = candidate;
+  const entries = rights.entriesOf(indexed);
+  const isUnresolved = entries.some((entry) => rights.unresolvedIn(entry).length > 0);
+  if (!isUnresolved && rights.matchesScope(indexed, matchedName(question)))
+    return conditionMiss(candidate, question);
+  return entries.map((entry) => entryMiss(entry, { candidate, question }));
 }
 
-function conditionMiss(
-  compiled: CompiledStatement,
-  question: Question,
-  context: PrincipalContext,
-): readonly Candidate[] {
-  const request = { context, binding: compiled.binding, nowMs: question.nowMs };
-  const failed = compiled.statement.conditions.find(
+function conditionMiss({ rights, indexed }: Candidate, { nowMs }: Question): readonly ScoredMiss[] {
+  const request = { context: rights.of.context, binding: rights.of.binding, nowMs };
+  const failed = [...indexed.conditions, ...indexed.timeConditions].find(
     (condition) => !holds('Allow', evaluateCondition(condition, request)),
   );
   if (failed === undefined) return [];
   const actual = actualValues(failed, request);
   const miss: NearestMiss = {
     kind: 'condition',
-    statement: compiled.ref,
+    statement: rights.refOf(indexed),
     operator: failed.operator.name,
     key: failed.key.name,
     expected: failed.values.map(({ source }) => source),
@@ -63,17 +53,18 @@ function conditionMiss(
 }
 
 function entryMiss(
-  statement: CompiledStatement['ref'],
-  entry: CompiledEntry,
-  at: { readonly question: Question; readonly context: PrincipalContext },
-): Candidate {
-  const pattern = entry.text;
-  if (entry.unresolved.length > 0 && matchesEntry(entry, at.question)) {
-    const miss: NearestMiss = { kind: 'unresolved', statement, pattern, variables: entry.unresolved };
-    return { miss, score: SCORES.unresolved };
+  entry: IndexedEntry,
+  { candidate, question }: { readonly candidate: Candidate; readonly question: Question },
+): ScoredMiss {
+  const { rights, indexed } = candidate;
+  const statement = rights.refOf(indexed);
+  const pattern = entryText(entry, candidate);
+  const variables = rights.unresolvedIn(entry);
+  if (variables.length > 0 && rights.matchesEntry(indexed, entry, matchedName(question))) {
+    return { miss: { kind: 'unresolved', statement, pattern, variables }, score: SCORES.unresolved };
   }
-  const requested = `${resourceTypeOf(at.question.action)}/${at.question.name}`;
-  const needed = neededValue(entry.entry.tail, requested, at.context);
+  const requested = `${resourceTypeOf(question.action)}/${question.name}`;
+  const needed = neededValue(entry.entry.tail, requested, rights.of.context);
   if (needed !== undefined) {
     return { miss: { kind: 'variable', statement, pattern, ...needed }, score: SCORES.variable };
   }

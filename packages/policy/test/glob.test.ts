@@ -44,6 +44,37 @@ describe('Glob', () => {
   });
 });
 
+describe('a long run between stars', () => {
+  // Longer than what is compared anew at each place, over two characters and `?`: near misses are the rule.
+  const run = fc.array(fc.constantFrom('a', 'a', 'a', 'b', '?', '😀'), { minLength: 33, maxLength: 80 });
+
+  it('is found exactly where the equal regular expression finds it', () => {
+    let found = 0;
+    fc.assert(
+      fc.property(run, text, text, fc.nat(99), (chars, before, after, damaged) => {
+        const pattern: GlobPart[] = chars.map((char) =>
+          char === '?' ? { kind: 'one' } : { kind: 'text', text: char },
+        );
+        const filled = chars.map((char, at) => (at === damaged ? 'é' : char === '?' ? '/' : char));
+        const whole: GlobPart[] = [{ kind: 'star' }, ...pattern, { kind: 'star' }];
+        const candidate = `${before}${filled.join('')}${after}`;
+        const expected = toRegExp(whole).test(candidate);
+        expect(new Glob(whole).matches(candidate)).toBe(expected);
+        if (expected) found++;
+      }),
+      { numRuns: 500 },
+    );
+    expect(found).toBeGreaterThan(50);
+  });
+
+  it('of text alone is found too, however long it is', () => {
+    const long = `b${'a'.repeat(600)}`;
+    const glob = new Glob([{ kind: 'star' }, { kind: 'text', text: long }, { kind: 'star' }]);
+    expect(glob.matches(`${'a'.repeat(2000)}${long}c`)).toBe(true);
+    expect(glob.matches('a'.repeat(3000))).toBe(false);
+  });
+});
+
 describe('afterPrefix', () => {
   it('leaves patterns that match the rest exactly when the whole matches', () => {
     const prefixes = fc.constantFrom('', 'a', 'ab/', 'a/b', 'aaaa');

@@ -1,0 +1,9 @@
+import type { PolicyDocument } from './document.ts';
+
+/** A document with where it comes from. */
+export interface AttachedPolicy {
+  readonly name: string;
+  readonly versionId: number;
+  readonly document: PolicyDocument;
+  readonly via: 'certificate' | 'group';
+}
