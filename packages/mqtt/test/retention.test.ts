@@ -1,11 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { SharedSubscriber } from '../src/broker/shared-group.ts';
 import { Subscriptions } from '../src/broker/subscriptions.ts';
 import { FrameReader } from '../src/codec/frame-reader.ts';
 import { type Connection, encodePacket } from '../src/index.ts';
 import { TopicTable } from '../src/topics/topic-table.ts';
-import { connected, publishPacket, type Rig, startRig, subscribePacket } from './broker-rig.ts';
+import { allowAll, connected, publishPacket, type Rig, startRig, subscribePacket } from './broker-rig.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
@@ -79,33 +80,34 @@ describe('a frame reader', () => {
 });
 
 describe('the routes of topics', () => {
-  const subscription = (subscriber: object) =>
-    ({ subscriber, qos: 0, noLocal: false, retainAsPublished: false, identifiers: [] }) as const;
+  const subscriber = (): SharedSubscriber => ({ access: allowAll, hasRoom: true });
+  const subscription = (to: SharedSubscriber) =>
+    ({ subscriber: to, qos: 0, noLocal: false, retainAsPublished: false, identifiers: [] }) as const;
 
   test('are remembered until a subscription changes, and not a moment longer', () => {
-    const subscriptions = new Subscriptions<object>({ levelsMax: 8 });
+    const subscriptions = new Subscriptions<SharedSubscriber>({ levelsMax: 8 });
     const topics = new TopicTable<ReturnType<typeof subscriptions.route>>({ seed: 1, refuse: () => {} });
-    const [one, two] = [{}, {}];
+    const [one, two] = [subscriber(), subscriber()];
     const topic = topics.fromText('a/b');
     subscriptions.set('a/+', subscription(one));
     const route = subscriptions.route(topic);
-    expect(route.map(({ subscriber }) => subscriber)).toEqual([one]);
+    expect(route.subscriptions.map((each) => each.subscriber)).toEqual([one]);
     expect(subscriptions.route(topic)).toBe(route);
     subscriptions.set('c', subscription(two));
     expect(topic.route).toBeUndefined();
     subscriptions.route(topic);
     subscriptions.delete('a/+', one);
     expect(topic.route).toBeUndefined();
-    expect(subscriptions.route(topic)).toEqual([]);
+    expect(subscriptions.route(topic)).toEqual({ subscriptions: [], groups: [] });
   });
 
   test('are bounded in number and in what they hold together', () => {
-    const subscriptions = new Subscriptions<object>({ levelsMax: 8 });
+    const subscriptions = new Subscriptions<SharedSubscriber>({ levelsMax: 8 });
     const topics = new TopicTable<ReturnType<typeof subscriptions.route>>({ seed: 1, refuse: () => {} });
-    for (let count = 0; count < 1_000; count++) subscriptions.set('#', subscription({ count }));
+    for (let count = 0; count < 1_000; count++) subscriptions.set('#', subscription(subscriber()));
     const seen = Array.from({ length: 2_000 }, (_, index) => topics.fromText(`t/${index}`));
-    for (const topic of seen) expect(subscriptions.route(topic)).toHaveLength(1_000);
-    const entries = seen.reduce((sum, { route }) => sum + (route?.length ?? 0), 0);
+    for (const topic of seen) expect(subscriptions.route(topic).subscriptions).toHaveLength(1_000);
+    const entries = seen.reduce((sum, { route }) => sum + (route?.subscriptions.length ?? 0), 0);
     expect(entries).toBeLessThanOrEqual(2 ** 20);
     expect(seen.at(-1)?.route).toBeDefined();
   });

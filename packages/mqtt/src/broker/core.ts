@@ -17,7 +17,7 @@ import { newBrokerMetrics } from './metrics.ts';
 import { type RetainedLimit, RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Session } from './session.ts';
-import { type Route, Subscriptions } from './subscriptions.ts';
+import { type Route, type Subscription, Subscriptions } from './subscriptions.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 /** How often the clock is looked at. */
@@ -170,7 +170,7 @@ export class BrokerCore<Peer> implements Host<Peer> {
     }
     if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
     const route = this.subscriptions.route(topic);
-    if (route.length > 0) this.#send(message, topic.text, { route, from });
+    this.#send(message, topic.text, { route, from });
     return REASON.success;
   }
 
@@ -257,16 +257,22 @@ export class BrokerCore<Peer> implements Host<Peer> {
     { route, from }: { readonly route: Route<Session<Peer>>; readonly from: Member<Peer> | undefined },
   ): number {
     let deliveries = 0;
-    message.isForOne = route.length === 1;
-    for (let index = 0; index < route.length; index++) {
-      const { subscriber, qos, noLocal, retainAsPublished, identifiers } = route[index]!;
-      if (noLocal && subscriber === from?.session) continue; // MQTT5-3.8.3-3
-      if (!mayReceive(subscriber.access, topic)) {
-        this.metrics.messagesWithheld++;
-        continue;
+    const { subscriptions, groups } = route;
+    const own = from?.session;
+    message.isForOne = subscriptions.length + groups.length === 1;
+    for (let index = 0; index < subscriptions.length; index++) {
+      let subscription = subscriptions[index]!;
+      if (subscription.subscriber === own) {
+        if (subscription.noLocal) continue; // MQTT5-3.8.3-3
+        subscription = subscription.forOwn ?? subscription;
       }
-      message.retain = message.wasRetained && retainAsPublished; // MQTT-3.3.1-9; MQTT5-3.3.1-12, -13
-      if (subscriber.deliver(message, Math.min(qos, message.qos), identifiers)) deliveries++;
+      if (!mayReceive(subscription.subscriber.access, topic)) this.metrics.messagesWithheld++;
+      else if (deliver(message, subscription)) deliveries++;
+    }
+    for (let index = 0; index < groups.length; index++) {
+      const chosen = groups[index]!.choose(topic);
+      if (chosen === undefined) this.metrics.messagesWithheld++;
+      else if (deliver(message, chosen)) deliveries++;
     }
     return deliveries;
   }
@@ -320,4 +326,10 @@ export class BrokerCore<Peer> implements Host<Peer> {
     const message = `a topic of ${topic.bytes.length} bytes and ${topic.levels.length} levels; at most ${topicBytesMax} and ${topicLevelsMax} are accepted`;
     throw new MqttError('mqtt.quota_exceeded', message, { reasonCode: REASON.topicNameInvalid });
   }
+}
+
+function deliver<Peer>(message: OutgoingMessage, subscription: Subscription<Session<Peer>>): boolean {
+  const { subscriber, qos, retainAsPublished, identifiers } = subscription;
+  message.retain = message.wasRetained && retainAsPublished; // MQTT-3.3.1-9; MQTT5-3.3.1-12, -13
+  return subscriber.deliver(message, Math.min(qos, message.qos), identifiers); // MQTT-3.8.4-6; MQTT5-3.8.4-8, -4.8.2-3
 }

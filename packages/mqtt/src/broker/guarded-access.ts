@@ -18,9 +18,9 @@ export function maySubscribe(access: Access, filter: string): boolean {
   }
 }
 
-export function mayReceive(access: Access, topic: string): boolean {
+export function mayReceive(access: Access, topic: string, shareName?: string): boolean {
   try {
-    return access.mayReceive(topic) === true;
+    return access.mayReceive(topic, shareName) === true;
   } catch {
     return false;
   }

@@ -36,7 +36,8 @@ export type ConnectVerdict =
 export interface Access {
   mayPublish(topic: string, retain: boolean): boolean;
   maySubscribe(filter: string): boolean;
-  mayReceive(topic: string): boolean;
+  /** `shareName`: as a member of a shared subscription of that name. */
+  mayReceive(topic: string, shareName?: string): boolean;
 }
 
 /** A limit that bit, by the name of its setting. */

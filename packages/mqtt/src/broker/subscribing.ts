@@ -1,7 +1,7 @@
 import type { SubscribePacket, SubscriptionRequest } from '../codec/subscribe.ts';
 import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
-import { countLevels, isSharedFilter } from '../topics/names.ts';
+import { countLevels, isSharedFilter, parseSharedFilter } from '../topics/names.ts';
 import { maySubscribe } from './guarded-access.ts';
 import type { LimitName } from './hooks.ts';
 import type { Host } from './host.ts';
@@ -39,8 +39,7 @@ interface Attempt<Peer> {
 function problemWith<Peer>(filter: string, attempt: Attempt<Peer>): ReasonCode | undefined {
   const { session, host } = attempt;
   const { limits, metrics } = host;
-  if (isSharedFilter(filter)) return REASON.sharedSubscriptionsNotSupported;
-  if (countLevels(filter) > limits.topicLevelsMax) {
+  if (countLevels(parseSharedFilter(filter)?.filter ?? filter) > limits.topicLevelsMax) {
     attempt.reached = 'topicLevelsMax';
     return REASON.topicFilterInvalid;
   }
@@ -69,6 +68,7 @@ function subscribe<Peer>(
   host.metrics.subscriptions = host.subscriptions.size;
   if (subscriber.connection !== undefined) host.hooks.subscribed?.(subscriber.connection, filter);
   // MQTT5-3.3.1-9 to -11; 3.1.1 is always sent them (MQTT-3.8.4-3)
+  if (isSharedFilter(filter)) return; // MQTT 5 section 4.8.2: whose turn would it be?
   if (retainHandling === 0 || (retainHandling === 1 && isNew))
     host.retained.start(subscriber, filter, subscription);
 }

@@ -57,7 +57,6 @@ export function connackProperties(
     maximumQos: 1,
     maximumPacketSize: limits.packetBytesMax,
     topicAliasMaximum: limits.topicAliasMax,
-    sharedSubscriptionAvailable: false,
     ...(asksForPersistence(packet) ? { sessionExpiryInterval: 0 } : {}),
     ...(keepAliveSeconds === packet.keepAliveSeconds ? {} : { serverKeepAlive: keepAliveSeconds }),
     ...(assignedClientId === undefined ? {} : { assignedClientIdentifier: assignedClientId }), // MQTT5-3.2.2-16

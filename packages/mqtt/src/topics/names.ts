@@ -1,6 +1,8 @@
 import { MqttError } from '../errors.ts';
 import { REASON } from '../reason-codes.ts';
 
+const SHARE = '$share/';
+
 /** A topic name: at least one character, no wildcard (MQTT-4.7.3-1, MQTT-3.3.2-2). U+0000 is refused by the codec too. */
 export function isTopicName(text: string): boolean {
   return text !== '' && !/[+#\0]/.test(text) && Buffer.byteLength(text) <= 0xffff;
@@ -15,7 +17,16 @@ export function isTopicFilter(text: string): boolean {
 
 /** `$share/…` of MQTT 5 section 4.8.2. */
 export function isSharedFilter(filter: string): boolean {
-  return filter.startsWith('$share/');
+  return filter.startsWith(SHARE);
+}
+
+/** The two parts of a valid shared filter; undefined for any other filter. */
+export function parseSharedFilter(
+  text: string,
+): { readonly shareName: string; readonly filter: string } | undefined {
+  if (!isSharedFilter(text)) return undefined;
+  const nameEnd = text.indexOf('/', SHARE.length);
+  return { shareName: text.slice(SHARE.length, nameEnd), filter: text.slice(nameEnd + 1) };
 }
 
 function hasWildcardsInPlace(text: string): boolean {

@@ -77,6 +77,7 @@ class CompiledAccess implements Principal {
   /** The topics that were allowed last, for as long as these rights stand: most devices publish and receive on one. */
   #lastPublished: string | undefined;
   #lastReceived: string | undefined;
+  #lastReceivedShared: string | undefined;
   #second = 0;
   #explainedInSecond = 0;
 
@@ -107,20 +108,48 @@ class CompiledAccess implements Principal {
     return this.#check('iot:Subscribe', filter, 'subscribe_denied');
   }
 
-  mayReceive(topic: string): boolean {
+  mayReceive(topic: string, shareName?: string): boolean {
+    if (shareName !== undefined) return this.#mayReceiveShared(topic, `$share/${shareName}/${topic}`);
     if (topic === this.#lastReceived) return true;
     if (!this.#check('iot:Receive', topic, 'receive_denied')) return false;
     if (!this.#compiled.dependsOnTime) this.#lastReceived = topic;
     return true;
   }
 
+  /** A member of a shared subscription needs one of its two names allowed and neither denied (AWS IoT, shared subscriptions). */
+  #mayReceiveShared(topic: string, shared: string): boolean {
+    if (shared === this.#lastReceivedShared) return true;
+    const refused = this.#refusedOf(topic, shared);
+    if (refused !== undefined) {
+      this.#deny('iot:Receive', refused, 'receive_denied');
+      return false;
+    }
+    if (!this.#compiled.dependsOnTime) this.#lastReceivedShared = shared;
+    return true;
+  }
+
+  /** The name for which a shared delivery is refused; undefined when it is allowed. */
+  #refusedOf(topic: string, shared: string): string | undefined {
+    const allowsTopic = this.#allows('iot:Receive', topic);
+    const allowsShared = this.#allows('iot:Receive', shared);
+    if (allowsTopic && allowsShared) return undefined;
+    const other = allowsTopic ? shared : topic;
+    if (!allowsTopic && !allowsShared) return other;
+    return this.#compiled.decide('iot:Receive', other, this.#clock.now()).kind === 'explicitDeny'
+      ? other
+      : undefined;
+  }
+
   #check(action: PolicyAction, name: string, cause: DenialCause): boolean {
-    const isAllowed = this.#compiled.dependsOnTime
-      ? this.#compiled.allows(action, name, this.#clock.now())
-      : this.#compiled.allows(action, name);
-    if (isAllowed) return true;
+    if (this.#allows(action, name)) return true;
     this.#deny(action, name, cause);
     return false;
+  }
+
+  #allows(action: PolicyAction, name: string): boolean {
+    return this.#compiled.dependsOnTime
+      ? this.#compiled.allows(action, name, this.#clock.now())
+      : this.#compiled.allows(action, name);
   }
 
   #deny(action: PolicyAction, name: string, cause: DenialCause): void {
