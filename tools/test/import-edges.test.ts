@@ -19,6 +19,7 @@ const domains = [
   'denials',
   'operators',
   'things',
+  'groups',
   'policies',
   'certificates',
   'enrollment',

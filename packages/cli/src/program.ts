@@ -6,6 +6,7 @@ import { addConnection } from './nouns/connection.ts';
 import { addDemo } from './nouns/demo.ts';
 import { addDenial } from './nouns/denial.ts';
 import { addEnrollment } from './nouns/enrollment.ts';
+import { addGroup } from './nouns/group.ts';
 import { addInit } from './nouns/init.ts';
 import { addJoinToken } from './nouns/join-token.ts';
 import { addMasterKey } from './nouns/master-key.ts';
@@ -57,6 +58,7 @@ const nouns: readonly ((program: Command, shell: Shell) => void)[] = [
   addDemo,
   addOperator,
   addThing,
+  addGroup,
   addJoinToken,
   addEnrollment,
   addPolicy,

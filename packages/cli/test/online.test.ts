@@ -121,6 +121,53 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['thing', 'show', 'pump-2'])).json).toMatchObject([{ certificates: [] }]);
   });
 
+  test('groups are made, filled, given policies and shown', async () => {
+    await say(['thing', 'create', 'oven-1']);
+    await say(['group', 'create', 'kitchen']);
+    await say(['group', 'create', 'ovens', '--parent', 'kitchen']);
+    await say(['group', 'add', 'ovens', 'oven-1', 'lamp-7']);
+    await say(['policy', 'attach', 'lamps', '--group', 'ovens']);
+    expect((await say(['group', 'show', 'ovens'])).json).toMatchObject([
+      { groupName: 'ovens', ancestorNames: ['kitchen'], thingCount: 2, policyNames: ['lamps'] },
+    ]);
+    expect((await say(['policy', 'show', 'lamps'])).json).toMatchObject([{ groupNames: ['ovens'] }]);
+    expect((await say(['thing', 'show', 'oven-1'])).json).toMatchObject([{ groupNames: ['ovens'] }]);
+    expect((await say(['group', 'list-things', 'ovens'])).json).toEqual([
+      { thingName: 'lamp-7' },
+      { thingName: 'oven-1' },
+    ]);
+  });
+
+  test('groups are moved, listed, emptied and deleted', async () => {
+    await say(['group', 'move', 'ovens', '--top']);
+    expect((await say(['group', 'list'])).json).toMatchObject([
+      { groupName: 'kitchen' },
+      { groupName: 'ovens' },
+    ]);
+    expect(await run(['group', 'delete', 'ovens'])).toMatchObject({ error: { code: 'groups.not_empty' } });
+    await say(['policy', 'detach', 'lamps', '--group', 'ovens']);
+    await say(['group', 'remove', 'ovens', 'oven-1', 'lamp-7']);
+    await say(['group', 'delete', 'ovens']);
+    await say(['group', 'delete', 'kitchen']);
+    expect((await say(['group', 'list'])).json).toEqual([]);
+    expect(await run(['group', 'move', 'ovens'])).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
+  });
+
+  test('a thing is changed, attribute by attribute, and deleted', async () => {
+    await say(['thing', 'create', 'fan-1', '--type', 'fan', '--attribute', 'site=hall']);
+    await say(['thing', 'update', 'fan-1', '--attribute', 'floor=2']);
+    expect((await say(['thing', 'show', 'fan-1'])).json).toMatchObject([
+      { typeName: 'fan', attributes: { site: 'hall', floor: '2' } },
+    ]);
+    const changed = await say(['thing', 'update', 'fan-1', '--no-type', '--remove-attribute', 'site']);
+    expect(changed.json).toEqual([
+      { thingName: 'fan-1', attributes: { floor: '2' }, createdAtMs: expect.any(Number) },
+    ]);
+    await say(['thing', 'delete', 'fan-1']);
+    expect(await run(['thing', 'show', 'fan-1'])).toMatchObject({ error: { code: 'things.not_found' } });
+    expect(await run(['thing', 'delete', 'lamp-7'])).toMatchObject({ error: { code: 'things.attached' } });
+  });
+
   test('a join token is made with its terms, listed without its secret, and revoked', async () => {
     const args = ['join-token', 'create', 'lamp-*', '--uses', '3', '--expires', '2h', '--policy', 'lamps'];
     const [token] = (await say(args)).json as [

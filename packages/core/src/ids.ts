@@ -6,6 +6,8 @@ export type Brand<Text extends string, Name extends string> = Text & { readonly 
 
 /** 1–128 characters of `a-z A-Z 0-9 : _ -`, AWS IoT's thing names. */
 export type ThingName = Brand<string, 'ThingName'>;
+/** 1–128 characters of `a-z A-Z 0-9 : _ -`, AWS IoT's names of thing groups. */
+export type GroupName = Brand<string, 'GroupName'>;
 /** Lower-case hex SHA-256 of the certificate's DER. */
 export type CertificateId = Brand<string, 'CertificateId'>;
 /** 1–128 characters of `a-z A-Z 0-9 + = , . @ _ -`, AWS IoT's policy names. */
@@ -17,6 +19,10 @@ export type Sha256 = Brand<string, 'Sha256'>;
 
 export function parseThingName(text: unknown): ThingName {
   return matching<ThingName>(text, /^[a-zA-Z0-9:_-]{1,128}$/, 'a thing name: 1 to 128 of a-z A-Z 0-9 : _ -');
+}
+
+export function parseGroupName(text: unknown): GroupName {
+  return matching<GroupName>(text, /^[a-zA-Z0-9:_-]{1,128}$/, 'a group name: 1 to 128 of a-z A-Z 0-9 : _ -');
 }
 
 export function parseCertificateId(text: unknown): CertificateId {

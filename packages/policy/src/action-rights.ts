@@ -81,8 +81,16 @@ export class ActionRights {
   }
 
   refOf({ statement: { index, sid, effect } }: IndexedStatement): StatementRef {
-    const { name, versionId, via } = this.of.policy;
-    return { policyName: name, versionId, index, ...(sid === undefined ? {} : { sid }), effect, via };
+    const { name, versionId, via, groupName } = this.of.policy;
+    return {
+      policyName: name,
+      versionId,
+      index,
+      ...(sid === undefined ? {} : { sid }),
+      effect,
+      via,
+      ...(groupName === undefined ? {} : { groupName }),
+    };
   }
 
   #matchesSide(side: SideIndex, name: string, nowMs: number | undefined): boolean {

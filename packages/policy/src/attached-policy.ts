@@ -6,4 +6,6 @@ export interface AttachedPolicy {
   readonly versionId: number;
   readonly document: PolicyDocument;
   readonly via: 'certificate' | 'group';
+  /** The group it is attached to, for people. */
+  readonly groupName?: string;
 }

@@ -20,9 +20,10 @@ function resourceText(action: PolicyAction, name: string): string {
   return resourceTypeOf(action) === 'none' ? '*' : `${resourceTypeOf(action)}/${name}`;
 }
 
-function statementText({ policyName, versionId, index, sid, via }: StatementRef): string {
+function statementText({ policyName, versionId, index, sid, via, groupName }: StatementRef): string {
   const named = sid === undefined ? '' : ` (${shown(sid)})`;
-  return `statement ${index}${named} of ${via === 'group' ? 'group ' : ''}policy ${shown(policyName)} version ${versionId}`;
+  const through = groupName === undefined ? '' : ` (through group ${shown(groupName)})`;
+  return `statement ${index}${named} of ${via === 'group' ? 'group ' : ''}policy ${shown(policyName)} version ${versionId}${through}`;
 }
 
 function variablesText(variables: readonly ResolvedVariable[]): string {

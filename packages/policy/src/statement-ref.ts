@@ -7,4 +7,5 @@ export interface StatementRef {
   readonly sid?: string;
   readonly effect: 'Allow' | 'Deny';
   readonly via: 'certificate' | 'group';
+  readonly groupName?: string;
 }

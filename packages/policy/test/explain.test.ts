@@ -33,6 +33,15 @@ function explain(
 }
 
 describe('an explanation', () => {
+  it('names the group through which the policy holds', () => {
+    const text = JSON.stringify({ Version: '2012-10-17', Statement: [CONNECT] });
+    const { document } = parsePolicy(text, { region: 'r', accountId: 'a' });
+    const through = { name: 'base', versionId: 3, document, via: 'group', groupName: 'ovens' } as const;
+    const decision = compilePrincipal([through], DEVICE).decide('iot:Connect', 'dev1');
+    expect(decision).toMatchObject({ statement: { via: 'group', groupName: 'ovens' } });
+    expect(explainDecision(decision)).toContain('group policy `base` version 3 (through group `ovens`)');
+  });
+
   it('names the statement that allowed, with its variables', () => {
     const decision = principal([CONNECT]).decide('iot:Connect', 'dev1');
     expect(decision).toEqual({

@@ -21,6 +21,16 @@ export {
 export { closeConnection, listConnections } from './http/connections.ts';
 export { type DenialCause, denialCauses, listDenials } from './http/denials.ts';
 export {
+  addGroupThing,
+  createGroup,
+  getGroup,
+  listGroups,
+  listGroupThings,
+  moveGroup,
+  removeGroup,
+  removeGroupThing,
+} from './http/groups.ts';
+export {
   createJoinToken,
   listEnrollmentAttempts,
   listJoinTokens,
@@ -36,9 +46,11 @@ export {
 } from './http/operators.ts';
 export { getHealth, getMetrics, getOpenApi, getPlatform, getReadiness } from './http/platform.ts';
 export {
+  attachGroupPolicy,
   attachPolicy,
   createPolicy,
   createPolicyVersion,
+  detachGroupPolicy,
   detachPolicy,
   getPolicy,
   getPolicyVersion,
@@ -68,6 +80,8 @@ export {
   detachThingCertificate,
   getThing,
   listThings,
+  removeThing,
+  updateThing,
 } from './http/things.ts';
 export { createTrailCheckpoint, exportTrail, getTrailPublicKey, listTrail } from './http/trail.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';

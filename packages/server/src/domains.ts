@@ -5,6 +5,7 @@ import { type CertificateEvent, Certificates } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
 import { Enrollment } from './enrollment/index.ts';
+import { type GroupEvent, Groups } from './groups/index.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent } from './policies/index.ts';
@@ -14,7 +15,7 @@ import type { Storage } from './storage/index.ts';
 import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
 import type { Trail } from './trail/index.ts';
 
-export type DomainEvent = PolicyEvent | ThingEvent | CertificateEvent;
+export type DomainEvent = PolicyEvent | ThingEvent | GroupEvent | CertificateEvent;
 
 export interface Domains {
   readonly trail: Trail;
@@ -22,6 +23,7 @@ export interface Domains {
   readonly denials: Denials;
   readonly operators: OperatorService;
   readonly things: Things;
+  readonly groups: Groups;
   readonly policies: Policies;
   readonly certificates: Certificates;
   readonly enrollment: Enrollment;
@@ -66,11 +68,21 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     announce,
     isKnownCertificate,
     reportLimits: reportLimitsOf(config),
+    forget: (tx, thingName) => groups.forgetThing(tx, thingName),
+  });
+  const groups: Groups = await Groups.open({
+    ...shared,
+    store: stores.groups,
+    things,
+    announce,
+    policiesOn: (name) => policies.namesOn(name).size,
+    limits: config.groups,
   });
   const binding = { region: config.region, accountId: config.accountId };
-  const policies = await Policies.open({
+  const policies: Policies = await Policies.open({
     ...shared,
     store: stores.policies,
+    groups,
     binding,
     announce,
     isKnownCertificate,
@@ -92,6 +104,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     denials,
     operators,
     things,
+    groups,
     policies,
     certificates,
     enrollment,

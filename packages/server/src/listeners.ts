@@ -21,6 +21,7 @@ import { MqttListener } from './gateway/mqtt-listener.ts';
 import { crlRoutes } from './gateway/public-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
 import { type Guard, listen, tlsFloor } from './gateway/tls-listener.ts';
+import { groupHandlers } from './groups/index.ts';
 import {
   createHttpApp,
   type HttpApp,
@@ -241,7 +242,7 @@ function operatorApi(
   gateway: { readonly mqtt: MqttGateway; readonly live: LiveSockets },
 ): readonly RouteHandler[] {
   const { config, domains, ports, clock } = parts;
-  const { things, policies, certificates } = domains;
+  const { things, groups, policies, certificates } = domains;
   return [
     ...platformHandlers({
       facts: () => ({
@@ -253,15 +254,22 @@ function operatorApi(
         ports: { ...ports },
       }),
       isReady: () => ports.operators !== 0,
-      metrics: createPlatformMetrics({ denials: domains.denials, live: gateway.live, mqtt: gateway.mqtt }),
+      metrics: createPlatformMetrics({
+        denials: domains.denials,
+        groups,
+        live: gateway.live,
+        mqtt: gateway.mqtt,
+      }),
     }),
     ...trailHandlers(domains.trail, domains.trailPublicKey),
     ...denialHandlers(domains.denials),
     ...operatorHandlers(domains.operators),
-    ...thingHandlers(things),
+    ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
+    ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
     ...policyHandlers({
       policies,
       things,
+      groups,
       clock,
       certificateContext: (certificateId) => contextOf(certificates, certificateId),
     }),

@@ -2,10 +2,12 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Denials } from './denials/index.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
+import type { Groups } from './groups/index.ts';
 
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
 export function createPlatformMetrics(parts: {
   readonly denials: Denials;
+  readonly groups: Groups;
   readonly live: LiveSockets;
   readonly mqtt: MqttGateway;
 }): Registry {
@@ -13,6 +15,10 @@ export function createPlatformMetrics(parts: {
   collectDefaultMetrics({ register: registry, prefix: 'fleetward_' });
   gauge(registry, 'fleetward_device_connections', 'Admitted TLS connections of devices', (metric) =>
     metric.set(parts.live.count()),
+  );
+  gauge(registry, 'fleetward_groups', 'Groups of things', (metric) => metric.set(parts.groups.counts.groups));
+  gauge(registry, 'fleetward_group_memberships', 'Memberships of things in groups', (metric) =>
+    metric.set(parts.groups.counts.memberships),
   );
   const denied = {
     name: 'fleetward_denials',

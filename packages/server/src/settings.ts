@@ -280,6 +280,16 @@ const releases = section(
   'Updates.',
 );
 
+const groups = section(
+  {
+    groupsMax: count(10_000, 'Groups of things.', { maximum: 1_000_000 }),
+    levelsMax: count(7, 'Levels of the hierarchy of groups.', { maximum: 64 }),
+    groupsPerThingMax: count(10, 'Groups a thing itself may be in.', { maximum: 1_000 }),
+    policiesPerGroupMax: count(10, 'Policies attached to one group.', { maximum: 100 }),
+  },
+  'Groups of things.',
+);
+
 const denials = section(
   {
     keptMax: count(10_000, 'Denials of certificates kept in memory for operators.'),
@@ -350,6 +360,7 @@ export const settings = section(
     certificates,
     trail,
     releases,
+    groups,
     denials,
   },
   'Settings of `fleetward serve`.',

@@ -113,6 +113,8 @@ function deliver(event: DomainEvent, { mqtt }: Listeners): number {
   switch (event.kind) {
     case 'policies-changed':
     case 'thing-attachments-changed':
+    case 'thing-changed':
+    case 'group-changed':
       mqtt.refresh(event.certificateIds);
       return 0;
     case 'certificate-revoked':

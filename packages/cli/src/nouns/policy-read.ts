@@ -62,6 +62,7 @@ async function showPolicy(
     policy: policyName,
     created: { atMs: policy.createdAtMs },
     versions: versions.join(', '),
+    groups: policy.groupNames.join(', '),
     'attached to': `${policy.certificateCount} certificates`,
     ...Object.fromEntries(policy.certificateIds.slice(0, 20).map((id, index) => [`  ${index + 1}`, id])),
   });

@@ -8,10 +8,10 @@ import {
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addNoun, addVerb, limit, repeatable } from '../define.ts';
-import { usage } from '../errors.ts';
 import type { Cell } from '../output.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
+import { addThingDelete, addThingUpdate, parseAttribute } from './thing-change.ts';
 
 /** `fleetward thing …`: the devices as the registry knows them. */
 export function addThing(program: Command, shell: Shell): void {
@@ -19,6 +19,8 @@ export function addThing(program: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
   addShow(noun, shell);
+  addThingUpdate(noun, shell);
+  addThingDelete(noun, shell);
   addAttach(noun, shell);
   addDetach(noun, shell);
 }
@@ -38,12 +40,6 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
       const thing = await withApi((api) => api.call(createThing, { body }));
       output.done(thing, `thing \`${thing.thingName}\` is created`);
     });
-}
-
-function parseAttribute(text: string): readonly [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw usage(`\`--attribute ${text}\` is not \`NAME=VALUE\``);
-  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function addList(noun: Command, { output, withApi }: Shell): void {
@@ -82,9 +78,9 @@ function attributesText(attributes: Readonly<Record<string, string>>): string {
 
 function addShow(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'show <thing-name>', {
-    summary: 'show a thing, its certificates and its last report',
+    summary: 'show a thing, its groups, its certificates and its last report',
     description:
-      'Shows a thing: its attributes, the certificates that speak for it, and what the device last reported of itself.',
+      'Shows a thing: its attributes, the groups it is in, the certificates that speak for it, and what the device last reported of itself.',
     examples: ['fleetward thing show lamp-7'],
   }).action(async (thingName: string) => {
     const thing = await withApi((api) => api.call(getThing, { params: { thingName } }));
@@ -92,6 +88,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       thing: thing.thingName,
       type: thing.typeName,
       attributes: attributesText(thing.attributes),
+      groups: thing.groupNames.join(', '),
       created: { atMs: thing.createdAtMs },
       certificates: thing.certificates.map(certificateText).join(', '),
       ...reportFields(thing.report),

@@ -45,6 +45,7 @@ const denial = Type.Object({
       versionId: Type.Integer(),
       index: Type.Integer({ minimum: 0 }),
       sid: Type.Optional(Type.String()),
+      groupName: Type.Optional(Type.String({ description: 'The group through which the policy holds.' })),
     }),
   ),
 });

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
-import { certificateIdSchema, policyNameSchema, thingNameSchema } from './names.ts';
+import { certificateIdSchema, groupNameSchema, policyNameSchema, thingNameSchema } from './names.ts';
 
 const documentText = Type.String({
   minLength: 2,
@@ -38,6 +38,7 @@ const versionParams = Type.Object({
   versionId: Type.String({ pattern: '^[1-9][0-9]{0,8}$' }),
 });
 const attachmentParams = Type.Object({ policyName: policyNameSchema, certificateId: certificateIdSchema });
+const groupAttachmentParams = Type.Object({ policyName: policyNameSchema, groupName: groupNameSchema });
 const noun = 'policies';
 
 export const createPolicy = defineRoute({
@@ -71,7 +72,7 @@ export const getPolicy = defineRoute({
   method: 'GET',
   path: '/v1/policies/:policyName',
   noun,
-  summary: 'Show a policy: its versions, the document in force, and the certificates it is attached to',
+  summary: 'Show a policy: its versions, the document in force, and what it is attached to',
   access: 'operator',
   params: policyParams,
   answer: Type.Object({
@@ -82,6 +83,7 @@ export const getPolicy = defineRoute({
     versions: Type.Array(versionSummary),
     certificateIds: Type.Array(certificateIdSchema, { description: 'The first 1,000.' }),
     certificateCount: Type.Integer({ minimum: 0 }),
+    groupNames: Type.Array(groupNameSchema, { description: 'The first 1,000.' }),
   }),
 });
 
@@ -154,6 +156,24 @@ export const detachPolicy = defineRoute({
   summary: 'Detach a policy from a certificate',
   access: 'operator',
   params: attachmentParams,
+});
+
+export const attachGroupPolicy = defineRoute({
+  method: 'PUT',
+  path: '/v1/policies/:policyName/groups/:groupName',
+  noun,
+  summary: 'Attach a policy to a group: it holds for every thing in it and under it',
+  access: 'operator',
+  params: groupAttachmentParams,
+});
+
+export const detachGroupPolicy = defineRoute({
+  method: 'DELETE',
+  path: '/v1/policies/:policyName/groups/:groupName',
+  noun,
+  summary: 'Detach a policy from a group',
+  access: 'operator',
+  params: groupAttachmentParams,
 });
 
 export const testPolicy = defineRoute({

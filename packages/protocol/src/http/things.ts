@@ -1,16 +1,20 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
-import { certificateIdSchema, pageQuery, policyNameSchema, thingNameSchema } from './names.ts';
+import {
+  certificateIdSchema,
+  groupNameSchema,
+  pageQuery,
+  policyNameSchema,
+  thingNameSchema,
+} from './names.ts';
 
-const attributes = Type.Record(
-  Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=\\[\\]-]{1,128}$' }),
-  Type.String({ maxLength: 800 }),
-  {
-    maxProperties: 50,
-    description: 'Facts about the thing, for `${iot:Connection.Thing.Attributes[name]}` in policies.',
-  },
-);
+const attributeName = Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=\\[\\]-]{1,128}$' });
+const attributeValue = Type.String({ maxLength: 800 });
+const attributes = Type.Record(attributeName, attributeValue, {
+  maxProperties: 50,
+  description: 'Facts about the thing, for `${iot:Connection.Thing.Attributes[name]}` in policies.',
+});
 
 const typeName = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
 
@@ -63,16 +67,45 @@ export const getThing = defineRoute({
   method: 'GET',
   path: '/v1/things/:thingName',
   noun,
-  summary: 'Show a thing, its certificates and what it last reported',
+  summary: 'Show a thing, its groups, its certificates and what it last reported',
   access: 'operator',
   params: thingParams,
   answer: Type.Object({
     ...thing.properties,
+    groupNames: Type.Array(groupNameSchema, { description: 'The groups the thing itself is in.' }),
     certificates: Type.Array(attachment),
     report: Type.Optional(
       Type.Object({ receivedAtMs: timeMs, report: Type.Record(Type.String(), Type.Unknown()) }),
     ),
   }),
+});
+
+export const updateThing = defineRoute({
+  method: 'PATCH',
+  path: '/v1/things/:thingName',
+  noun,
+  summary: 'Change type and attributes: what is named is set, `null` takes away, the rest stays',
+  access: 'operator',
+  params: thingParams,
+  body: Type.Object(
+    {
+      typeName: Type.Optional(Type.Union([typeName, Type.Null()])),
+      attributes: Type.Optional(
+        Type.Record(attributeName, Type.Union([attributeValue, Type.Null()]), { maxProperties: 100 }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answer: thing,
+});
+
+export const removeThing = defineRoute({
+  method: 'DELETE',
+  path: '/v1/things/:thingName',
+  noun,
+  summary: 'Remove a thing that no certificate speaks for, with everything kept of it',
+  access: 'operator',
+  params: thingParams,
 });
 
 export const attachThingCertificate = defineRoute({

@@ -8,6 +8,8 @@ interface DenialStatement {
   /** Position in the document, from 0. */
   readonly index: number;
   readonly sid?: string;
+  /** The group through which the policy holds. */
+  readonly groupName?: string;
 }
 
 /** One refusal, as the place that refused tells it. */

@@ -1,8 +1,7 @@
-import { type CertificateId, type Clock, parseThingName, type ThingName } from '@fleetward/core';
+import type { CertificateId, Clock, ThingName } from '@fleetward/core';
 import type { Access } from '@fleetward/mqtt';
 import type { Certificate } from '@fleetward/pki';
 import {
-  associateThing,
   type CompiledPrincipal,
   compilePrincipal,
   explainDecision,
@@ -10,7 +9,8 @@ import {
   type PrincipalContext,
 } from '@fleetward/policy';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
-import type { Policies } from '../policies/index.ts';
+import type { Groups } from '../groups/index.ts';
+import { type Policies, policiesInEffect } from '../policies/index.ts';
 import type { Things } from '../things/index.ts';
 import { certificateContext } from './certificate-context.ts';
 
@@ -35,6 +35,7 @@ export interface Principal extends Access {
 interface AuthorizerParts {
   readonly policies: Policies;
   readonly things: Things;
+  readonly groups: Groups;
   readonly denials: Denials;
   readonly clock: Clock;
 }
@@ -47,12 +48,9 @@ export class Authorizer {
     this.#parts = parts;
   }
 
-  /** Compiles the rights as they stand now; the gateway asks again whenever policies, things or attachments change. */
+  /** Compiles the rights as they stand now; the gateway asks again whenever policies, things, groups or attachments change. */
   principal(claim: PrincipalClaim): Principal {
-    const { things, policies } = this.#parts;
-    const association = associateThing(things.attachmentsOf(claim.certificateId), claim.clientId);
-    const thing =
-      association.kind === 'associated' ? things.known(parseThingName(association.thingName)) : undefined;
+    const { thing, policies } = policiesInEffect(claim, this.#parts);
     const context: PrincipalContext = {
       clientId: claim.clientId,
       sourceIp: claim.remoteAddress,
@@ -60,7 +58,7 @@ export class Authorizer {
       connect: claim.connect,
       ...(thing === undefined ? {} : { thing }),
     };
-    const compiled = compilePrincipal(policies.attachedTo(claim.certificateId), context);
+    const compiled = compilePrincipal(policies, context);
     return new CompiledAccess(compiled, { ...this.#parts, claim, thingName: thing?.name });
   }
 }

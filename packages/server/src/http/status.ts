@@ -2,6 +2,7 @@ import type { InvalidInputError } from '@fleetward/core';
 import type { PolicyError } from '@fleetward/policy';
 import type { CertificatesErrorCode } from '../certificates/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
+import type { GroupsErrorCode } from '../groups/index.ts';
 import type { OperatorErrorCode } from '../operators/index.ts';
 import type { PoliciesErrorCode } from '../policies/index.ts';
 import type { ReleaseErrorCode } from '../releases/index.ts';
@@ -16,6 +17,7 @@ type KnownCode =
   | StoreError['code']
   | TrailError['code']
   | ThingsErrorCode
+  | GroupsErrorCode
   | PolicyError['code']
   | PoliciesErrorCode
   | CertificatesErrorCode
@@ -61,11 +63,18 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'trail.signer_unfit': 500,
   'things.not_found': 404,
   'things.exists': 409,
+  'things.attached': 409,
   'things.invalid': 400,
   'things.certificate_unknown': 404,
   'things.not_attached': 404,
   'things.attachment_refused': 409,
   'things.too_many_reports': 429,
+  'groups.not_found': 404,
+  'groups.exists': 409,
+  'groups.limit': 409,
+  'groups.cycle': 409,
+  'groups.not_empty': 409,
+  'groups.not_member': 404,
   'policy.invalid': 422,
   'policy.request': 400,
   'policy.unbound': 500,

@@ -2,15 +2,18 @@ import {
   type CertificateId,
   type Clock,
   parseCertificateId,
+  parseGroupName,
   parsePolicyName,
   parseThingName,
 } from '@fleetward/core';
 import type { CertificateContext } from '@fleetward/policy';
 import {
+  attachGroupPolicy,
   attachPolicy,
   attachThingPolicy,
   createPolicy,
   createPolicyVersion,
+  detachGroupPolicy,
   detachPolicy,
   getPolicy,
   getPolicyVersion,
@@ -20,6 +23,7 @@ import {
   setDefaultPolicyVersion,
   testPolicy,
 } from '@fleetward/protocol';
+import type { Groups } from '../groups/index.ts';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
@@ -32,6 +36,7 @@ import type { Policies } from './service.ts';
 export interface PolicyHandlersOptions {
   readonly policies: Policies;
   readonly things: Things;
+  readonly groups: Groups;
   readonly clock: Clock;
   /** The certificate as policy variables see it; undefined when the platform does not know it. */
   readonly certificateContext: (certificateId: CertificateId) => Promise<CertificateContext | undefined>;
@@ -83,6 +88,14 @@ function attachmentHandlers({ policies, things }: PolicyHandlersOptions): readon
       await policies.detach(attachmentOf(params), operatorActor(caller));
       return undefined;
     }),
+    handle(attachGroupPolicy, async ({ params, caller }) => {
+      await policies.attachToGroup(groupAttachmentOf(params), operatorActor(caller));
+      return undefined;
+    }),
+    handle(detachGroupPolicy, async ({ params, caller }) => {
+      await policies.detachFromGroup(groupAttachmentOf(params), operatorActor(caller));
+      return undefined;
+    }),
     handle(attachThingPolicy, async ({ params, caller }) => {
       const policyName = parsePolicyName(params.policyName);
       const thing = things.get(parseThingName(params.thingName));
@@ -118,6 +131,7 @@ async function detailsOf(policies: Policies, policyName: string) {
     }),
     certificateIds: certificates.values().take(1000).toArray(),
     certificateCount: certificates.size,
+    groupNames: policies.groupsOf(policy.name).values().take(1000).toArray(),
   };
 }
 
@@ -148,4 +162,8 @@ function attachmentOf(params: { readonly policyName: string; readonly certificat
     policyName: parsePolicyName(params.policyName),
     certificateId: parseCertificateId(params.certificateId),
   };
+}
+
+function groupAttachmentOf(params: { readonly policyName: string; readonly groupName: string }) {
+  return { policyName: parsePolicyName(params.policyName), groupName: parseGroupName(params.groupName) };
 }

@@ -1,13 +1,10 @@
-import { type CertificateId, parseCertificateId, parsePolicyName, parseThingName } from '@fleetward/core';
-import {
-  type AttachedPolicy,
-  associateThing,
-  type CertificateContext,
-  type PrincipalContext,
-} from '@fleetward/policy';
+import { type CertificateId, parseCertificateId, parsePolicyName } from '@fleetward/core';
+import type { AttachedPolicy, CertificateContext, PrincipalContext } from '@fleetward/policy';
 import type { Part, testPolicy } from '@fleetward/protocol';
+import type { Groups } from '../groups/index.ts';
 import type { Things } from '../things/index.ts';
 import { PoliciesError } from './errors.ts';
+import { type InEffect, policiesInEffect, policiesOfThing } from './in-effect.ts';
 import type { Policies } from './service.ts';
 
 type Question = Part<(typeof testPolicy)['body']>;
@@ -15,6 +12,7 @@ type Question = Part<(typeof testPolicy)['body']>;
 interface Known {
   readonly policies: Policies;
   readonly things: Things;
+  readonly groups: Groups;
   readonly certificateContext: (certificateId: CertificateId) => Promise<CertificateContext | undefined>;
 }
 
@@ -26,17 +24,14 @@ export async function hypotheticalPrincipal(
   const certificateId =
     question.certificateId === undefined ? undefined : parseCertificateId(question.certificateId);
   const certificate = certificateId === undefined ? undefined : await certificateOf(certificateId, known);
-  const thing =
-    question.thing === undefined
-      ? associated(certificateId, question.clientId, known)
-      : thingOf(question.thing);
+  const { thing, policies } = inEffect(question, certificateId, known);
   const context: PrincipalContext = {
     clientId: question.clientId,
     ...(question.sourceIp === undefined ? {} : { sourceIp: question.sourceIp }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(thing === undefined ? {} : { thing }),
   };
-  return { policies: policiesOf(question, certificateId, known), context };
+  return { policies: policiesOf(question, policies, known), context };
 }
 
 async function certificateOf(certificateId: CertificateId, known: Known): Promise<CertificateContext> {
@@ -45,26 +40,27 @@ async function certificateOf(certificateId: CertificateId, known: Known): Promis
   throw new PoliciesError('policies.certificate_unknown', `there is no certificate \`${certificateId}\``);
 }
 
-function associated(
+/** The certificate's own thing and policies, with the hypothetical thing and its groups in their place. */
+function inEffect(
+  { clientId, thing }: Question,
   certificateId: CertificateId | undefined,
-  clientId: string,
-  { things }: Known,
-): PrincipalContext['thing'] {
-  if (certificateId === undefined) return undefined;
-  const association = associateThing(things.attachmentsOf(certificateId), clientId);
-  return association.kind === 'associated' ? things.known(parseThingName(association.thingName)) : undefined;
-}
-
-function thingOf({ thingName, ...rest }: NonNullable<Question['thing']>): PrincipalContext['thing'] {
-  return { name: thingName, ...rest };
+  known: Known,
+): { readonly thing: PrincipalContext['thing']; readonly policies: InEffect['policies'] } {
+  if (thing !== undefined) {
+    const { thingName, ...rest } = thing;
+    const hypothetical = { name: thingName, ...rest };
+    const own = certificateId === undefined ? [] : known.policies.attachedTo(certificateId);
+    return { thing: hypothetical, policies: [...own, ...policiesOfThing(hypothetical, known)] };
+  }
+  if (certificateId === undefined) return { thing, policies: [] };
+  return policiesInEffect({ certificateId, clientId }, known);
 }
 
 function policiesOf(
   { policyNames, documents }: Question,
-  certificateId: CertificateId | undefined,
+  attached: readonly AttachedPolicy[],
   { policies }: Known,
 ): readonly AttachedPolicy[] {
-  const attached = certificateId === undefined ? [] : policies.attachedTo(certificateId);
   const stored = policyNames?.map((name) => policies.inForce(parsePolicyName(name))) ?? attached;
   const unsaved = documents?.map((text, index) => unsavedPolicy(policies, text, index)) ?? [];
   return [...stored, ...unsaved];

@@ -1,3 +1,4 @@
 export { PoliciesError, type PoliciesErrorCode } from './errors.ts';
 export { policyHandlers } from './http.ts';
+export { policiesInEffect } from './in-effect.ts';
 export { Policies, type PolicyEvent } from './service.ts';

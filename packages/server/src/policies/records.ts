@@ -62,9 +62,13 @@ export class PolicyRecords {
     } catch (cause) {
       if (!isConflict(cause)) throw cause;
       // An attachment in the records that memory will know of in a moment.
-      throw new PoliciesError('policies.attached', `policy \`${name}\` is attached to a certificate`, {
-        cause,
-      });
+      throw new PoliciesError(
+        'policies.attached',
+        `policy \`${name}\` is attached to a certificate or a group`,
+        {
+          cause,
+        },
+      );
     }
   }
 }

@@ -1,15 +1,13 @@
-import type { CertificateId, PolicyName } from '@fleetward/core';
+import type { CertificateId, GroupName, PolicyName } from '@fleetward/core';
 import type { AttachedPolicy } from '@fleetward/policy';
-import type { PolicyAttachment } from './store.ts';
-
-const none: ReadonlySet<never> = new Set<never>();
+import { Attachments } from './attachments.ts';
 
 /** Default versions and attachments in memory, what every decision rests on. Changed in the tick of each commit. */
 export class PolicyRegistry {
+  readonly certificates = new Attachments<CertificateId>();
+  readonly groups = new Attachments<GroupName>();
   // One object a policy, shared by all certificates it is attached to.
   readonly #inForce = new Map<PolicyName, AttachedPolicy>();
-  readonly #byCertificate = new Map<CertificateId, ReadonlySet<PolicyName>>();
-  readonly #byPolicy = new Map<PolicyName, Set<CertificateId>>();
 
   putInForce(name: PolicyName, version: Pick<AttachedPolicy, 'versionId' | 'document'>): void {
     this.#inForce.set(name, { ...version, name, via: 'certificate' });
@@ -20,38 +18,25 @@ export class PolicyRegistry {
   }
 
   remove(name: PolicyName): void {
-    for (const certificateId of [...this.certificatesOf(name)])
-      this.detach({ policyName: name, certificateId });
+    this.certificates.remove(name);
+    this.groups.remove(name);
     this.#inForce.delete(name);
   }
 
-  attach({ policyName, certificateId }: PolicyAttachment): void {
-    this.#byCertificate.set(certificateId, new Set(this.namesOf(certificateId)).add(policyName));
-    this.#byPolicy.set(policyName, (this.#byPolicy.get(policyName) ?? new Set()).add(certificateId));
-  }
-
-  detach({ policyName, certificateId }: PolicyAttachment): void {
-    const names = new Set(this.namesOf(certificateId));
-    names.delete(policyName);
-    if (names.size === 0) this.#byCertificate.delete(certificateId);
-    else this.#byCertificate.set(certificateId, names);
-    this.#byPolicy.get(policyName)?.delete(certificateId);
-  }
-
-  namesOf(certificateId: CertificateId): ReadonlySet<PolicyName> {
-    return this.#byCertificate.get(certificateId) ?? none;
-  }
-
-  certificatesOf(name: PolicyName): ReadonlySet<CertificateId> {
-    return this.#byPolicy.get(name) ?? none;
-  }
-
   attachedTo(certificateId: CertificateId): readonly AttachedPolicy[] {
-    const policies: AttachedPolicy[] = [];
-    for (const name of this.namesOf(certificateId)) {
-      const policy = this.#inForce.get(name);
-      if (policy !== undefined) policies.push(policy);
+    return [...this.certificates.policiesOf(certificateId)].flatMap((name) => this.#inForce.get(name) ?? []);
+  }
+
+  /** Each policy once, under the first of the groups that has it. */
+  ofGroups(groupNames: Iterable<GroupName>): readonly AttachedPolicy[] {
+    const policies = new Map<PolicyName, AttachedPolicy>();
+    for (const groupName of groupNames) {
+      for (const name of this.groups.policiesOf(groupName)) {
+        const policy = this.#inForce.get(name);
+        if (policy !== undefined && !policies.has(name))
+          policies.set(name, { ...policy, via: 'group', groupName });
+      }
     }
-    return policies;
+    return [...policies.values()];
   }
 }

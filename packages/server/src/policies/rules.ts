@@ -1,7 +1,7 @@
-import type { CertificateId, PolicyName } from '@fleetward/core';
+import type { PolicyName } from '@fleetward/core';
 import type { LintFinding, ParsedPolicy } from '@fleetward/policy';
 import { PoliciesError } from './errors.ts';
-import type { PolicyAttachment, PolicyVersion } from './store.ts';
+import type { GroupAttachment, PolicyAttachment, PolicyVersion } from './store.ts';
 
 // AWS IoT's quotas.
 const versionsMax = 5;
@@ -32,7 +32,21 @@ export function assertVersionAddable(name: PolicyName, present: readonly PolicyV
   );
 }
 
-export function assertRemovable(name: PolicyName, certificates: ReadonlySet<CertificateId>): void {
+export function assertRemovable(
+  name: PolicyName,
+  {
+    certificates,
+    groups,
+  }: { readonly certificates: ReadonlySet<string>; readonly groups: ReadonlySet<string> },
+): void {
+  if (groups.size > 0) {
+    const groupNames = [...groups].slice(0, 10);
+    throw new PoliciesError(
+      'policies.attached',
+      `policy \`${name}\` is attached to ${groups.size} groups; detach it first`,
+      { details: { groupNames } },
+    );
+  }
   if (certificates.size === 0) return;
   throw new PoliciesError(
     'policies.attached',
@@ -46,5 +60,16 @@ export function assertAttachable(wanted: PolicyAttachment, present: ReadonlySet<
   throw new PoliciesError(
     'policies.attachment_limit',
     `certificate \`${wanted.certificateId}\` has ${policiesPerCertificateMax} policies already`,
+  );
+}
+
+export function assertGroupAttachable(
+  wanted: GroupAttachment,
+  { present, max }: { readonly present: ReadonlySet<PolicyName>; readonly max: number },
+): void {
+  if (present.has(wanted.policyName) || present.size < max) return;
+  throw new PoliciesError(
+    'policies.attachment_limit',
+    `group \`${wanted.groupName}\` has ${max} policies already (setting \`groups.policiesPerGroupMax\`)`,
   );
 }

@@ -1,4 +1,4 @@
-import type { CertificateId, Clock, PolicyName, Transaction, Transactor } from '@fleetward/core';
+import type { CertificateId, Clock, GroupName, PolicyName, Transaction, Transactor } from '@fleetward/core';
 import {
   type AttachedPolicy,
   lintPolicy,
@@ -6,12 +6,19 @@ import {
   type PolicyBinding,
   parsePolicy,
 } from '@fleetward/policy';
+import type { Groups } from '../groups/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { PoliciesError, policyNotFound } from './errors.ts';
 import { PolicyRecords, type VersionKey } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
-import { assertAttachable, assertRemovable, type SavedVersion, savedVersion } from './rules.ts';
-import type { PolicyAttachment, PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
+import {
+  assertAttachable,
+  assertGroupAttachable,
+  assertRemovable,
+  type SavedVersion,
+  savedVersion,
+} from './rules.ts';
+import type { GroupAttachment, PolicyAttachment, PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
 
 /** The rights of these certificates' connections changed. */
 export interface PolicyEvent {
@@ -31,9 +38,10 @@ export interface PoliciesOptions {
   readonly announce: (event: PolicyEvent) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
+  readonly groups: Pick<Groups, 'get' | 'hold' | 'certificatesUnder' | 'limits'>;
 }
 
-/** The policies of the platform, their versions, and the certificates they are attached to. */
+/** The policies of the platform, their versions, and the certificates and groups they are attached to. */
 export class Policies {
   readonly #options: PoliciesOptions;
   readonly #records: PolicyRecords;
@@ -51,7 +59,10 @@ export class Policies {
   static async open(options: PoliciesOptions): Promise<Policies> {
     const policies = new Policies(options);
     for (const policy of await options.store.list()) await policies.#load(policy);
-    for (const attachment of await options.store.attachments()) policies.#registry.attach(attachment);
+    for (const attachment of await options.store.attachments())
+      policies.#registry.certificates.attach(attachment.policyName, attachment.certificateId);
+    for (const { policyName, groupName } of await options.store.groupAttachments())
+      policies.#registry.groups.attach(policyName, groupName);
     return policies;
   }
 
@@ -121,11 +132,14 @@ export class Policies {
     });
   }
 
-  /** Throws `policies.attached` while a certificate has it. */
+  /** Throws `policies.attached` while a certificate or a group has it. */
   remove(name: PolicyName, actor: Actor): Promise<void> {
     return this.#options.transactor.transact(async (tx) => {
       await this.#records.get(name, tx);
-      assertRemovable(name, this.#registry.certificatesOf(name));
+      assertRemovable(name, {
+        certificates: this.certificatesOf(name),
+        groups: this.#registry.groups.targetsOf(name),
+      });
       await this.#records.remove(tx, name);
       await this.#options.trail.append(tx, { kind: 'policy.removed', actor, payload: { policyName: name } });
       tx.afterCommit(() => this.#registry.remove(name));
@@ -159,11 +173,11 @@ export class Policies {
   /** As `attach`, as part of a change that makes the certificate itself. */
   async attachWithin(tx: Transaction, attachment: PolicyAttachment, actor: Actor): Promise<void> {
     await this.#records.get(attachment.policyName, tx);
-    assertAttachable(attachment, this.#registry.namesOf(attachment.certificateId));
+    assertAttachable(attachment, this.#registry.certificates.policiesOf(attachment.certificateId));
     await this.#options.store.attach(tx, attachment);
     await this.#options.trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
     tx.afterCommit(() => {
-      this.#registry.attach(attachment);
+      this.#registry.certificates.attach(attachment.policyName, attachment.certificateId);
       this.#announce(attachment.policyName, [attachment.certificateId]);
     });
   }
@@ -178,20 +192,72 @@ export class Policies {
       }
       await this.#options.trail.append(tx, { kind: 'policy.detached', actor, payload: { ...attachment } });
       tx.afterCommit(() => {
-        this.#registry.detach(attachment);
+        this.#registry.certificates.detach(attachment.policyName, attachment.certificateId);
         this.#announce(attachment.policyName, [attachment.certificateId]);
       });
     });
   }
 
-  /** From memory: the policies that decide what the certificate may do. */
+  /** It holds for every thing of the group and of what is under it, at once. Throws `policies.not_found`, `groups.not_found` or `policies.attachment_limit`. */
+  attachToGroup(attachment: GroupAttachment, actor: Actor): Promise<void> {
+    const { policyName, groupName } = attachment;
+    const { groups, store, trail, transactor } = this.#options;
+    return groups.hold(async () => {
+      groups.get(groupName);
+      const present = this.#registry.groups.policiesOf(groupName);
+      assertGroupAttachable(attachment, { present, max: groups.limits.policiesPerGroupMax });
+      await transactor.transact(async (tx) => {
+        await this.#records.get(policyName, tx);
+        await store.attachToGroup(tx, attachment);
+        await trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
+        tx.afterCommit(() => {
+          this.#registry.groups.attach(policyName, groupName);
+          this.#announce(policyName, groups.certificatesUnder(groupName));
+        });
+      });
+    });
+  }
+
+  /** Throws `policies.not_attached`. */
+  detachFromGroup(attachment: GroupAttachment, actor: Actor): Promise<void> {
+    const { policyName, groupName } = attachment;
+    const { groups, store, trail, transactor } = this.#options;
+    return transactor.transact(async (tx) => {
+      if (!(await store.detachFromGroup(tx, attachment))) {
+        const message = `policy \`${policyName}\` is not attached to group \`${groupName}\``;
+        throw new PoliciesError('policies.not_attached', message);
+      }
+      await trail.append(tx, { kind: 'policy.detached', actor, payload: { ...attachment } });
+      tx.afterCommit(() => {
+        this.#registry.groups.detach(policyName, groupName);
+        this.#announce(policyName, groups.certificatesUnder(groupName));
+      });
+    });
+  }
+
+  /** From memory: the policies attached to the certificate itself. */
   attachedTo(certificateId: CertificateId): readonly AttachedPolicy[] {
     return this.#registry.attachedTo(certificateId);
   }
 
-  /** From memory. */
+  /** From memory: the policies through the groups, each once, under the first group that has it. */
+  ofGroups(groupNames: Iterable<GroupName>): readonly AttachedPolicy[] {
+    return this.#registry.ofGroups(groupNames);
+  }
+
+  /** From memory: the policies attached to the group itself. */
+  namesOn(groupName: GroupName): ReadonlySet<PolicyName> {
+    return this.#registry.groups.policiesOf(groupName);
+  }
+
+  /** From memory: the groups the policy is attached to. */
+  groupsOf(name: PolicyName): ReadonlySet<GroupName> {
+    return this.#registry.groups.targetsOf(name);
+  }
+
+  /** From memory: the certificates the policy itself is attached to. */
   certificatesOf(name: PolicyName): ReadonlySet<CertificateId> {
-    return this.#registry.certificatesOf(name);
+    return this.#registry.certificates.targetsOf(name);
   }
 
   /** From memory: the version in force; throws `policies.not_found`. */
@@ -235,7 +301,7 @@ export class Policies {
     await this.#options.trail.append(tx, { kind: 'policy.default_changed', actor: by.actor, payload });
     tx.afterCommit(() => {
       this.#registry.putInForce(name, { versionId, document: by.parsed.document });
-      this.#announce(name, [...this.#registry.certificatesOf(name)]);
+      this.#announce(name, this.#certificatesUnder(name));
     });
   }
 
@@ -246,6 +312,13 @@ export class Policies {
       const message = `version ${version.versionId} of policy \`${version.name}\` is stored but does not parse`;
       throw new PoliciesError('policies.stored_invalid', message, { cause });
     }
+  }
+
+  /** Whoever may be decided by the policy: those it is attached to, and those of things under its groups. */
+  #certificatesUnder(name: PolicyName): readonly CertificateId[] {
+    const { groups } = this.#options;
+    const under = [...this.groupsOf(name)].flatMap((groupName) => groups.certificatesUnder(groupName));
+    return [...new Set([...this.certificatesOf(name), ...under])];
   }
 
   #announce(policyName: PolicyName, certificateIds: readonly CertificateId[]): void {

@@ -1,4 +1,4 @@
-import type { CertificateId, PolicyName, Transaction } from '@fleetward/core';
+import type { CertificateId, GroupName, PolicyName, Transaction } from '@fleetward/core';
 
 export interface PolicyRecord {
   readonly name: PolicyName;
@@ -18,6 +18,11 @@ export interface PolicyVersion {
 export interface PolicyAttachment {
   readonly policyName: PolicyName;
   readonly certificateId: CertificateId;
+}
+
+export interface GroupAttachment {
+  readonly policyName: PolicyName;
+  readonly groupName: GroupName;
 }
 
 export interface PolicyStore {
@@ -43,4 +48,9 @@ export interface PolicyStore {
   detach(tx: Transaction, attachment: PolicyAttachment): Promise<boolean>;
   /** Every attachment, for the registry in memory. */
   attachments(): Promise<readonly PolicyAttachment[]>;
+  /** Idempotent. */
+  attachToGroup(tx: Transaction, attachment: GroupAttachment): Promise<void>;
+  detachFromGroup(tx: Transaction, attachment: GroupAttachment): Promise<boolean>;
+  /** Every attachment to a group, for the registry in memory. */
+  groupAttachments(): Promise<readonly GroupAttachment[]>;
 }

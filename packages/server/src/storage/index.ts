@@ -1,6 +1,7 @@
 import type { Transactor } from '@fleetward/core';
 import type { CertificateStore } from '../certificates/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
+import type { GroupStore } from '../groups/store.ts';
 import type { OperatorStore } from '../operators/store.ts';
 import type { PolicyStore } from '../policies/store.ts';
 import type { ReleaseStore } from '../releases/store.ts';
@@ -9,6 +10,7 @@ import type { ThingStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
 import { createCertificateStore } from './certificates.ts';
 import { createEnrollmentStore } from './enrollment.ts';
+import { createGroupStore } from './groups.ts';
 import { createOperatorStore } from './operators.ts';
 import { createPolicyStore } from './policies.ts';
 import { openPostgres, type PostgresConfig } from './postgres/open.ts';
@@ -29,6 +31,7 @@ export interface Stores {
   trail(node: string): TrailStore;
   readonly operators: OperatorStore;
   readonly things: ThingStore;
+  readonly groups: GroupStore;
   readonly policies: PolicyStore;
   readonly certificates: CertificateStore;
   readonly enrollment: EnrollmentStore;
@@ -53,6 +56,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       trail: (node) => createTrailStore(database, node),
       operators: createOperatorStore(database),
       things: createThingStore(database),
+      groups: createGroupStore(database),
       policies: createPolicyStore(database),
       certificates: createCertificateStore(database),
       enrollment: createEnrollmentStore(database),

@@ -9,6 +9,7 @@ const policyColumns = ['name', 'default_version_id', 'created_at_ms'] as const;
 type PolicyRow = Pick<Schema['policies'], (typeof policyColumns)[number]>;
 type VersionRow = Schema['policy_versions'];
 type AttachmentRow = Schema['policy_attachments'];
+type GroupAttachmentRow = Schema['policy_group_attachments'];
 
 /** Policies, their versions and attachments in the records. */
 export function createPolicyStore(database: Database): PolicyStore {
@@ -141,6 +142,38 @@ export function createPolicyStore(database: Database): PolicyStore {
           .execute();
       });
       return rows.map(toAttachment);
+    },
+    attachToGroup: async (tx, { policyName, groupName }) => {
+      await queriesOf(tx)
+        .insertInto('policy_group_attachments')
+        .values({ policy_name: policyName, group_name: groupName })
+        .onConflict((conflict) => conflict.columns(['policy_name', 'group_name']).doNothing())
+        .execute();
+    },
+    detachFromGroup: async (tx, { policyName, groupName }) => {
+      const { numDeletedRows } = await queriesOf(tx)
+        .deleteFrom('policy_group_attachments')
+        .where('policy_name', '=', policyName)
+        .where('group_name', '=', groupName)
+        .executeTakeFirst();
+      return numDeletedRows === 1n;
+    },
+    groupAttachments: async () => {
+      const rows = await allRows((after: GroupAttachmentRow | undefined) => {
+        const page = reads
+          .selectFrom('policy_group_attachments')
+          .select(['policy_name', 'group_name'])
+          .orderBy('policy_name')
+          .orderBy('group_name')
+          .limit(pageRowsMax);
+        if (after === undefined) return page.execute();
+        return page
+          .where((eb) =>
+            eb(eb.refTuple('policy_name', 'group_name'), '>', eb.tuple(after.policy_name, after.group_name)),
+          )
+          .execute();
+      });
+      return rows.map((row) => ({ policyName: row.policy_name, groupName: row.group_name }));
     },
   };
 }

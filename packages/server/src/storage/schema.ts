@@ -1,4 +1,4 @@
-import type { CertificateId, PolicyName, Sha256, ThingName } from '@fleetward/core';
+import type { CertificateId, GroupName, PolicyName, Sha256, ThingName } from '@fleetward/core';
 import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
 import type { EnrollmentAttempt } from '../enrollment/store.ts';
 
@@ -43,6 +43,12 @@ export interface Schema {
     readonly received_at_ms: number;
     readonly report: string;
   };
+  readonly thing_groups: {
+    readonly name: GroupName;
+    readonly parent_name: GroupName | null;
+    readonly created_at_ms: number;
+  };
+  readonly group_things: { readonly group_name: GroupName; readonly thing_name: ThingName };
   readonly policies: {
     readonly name: PolicyName;
     readonly default_version_id: number;
@@ -57,6 +63,7 @@ export interface Schema {
     readonly created_at_ms: number;
   };
   readonly policy_attachments: { readonly policy_name: PolicyName; readonly certificate_id: CertificateId };
+  readonly policy_group_attachments: { readonly policy_name: PolicyName; readonly group_name: GroupName };
   readonly certificates: CertificateRow;
   readonly authorities: {
     readonly certificate_id: CertificateId;

@@ -23,6 +23,23 @@ export function createThingStore(database: Database): ThingStore {
         .executeTakeFirst();
       return row && toThing(row);
     },
+    update: async (tx, { name, ...thing }) => {
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('things')
+        .set({ type_name: thing.typeName ?? null, attributes: JSON.stringify(thing.attributes) })
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
+    remove: async (tx, name) => {
+      const queries = queriesOf(tx);
+      await queries.deleteFrom('device_reports').where('thing_name', '=', name).execute();
+      const { numDeletedRows } = await queries
+        .deleteFrom('things')
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return numDeletedRows === 1n;
+    },
     page: async ({ after, limit }) => {
       const page = reads.selectFrom('things').select(thingColumns).orderBy('name').limit(pageLimit(limit));
       const rows = await (after === undefined ? page : page.where('name', '>', after)).execute();

@@ -3,6 +3,7 @@ import { AppError } from '@fleetward/core';
 export type ThingsErrorCode =
   | 'things.not_found'
   | 'things.exists'
+  | 'things.attached'
   | 'things.invalid'
   | 'things.certificate_unknown'
   | 'things.not_attached'

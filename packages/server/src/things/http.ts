@@ -1,17 +1,26 @@
-import { parseCertificateId, parseThingName, type ThingName } from '@fleetward/core';
+import { type GroupName, parseCertificateId, parseThingName, type ThingName } from '@fleetward/core';
 import {
   attachThingCertificate,
   createThing,
   detachThingCertificate,
   getThing,
   listThings,
+  removeThing,
+  updateThing,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from './service.ts';
 import type { Thing } from './store.ts';
 
-export function thingHandlers(things: Things): readonly RouteHandler[] {
+export interface ThingHandlersOptions {
+  readonly things: Things;
+  /** The groups the thing itself is in. */
+  readonly groupsOf: (name: ThingName) => readonly GroupName[];
+}
+
+export function thingHandlers(options: ThingHandlersOptions): readonly RouteHandler[] {
+  const { things } = options;
   return [
     handle(createThing, async ({ body, caller }) => {
       const { thingName, ...rest } = body;
@@ -25,7 +34,14 @@ export function thingHandlers(things: Things): readonly RouteHandler[] {
       const next = page.length < limit || last === undefined ? {} : { next: last.name };
       return { things: page.map(viewOf), ...next };
     }),
-    handle(getThing, async ({ params }) => detailsOf(things, parseThingName(params.thingName))),
+    handle(getThing, async ({ params }) => detailsOf(options, parseThingName(params.thingName))),
+    handle(updateThing, async ({ params, body, caller }) =>
+      viewOf(await things.update(parseThingName(params.thingName), body, operatorActor(caller))),
+    ),
+    handle(removeThing, async ({ params, caller }) => {
+      await things.remove(parseThingName(params.thingName), operatorActor(caller));
+      return undefined;
+    }),
     handle(attachThingCertificate, async ({ params, body, caller }) => {
       await things.attach({ ...pairOf(params), exclusive: body.exclusive }, operatorActor(caller));
       return undefined;
@@ -37,11 +53,12 @@ export function thingHandlers(things: Things): readonly RouteHandler[] {
   ];
 }
 
-async function detailsOf(things: Things, name: ThingName) {
+async function detailsOf({ things, groupsOf }: ThingHandlersOptions, name: ThingName) {
   const thing = things.get(name);
   const report = await things.findReport(name);
   return {
     ...viewOf(thing),
+    groupNames: [...groupsOf(name)],
     certificates: things
       .certificatesOf(name)
       .map(({ certificateId, exclusive }) => ({ certificateId, exclusive })),

@@ -24,6 +24,10 @@ export class ThingRegistry {
     this.#things.set(thing.name, thing);
   }
 
+  remove(name: ThingName): void {
+    this.#things.delete(name);
+  }
+
   find(name: ThingName): Thing | undefined {
     return this.#things.get(name);
   }

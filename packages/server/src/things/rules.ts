@@ -17,6 +17,24 @@ export function assertThing(thing: Thing): void {
   for (const [name, value] of attributes) assertAttribute(name, value);
 }
 
+/** What an operator wants changed of a thing: `null` takes away, what is not named stays (RFC 7396). */
+export interface ThingChange {
+  readonly typeName?: string | null;
+  readonly attributes?: Readonly<Record<string, string | null>>;
+}
+
+export function changedThing({ typeName: oldType, ...thing }: Thing, change: ThingChange): Thing {
+  const typeName = change.typeName === undefined ? oldType : (change.typeName ?? undefined);
+  const attributes = Object.entries({ ...thing.attributes, ...change.attributes }).filter(
+    (entry): entry is [string, string] => entry[1] !== null,
+  );
+  return {
+    ...thing,
+    ...(typeName === undefined ? {} : { typeName }),
+    attributes: Object.fromEntries(attributes),
+  };
+}
+
 function assertAttribute(name: string, value: string): void {
   if (!/^[a-zA-Z0-9_.,@/:#=[\]-]{1,128}$/.test(name)) {
     throw invalid(

@@ -6,12 +6,12 @@ import { Turns } from '../turns.ts';
 import { ThingsError } from './errors.ts';
 import { ThingRegistry } from './registry.ts';
 import { ReportWriter } from './report-writer.ts';
-import { assertAttachable, assertReport, assertThing } from './rules.ts';
+import { assertAttachable, assertReport, assertThing, changedThing, type ThingChange } from './rules.ts';
 import type { CertificateAttachment, DeviceReport, Thing, ThingStore } from './store.ts';
 
 /** The rights of these certificates' connections may have changed. */
 export interface ThingEvent {
-  readonly kind: 'thing-attachments-changed';
+  readonly kind: 'thing-attachments-changed' | 'thing-changed';
   readonly thingName: ThingName;
   readonly certificateIds: readonly CertificateId[];
 }
@@ -25,6 +25,8 @@ export interface ThingsOptions {
   readonly announce: (event: ThingEvent) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
+  /** Removes what other domains keep of a thing, in the transaction that removes it. */
+  readonly forget: (tx: Transaction, thingName: ThingName) => Promise<void>;
   readonly reportLimits?: ReportLimits;
 }
 
@@ -88,11 +90,46 @@ export class Things {
     };
     assertThing(thing);
     await this.#add(tx, thing);
-    const { name, typeName, attributes } = thing;
-    const payload = { thingName: name, attributes, ...(typeName === undefined ? {} : { typeName }) };
-    await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload });
+    await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload: payloadOf(thing) });
     tx.afterCommit(() => this.#registry.add(thing));
     return thing;
+  }
+
+  /** Takes effect on live connections at once: policies name type and attributes. Throws `things.not_found`. */
+  update(name: ThingName, change: ThingChange, actor: Actor): Promise<Thing> {
+    return this.hold(name, async () => {
+      const thing = changedThing(this.get(name), change);
+      assertThing(thing);
+      await this.#options.transactor.transact(async (tx) => {
+        if (!(await this.#options.store.update(tx, thing))) throw thingNotFound(name);
+        await this.#options.trail.append(tx, { kind: 'thing.updated', actor, payload: payloadOf(thing) });
+        tx.afterCommit(() => {
+          this.#registry.add(thing);
+          const certificateIds = this.certificatesOf(name).map(({ certificateId }) => certificateId);
+          this.#options.announce({ kind: 'thing-changed', thingName: name, certificateIds });
+        });
+      });
+      return thing;
+    });
+  }
+
+  /** With everything the platform keeps of it but the trail. Throws `things.not_found`, and `things.attached` while a certificate speaks for it. */
+  remove(name: ThingName, actor: Actor): Promise<void> {
+    return this.hold(name, async () => {
+      this.get(name);
+      if (this.certificatesOf(name).length > 0) throw thingAttached(name);
+      await this.#options.transactor.transact(async (tx) => {
+        await this.#options.forget(tx, name);
+        await this.#remove(tx, name);
+        await this.#options.trail.append(tx, { kind: 'thing.removed', actor, payload: { thingName: name } });
+        tx.afterCommit(() => this.#registry.remove(name));
+      });
+    });
+  }
+
+  /** Runs `work` while the thing can be neither changed nor removed by anybody else. */
+  hold<Result>(name: ThingName, work: () => Promise<Result>): Promise<Result> {
+    return this.#turns.take(`thing ${name}`, work);
   }
 
   /** From memory. */
@@ -103,7 +140,7 @@ export class Things {
   /** From memory; throws `things.not_found`. */
   get(name: ThingName): Thing {
     const thing = this.known(name);
-    if (thing === undefined) throw new ThingsError('things.not_found', `there is no thing \`${name}\``);
+    if (thing === undefined) throw thingNotFound(name);
     return thing;
   }
 
@@ -191,9 +228,32 @@ export class Things {
     }
   }
 
+  async #remove(tx: Transaction, name: ThingName): Promise<void> {
+    try {
+      if (!(await this.#options.store.remove(tx, name))) throw thingNotFound(name);
+    } catch (cause) {
+      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      // An attachment in the records that memory will know of in a moment.
+      throw thingAttached(name, cause);
+    }
+  }
+
   #announce({ thingName, certificateId }: Pair): void {
     this.#options.announce({ kind: 'thing-attachments-changed', thingName, certificateIds: [certificateId] });
   }
+}
+
+function payloadOf({ name, typeName, attributes }: Thing): JsonObject {
+  return { thingName: name, attributes, ...(typeName === undefined ? {} : { typeName }) };
+}
+
+function thingNotFound(name: ThingName): ThingsError {
+  return new ThingsError('things.not_found', `there is no thing \`${name}\``);
+}
+
+function thingAttached(name: ThingName, cause?: unknown): ThingsError {
+  const message = `a certificate speaks for thing \`${name}\`: detach it first`;
+  return new ThingsError('things.attached', message, { cause });
 }
 
 function tooManyReports(retryAfterSeconds: number): ThingsError {

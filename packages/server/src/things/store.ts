@@ -25,6 +25,10 @@ export interface ThingStore {
   /** Refuses a name that exists with `StoreError` `store.conflict`. */
   add(tx: Transaction, thing: Thing): Promise<void>;
   find(name: ThingName, tx?: Transaction): Promise<Thing | undefined>;
+  /** Replaces type and attributes. */
+  update(tx: Transaction, thing: Pick<Thing, 'name' | 'typeName' | 'attributes'>): Promise<boolean>;
+  /** With its last report; refuses one that a certificate is attached to with `StoreError` `store.conflict`. */
+  remove(tx: Transaction, name: ThingName): Promise<boolean>;
   /** Things with a name greater than `after`, by name. */
   page(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly Thing[]>;
   /** Idempotent. */

@@ -6,6 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { certificateHandlers } from '../../src/certificates/index.ts';
 import { denialHandlers } from '../../src/denials/index.ts';
 import { enrollmentHandlers } from '../../src/enrollment/index.ts';
+import { groupHandlers } from '../../src/groups/index.ts';
 import { policyHandlers } from '../../src/policies/index.ts';
 import { thingHandlers } from '../../src/things/index.ts';
 import {
@@ -31,12 +32,13 @@ beforeAll(async () => {
 beforeEach(async () => {
   folder = temporaryFolder();
   platform = await openPlatform({ folder: folder.path });
-  const { certificates, things, policies, denials, enrollment, clock } = platform;
+  const { certificates, things, groups, policies, denials, enrollment, clock } = platform;
   listening = await listen(tls, {
     clock,
     handlers: [
-      ...thingHandlers(things),
-      ...policyHandlers({ policies, things, clock, certificateContext: contextOf }),
+      ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
+      ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
+      ...policyHandlers({ policies, things, groups, clock, certificateContext: contextOf }),
       ...certificateHandlers({ certificates, things, policies }),
       ...enrollmentHandlers(enrollment),
       ...denialHandlers(denials),

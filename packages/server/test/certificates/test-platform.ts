@@ -8,6 +8,7 @@ import { type CertificateEvent, Certificates } from '../../src/certificates/inde
 import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
+import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/index.ts';
 import { Policies, type PolicyEvent } from '../../src/policies/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
@@ -37,13 +38,14 @@ export interface PlatformOptions {
   readonly clock?: FakeClock;
   readonly random?: Random;
   readonly enrollment?: Partial<EnrollmentSettings>;
+  readonly groups?: GroupLimits;
   readonly denials?: Partial<DenialsOptions['settings']>;
   /** Stands in front of the issuing key, to count or to fail. */
   readonly wrapSigner?: (signer: Signer) => Signer;
   readonly wrapStorage?: (storage: Storage) => Storage;
 }
 
-export type PlatformEvent = CertificateEvent | ThingEvent | PolicyEvent;
+export type PlatformEvent = CertificateEvent | ThingEvent | GroupEvent | PolicyEvent;
 
 /** The domains on real SQLite with a CA of their own; the first opening of a folder makes the authorities. */
 export async function openPlatform(options: PlatformOptions) {
@@ -77,11 +79,26 @@ export async function openPlatform(options: PlatformOptions) {
   });
   const isKnownCertificate = certificates.isKnown.bind(certificates);
   const announce = (event: PlatformEvent) => void events.push(event);
-  const things = await Things.open({ ...shared, store: stores.things, announce, isKnownCertificate });
+  const things = await Things.open({
+    ...shared,
+    store: stores.things,
+    announce,
+    isKnownCertificate,
+    forget: (tx, thingName) => groups.forgetThing(tx, thingName),
+  });
+  const groups: Groups = await Groups.open({
+    ...shared,
+    store: stores.groups,
+    things,
+    announce,
+    policiesOn: (name) => policies.namesOn(name).size,
+    ...(options.groups === undefined ? {} : { limits: options.groups }),
+  });
   const binding = { region: 'local', accountId: '000000000000' };
-  const policies = await Policies.open({
+  const policies: Policies = await Policies.open({
     ...shared,
     store: stores.policies,
+    groups,
     binding,
     announce,
     isKnownCertificate,
@@ -120,6 +137,7 @@ export async function openPlatform(options: PlatformOptions) {
     events,
     certificates,
     things,
+    groups,
     policies,
     denials,
     enrollment,

@@ -75,6 +75,7 @@ async function open(reportLimits: ReportLimits, names: readonly ThingName[]): Pr
     clock,
     announce: () => undefined,
     isKnownCertificate: (certificateId) => certificates.isKnown(certificateId),
+    forget: async () => undefined,
     reportLimits,
   });
   for (const name of names) await things.create({ name }, operator);

@@ -1,5 +1,6 @@
-import type { CreateTableBuilder, SchemaModule } from 'kysely';
+import type { SchemaModule } from 'kysely';
 import type { ColumnTypes } from '../column-types.ts';
+import { index, table } from './tables.ts';
 
 /** Trail, operators, things, policies, certificates, enrolment and releases. */
 export const spine = { name: '0001-spine', up };
@@ -213,32 +214,5 @@ async function createReleases(schema: SchemaModule, types: ColumnTypes): Promise
     .execute();
   await table(schema, 'artifacts', types, ['sha256 text', 'length_bytes integer', 'stored_at_ms integer'])
     .addPrimaryKeyConstraint('artifacts_key', ['sha256'])
-    .execute();
-}
-
-type Column = `${string} ${'text' | 'integer' | 'bytes'}${'' | '?'}`;
-
-/** A table of `name type` columns; `?` marks the ones that may be null. */
-function table(
-  schema: SchemaModule,
-  name: string,
-  types: ColumnTypes,
-  columns: readonly Column[],
-): CreateTableBuilder<string, string> {
-  let builder: CreateTableBuilder<string, string> = schema.createTable(name);
-  for (const column of columns) {
-    const [columnName = '', type = ''] = column.replace('?', '').split(' ');
-    builder = builder.addColumn(columnName, types[type as keyof ColumnTypes], (definition) =>
-      column.endsWith('?') ? definition : definition.notNull(),
-    );
-  }
-  return builder;
-}
-
-async function index(schema: SchemaModule, on: string, columns: readonly string[]): Promise<void> {
-  await schema
-    .createIndex(`${on}_by_${columns.join('_')}`)
-    .on(on)
-    .columns([...columns])
     .execute();
 }

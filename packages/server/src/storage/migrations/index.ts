@@ -1,6 +1,7 @@
 import type { SchemaModule } from 'kysely';
 import type { ColumnTypes } from '../column-types.ts';
 import { spine } from './0001-spine.ts';
+import { groups } from './0002-groups.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -9,4 +10,4 @@ export interface Migration {
 }
 
 /** In order: the first is version 1. */
-export const migrations: readonly Migration[] = [spine];
+export const migrations: readonly Migration[] = [spine, groups];

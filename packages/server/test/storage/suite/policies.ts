@@ -1,4 +1,4 @@
-import { type PolicyName, parsePolicyName } from '@fleetward/core';
+import { type PolicyName, parseGroupName, parsePolicyName } from '@fleetward/core';
 import { expect, test } from 'vitest';
 import { certificateIdOf, type Opened, outcomes } from './backend.ts';
 
@@ -81,5 +81,23 @@ export function describePolicies(opened: () => Opened): void {
     await transact((tx) => stores.policies.detach(tx, attachment));
     expect([await remove(), await remove()]).toEqual([true, false]);
     expect(await stores.policies.versions(name)).toEqual([]);
+  });
+
+  test('an attachment to a group is kept once, keeps its policy, and ends once', async () => {
+    const { stores, transact } = opened();
+    const name = named('of-a-group');
+    const attachment = { policyName: name, groupName: parseGroupName('ovens') };
+    await add(name);
+    await transact(async (tx) => {
+      await stores.policies.attachToGroup(tx, attachment);
+      await stores.policies.attachToGroup(tx, attachment);
+    });
+    expect(await stores.policies.groupAttachments()).toEqual([attachment]);
+    expect(await outcomes([transact((tx) => stores.policies.remove(tx, name))])).toEqual(['store.conflict']);
+    const detach = () => transact((tx) => stores.policies.detachFromGroup(tx, attachment));
+    expect([await detach(), await detach()]).toEqual([true, false]);
+    const unknown = { policyName: named('no-such-policy'), groupName: attachment.groupName };
+    const attached = transact((tx) => stores.policies.attachToGroup(tx, unknown));
+    expect(await outcomes([attached])).toEqual(['store.conflict']);
   });
 }

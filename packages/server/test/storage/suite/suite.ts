@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { Backend, Opened } from './backend.ts';
 import { describeCertificates } from './certificates.ts';
 import { describeEnrollment } from './enrollment.ts';
+import { describeGroups } from './groups.ts';
 import { describeOperators } from './operators.ts';
 import { describePolicies } from './policies.ts';
 import { describeReleases } from './releases.ts';
@@ -16,6 +17,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   trail: describeTrailStore,
   operators: describeOperators,
   things: describeThings,
+  groups: describeGroups,
   policies: describePolicies,
   certificates: describeCertificates,
   enrollment: describeEnrollment,

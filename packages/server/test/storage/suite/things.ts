@@ -23,6 +23,33 @@ export function describeThings(opened: () => Opened): void {
     expect([...(await outcomes([add(), add()]))].sort()).toEqual(['added', 'store.conflict']);
   });
 
+  test('type and attributes are replaced whole, and only of a thing that is there', async () => {
+    const { stores, transact } = opened();
+    const before = { ...thing('changed'), typeName: 'pump', attributes: { site: 'hall', floor: '2' } };
+    const after = { ...thing('changed'), attributes: { site: 'yard' } };
+    await transact((tx) => stores.things.add(tx, before));
+    expect(await transact((tx) => stores.things.update(tx, after))).toBe(true);
+    expect(await stores.things.find(before.name)).toEqual(after);
+    expect(await transact((tx) => stores.things.update(tx, thing('none-such')))).toBe(false);
+  });
+
+  test('a thing is removed with its report, once, and not while a certificate is attached', async () => {
+    const { stores, transact } = opened();
+    const name = parseThingName('removed');
+    const pair = { thingName: name, certificateId: certificateIdOf('of removed') };
+    const remove = () => transact((tx) => stores.things.remove(tx, name));
+    await transact(async (tx) => {
+      await stores.things.add(tx, thing('removed'));
+      await stores.things.saveReport(tx, { thingName: name, receivedAtMs: 1, report: {} });
+      await stores.things.attach(tx, { ...pair, exclusive: false });
+    });
+    expect(await outcomes([remove()])).toEqual(['store.conflict']);
+    expect(await stores.things.findReport(name)).toBeDefined();
+    await transact((tx) => stores.things.detach(tx, pair));
+    expect([await remove(), await remove()]).toEqual([true, false]);
+    expect(await stores.things.findReport(name)).toBeUndefined();
+  });
+
   test('pages are in byte order of the names, each name once', async () => {
     const { stores, transact } = opened();
     const names = ['p-b', 'p-A', 'p-_', 'p-a', 'p-B', 'p-:', 'p-0'].map((name) => parseThingName(name));

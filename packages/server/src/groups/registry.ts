@@ -1,0 +1,110 @@
+import type { GroupName, ThingName } from '@fleetward/core';
+import type { Group, GroupStore, Membership } from './store.ts';
+
+const pageSize = 1000;
+const noGroups: readonly GroupName[] = [];
+const noThings: ReadonlySet<ThingName> = new Set();
+
+/** Groups, their hierarchy and their things in memory: what a connecting device is decided by. Changed in the tick of each commit. */
+export class GroupRegistry {
+  readonly #groups = new Map<GroupName, Group>();
+  readonly #children = new Map<GroupName, Set<GroupName>>();
+  readonly #things = new Map<GroupName, Set<ThingName>>();
+  readonly #byThing = new Map<ThingName, readonly GroupName[]>();
+  #memberships = 0;
+
+  async load(store: GroupStore): Promise<void> {
+    for (let after: GroupName | undefined; ; ) {
+      const page = await store.page(after === undefined ? { limit: pageSize } : { after, limit: pageSize });
+      for (const group of page) this.put(group);
+      after = page.at(-1)?.name;
+      if (after === undefined) break;
+    }
+    for (const membership of await store.memberships()) this.addThing(membership);
+  }
+
+  /** How many groups, and how many memberships of things in them. */
+  get counts(): { readonly groups: number; readonly memberships: number } {
+    return { groups: this.#groups.size, memberships: this.#memberships };
+  }
+
+  find(name: GroupName): Group | undefined {
+    return this.#groups.get(name);
+  }
+
+  /** Adds a group, or puts a known one where it now belongs. */
+  put(group: Group): void {
+    this.#leaveParent(group.name);
+    this.#groups.set(group.name, group);
+    if (group.parentName === undefined) return;
+    const siblings = this.#children.get(group.parentName) ?? new Set();
+    this.#children.set(group.parentName, siblings.add(group.name));
+  }
+
+  remove(name: GroupName): void {
+    this.#leaveParent(name);
+    this.#groups.delete(name);
+  }
+
+  #leaveParent(name: GroupName): void {
+    const parentName = this.#groups.get(name)?.parentName;
+    if (parentName === undefined) return;
+    const siblings = this.#children.get(parentName);
+    siblings?.delete(name);
+    if (siblings?.size === 0) this.#children.delete(parentName);
+  }
+
+  addThing({ groupName, thingName }: Membership): void {
+    const things = this.#things.get(groupName) ?? new Set();
+    if (things.has(thingName)) return;
+    this.#things.set(groupName, things.add(thingName));
+    this.#byThing.set(thingName, [...this.groupsOf(thingName), groupName]);
+    this.#memberships++;
+  }
+
+  removeThing({ groupName, thingName }: Membership): void {
+    const things = this.#things.get(groupName);
+    if (things?.delete(thingName) !== true) return;
+    if (things.size === 0) this.#things.delete(groupName);
+    const groups = this.groupsOf(thingName).filter((name) => name !== groupName);
+    if (groups.length === 0) this.#byThing.delete(thingName);
+    else this.#byThing.set(thingName, groups);
+    this.#memberships--;
+  }
+
+  /** The groups the thing itself was put in, in that order. */
+  groupsOf(thingName: ThingName): readonly GroupName[] {
+    return this.#byThing.get(thingName) ?? noGroups;
+  }
+
+  thingsOf(name: GroupName): ReadonlySet<ThingName> {
+    return this.#things.get(name) ?? noThings;
+  }
+
+  childrenOf(name: GroupName): readonly GroupName[] {
+    return [...(this.#children.get(name) ?? noGroups)].sort();
+  }
+
+  /** What the group is under, nearest first. */
+  ancestorsOf(name: GroupName): readonly GroupName[] {
+    const ancestors: GroupName[] = [];
+    let parent = this.#groups.get(name)?.parentName;
+    // Never longer than there are groups, should damaged records hold a cycle.
+    while (parent !== undefined && ancestors.length < this.#groups.size) {
+      ancestors.push(parent);
+      parent = this.#groups.get(parent)?.parentName;
+    }
+    return ancestors;
+  }
+
+  /** The group and everything under it, level by level. */
+  levelsUnder(name: GroupName): readonly (readonly GroupName[])[] {
+    const levels: GroupName[][] = [[name]];
+    while (levels.length <= this.#groups.size) {
+      const next = (levels.at(-1) ?? []).flatMap((parent) => this.childrenOf(parent));
+      if (next.length === 0) break;
+      levels.push(next);
+    }
+    return levels;
+  }
+}

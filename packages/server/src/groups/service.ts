@@ -1,0 +1,295 @@
+import type { CertificateId, Clock, GroupName, ThingName, Transaction, Transactor } from '@fleetward/core';
+import { StoreError } from '../store-error.ts';
+import type { Things } from '../things/index.ts';
+import type { Actor, Trail } from '../trail/index.ts';
+import { Turns } from '../turns.ts';
+import { GroupsError, groupNotEmpty, groupNotFound, notMember } from './errors.ts';
+import { GroupRegistry } from './registry.ts';
+import { assertLevels, assertNoCycle, assertRoom, type GroupLimits, standardGroupLimits } from './rules.ts';
+import type { Group, GroupStore, Membership } from './store.ts';
+
+/** The rights of these certificates' connections may have changed. */
+export interface GroupEvent {
+  readonly kind: 'group-changed';
+  readonly groupName: GroupName;
+  readonly certificateIds: readonly CertificateId[];
+}
+
+export interface GroupsOptions {
+  readonly store: GroupStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  readonly things: Pick<Things, 'get' | 'hold' | 'certificatesOf'>;
+  /** Called in the tick in which the commit is known; must not throw. */
+  readonly announce: (event: GroupEvent) => void;
+  /** How many policies are attached to the group: then it is not removed. */
+  readonly policiesOn: (name: GroupName) => number;
+  readonly limits?: GroupLimits;
+}
+
+/** Static groups of things, up to seven levels deep; policies attached to a group hold for every thing under it. */
+export class Groups {
+  readonly #options: GroupsOptions;
+  readonly #limits: GroupLimits;
+  readonly #registry = new GroupRegistry();
+  readonly #turns = new Turns();
+
+  private constructor(options: GroupsOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? standardGroupLimits;
+  }
+
+  /** Reads every group and membership into memory first. */
+  static async open(options: GroupsOptions): Promise<Groups> {
+    const groups = new Groups(options);
+    await groups.#registry.load(options.store);
+    return groups;
+  }
+
+  get limits(): GroupLimits {
+    return this.#limits;
+  }
+
+  /** How many groups there are, and how many memberships of things in them. */
+  get counts(): { readonly groups: number; readonly memberships: number } {
+    return this.#registry.counts;
+  }
+
+  /** Throws `groups.exists`, `groups.not_found` for the parent, or `groups.limit`. */
+  create(wanted: Pick<Group, 'name' | 'parentName'>, actor: Actor): Promise<Group> {
+    const { name, parentName } = wanted;
+    return this.hold(() =>
+      this.#transact(async (tx) => {
+        this.#assertCreatable(wanted);
+        const group: Group = { ...wanted, createdAtMs: this.#options.clock.now() };
+        await this.#options.store.add(tx, group);
+        const payload = { groupName: name, ...(parentName === undefined ? {} : { parentName }) };
+        await this.#options.trail.append(tx, { kind: 'group.created', actor, payload });
+        tx.afterCommit(() => this.#registry.put(group));
+        return group;
+      }),
+    );
+  }
+
+  /** Puts a group with everything under it elsewhere; without a parent, at the top. Throws as `create`, and `groups.cycle`. */
+  move({ name, parentName }: Pick<Group, 'name' | 'parentName'>, actor: Actor): Promise<void> {
+    return this.hold(() =>
+      this.#transact(async (tx) => {
+        const { createdAtMs } = this.get(name);
+        this.#assertMovable(name, parentName);
+        const to = parentName === undefined ? {} : { parentName };
+        if (!(await this.#options.store.setParent(tx, { name, ...to }))) throw groupNotFound(name);
+        await this.#options.trail.append(tx, {
+          kind: 'group.moved',
+          actor,
+          payload: { groupName: name, ...to },
+        });
+        tx.afterCommit(() => {
+          this.#registry.put({ name, createdAtMs, ...to });
+          this.#announce(name, this.certificatesUnder(name));
+        });
+      }),
+    );
+  }
+
+  /** Throws `groups.not_empty` while it holds groups or things, or policies are attached to it. */
+  remove(name: GroupName, actor: Actor): Promise<void> {
+    return this.hold(async () => {
+      this.get(name);
+      this.#assertEmpty(name);
+      await this.#options.transactor.transact(async (tx) => {
+        await this.#remove(tx, name);
+        await this.#options.trail.append(tx, { kind: 'group.removed', actor, payload: { groupName: name } });
+        tx.afterCommit(() => this.#registry.remove(name));
+      });
+    });
+  }
+
+  /** Takes effect on live connections at once. Throws `groups.not_found`, `things.not_found` or `groups.limit`. */
+  addThing(membership: Membership, actor: Actor): Promise<void> {
+    const { groupName, thingName } = membership;
+    return this.#options.things.hold(thingName, async () => {
+      this.#assertAddable(membership);
+      await this.#options.transactor.transact(async (tx) => {
+        await this.#addThing(tx, membership);
+        await this.#options.trail.append(tx, {
+          kind: 'group.thing_added',
+          actor,
+          payload: { ...membership },
+        });
+        tx.afterCommit(() => {
+          this.#registry.addThing(membership);
+          this.#announce(groupName, this.#certificatesOf(thingName));
+        });
+      });
+    });
+  }
+
+  /** Takes effect on live connections at once. Throws `groups.not_member`. */
+  removeThing(membership: Membership, actor: Actor): Promise<void> {
+    const { groupName, thingName } = membership;
+    return this.#options.things.hold(thingName, () =>
+      this.#transact(async (tx) => {
+        if (!(await this.#options.store.removeThing(tx, membership))) throw notMember(membership);
+        await this.#options.trail.append(tx, {
+          kind: 'group.thing_removed',
+          actor,
+          payload: { ...membership },
+        });
+        tx.afterCommit(() => {
+          this.#registry.removeThing(membership);
+          this.#announce(groupName, this.#certificatesOf(thingName));
+        });
+      }),
+    );
+  }
+
+  /** Takes a thing that is being removed out of every group. */
+  async forgetThing(tx: Transaction, thingName: ThingName): Promise<void> {
+    await this.#options.store.forgetThing(tx, thingName);
+    tx.afterCommit(() => {
+      for (const groupName of this.groupsOf(thingName)) this.#registry.removeThing({ groupName, thingName });
+    });
+  }
+
+  /** Runs `work` while no group is made, moved or removed by anybody else. */
+  hold<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#turns.take('hierarchy', work);
+  }
+
+  /** From memory; throws `groups.not_found`. */
+  get(name: GroupName): Group {
+    const group = this.#registry.find(name);
+    if (group === undefined) throw groupNotFound(name);
+    return group;
+  }
+
+  page(range: { readonly after?: GroupName; readonly limit: number }): Promise<readonly Group[]> {
+    return this.#options.store.page(range);
+  }
+
+  /** Where the group stands, from memory. */
+  surroundings(name: GroupName): {
+    readonly ancestorNames: readonly GroupName[];
+    readonly childNames: readonly GroupName[];
+    readonly thingCount: number;
+  } {
+    return {
+      ancestorNames: this.#registry.ancestorsOf(name),
+      childNames: this.#registry.childrenOf(name),
+      thingCount: this.#registry.thingsOf(name).size,
+    };
+  }
+
+  /** Things of the group itself, by name. */
+  things(
+    name: GroupName,
+    range: { readonly after?: ThingName; readonly limit: number },
+  ): Promise<readonly ThingName[]> {
+    return this.#options.store.things(name, range);
+  }
+
+  /** From memory: the groups the thing itself is in. */
+  groupsOf(thingName: ThingName): readonly GroupName[] {
+    return this.#registry.groupsOf(thingName);
+  }
+
+  /** From memory: the groups of the things and what they are under, each once, nearest first. */
+  lineageOf(thingNames: Iterable<ThingName>): readonly GroupName[] {
+    const lineage = new Set<GroupName>();
+    for (const thingName of thingNames) {
+      for (const name of this.groupsOf(thingName)) {
+        lineage.add(name);
+        for (const ancestor of this.#registry.ancestorsOf(name)) lineage.add(ancestor);
+      }
+    }
+    return [...lineage];
+  }
+
+  /** From memory: the certificates that speak for the things of the group and of what is under it. */
+  certificatesUnder(name: GroupName): readonly CertificateId[] {
+    const certificateIds = new Set<CertificateId>();
+    for (const group of this.#registry.levelsUnder(name).flat())
+      for (const thingName of this.#registry.thingsOf(group))
+        for (const certificateId of this.#certificatesOf(thingName)) certificateIds.add(certificateId);
+    return [...certificateIds];
+  }
+
+  #certificatesOf(thingName: ThingName): readonly CertificateId[] {
+    return this.#options.things.certificatesOf(thingName).map(({ certificateId }) => certificateId);
+  }
+
+  #assertCreatable({ name, parentName }: Pick<Group, 'name' | 'parentName'>): void {
+    if (this.#registry.find(name) !== undefined) throw groupExists(name);
+    const { groupsMax: max } = this.#limits;
+    assertRoom(this.counts.groups, { max, what: 'there are as many groups as may be', setting: 'groupsMax' });
+    assertLevels({ above: this.#levelOf(parentName), below: 1 }, this.#limits.levelsMax);
+  }
+
+  #assertMovable(name: GroupName, parentName: GroupName | undefined): void {
+    const above = this.#levelOf(parentName);
+    if (parentName !== undefined)
+      assertNoCycle(name, { parentName, ancestors: this.#registry.ancestorsOf(parentName) });
+    assertLevels({ above, below: this.#registry.levelsUnder(name).length }, this.#limits.levelsMax);
+  }
+
+  /** 1 for a group at the top, 0 for the place above it. Throws `groups.not_found`. */
+  #levelOf(name: GroupName | undefined): number {
+    if (name === undefined) return 0;
+    this.get(name);
+    return 1 + this.#registry.ancestorsOf(name).length;
+  }
+
+  #assertEmpty(name: GroupName): void {
+    const { childNames, thingCount } = this.surroundings(name);
+    if (childNames.length > 0) throw groupNotEmpty(name, `${childNames.length} groups under it`);
+    if (thingCount > 0) throw groupNotEmpty(name, `${thingCount} things`);
+    const policies = this.#options.policiesOn(name);
+    if (policies > 0) throw groupNotEmpty(name, `${policies} policies attached`);
+  }
+
+  #assertAddable({ groupName, thingName }: Membership): void {
+    this.get(groupName);
+    this.#options.things.get(thingName);
+    const present = this.groupsOf(thingName);
+    if (present.includes(groupName)) return;
+    const what = `thing \`${thingName}\` is in as many groups as it may be`;
+    const { groupsPerThingMax: max } = this.#limits;
+    assertRoom(present.length, { max, what, setting: 'groupsPerThingMax' });
+  }
+
+  async #addThing(tx: Transaction, membership: Membership): Promise<void> {
+    try {
+      await this.#options.store.addThing(tx, membership);
+    } catch (cause) {
+      // The group was removed a moment ago.
+      throw isConflict(cause) ? groupNotFound(membership.groupName) : cause;
+    }
+  }
+
+  async #remove(tx: Transaction, name: GroupName): Promise<void> {
+    try {
+      if (!(await this.#options.store.remove(tx, name))) throw groupNotFound(name);
+    } catch (cause) {
+      // A thing in the records that memory will know of in a moment.
+      throw isConflict(cause) ? groupNotEmpty(name, 'things', cause) : cause;
+    }
+  }
+
+  #transact<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#options.transactor.transact(work);
+  }
+
+  #announce(groupName: GroupName, certificateIds: readonly CertificateId[]): void {
+    this.#options.announce({ kind: 'group-changed', groupName, certificateIds });
+  }
+}
+
+function groupExists(name: GroupName): GroupsError {
+  return new GroupsError('groups.exists', `there is a group \`${name}\` already`);
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'store.conflict';
+}

@@ -1,0 +1,52 @@
+import { type CertificateId, parseThingName } from '@fleetward/core';
+import { type AttachedPolicy, associateThing, type ThingContext } from '@fleetward/policy';
+import type { Groups } from '../groups/index.ts';
+import type { Things } from '../things/index.ts';
+import type { Policies } from './service.ts';
+
+/** Whom a connection is decided as: the thing it is, if it is one, and every policy that has a say. */
+export interface InEffect {
+  readonly thing: ReturnType<Things['known']>;
+  readonly policies: readonly AttachedPolicy[];
+}
+
+interface Known {
+  readonly things: Things;
+  readonly groups: Groups;
+  readonly policies: Policies;
+}
+
+/**
+ * The policies of the certificate and of the groups of the associated thing with all their ancestors. Without one, the groups of every
+ * thing the certificate is attached to have a say: compiled without a thing, their Deny statements count and no Allow does.
+ */
+export function policiesInEffect(
+  { certificateId, clientId }: { readonly certificateId: CertificateId; readonly clientId: string },
+  { things, groups, policies }: Known,
+): InEffect {
+  const attachments = things.attachmentsOf(certificateId);
+  const association = associateThing(attachments, clientId);
+  const thing =
+    association.kind === 'associated' ? things.known(parseThingName(association.thingName)) : undefined;
+  const thingNames = thing === undefined ? attachments.map(({ thingName }) => thingName) : [thing.name];
+  const ofGroups = policies.ofGroups(groups.lineageOf(thingNames));
+  return { thing, policies: together(policies.attachedTo(certificateId), ofGroups) };
+}
+
+/** A policy that also the certificate has is decided once, with its Allows. */
+function together(
+  own: readonly AttachedPolicy[],
+  ofGroups: readonly AttachedPolicy[],
+): readonly AttachedPolicy[] {
+  if (ofGroups.length === 0) return own;
+  const names = new Set(own.map(({ name }) => name));
+  return [...own, ...ofGroups.filter(({ name }) => !names.has(name))];
+}
+
+/** The policies of the groups of a hypothetical thing, if the platform knows one of its name. */
+export function policiesOfThing(
+  { name }: ThingContext,
+  { groups, policies }: Pick<Known, 'groups' | 'policies'>,
+): readonly AttachedPolicy[] {
+  return policies.ofGroups(groups.lineageOf([parseThingName(name)]));
+}
