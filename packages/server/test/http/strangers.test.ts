@@ -26,7 +26,7 @@ const enroll: RawRoute = {
   path: '/enroll',
   mediaTypes: ['application/pkcs10'],
   bodyBytesMax: 100,
-  refuse: ({ authorization }) => (authorization === undefined ? unauthorized : undefined),
+  refuse: ({ headers }) => (headers.authorization === undefined ? unauthorized : undefined),
   handle: async ({ headers }) =>
     headers.authorization === 'Basic right'
       ? { status: 200, headers: {}, body: Buffer.from('welcome') }
@@ -106,7 +106,8 @@ describe('a request that is refused by its head', () => {
       socket.on('data', (chunk: Buffer) => said.push(chunk));
       socket.write(send);
       const trickle = setInterval(() => socket.write(' '), 10);
-      await once(socket, 'close');
+      // Not `once`, which a write after the end would reject.
+      await new Promise((resolve) => socket.once('close', resolve));
       clearInterval(trickle);
       expect(Buffer.concat(said).toString()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     },
