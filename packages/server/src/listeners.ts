@@ -40,6 +40,8 @@ import type { RouteHandler } from './route-handler.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
 import { platformVersion } from './version.ts';
 
+const dayMs = 86_400_000;
+
 /** A listener cannot take its address; the platform does not start. */
 class ListenerError extends AppError<'listener.unavailable'> {}
 
@@ -88,7 +90,11 @@ export async function startListeners(
   const live = new LiveSockets();
   const guard: Guard = {
     limits: config.tlsLimits,
-    admit: createAdmission({ certificates: domains.certificates, clock }),
+    admit: createAdmission({
+      certificates: domains.certificates,
+      clock,
+      graceMs: config.certificates.graceDays * dayMs,
+    }),
     live,
     denials: domains.denials,
   };
@@ -124,7 +130,7 @@ async function startDeviceListeners(
     ...shared,
     things: domains.things,
     handlers: [...updateHandlers(domains.releases), ...deviceReportHandlers(domains.things)],
-    rawRoutes: estRoutes(domains),
+    rawRoutes: estRoutes({ ...domains, admit: gateway.guard.admit }),
   });
   undo.push(
     () => listener.stop(),

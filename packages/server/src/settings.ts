@@ -248,6 +248,16 @@ const httpLimits = section(
 const certificates = section(
   {
     deviceValidityDays: count(365, 'Validity of a device certificate.', { maximum: 3_650 }),
+    graceDays: count(
+      30,
+      'How long after its end a device certificate may still re-enrol, and nothing else; 0: not at all.',
+      { minimum: 0, maximum: 3_650 },
+    ),
+    activePerThingMax: count(
+      8,
+      'Active certificates of one thing, above which none of them is renewed until one ends or is revoked.',
+      { maximum: 1_000 },
+    ),
     serverValidityDays: count(90, 'Validity of the server certificate; renewed by itself after two thirds.', {
       maximum: 825,
     }),

@@ -18,3 +18,12 @@ export class Turns {
     return work();
   }
 }
+
+/** Does the work in its turn for every one of the keys, which are in an order that all callers share. */
+export function takeAll<Result>(
+  turns: Turns,
+  keys: readonly string[],
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return keys.reduceRight((inner, key) => () => turns.take(key, inner), work)();
+}

@@ -60,7 +60,7 @@ export const listEnrollmentAttempts = defineRoute({
   method: 'GET',
   path: '/v1/enrollment-attempts',
   noun: 'enrollment-attempts',
-  summary: 'List the newest attempts to enrol, refused ones included',
+  summary: 'List the newest attempts to enrol or to renew, refused ones included',
   access: 'operator',
   query: Type.Object({ limit: Type.Optional(pageLimit) }, { additionalProperties: false }),
   answer: Type.Object({
@@ -69,7 +69,12 @@ export const listEnrollmentAttempts = defineRoute({
         attemptId: Type.String(),
         atMs: timeMs,
         remoteAddress: Type.String(),
-        outcome: Type.Union([Type.Literal('issued'), Type.Literal('reissued'), Type.Literal('refused')]),
+        outcome: Type.Union([
+          Type.Literal('issued'),
+          Type.Literal('renewed'),
+          Type.Literal('reissued'),
+          Type.Literal('refused'),
+        ]),
         reason: Type.String(),
         explanation: Type.String(),
         tokenId: Type.Optional(Type.String()),

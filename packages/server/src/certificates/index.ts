@@ -3,3 +3,4 @@ export type { CertificateEvent } from './events.ts';
 export { certificateHandlers } from './http.ts';
 export { publicKeyHash, type SignedCertificate } from './issuance.ts';
 export { Certificates } from './service.ts';
+export type { CertificateRecord } from './store.ts';

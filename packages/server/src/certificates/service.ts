@@ -1,5 +1,5 @@
 import type { CertificateId, Clock, Random, Signer, Transaction, Transactor } from '@fleetward/core';
-import { type Certificate, type GeneralName, parsePublicKey } from '@fleetward/pki';
+import { type Certificate, type GeneralName, parseCertificate, parsePublicKey } from '@fleetward/pki';
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
@@ -167,8 +167,14 @@ export class Certificates {
     throw new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
   }
 
-  find(certificateId: CertificateId): Promise<CertificateRecord | undefined> {
-    return this.#options.store.find(certificateId);
+  find(certificateId: CertificateId, tx?: Transaction): Promise<CertificateRecord | undefined> {
+    return this.#options.store.find(certificateId, tx);
+  }
+
+  /** Leaf first, without the root: what its holder presents. */
+  chainOf({ der, issuerId }: CertificateRecord): readonly Certificate[] {
+    const issuer = this.authorities().find(({ certificateId }) => certificateId === issuerId);
+    return [parseCertificate(der), ...(issuer === undefined ? [] : [issuer.certificate])];
   }
 
   /** From memory: a certificate's state and dates, without its bytes. */

@@ -1,3 +1,4 @@
 export type { EnrollmentErrorCode } from './errors.ts';
 export { enrollmentHandlers } from './http.ts';
-export { Enrollment, type EnrollmentOutcome, type EnrollmentSettings } from './service.ts';
+export type { EnrollmentOutcome } from './outcome.ts';
+export { Enrollment, type EnrollmentSettings } from './service.ts';

@@ -15,10 +15,17 @@ export type RefusalReason =
   | 'name_invalid'
   | 'name_not_allowed'
   | 'thing_has_certificate'
+  | 'thing_has_too_many'
+  | 'subject_differs'
+  | 'certificate_unattached'
+  | 'certificate_not_active'
   | 'busy';
 
-/** Where the fault lies, which is what the device can do about it: bring another token, bring another request, or try again later. */
-type RefusalFault = 'token' | 'request' | 'busy';
+/**
+ * Where the fault lies, which is what the device can do about it: bring another token, bring another request, ask its operator
+ * about its certificate, or try again later.
+ */
+type RefusalFault = 'token' | 'request' | 'certificate' | 'busy';
 
 export interface Refusal {
   readonly kind: 'refused';
@@ -46,6 +53,10 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   name_invalid: 'request',
   name_not_allowed: 'request',
   thing_has_certificate: 'request',
+  thing_has_too_many: 'certificate',
+  subject_differs: 'request',
+  certificate_unattached: 'certificate',
+  certificate_not_active: 'certificate',
   busy: 'busy',
 };
 

@@ -44,6 +44,20 @@ export function judgeToken(token: JoinToken, nowMs: number): Refusal | undefined
 
 /** Reads a CSR and holds it to the key rules, its own signature, and the names the token allows. */
 export function judgeCsr(csrDer: Uint8Array, namePattern: string): AcceptedCsr | Refusal {
+  const csr = readSoundCsr(csrDer);
+  if ('kind' in csr) return csr;
+  const thingName = nameOf(csr);
+  if (typeof thingName !== 'string') return thingName;
+  if (!matchesNamePattern(namePattern, thingName)) {
+    return refuse('name_not_allowed', `the join token does not allow the name \`${thingName}\``, {
+      thingName,
+    });
+  }
+  return { kind: 'accepted', thingName, publicKey: csr.publicKey };
+}
+
+/** Reads a CSR and holds it to the key rules and its own signature, whatever name it asks for. */
+export function readSoundCsr(csrDer: Uint8Array): Csr | Refusal {
   const csr = readCsr(csrDer);
   if ('kind' in csr) return csr;
   const key = checkPublicKey(csr.publicKey);
@@ -54,14 +68,7 @@ export function judgeCsr(csrDer: Uint8Array, namePattern: string): AcceptedCsr |
   if (csr.requestedExtensions.basicConstraints?.ca === true) {
     return refuse('csr_asks_too_much', 'the CSR asks for a CA certificate');
   }
-  const thingName = nameOf(csr);
-  if (typeof thingName !== 'string') return thingName;
-  if (!matchesNamePattern(namePattern, thingName)) {
-    return refuse('name_not_allowed', `the join token does not allow the name \`${thingName}\``, {
-      thingName,
-    });
-  }
-  return { kind: 'accepted', thingName, publicKey: csr.publicKey };
+  return csr;
 }
 
 function readCsr(csrDer: Uint8Array): Csr | Refusal {

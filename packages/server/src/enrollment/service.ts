@@ -1,13 +1,15 @@
 import type { CertificateId, ThingName, Transaction } from '@fleetward/core';
-import { type Certificate, parseCertificate } from '@fleetward/pki';
+import type { Certificate } from '@fleetward/pki';
 import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
 import { PoliciesError } from '../policies/index.ts';
 import { type Things, ThingsError } from '../things/index.ts';
-import { Turns } from '../turns.ts';
+import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
+import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
+import { Renewals, type RenewRequest } from './renewals.ts';
 import { RolledBack } from './rolled-back.ts';
 import { type AcceptedCsr, judgeCsr, judgeToken } from './rules.ts';
 import type { EnrollmentAttempt, EnrollmentStore, JoinToken } from './store.ts';
@@ -27,12 +29,15 @@ export interface EnrollmentSettings {
   readonly refusalsStoredPerSecondMax: number;
   /** Attempts at once; one more is told to come again. */
   readonly inFlightMax: number;
+  /** Active certificates of a thing, above which none of them is renewed. */
+  readonly activePerThingMax: number;
 }
 
 const standardSettings: EnrollmentSettings = {
   attemptsKeptMax: 10_000,
   refusalsStoredPerSecondMax: 20,
   inFlightMax: 256,
+  activePerThingMax: 8,
 };
 
 export interface EnrollRequest {
@@ -42,18 +47,6 @@ export interface EnrollRequest {
   readonly remoteAddress: string;
 }
 
-/** A certificate the device may use; `chain` is leaf first, without the root. */
-interface Enrolled {
-  readonly kind: 'issued';
-  /** The same as before: its answer was lost and the device asked again. */
-  readonly isRepeated: boolean;
-  readonly thingName: ThingName;
-  readonly certificateId: CertificateId;
-  readonly chain: readonly Certificate[];
-}
-
-export type EnrollmentOutcome = Enrolled | Refusal;
-
 /** A request that is in order, with the token that came with it. */
 interface Admitted extends Omit<AcceptedCsr, 'kind'> {
   readonly token: JoinToken;
@@ -61,12 +54,13 @@ interface Admitted extends Omit<AcceptedCsr, 'kind'> {
   readonly remoteAddress: string;
 }
 
-/** Gives devices without a certificate their first one, against a join token. */
+/** Gives devices their first certificate against a join token, and each next one against the one before. */
 export class Enrollment {
   readonly tokens: JoinTokens;
   readonly #options: EnrollmentOptions;
   readonly #settings: EnrollmentSettings;
   readonly #attempts: AttemptLog;
+  readonly #renewals: Renewals;
   // Two attempts for one name or one key must see each other's outcome.
   readonly #turns = new Turns();
   #inFlight = 0;
@@ -76,22 +70,26 @@ export class Enrollment {
     this.#settings = { ...standardSettings, ...options.settings };
     this.#attempts = new AttemptLog({ ...options, settings: this.#settings });
     this.tokens = new JoinTokens(options);
+    const shared = { attempts: this.#attempts, turns: this.#turns, settings: this.#settings };
+    this.#renewals = new Renewals({ ...options, ...shared });
   }
 
   /**
    * Decides an attempt and leaves its trace. Refusals are values; it throws only when the platform itself fails. A device
    * that asks again with the same token and key gets the same certificate.
    */
-  async enroll(request: EnrollRequest): Promise<EnrollmentOutcome> {
-    if (this.#inFlight >= this.#settings.inFlightMax) {
-      return this.#traced(request, refuse('busy', 'too many enrolments at once; try again'));
-    }
-    this.#inFlight++;
-    try {
-      return await this.#decide(request);
-    } finally {
-      this.#inFlight--;
-    }
+  enroll(request: EnrollRequest): Promise<EnrollmentOutcome> {
+    return this.#bounded(request, () => this.#decide(request));
+  }
+
+  /** The same for a device that has a certificate: asked again with the same key, it gets the same one. */
+  renew(request: RenewRequest): Promise<EnrollmentOutcome> {
+    return this.#bounded(request, async () => {
+      const outcome = await this.#renewals.decide(request);
+      return outcome.kind === 'refused'
+        ? this.#traced(request, outcome, { certificateId: request.current.id })
+        : outcome;
+    });
   }
 
   /** What a device should trust and needs to build its chain (RFC 7030 §4.1.3). */
@@ -104,21 +102,35 @@ export class Enrollment {
     return this.#attempts.newest(limit);
   }
 
+  async #bounded(
+    request: Pick<EnrollRequest, 'remoteAddress'>,
+    decide: () => Promise<EnrollmentOutcome>,
+  ): Promise<EnrollmentOutcome> {
+    if (this.#inFlight >= this.#settings.inFlightMax)
+      return this.#traced(request, refuse('busy', 'too many enrolments at once; try again'));
+    this.#inFlight++;
+    try {
+      return await decide();
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
   async #decide(request: EnrollRequest): Promise<EnrollmentOutcome> {
     const token = await this.tokens.find(request.secret);
     if (token === undefined)
       return this.#traced(request, refuse('token_unknown', 'there is no such join token'));
     const flaw = judgeToken(token, this.#options.clock.now());
-    if (flaw !== undefined) return this.#traced(request, flaw, token);
+    if (flaw !== undefined) return this.#traced(request, flaw, { tokenId: token.tokenId });
     const csr = judgeCsr(request.csrDer, token.namePattern);
-    if (csr.kind === 'refused') return this.#traced(request, csr, token);
+    if (csr.kind === 'refused') return this.#traced(request, csr, { tokenId: token.tokenId });
     const { thingName, publicKey } = csr;
     const keyHash = publicKeyHash(publicKey);
     const admitted = { thingName, publicKey, token, keyHash, remoteAddress: request.remoteAddress };
-    const outcome = await this.#turns.take(`name ${thingName}`, () =>
-      this.#turns.take(`key ${keyHash}`, () => this.#enrollAdmitted(admitted)),
+    const outcome = await takeAll(this.#turns, [`name ${thingName}`, `key ${keyHash}`], () =>
+      this.#enrollAdmitted(admitted),
     );
-    return outcome.kind === 'refused' ? this.#traced(request, outcome, token) : outcome;
+    return outcome.kind === 'refused' ? this.#traced(request, outcome, { tokenId: token.tokenId }) : outcome;
   }
 
   async #enrollAdmitted(admitted: Admitted): Promise<EnrollmentOutcome> {
@@ -149,10 +161,7 @@ export class Enrollment {
       .some((attached) => attached.thingName === thingName);
     const standing = certificates.standing(certificateId, clock.now());
     if (!isItsThing || standing !== 'active') return keyInUse(thingName, certificateId);
-    const issuer = certificates
-      .authorities()
-      .find((authority) => authority.certificateId === record.issuerId);
-    const chain = [parseCertificate(record.der), ...(issuer === undefined ? [] : [issuer.certificate])];
+    const chain = certificates.chainOf(record);
     const { tokenId } = token;
     const explanation = 'the same token and key were shown again: the same certificate was given again';
     await this.#attempts.addAlone({
@@ -220,15 +229,17 @@ export class Enrollment {
     await this.#attempts.add(tx, { ...trace, remoteAddress, tokenId, thingName, certificateId });
   }
 
-  async #traced(request: EnrollRequest, refusal: Refusal, token?: JoinToken): Promise<Refusal> {
-    const { reason, explanation, thingName } = refusal;
-    const { remoteAddress } = request;
+  async #traced(
+    { remoteAddress }: Pick<EnrollRequest, 'remoteAddress'>,
+    { reason, explanation, thingName, ...refusal }: Refusal,
+    by: Pick<EnrollmentAttempt, 'tokenId' | 'certificateId'> = {},
+  ): Promise<Refusal> {
     const name = thingName === undefined ? {} : { thingName };
-    const facts = { remoteAddress, explanation: `${reason}: ${explanation}`, ...name };
+    const { tokenId: _, ...certificate } = by;
+    const facts = { remoteAddress, explanation: `${reason}: ${explanation}`, ...name, ...certificate };
     this.#options.denials.record({ ...facts, cause: 'enrollment_refused' });
-    const known = token === undefined ? name : { ...name, tokenId: token.tokenId };
-    await this.#attempts.addAlone({ outcome: 'refused', reason, explanation, remoteAddress, ...known });
-    return refusal;
+    await this.#attempts.addAlone({ outcome: 'refused', reason, explanation, remoteAddress, ...name, ...by });
+    return { reason, explanation, ...name, ...refusal };
   }
 }
 

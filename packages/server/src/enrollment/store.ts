@@ -22,7 +22,7 @@ export interface EnrollmentAttempt {
   readonly attemptId: string;
   readonly atMs: number;
   readonly remoteAddress: string;
-  readonly outcome: 'issued' | 'reissued' | 'refused';
+  readonly outcome: 'issued' | 'renewed' | 'reissued' | 'refused';
   /** Closed set of refusal reasons, see enrollment's rules; `ok` when issued. */
   readonly reason: string;
   readonly explanation: string;

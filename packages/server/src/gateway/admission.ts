@@ -6,6 +6,13 @@ import type { DenialCause } from '../denials/index.ts';
 /** What a finished TLS handshake says of the peer. */
 export type Admission =
   | { readonly kind: 'admitted'; readonly certificateId: CertificateId; readonly certificate: Certificate }
+  /** Expired, and within its grace: such a device may re-enrol, and nothing else. `explanation` says so. */
+  | {
+      readonly kind: 'renew-only';
+      readonly certificateId: CertificateId;
+      readonly certificate: Certificate;
+      readonly explanation: string;
+    }
   | { readonly kind: 'anonymous' }
   | {
       readonly kind: 'refused';
@@ -16,15 +23,19 @@ export type Admission =
 
 export type Admit = (peerDer: Uint8Array | undefined) => Admission;
 
+interface AdmissionParts {
+  readonly certificates: Certificates;
+  readonly clock: Clock;
+  /** How long after its end a certificate may still renew. */
+  readonly graceMs: number;
+}
+
 /**
  * "Who may speak" (docs/ARCHITECTURE.md): runs before the first application byte of every connection, resumed ones too,
  * since OpenSSL keeps a resumed session authorised after its CA is gone. Our own path validation, then the registry's state,
  * both in memory. Any doubt is a refusal.
  */
-export function createAdmission(platform: {
-  readonly certificates: Certificates;
-  readonly clock: Clock;
-}): Admit {
+export function createAdmission(platform: AdmissionParts): Admit {
   return (peerDer) => {
     if (peerDer === undefined) return { kind: 'anonymous' };
     const leaf = readCertificate(peerDer);
@@ -52,26 +63,27 @@ function untrusted(explanation: string): Extract<Admission, { kind: 'refused' }>
   return { kind: 'refused', cause: 'certificate_untrusted', explanation };
 }
 
-function judge(
-  certificate: Certificate,
-  platform: { readonly certificates: Certificates; readonly clock: Clock },
-): Admission {
-  const atMs = platform.clock.now();
+function judge(certificate: Certificate, { certificates, clock, graceMs }: AdmissionParts): Admission {
+  const atMs = clock.now();
   const certificateId = certificate.id;
-  const { roots, issuers } = platform.certificates.trust();
-  const path = validatePath({ leaf: certificate, untrusted: issuers, roots, atMs, purpose: 'clientAuth' });
+  const { roots, issuers: untrusted } = certificates.trust();
+  const purpose = 'clientAuth';
+  const path = validatePath({ leaf: certificate, untrusted, roots, atMs, purpose, graceMs });
   if (path.kind === 'refused') {
     const cause = path.code === 'expired' ? 'certificate_expired' : 'certificate_untrusted';
     return { kind: 'refused', cause, explanation: `${path.reason} (${path.rfc})`, certificateId };
   }
-  const standing = platform.certificates.standing(certificateId, atMs);
-  if (standing === 'active') return { kind: 'admitted', certificateId, certificate };
-  return {
-    kind: 'refused',
-    cause: `certificate_${standing}`,
-    explanation: explainStanding[standing],
-    certificateId,
-  };
+  const standing = certificates.standing(certificateId, atMs);
+  if (standing === 'active' && path.kind === 'accepted')
+    return { kind: 'admitted', certificateId, certificate };
+  if (standing === 'expired' && graceMs > 0)
+    return { kind: 'renew-only', certificateId, certificate, explanation: explainGrace(certificate) };
+  const flaw = standing === 'active' ? 'expired' : standing;
+  return { kind: 'refused', cause: `certificate_${flaw}`, explanation: explainStanding[flaw], certificateId };
+}
+
+function explainGrace({ notAfterMs }: Certificate): string {
+  return `the certificate expired at ${new Date(notAfterMs).toISOString()}; within its grace it may only re-enrol`;
 }
 
 const explainStanding = {

@@ -62,7 +62,7 @@ export class DeviceHttp {
     const admissionOf = guardTlsServer(this.#server, {
       ...guard,
       listener: 'devices',
-      mayBeAnonymous: (socket) => !speaksMqtt(socket),
+      isForAdmitted: speaksMqtt,
     });
     this.#divideByProtocol(admissionOf);
     this.#app = await createHttpApp({
@@ -70,12 +70,8 @@ export class DeviceHttp {
       handlers,
       rawRoutes,
       authenticate: this.#authenticate(admissionOf),
-      refused: ({ remoteAddress, reason }) =>
-        guard.denials.record({
-          cause: 'request_denied',
-          remoteAddress,
-          explanation: `devices: ${reason}`,
-        }),
+      refused: ({ reason, ...by }) =>
+        guard.denials.record({ ...by, cause: 'request_denied', explanation: `devices: ${reason}` }),
       limitRequest: createRequestRate({
         clock,
         perSecondMax: config.httpLimits.deviceRequestsPerSecondMax,
@@ -118,18 +114,17 @@ export class DeviceHttp {
   #authenticate(admissionOf: (socket: TLSSocket) => Admission): Authenticate {
     return async ({ socket }) => {
       const admission = admissionOf(socket as TLSSocket);
-      if (admission.kind !== 'admitted')
+      if (admission.kind === 'anonymous' || admission.kind === 'refused')
         return { kind: 'refused', reason: 'a client certificate of this platform is needed' };
+      const { certificateId } = admission;
       const now = this.#options.guard.admit(admission.certificate.der);
+      if (now.kind === 'renew-only') return { kind: 'refused', reason: now.explanation, certificateId };
       if (now.kind !== 'admitted')
-        return { kind: 'refused', reason: 'the client certificate is not accepted' };
-      const attachments = this.#options.things.attachmentsOf(admission.certificateId);
+        return { kind: 'refused', reason: 'the client certificate is not accepted', certificateId };
+      const attachments = this.#options.things.attachmentsOf(certificateId);
       const only = attachments.length === 1 ? attachments[0] : undefined;
       const thing = only === undefined ? {} : { thingName: only.thingName };
-      return {
-        kind: 'accepted',
-        caller: { kind: 'device', certificateId: admission.certificateId, ...thing },
-      };
+      return { kind: 'accepted', caller: { kind: 'device', certificateId, ...thing } };
     };
   }
 }

@@ -1,20 +1,28 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { fromBase64, toBase64, utf8 } from '@fleetward/core';
-import { certsOnly } from '@fleetward/pki';
+import { type Certificate, certsOnly } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 import type { Enrollment, EnrollmentOutcome } from '../enrollment/index.ts';
 import type { RawAnswer, RawRequest, RawRoute } from '../http/index.ts';
+import type { Admission, Admit } from './admission.ts';
 
 const prefix = '/.well-known/est';
 const csrType = 'application/pkcs10';
 /** In base64: one with an RSA key of 4,096 bits has under 3,000. */
 const csrBytesMax = 32_768;
 
-/** EST (RFC 7030): CA certificates, and enrolment with a join token as the password of HTTP Basic. */
-export function estRoutes(domains: {
+interface EstParts {
   readonly certificates: Certificates;
   readonly enrollment: Enrollment;
-}): readonly RawRoute[] {
-  const { certificates, enrollment } = domains;
+  readonly admit: Admit;
+}
+
+/**
+ * EST (RFC 7030): CA certificates, enrolment with a join token as the password of HTTP Basic, and re-enrolment with the
+ * certificate that is to be renewed.
+ */
+export function estRoutes({ certificates, enrollment, admit }: EstParts): readonly RawRoute[] {
   return [
     // RFC 7030 §4.1: anybody may ask.
     {
@@ -35,22 +43,51 @@ export function estRoutes(domains: {
       path: `${prefix}/simpleenroll`,
       mediaTypes: [csrType],
       bodyBytesMax: csrBytesMax,
-      refuse: ({ authorization }) =>
-        basicPassword(authorization) === undefined ? askForCredentials() : undefined,
+      refuse: ({ headers, socket }) => {
+        const peer = admissionOf(socket, admit);
+        if (peer.kind === 'renew-only') return refusal(403, peer.explanation);
+        return basicPassword(headers.authorization) === undefined ? askForCredentials() : undefined;
+      },
       handle: (request) => simpleEnroll(request, enrollment),
     },
+    {
+      method: 'POST',
+      path: `${prefix}/simplereenroll`,
+      mediaTypes: [csrType],
+      bodyBytesMax: csrBytesMax,
+      refuse: ({ socket }) => (renewable(socket, admit) === undefined ? askForCertificate() : undefined),
+      handle: (request) => simpleReenroll(request, { enrollment, admit }),
+    },
   ];
+}
+
+/** Decided anew for each request: the registry may have changed since the handshake. */
+function admissionOf(socket: Socket, admit: Admit): Admission {
+  return admit((socket as TLSSocket).getPeerX509Certificate()?.raw);
+}
+
+/** The certificate by which the peer may re-enrol, in force or within its grace. */
+function renewable(socket: Socket, admit: Admit): Certificate | undefined {
+  const admission = admissionOf(socket, admit);
+  return 'certificate' in admission ? admission.certificate : undefined;
+}
+
+async function simpleReenroll(
+  { socket, body, remoteAddress }: RawRequest,
+  { enrollment, admit }: Pick<EstParts, 'enrollment' | 'admit'>,
+): Promise<RawAnswer> {
+  const current = renewable(socket, admit);
+  if (current === undefined) return askForCertificate();
+  const csrDer = readCsr(body);
+  if (csrDer === undefined) return noCsr();
+  return answer(await enrollment.renew({ csrDer, current, remoteAddress }));
 }
 
 async function simpleEnroll(request: RawRequest, enrollment: Enrollment): Promise<RawAnswer> {
   const secret = basicPassword(request.headers.authorization);
   if (secret === undefined) return askForCredentials();
   const csrDer = readCsr(request.body);
-  if (csrDer === undefined)
-    return refusal(
-      400,
-      `the body is not the base64 of a PKCS#10 request of type ${csrType} (RFC 7030 section 4.2.1)`,
-    );
+  if (csrDer === undefined) return noCsr();
   return answer(await enrollment.enroll({ csrDer, secret, remoteAddress: request.remoteAddress }));
 }
 
@@ -61,6 +98,8 @@ function answer(outcome: EnrollmentOutcome): RawAnswer {
       return askForToken(outcome.deviceText);
     case 'request':
       return refusal(400, outcome.deviceText);
+    case 'certificate':
+      return refusal(403, outcome.deviceText);
     case 'busy':
       return { ...refusal(503, outcome.deviceText), headers: { 'retry-after': '10' } };
   }
@@ -73,6 +112,16 @@ function certificatesAnswer(der: Uint8Array): RawAnswer {
     'content-transfer-encoding': 'base64',
   };
   return { status: 200, headers, body: utf8(toBase64(der)) };
+}
+
+function noCsr(): RawAnswer {
+  const what = `the base64 of a PKCS#10 request of type ${csrType}`;
+  return refusal(400, `the body is not ${what} (RFC 7030 section 4.2.1)`);
+}
+
+/** No challenge: HTTP credentials are no help here. */
+function askForCertificate(): RawAnswer {
+  return refusal(401, 're-enrolment needs the certificate that is to be renewed, as TLS client certificate');
 }
 
 function askForCredentials(): RawAnswer {

@@ -5,6 +5,8 @@ import type { Certificate } from '@fleetward/pki';
 interface LiveSocket {
   readonly socket: Socket;
   readonly certificate: Certificate;
+  /** False for one that was let in after the end, to renew. */
+  readonly endsWithCertificate: boolean;
 }
 
 /** Every admitted TLS connection by its certificate, over all device listeners, so that revocation reaches each of them. */
@@ -22,9 +24,19 @@ export class LiveSockets {
 
   /** Destroys every connection of the certificate, at once: a peer that does not read must not delay it. */
   cut(certificateId: CertificateId): number {
-    const sockets = [...(this.#byCertificate.get(certificateId) ?? [])];
-    for (const { socket } of sockets) socket.destroy();
-    return sockets.length;
+    return destroy([...(this.#byCertificate.get(certificateId) ?? [])]);
+  }
+
+  /** Destroys those of the certificate's connections that may not outlive it. */
+  cutExpired(certificateId: CertificateId): number {
+    return destroy(endingWith(this.#byCertificate.get(certificateId)));
+  }
+
+  /** The certificates that ended before `nowMs`, and have connections which may not outlive them. */
+  expired(nowMs: number): readonly CertificateId[] {
+    return [...this.#byCertificate]
+      .filter(([, sockets]) => endingWith(sockets).some(({ certificate }) => certificate.notAfterMs < nowMs))
+      .map(([certificateId]) => certificateId);
   }
 
   /** Each certificate that is connected, once. */
@@ -45,4 +57,13 @@ export class LiveSockets {
     sockets?.delete(live);
     if (sockets?.size === 0) this.#byCertificate.delete(certificateId);
   }
+}
+
+function endingWith(sockets: Iterable<LiveSocket> = []): readonly LiveSocket[] {
+  return [...sockets].filter(({ endsWithCertificate }) => endsWithCertificate);
+}
+
+function destroy(sockets: readonly LiveSocket[]): number {
+  for (const { socket } of sockets) socket.destroy();
+  return sockets.length;
 }

@@ -88,9 +88,7 @@ export class MqttGateway {
 
   /** Cuts every connection of the certificate, on every listener, in this tick. Answers how many. */
   cut(certificateId: CertificateId): number {
-    for (const connection of this.#connections.get(certificateId) ?? []) {
-      connection.disconnect(REASON.administrativeAction, { sendWill: false });
-    }
+    this.#disconnect(certificateId);
     return this.#options.guard.live.cut(certificateId);
   }
 
@@ -104,7 +102,7 @@ export class MqttGateway {
   /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
   recheck(): number {
     const { live, admit } = this.#options.guard;
-    const condemned = live.certificates().filter(({ der }) => admit(der).kind !== 'admitted');
+    const condemned = live.certificates().filter(({ der }) => admit(der).kind === 'refused');
     return condemned.reduce((count, { id }) => count + this.cut(id), 0);
   }
 
@@ -283,8 +281,15 @@ export class MqttGateway {
   }
 
   #cutExpired(): void {
-    const nowMs = this.#options.clock.now();
-    for (const { id, notAfterMs } of this.#options.guard.live.certificates())
-      if (notAfterMs < nowMs) this.cut(id);
+    const { live } = this.#options.guard;
+    for (const certificateId of live.expired(this.#options.clock.now())) {
+      this.#disconnect(certificateId);
+      live.cutExpired(certificateId);
+    }
+  }
+
+  #disconnect(certificateId: CertificateId): void {
+    for (const connection of this.#connections.get(certificateId) ?? [])
+      connection.disconnect(REASON.administrativeAction, { sendWill: false });
   }
 }

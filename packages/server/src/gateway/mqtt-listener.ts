@@ -24,7 +24,7 @@ export class MqttListener {
     const admissionOf = guardTlsServer(this.#server, {
       ...guard,
       listener: 'mqtt',
-      mayBeAnonymous: () => false,
+      isForAdmitted: () => true,
     });
     this.#server.on('secureConnection', (socket) => serveMqtt(socket, admissionOf(socket)));
     credentials.onRenewal((context) => this.#server.setSecureContext(context));

@@ -22,8 +22,9 @@ export function createRequestRate(options: {
   return (socket) => {
     const admission = admissionOf(socket as TLSSocket);
     const remoteAddress = addressOf(socket);
+    const certificate = 'certificate' in admission ? { certificateId: admission.certificateId } : {};
     const outcome =
-      admission.kind === 'admitted'
+      'certificate' in admission
         ? ofCertificates.take(admission.certificateId)
         : ofStrangers.take(`${remoteAddress} ${socket.remotePort}`);
     if (outcome.kind === 'taken') return 0;
@@ -32,7 +33,7 @@ export function createRequestRate(options: {
         cause: 'limit',
         explanation: 'devices: too many requests (setting `httpLimits.deviceRequestsPerSecondMax`)',
         remoteAddress,
-        ...(admission.kind === 'admitted' ? { certificateId: admission.certificateId } : {}),
+        ...certificate,
       });
     }
     return outcome.retryAfterSeconds;

@@ -40,8 +40,8 @@ export interface Guard {
 
 interface GuardOptions extends Guard {
   readonly listener: string;
-  /** Whether a peer without a certificate may go on (EST) or not (MQTT). */
-  readonly mayBeAnonymous: (socket: TLSSocket) => boolean;
+  /** Whether only a certificate that is in force will do (MQTT), or EST is there for others. */
+  readonly isForAdmitted: (socket: TLSSocket) => boolean;
 }
 
 /** Asks for a certificate and lets the handshake finish: OpenSSL's own refusal could not say why. */
@@ -128,15 +128,22 @@ function boundStranger(socket: TLSSocket, strangers: AddressCount, { limits }: G
 
 function decide(socket: TLSSocket, options: GuardOptions): Admission {
   const admission = options.admit(socket.getPeerX509Certificate()?.raw);
-  if (admission.kind === 'anonymous' && !options.mayBeAnonymous(socket)) {
-    return { kind: 'refused', cause: 'tls_no_certificate', explanation: 'the peer presented no certificate' };
-  }
-  if (admission.kind !== 'admitted') return admission;
+  if (admission.kind === 'refused') return admission;
+  if (admission.kind !== 'admitted' && options.isForAdmitted(socket)) return notAdmitted(admission);
+  if (admission.kind === 'anonymous') return admission;
   const { certificateId, certificate } = admission;
-  const live = { socket, certificate };
+  // One in its grace came after the end of its certificate: that end does not cut it.
+  const live = { socket, certificate, endsWithCertificate: admission.kind === 'admitted' };
   if (options.live.add(certificateId, live, options.limits.connectionsPerCertificateMax)) return admission;
   const explanation = `the certificate has ${options.limits.connectionsPerCertificateMax} connections already (setting \`tlsLimits.connectionsPerCertificateMax\`)`;
   return { kind: 'refused', cause: 'limit', explanation, certificateId };
+}
+
+function notAdmitted(admission: Extract<Admission, { kind: 'anonymous' | 'renew-only' }>): Admission {
+  if (admission.kind === 'anonymous')
+    return { kind: 'refused', cause: 'tls_no_certificate', explanation: 'the peer presented no certificate' };
+  const { explanation, certificateId } = admission;
+  return { kind: 'refused', cause: 'certificate_expired', explanation, certificateId };
 }
 
 function recordHandshakeFailure(

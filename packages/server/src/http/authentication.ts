@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { CertificateId } from '@fleetward/core';
 import type { RouteAccess } from '@fleetward/protocol';
 import type { Caller } from '../route-handler.ts';
 import { HttpError } from './errors.ts';
@@ -15,13 +16,15 @@ export interface Credentials {
 /** `reason` is told to the caller; it never repeats what was presented. */
 export type Authentication =
   | { readonly kind: 'accepted'; readonly caller: Caller }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'refused'; readonly reason: string; readonly certificateId?: CertificateId };
 
 export type Authenticate = (credentials: Credentials) => Promise<Authentication>;
 
 export interface AuthenticationRefusal {
   readonly remoteAddress: string;
   readonly reason: string;
+  /** Of a caller that showed one which is not enough. */
+  readonly certificateId?: CertificateId;
 }
 
 /** Establishes who calls and whether the route's access rule lets them; throws `HttpError` when it does not. */
@@ -33,7 +36,7 @@ export function createGate(options: {
   return async (access, credentials) => {
     if (access === 'public') return { kind: 'anonymous' };
     const outcome = await options.authenticate(credentials);
-    if (outcome.kind === 'refused') throw refuse(options, credentials, outcome.reason);
+    if (outcome.kind === 'refused') throw refuse(options, credentials, outcome);
     if (outcome.caller.kind !== access) throw forbidden(access);
     return outcome.caller;
   };
@@ -45,12 +48,12 @@ export function createGate(options: {
  */
 function refuse(
   options: { readonly limiter: FailureLimiter; readonly refused: (refusal: AuthenticationRefusal) => void },
-  credentials: Credentials,
-  reason: string,
+  { remoteAddress }: Credentials,
+  { kind: _, ...refusal }: Extract<Authentication, { kind: 'refused' }>,
 ): HttpError {
-  const { remoteAddress } = credentials;
+  const { reason } = refusal;
   refuseBlocked(options.limiter, remoteAddress);
-  options.refused({ remoteAddress, reason });
+  options.refused({ remoteAddress, ...refusal });
   return new HttpError('http.unauthenticated', reason);
 }
 

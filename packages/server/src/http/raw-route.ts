@@ -28,7 +28,7 @@ export interface RawRoute {
   readonly mediaTypes: readonly string[];
   /** Largest body; without it, or above it, the listener's own bound holds. */
   readonly bodyBytesMax?: number;
-  /** Refuses by the headers alone, before a byte of the body is read. */
-  refuse?(headers: IncomingHttpHeaders): RawAnswer | undefined;
+  /** Refuses by the headers and the connection alone, before a byte of the body is read. */
+  refuse?(request: Pick<RawRequest, 'headers' | 'socket'>): RawAnswer | undefined;
   handle(request: RawRequest): Promise<RawAnswer>;
 }

@@ -16,7 +16,7 @@ export function registerRawRoute(app: FastifyInstance, route: RawRoute, desk: De
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
     onRequest: async (request, reply) => {
-      const refusal = route.refuse?.(request.headers);
+      const refusal = route.refuse?.({ headers: request.headers, socket: request.raw.socket });
       if (refusal === undefined) {
         checkBodyHeaders(request.raw, { mediaTypes: route.mediaTypes, bytesMax });
         return undefined;

@@ -22,6 +22,7 @@ type TrailKind =
   | 'authority.created'
   | 'authority.state_changed'
   | 'certificate.issued'
+  | 'certificate.renewed'
   | 'certificate.revoked'
   | 'join_token.created'
   | 'join_token.revoked'

@@ -89,7 +89,7 @@ async function startGateway(
   const config = loadConfig({ overrides: { folder: platform.folder, listeners: { mqtt: anyPort } } });
   const guard = {
     limits: config.tlsLimits,
-    admit: createAdmission({ certificates, clock }),
+    admit: createAdmission({ certificates, clock, graceMs: 0 }),
     live: new LiveSockets(),
     denials,
   };

@@ -63,7 +63,7 @@ describe('a TLS session resumed on the devices’ HTTPS listener', () => {
     const clock = new FakeClock(Date.now());
     await using platform = await startTestPlatform({
       clock,
-      settings: { certificates: { deviceValidityDays: 1 } },
+      settings: { certificates: { deviceValidityDays: 1, graceDays: 0 } },
     });
     const device = await platform.enrol('dev1');
     const session = await ticketOf(platform, device);

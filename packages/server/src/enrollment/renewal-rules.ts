@@ -1,0 +1,44 @@
+import { toHex } from '@fleetward/core';
+import type { Certificate, Csr, GeneralName, Name, PublicKey } from '@fleetward/pki';
+import { type Refusal, refuse } from './refusal.ts';
+import { readSoundCsr } from './rules.ts';
+
+interface AcceptedRenewal {
+  readonly kind: 'accepted';
+  readonly publicKey: PublicKey;
+}
+
+/**
+ * Holds a request to the certificate it renews: RFC 7030 §4.2.2 wants subject and alternative names identical. Our
+ * certificates have one common name and nothing else, so that is all there is to carry over.
+ */
+export function judgeRenewal(csrDer: Uint8Array, current: Certificate): AcceptedRenewal | Refusal {
+  const csr = readSoundCsr(csrDer);
+  if ('kind' in csr) return csr;
+  const difference = differenceOf(csr, current);
+  if (difference !== undefined) return refuse('subject_differs', difference);
+  return { kind: 'accepted', publicKey: csr.publicKey };
+}
+
+function differenceOf(csr: Csr, { subject, extensions }: Certificate): string | undefined {
+  if (nameKey(csr.subject) !== nameKey(subject))
+    return `the CSR's subject \`${csr.subject.text}\` is not the certificate's, \`${subject.text}\` (RFC 7030 section 4.2.2)`;
+  if (alternativesKey(csr.requestedExtensions.subjectAltName) !== alternativesKey(extensions.subjectAltName))
+    return "the CSR's alternative names are not the certificate's (RFC 7030 section 4.2.2)";
+  return undefined;
+}
+
+/** By value: one CSR generator writes a PrintableString where another writes UTF8String (RFC 5280 §7.1). */
+function nameKey({ rdns }: Name): string {
+  const part = ({ oid, text, valueDer }: Name['rdns'][number][number]) => [
+    oid,
+    text === undefined ? { der: toHex(valueDer) } : text,
+  ];
+  return JSON.stringify(rdns.map((parts) => parts.map(part)));
+}
+
+function alternativesKey(names: readonly GeneralName[] = []): string {
+  return JSON.stringify(
+    names.map((name) => (name.kind === 'directory' ? ['directory', nameKey(name.name)] : name)),
+  );
+}

@@ -1,0 +1,193 @@
+import { type CertificateId, type PolicyName, parsePolicyName, type Transaction } from '@fleetward/core';
+import type { Certificate } from '@fleetward/pki';
+import {
+  type CertificateRecord,
+  type Certificates,
+  publicKeyHash,
+  type SignedCertificate,
+} from '../certificates/index.ts';
+import { PoliciesError } from '../policies/index.ts';
+import type { CertificateAttachment, Things } from '../things/index.ts';
+import { type Turns, takeAll } from '../turns.ts';
+import type { AttemptLog } from './attempt-log.ts';
+import type { JoinTokensOptions } from './join-tokens.ts';
+import type { EnrollmentOutcome } from './outcome.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { judgeRenewal } from './renewal-rules.ts';
+import { RolledBack } from './rolled-back.ts';
+
+export interface RenewRequest {
+  readonly csrDer: Uint8Array;
+  /** What the device proved itself with; in force, or expired within its grace. */
+  readonly current: Certificate;
+  readonly remoteAddress: string;
+}
+
+export interface RenewalsOptions extends JoinTokensOptions {
+  readonly things: Things;
+  readonly certificates: Certificates;
+  readonly attempts: AttemptLog;
+  readonly turns: Turns;
+  readonly settings: { readonly activePerThingMax: number };
+}
+
+/** A request that is in order by itself, with what the certificate it renews speaks for. */
+interface Wanted extends RenewRequest {
+  readonly publicKey: Parameters<typeof publicKeyHash>[0];
+  readonly keyHash: string;
+  readonly isSameKey: boolean;
+  readonly attachments: readonly [CertificateAttachment, ...CertificateAttachment[]];
+}
+
+/**
+ * Renews certificates (RFC 7030 §4.2.2). The new one speaks for the same things under the same policies; the old one stays as
+ * it is until it ends, since an answer may be lost and a device may have to go back to its old pair.
+ */
+export class Renewals {
+  readonly #options: RenewalsOptions;
+
+  constructor(options: RenewalsOptions) {
+    this.#options = options;
+  }
+
+  /** Refusals are values, and leave no trace yet; it throws only when the platform itself fails. */
+  async decide(request: RenewRequest): Promise<EnrollmentOutcome> {
+    const judged = judgeRenewal(request.csrDer, request.current);
+    if (judged.kind === 'refused') return judged;
+    const [first, ...others] = this.#options.things.attachmentsOf(request.current.id);
+    if (first === undefined) return speaksForNone();
+    const keyHash = publicKeyHash(judged.publicKey);
+    const isSameKey = keyHash === publicKeyHash(request.current.publicKey);
+    const wanted: Wanted = {
+      ...request,
+      publicKey: judged.publicKey,
+      keyHash,
+      isSameKey,
+      attachments: [first, ...others],
+    };
+    return takeAll(this.#options.turns, turnsOf(wanted), () => this.#renew(wanted));
+  }
+
+  async #renew(wanted: Wanted): Promise<EnrollmentOutcome> {
+    const holders = await this.#options.certificates.ofPublicKey(wanted.keyHash);
+    const successor = holders.find((holder) => this.#isSuccessor(holder, wanted));
+    if (successor !== undefined) return this.#repeat(wanted, successor);
+    const conflict = keyConflict(holders, wanted) ?? this.#tooMany(wanted);
+    if (conflict !== undefined) return conflict;
+    // Signing waits for another process: never inside the transaction.
+    const { current, publicKey } = wanted;
+    const commonName = current.subject.attributes.commonName?.[0] ?? '';
+    const signed = await this.#options.certificates.sign({ profile: 'device', commonName, publicKey });
+    return this.#commit(wanted, signed);
+  }
+
+  /** What this key was given when the answer to the same request was lost. */
+  #isSuccessor(holder: CertificateRecord, { current, attachments }: Wanted): boolean {
+    const { things, certificates, clock } = this.#options;
+    const issuedAtMs = certificates.summary(current.id)?.issuedAtMs;
+    if (issuedAtMs === undefined || holder.issuedAtMs <= issuedAtMs) return false;
+    if (certificates.standing(holder.certificateId, clock.now()) !== 'active') return false;
+    const names = things.attachmentsOf(holder.certificateId).map(({ thingName }) => thingName);
+    return names.length === attachments.length && attachments.every((own) => names.includes(own.thingName));
+  }
+
+  async #repeat(wanted: Wanted, record: CertificateRecord): Promise<EnrollmentOutcome> {
+    const { certificates, attempts } = this.#options;
+    const chain = certificates.chainOf(record);
+    const { certificateId } = record;
+    const { thingName } = wanted.attachments[0];
+    await attempts.addAlone({
+      outcome: 'reissued',
+      reason: 'ok',
+      explanation: 'the same key was shown again: the same certificate was given again',
+      remoteAddress: wanted.remoteAddress,
+      thingName,
+      certificateId,
+    });
+    return { kind: 'issued', isRepeated: true, thingName, certificateId, chain };
+  }
+
+  /** Whoever has a certificate could else make as many as it likes, and keep some beyond its revocation. */
+  #tooMany({ attachments }: Wanted): Refusal | undefined {
+    const { things, certificates, clock, settings } = this.#options;
+    const nowMs = clock.now();
+    for (const { thingName } of attachments) {
+      const active = things
+        .certificatesOf(thingName)
+        .filter(({ certificateId }) => certificates.standing(certificateId, nowMs) === 'active');
+      if (active.length < settings.activePerThingMax) continue;
+      const explanation = `the thing \`${thingName}\` has ${active.length} active certificates (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
+      return refuse('thing_has_too_many', explanation, { thingName });
+    }
+    return undefined;
+  }
+
+  async #commit(wanted: Wanted, signed: SignedCertificate): Promise<EnrollmentOutcome> {
+    try {
+      await this.#options.transactor.transact((tx) => this.#write(tx, wanted, signed));
+    } catch (error) {
+      if (error instanceof RolledBack) return error.refusal;
+      if (!(error instanceof PoliciesError) || error.code !== 'policies.not_found') throw error;
+      return refuse('busy', 'a policy of the certificate was removed in this very moment; try again');
+    }
+    const { certificateId } = signed.record;
+    const { thingName } = wanted.attachments[0];
+    return { kind: 'issued', isRepeated: false, thingName, certificateId, chain: signed.chain };
+  }
+
+  async #write(tx: Transaction, wanted: Wanted, signed: SignedCertificate): Promise<void> {
+    const { certificates, things, policies, trail, attempts, clock } = this.#options;
+    const { current, isSameKey, attachments, remoteAddress } = wanted;
+    const { certificateId } = signed.record;
+    const actor = { kind: 'device', certificateId: current.id } as const;
+    // It may have been revoked while the signing process was at work.
+    const renewed = await certificates.find(current.id, tx);
+    if (renewed?.state !== 'ACTIVE') throw new RolledBack(notActive());
+    await certificates.record(tx, signed, actor);
+    for (const { thingName, exclusive } of attachments)
+      await things.attachWithin(tx, { thingName, certificateId, exclusive }, actor);
+    for (const policyName of this.#policiesOf(current.id))
+      await policies.attachWithin(tx, { policyName, certificateId }, actor);
+    const isInGrace = clock.now() > current.notAfterMs;
+    const payload = { certificateId, renews: current.id, isNewKey: !isSameKey, isInGrace };
+    await trail.append(tx, { kind: 'certificate.renewed', actor, payload });
+    const { thingName } = attachments[0];
+    const explanation = `certificate \`${current.id}\` was renewed ${isSameKey ? 'with its key' : 'with a new key'}`;
+    await attempts.add(tx, {
+      outcome: 'renewed',
+      reason: 'ok',
+      explanation,
+      remoteAddress,
+      thingName,
+      certificateId,
+    });
+  }
+
+  /** Its own: what it has by a group comes to the new one with the thing. */
+  #policiesOf(certificateId: CertificateId): readonly PolicyName[] {
+    return this.#options.policies.attachedTo(certificateId).map(({ name }) => parsePolicyName(name));
+  }
+}
+
+/** Sorted, so that no two wait for each other. */
+function turnsOf({ attachments, keyHash }: Wanted): readonly string[] {
+  const names = attachments.map(({ thingName }) => `name ${thingName}`).sort();
+  return [...names, `key ${keyHash}`];
+}
+
+function keyConflict(holders: readonly CertificateRecord[], wanted: Wanted): Refusal | undefined {
+  const isFree = wanted.isSameKey ? holders.every(({ state }) => state !== 'REVOKED') : holders.length === 0;
+  if (isFree) return undefined;
+  const ids = holders.map(({ certificateId }) => `\`${certificateId}\``).join(', ');
+  return refuse('key_in_use', `the key belongs, or belonged, to certificate ${ids}`, {
+    deviceText: 'this key has, or had, another certificate; make a new key',
+  });
+}
+
+function speaksForNone(): Refusal {
+  return refuse('certificate_unattached', 'the certificate speaks for no thing; an operator must attach it');
+}
+
+function notActive(): Refusal {
+  return refuse('certificate_not_active', 'the certificate is not active any more');
+}
