@@ -1,5 +1,8 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import * as liveBroker from '../fuzz/live-broker.fuzz.ts';
 import * as packet from '../fuzz/packet.fuzz.ts';
 import * as topicFilter from '../fuzz/topic-filter.fuzz.ts';
 
@@ -20,5 +23,30 @@ describe.each([
       fc.property(mutated, (bytes) => target.fuzz(bytes)),
       { numRuns: 5000 },
     );
+  });
+});
+
+describe('the fuzz target live-broker', () => {
+  const INPUTS = 1_500;
+  setFlagsFromString('--expose-gc');
+  const collectGarbage: () => void = runInNewContext('gc');
+
+  const grown = fc
+    .tuple(fc.constantFrom(...liveBroker.seeds), fc.uint8Array({ minLength: 1, maxLength: 150 }), fc.nat(150))
+    .map(([seed, bytes, at]) => Uint8Array.from([...seed.subarray(0, at), ...bytes, ...seed.subarray(at)]));
+
+  async function run(seed: number): Promise<number> {
+    await fc.assert(
+      fc.asyncProperty(grown, async (bytes) => liveBroker.fuzz(bytes)),
+      { numRuns: INPUTS, seed },
+    );
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  }
+
+  test(`serves the witness through twice ${INPUTS} conversations of three clients, and keeps nothing of them`, async () => {
+    const before = await run(1);
+    const after = await run(2);
+    expect(after - before).toBeLessThan(4 * 1024 * 1024);
   });
 });
