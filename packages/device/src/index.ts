@@ -13,3 +13,4 @@ export { buildCsr } from './sdk/csr.ts';
 export { type EnrollOptions, type EnrollOutcome, enroll } from './sdk/enroll.ts';
 export { type DeviceIdentity, type IdentityFolder, openIdentityFolder } from './sdk/identity.ts';
 export { connectPlatform, type DeviceReport, report } from './sdk/platform-client.ts';
+export { type RenewOptions, type RenewOutcome, renew, renewalTimeMs } from './sdk/renew.ts';

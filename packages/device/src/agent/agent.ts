@@ -5,6 +5,8 @@ import type { CheckOutcome } from './outcome.ts';
 import { buildReport } from './report.ts';
 
 export interface AgentParts extends CheckParts {
+  /** Before each pass; must not throw. */
+  renewIdentity(): Promise<void>;
   /** Tells the platform; a failure is told to the log and the next report holds the same facts. */
   sendReport(report: DeviceReport): Promise<void>;
   readonly log: (line: string) => void;
@@ -27,6 +29,7 @@ export function createAgent(parts: AgentParts): Agent {
   let lastUpdate: CheckOutcome | undefined;
 
   async function pass(stop?: AbortSignal): Promise<CheckOutcome> {
+    await parts.renewIdentity();
     const outcome = await checkOnce(parts, stop);
     if (outcome.kind === 'confirmed' || outcome.kind === 'rolled-back') lastUpdate = outcome;
     // The platform keeps the newest report: "nothing new" must not hide how the last update ended.

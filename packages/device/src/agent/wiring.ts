@@ -4,12 +4,13 @@ import type { Clock } from '@fleetward/core';
 import { createUpdateClient, installRoot, openFileStore, type TrustedStore } from '@fleetward/updates';
 import { DeviceError } from '../errors.ts';
 import { nodeFiles } from '../files/node-files.ts';
-import { openIdentityFolder } from '../sdk/identity.ts';
+import { type DeviceIdentity, openIdentityFolder } from '../sdk/identity.ts';
 import { connectPlatform, report } from '../sdk/platform-client.ts';
 import { openSlotFolder } from '../slots/folder.ts';
 import { type Agent, createAgent } from './agent.ts';
 import type { AgentConfig } from './config.ts';
 import { platformFetcher } from './fetcher.ts';
+import { renewWhenDue } from './keep-identity.ts';
 import { probeHealth } from './probe.ts';
 
 /** An agent on the real file system and network; `close` ends its connections. */
@@ -23,8 +24,8 @@ export async function openAgent(
   config: AgentConfig,
   { clock, log }: { readonly clock: Clock; readonly log: (line: string) => void },
 ): Promise<OpenAgent> {
-  const identity = openIdentityFolder(config.identityFolder).read();
-  if (identity === undefined)
+  const enrolled = openIdentityFolder(config.identityFolder).read();
+  if (enrolled === undefined)
     throw new DeviceError(
       'device.not_enrolled',
       `\`${config.identityFolder}\` holds no certificate: enrol first`,
@@ -32,9 +33,20 @@ export async function openAgent(
   const store = await openFileStore(config.trustedFolder);
   await trustFirstRoot(store, config.rootFile);
   nodeFiles.makeFolder(config.slotsFolder);
-  const api = connectPlatform(identity, { url: config.url });
+  let identity = enrolled;
+  let api = connectPlatform(identity, { url: config.url });
+  const use = (next: DeviceIdentity) => {
+    if (next === identity) return;
+    identity = next;
+    api.close();
+    api = connectPlatform(next, { url: config.url });
+  };
   const agent = createAgent({
-    client: createUpdateClient({ store, fetcher: platformFetcher(api), clock }),
+    client: createUpdateClient({
+      store,
+      fetcher: platformFetcher({ download: (...of) => api.download(...of) }),
+      clock,
+    }),
     files: nodeFiles,
     folder: openSlotFolder(nodeFiles, realpathSync(config.slotsFolder)),
     model: config.model,
@@ -45,6 +57,7 @@ export async function openAgent(
       isAlive,
     },
     limits: config.limits,
+    renewIdentity: async () => use(await renewWhenDue(identity, { ...config, clock, log })),
     sendReport: (facts) => report(api, facts),
     log,
   });

@@ -1,16 +1,9 @@
 import { createHash } from 'node:crypto';
-import { type Clock, equalBytes, parseThingName, toBase64 } from '@fleetward/core';
-import {
-  type Certificate,
-  encodePem,
-  PkiError,
-  parseBase64Body,
-  parseCertificatesPem,
-  parseCertsOnly,
-  validatePath,
-} from '@fleetward/pki';
+import { type Clock, parseThingName, toBase64 } from '@fleetward/core';
+import { type Certificate, encodePem, parseCertificatesPem } from '@fleetward/pki';
 import { DeviceError } from '../errors.ts';
 import { buildCsr } from './csr.ts';
+import { acceptChain, type EstRefusal, readCertificates, refusalOf, unexpectedAnswer } from './est-answer.ts';
 import { type EstAnswer, requestEst } from './est-request.ts';
 import { type DeviceIdentity, openIdentityFolder, publicKeyOf } from './identity.ts';
 
@@ -29,12 +22,7 @@ export interface EnrollOptions {
   readonly timeoutMs?: number;
 }
 
-export type EnrollOutcome =
-  | { readonly kind: 'enrolled'; readonly identity: DeviceIdentity }
-  /** The platform's own words. */
-  | { readonly kind: 'refused'; readonly status: number; readonly reason: string };
-
-const reasonCharactersMax = 512;
+export type EnrollOutcome = { readonly kind: 'enrolled'; readonly identity: DeviceIdentity } | EstRefusal;
 
 /**
  * Enrols the device over EST (RFC 7030 §4.2.1): its key stays here, its certificate is checked before it is kept. Safe to
@@ -54,12 +42,7 @@ export async function enroll(options: EnrollOptions): Promise<EnrollOutcome> {
     body: toBase64(buildCsr(key, name)),
     authorization: `Basic ${Buffer.from(`${name}:${joinToken}`).toString('base64')}`,
   });
-  if (answer.status !== 200)
-    return {
-      kind: 'refused',
-      status: answer.status,
-      reason: answer.body.trim().slice(0, reasonCharactersMax),
-    };
+  if (answer.status !== 200) return refusalOf(answer);
   const chain = acceptChain(readCertificates(answer), { ...options, root, publicKey: publicKeyOf(key) });
   return { kind: 'enrolled', identity: folder.write({ chain, root: root.der }) };
 }
@@ -75,7 +58,8 @@ async function trustedRoot(options: EnrollOptions): Promise<Certificate> {
       '`trust` is neither a PEM certificate nor a SHA-256 in hex',
     );
   const answer = await ask(options, { operation: 'cacerts', root: undefined });
-  if (answer.status !== 200) throw unexpected(`\`${url}\` answered ${answer.status} for its CA certificates`);
+  if (answer.status !== 200)
+    throw unexpectedAnswer(`\`${url}\` answered ${answer.status} for its CA certificates`);
   const root = readCertificates(answer).find(({ der }) => sha256(der) === fingerprint);
   if (root !== undefined) return root;
   throw new DeviceError(
@@ -91,38 +75,6 @@ function ask(
   return requestEst({ url, timeoutMs, ...request });
 }
 
-function readCertificates({ body }: EstAnswer): readonly Certificate[] {
-  try {
-    return parseCertsOnly(parseBase64Body(body, body.length));
-  } catch (cause) {
-    if (!(cause instanceof PkiError)) throw cause;
-    throw unexpected(`no certificates in the answer: ${cause.message}`, cause);
-  }
-}
-
-/** The chain for our key, leaf first and without the root; anything else is not what was asked for. */
-function acceptChain(
-  certificates: readonly Certificate[],
-  { root, publicKey, clock }: { root: Certificate; publicKey: Uint8Array; clock: Clock },
-): readonly Uint8Array[] {
-  const leaf = certificates.find((certificate) => equalBytes(certificate.publicKey.spki, publicKey));
-  if (leaf === undefined) throw unexpected('the answer holds no certificate for our key');
-  const path = {
-    leaf,
-    untrusted: certificates,
-    roots: [root],
-    atMs: clock.now(),
-    purpose: 'clientAuth',
-  } as const;
-  const outcome = validatePath(path);
-  if (outcome.kind === 'accepted') return outcome.chain.slice(0, -1).map(({ der }) => der);
-  throw unexpected(`the certificate does not hold: ${outcome.kind === 'grace' ? 'expired' : outcome.reason}`);
-}
-
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-function unexpected(message: string, cause?: unknown): DeviceError {
-  return new DeviceError('device.answer_invalid', message, { cause });
 }

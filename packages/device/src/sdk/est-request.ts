@@ -3,9 +3,11 @@ import { DeviceError } from '../errors.ts';
 
 export interface EstRequest {
   readonly url: string;
-  readonly operation: 'cacerts' | 'simpleenroll';
+  readonly operation: 'cacerts' | 'simpleenroll' | 'simplereenroll';
   /** PEM of the root the server must chain to; without one the answer is believed only by a fingerprint. */
   readonly root: string | undefined;
+  /** The certificate that is to be renewed, with its key; PEM. */
+  readonly client?: { readonly cert: string; readonly key: string };
   readonly body?: string;
   readonly authorization?: string;
   readonly timeoutMs: number;
@@ -20,7 +22,7 @@ const answerBytesMax = 256 * 1024;
 
 /** One EST request (RFC 7030 §3.2.2), bounded in time and size. Throws `DeviceError` when there is no answer. */
 export function requestEst(options: EstRequest): Promise<EstAnswer> {
-  const { url, operation, root, body, authorization, timeoutMs } = options;
+  const { url, operation, root, client, body, authorization, timeoutMs } = options;
   const { promise, resolve, reject } = Promise.withResolvers<EstAnswer>();
   const call = request(new URL(`/.well-known/est/${operation}`, url), {
     method: body === undefined ? 'GET' : 'POST',
@@ -32,6 +34,7 @@ export function requestEst(options: EstRequest): Promise<EstAnswer> {
       ...(authorization !== undefined && { authorization }),
     },
     agent: false,
+    ...client,
     minVersion: 'TLSv1.2',
     signal: AbortSignal.timeout(timeoutMs),
     ...(root === undefined ? { rejectUnauthorized: false } : { ca: root }),

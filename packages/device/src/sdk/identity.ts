@@ -1,8 +1,9 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { equalBytes } from '@fleetward/core';
 import { createDurably, createFolderDurably, replaceDurably } from '@fleetward/core/durable-file';
-import { encodePem, parseCertificatesPem } from '@fleetward/pki';
+import { type Certificate, encodePem, parseCertificatesPem } from '@fleetward/pki';
 import { DeviceError } from '../errors.ts';
 
 /** What a device proves itself with, and whom it believes. All PEM. */
@@ -17,32 +18,67 @@ export interface DeviceIdentity {
   readonly name: string;
 }
 
-/** A device's identity in a folder of its own: `key.pem` (mode 0600), `root.pem`, `chain.pem`. */
+/**
+ * A device's identity in a folder of its own: `key.pem` (mode 0600), `root.pem`, `chain.pem`, and `next-key.pem` while it renews.
+ * `chain.pem` alone says which pair holds: the key is the one it was issued for, wherever a power cut has left that.
+ */
 export interface IdentityFolder {
   /** The key, made on first use and durable before it is answered; it stays the same through every retry. */
   openKey(): KeyObject;
+  /** The key of the next certificate, in the same way. */
+  openNextKey(): KeyObject;
+  discardNextKey(): void;
   /** Nothing before the device is enrolled. */
   read(): DeviceIdentity | undefined;
-  /** Keeps what an enrolment brought; the chain is written last, and makes the identity whole. */
+  /** Keeps what an enrolment or a renewal brought; the chain makes the identity whole, and the key moves after it. */
   write(granted: { readonly chain: readonly Uint8Array[]; readonly root: Uint8Array }): DeviceIdentity;
 }
 
 export function openIdentityFolder(path: string): IdentityFolder {
   createFolderDurably(path);
-  const paths = { key: join(path, 'key.pem'), root: join(path, 'root.pem'), chain: join(path, 'chain.pem') };
+  const paths = {
+    key: join(path, 'key.pem'),
+    nextKey: join(path, 'next-key.pem'),
+    root: join(path, 'root.pem'),
+    chain: join(path, 'chain.pem'),
+  };
 
   function read(): DeviceIdentity | undefined {
     const chain = readIfThere(paths.chain);
     if (chain === undefined) return undefined;
-    const [key, root] = [readIfThere(paths.key), readIfThere(paths.root)];
+    const leaf = parseCertificatesPem(chain)[0]!; // the parser finds one or throws
+    const [key, root] = [keyOf(leaf), readIfThere(paths.root)];
     if (key === undefined || root === undefined)
-      throw new DeviceError('device.identity_invalid', `\`${path}\` holds a chain, but no key or no root`);
-    const [leaf] = parseCertificatesPem(chain);
-    return { chain, key, root, name: leaf?.subject.attributes.commonName?.[0] ?? '' };
+      throw new DeviceError(
+        'device.identity_invalid',
+        `\`${path}\` holds a chain, but not its key or no root`,
+      );
+    return { chain, key, root, name: leaf.subject.attributes.commonName?.[0] ?? '' };
+  }
+
+  /** Ends a renewal that was cut off between chain and key. */
+  function keyOf(leaf: Certificate): string | undefined {
+    const key = readIfThere(paths.key);
+    if (key !== undefined && isKeyOf(leaf, key)) return key;
+    const nextKey = readIfThere(paths.nextKey);
+    if (nextKey === undefined || !isKeyOf(leaf, nextKey)) return undefined;
+    replaceDurably(paths.key, nextKey);
+    rmSync(paths.nextKey);
+    return nextKey;
+  }
+
+  function openNextKey(): KeyObject {
+    const next = readIfThere(paths.nextKey);
+    // One that has its place already, and came back with a power cut, is not new.
+    if (next !== undefined && next !== readIfThere(paths.key)) return createPrivateKey(next);
+    rmSync(paths.nextKey, { force: true });
+    return createPrivateKey(makeKey(paths.nextKey));
   }
 
   return {
     openKey: () => createPrivateKey(readIfThere(paths.key) ?? makeKey(paths.key)),
+    openNextKey,
+    discardNextKey: () => rmSync(paths.nextKey, { force: true }),
     read,
     write({ chain, root }) {
       replaceDurably(paths.root, encodePem('CERTIFICATE', root));
@@ -50,6 +86,10 @@ export function openIdentityFolder(path: string): IdentityFolder {
       return read()!; // the chain has just been written
     },
   };
+}
+
+function isKeyOf({ publicKey }: Certificate, key: string): boolean {
+  return equalBytes(publicKeyOf(createPrivateKey(key)), publicKey.spki);
 }
 
 /** DER of the public half. */
