@@ -1,7 +1,6 @@
 import { temporaryFolder } from '@fleetward/testkit';
 import { runBench } from './bench.ts';
 import { type BenchOptions, parseOptions } from './options.ts';
-import { formatFigures } from './report.ts';
 
 // `npm run bench`: see bench/README.md.
 const options = readOptions();
@@ -28,8 +27,7 @@ async function bench(options: BenchOptions): Promise<void> {
       folder,
       signal: aborted.signal,
       progress: (text) => console.error(`· ${text}`),
-      report: (figures, workload) =>
-        console.log(options.isJson ? JSON.stringify(figures) : formatFigures(figures, workload)),
+      report: ({ figures, text }) => console.log(options.isJson ? JSON.stringify(figures) : text),
     });
   } catch (error) {
     process.exitCode = 1;

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
-import { isWorkloadName, type WorkloadName, workloadNames } from './workloads.ts';
+import type { Bench } from './benches/bench.ts';
+import { benches } from './benches/index.ts';
 
 /** What the command line asks for. */
 export interface BenchOptions {
-  readonly workloads: readonly WorkloadName[];
+  readonly benches: readonly Bench[];
   readonly isJson: boolean;
   /** Measured time of one run, warm-up and connecting not counted. */
   readonly seconds: number;
@@ -11,19 +12,23 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Folder for a CPU profile of Fleetward's process. */
   readonly profileFolder: string | undefined;
+  /** Where the plot and its figures go. */
+  readonly outFolder: string;
 }
 
-const usage = `npm run bench -- [--only ${workloadNames.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER]`;
+const names = benches.map(({ name }) => name);
+const usage = `npm run bench -- [--only ${names.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER] [--out FOLDER]`;
 
 /** Parses the arguments after the program's name. Throws with the usage for what it does not know. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const values = parsedArgs(args);
   return {
-    workloads: (values.only ?? workloadNames).map(workloadName),
+    benches: (values.only ?? names).map(benchNamed),
     isJson: values.json,
     seconds: within('seconds', Number(values.seconds), { least: 0.1, most: 10 }),
     rounds: Math.round(within('rounds', Number(values.rounds), { least: 1, most: 9 })),
     profileFolder: values.profile,
+    outFolder: values.out,
   };
 }
 
@@ -37,6 +42,7 @@ function parsedArgs(args: readonly string[]) {
         seconds: { type: 'string', default: '2.5' },
         rounds: { type: 'string', default: '3' },
         profile: { type: 'string' },
+        out: { type: 'string', default: 'bench/results' },
       },
     }).values;
   } catch {
@@ -45,9 +51,10 @@ function parsedArgs(args: readonly string[]) {
   }
 }
 
-function workloadName(text: string): WorkloadName {
-  if (isWorkloadName(text)) return text;
-  throw new Error(`there is no bench \`${text}\`: ${usage}`);
+function benchNamed(name: string): Bench {
+  const found = benches.find((bench) => bench.name === name);
+  if (found !== undefined) return found;
+  throw new Error(`there is no bench \`${name}\`: ${usage}`);
 }
 
 function within(

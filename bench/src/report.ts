@@ -2,7 +2,7 @@ import type { BrokerName } from './brokers/broker.ts';
 import type { BrokerFigures, Figures } from './figures.ts';
 import type { Workload } from './workloads.ts';
 
-const titles: Record<BrokerName, string> = {
+export const titles: Record<BrokerName, string> = {
   fleetward: 'Fleetward',
   mosquitto: 'Mosquitto',
   floor: 'bare Node TLS router',
@@ -35,4 +35,14 @@ function row(values: readonly string[]): string {
 function ratios({ ratio, floorRatio, rounds }: Figures): string {
   const peer = ratio === null ? 'Mosquitto is not installed' : `${ratio.toFixed(2)}× Mosquitto`;
   return `Fleetward is at ${peer}, ${floorRatio.toFixed(2)}× the bare router (median of ${rounds})`;
+}
+
+/** A table for people; the first column is the broker by its name here. */
+export function formatTable(
+  title: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const named = rows.map(([name, ...cells]) => [titles[name as BrokerName] ?? name ?? '', ...cells]);
+  return [title, row(head), ...named.map(row), ''].join('\n');
 }

@@ -1,6 +1,6 @@
 /** Devices are numbered; device 0 is the hub: it collects in the fan-in and publishes in the fan-out. */
 export interface Workload {
-  readonly name: WorkloadName;
+  readonly name: string;
   readonly title: string;
   readonly payloadBytes: number;
   /** Who subscribes to what, once each. */
@@ -17,14 +17,12 @@ export interface Stream {
   readonly batch: number;
   /** Writes it may be ahead of the slowest receiver: nothing is lost though everything runs at full speed. */
   readonly window: number;
+  /** Digits of the topic that count on with each message, so that no two have one topic: from and to, counted in its bytes. */
+  readonly counter?: readonly [number, number];
 }
 
 export const workloadNames = ['fan-in', 'fan-out', 'pipelined'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
-
-export function isWorkloadName(text: string): text is WorkloadName {
-  return (workloadNames as readonly string[]).includes(text);
-}
 
 const payloadBytes = 64;
 
@@ -97,6 +95,29 @@ function pipelined(pairs: number): Workload {
       window: 8,
     })),
   };
+}
+
+/** One publisher, ten subscribers of one filter, and all other filters, with wildcards too, spread over 110 subscribers. */
+export function filtersWorkload(count: number): Workload {
+  const receivers = range(1, 10);
+  const bystanders = range(11, 110);
+  const others = range(0, count - receivers.length).map((index) => ({
+    device: bystanders[index % bystanders.length]!,
+    filter: index % 2 === 0 ? `filters/+/cold-${index}` : `filters/+/cold-${index}/#`,
+  }));
+  const topic = 'filters/00000000/hot';
+  return {
+    name: `filters-${count}`,
+    title: `1 publisher → 10 of 120 subscribers with ${count} filters`,
+    payloadBytes,
+    subscriptions: [...receivers.map((device) => ({ device, filter: 'filters/+/hot' })), ...others],
+    streams: [{ publisher: 0, topic, receivers, batch: 1, window: 32, counter: [8, 16] }],
+  };
+}
+
+/** The fan-in with other numbers: how throughput goes with connections and with the payload. */
+export function sweepWorkload(publishers: number, bytes: number): Workload {
+  return { ...fanIn(publishers), name: `fan-in-${publishers}-${bytes}`, payloadBytes: bytes };
 }
 
 function range(from: number, count: number): readonly number[] {

@@ -7,6 +7,27 @@ function bench(...args: readonly string[]) {
   return runProgram(process.execPath, ['--conditions=fleetward-source', main, ...args]);
 }
 
+needs('mosquitto', 'mosquitto').describe('the benches beside throughput', () => {
+  test('each print what they found for each broker', { timeout: 120_000 }, async () => {
+    const only = ['filters', 'latency', 'handshakes'].flatMap((name) => ['--only', name]);
+    const { code, stdout, stderr } = await bench(...only, '--seconds', '0.2', '--rounds', '1', '--json');
+    expect(code, stderr).toBe(0);
+    const [filters, latency, handshakes] = stdout
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(filters.brokers).toHaveLength(2);
+    for (const { costRatio, lost } of filters.brokers) {
+      expect(costRatio).toBeGreaterThan(0);
+      expect(lost).toBe(0);
+    }
+    expect(latency.brokers).toHaveLength(3);
+    for (const { p50Ms, p99Ms } of latency.brokers) expect(p99Ms).toBeGreaterThanOrEqual(p50Ms);
+    expect(handshakes.ratio).toBeGreaterThan(0);
+  });
+});
+
 interface PrintedBroker {
   readonly messagesPerCpuSecond: number;
   readonly lost: number;

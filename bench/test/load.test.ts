@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { median, summarise } from '../src/figures.ts';
 import { Flow } from '../src/load/flow.ts';
-import { streamPackets } from '../src/load/messages.ts';
+import { publishPacket, streamPackets, topicStart } from '../src/load/messages.ts';
 import { Receiver } from '../src/load/receiver.ts';
-import { workload, workloadNames } from '../src/workloads.ts';
+import { plot } from '../src/plot.ts';
+import { filtersWorkload, workload, workloadNames } from '../src/workloads.ts';
 
 const run = { deliveries: 1_000, seconds: 1, brokerCpuSeconds: 0.5, loadCpuSeconds: 0.5, lost: 0 };
 
@@ -70,4 +71,46 @@ test('a ratio is the median of the ratios within each round', () => {
   });
   expect(figures.ratio).toBe(1);
   expect(median([4, 1, 3, 2])).toBe(2.5);
+});
+
+test('no two messages of a counted stream have one topic, and each is known as its own', () => {
+  const { streams } = filtersWorkload(100);
+  const packet = publishPacket(streams[0]!.topic, 8);
+  const written: Buffer[] = [];
+  const flow = new Flow(streams[0]!, { packet, write: (bytes) => written.push(bytes) });
+  flow.start();
+  expect(new Set(written.map((bytes) => bytes.toString('latin1'))).size).toBe(32);
+  expect(written.every((bytes) => bytes.length === packet.length && flow.isSame(bytes, 0))).toBe(true);
+  expect(flow.isSame(publishPacket('filters/00000000/hat', 8), 0)).toBe(false);
+});
+
+test('no subscriber of the filters has more filters than a session may have', () => {
+  const { subscriptions, streams } = filtersWorkload(10_000);
+  const counts = new Map<number, number>();
+  for (const { device } of subscriptions) counts.set(device, (counts.get(device) ?? 0) + 1);
+  expect(subscriptions).toHaveLength(10_000);
+  expect(Math.max(...counts.values())).toBeLessThanOrEqual(100);
+  expect(subscriptions.filter(({ filter }) => filter === 'filters/+/hot')).toHaveLength(
+    streams[0]!.receivers.length,
+  );
+});
+
+test('the topic of a packet is found behind a remaining length of any size', () => {
+  for (const payloadBytes of [1, 200, 20_000])
+    expect(publishPacket('abc', payloadBytes).toString('latin1', ...topicOf(payloadBytes))).toBe('abc');
+  function topicOf(payloadBytes: number): [number, number] {
+    const start = topicStart(publishPacket('abc', payloadBytes), 0);
+    return [start, start + 3];
+  }
+});
+
+test('a plot shows every point and title, and nothing a browser would run', () => {
+  const points = [
+    { x: 10, y: 100 },
+    { x: 100, y: 2_000 },
+  ];
+  const svg = plot('a < b', [{ xTitle: 'x', lines: [{ title: 'one', points }] }]);
+  expect(svg.match(/<circle /g)).toHaveLength(2);
+  expect(svg).toContain('a &lt; b');
+  expect(svg).not.toMatch(/NaN|undefined|Infinity|<script/);
 });

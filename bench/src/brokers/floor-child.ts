@@ -11,6 +11,13 @@ const connack = Buffer.from([0x20, 2, 0, 0]);
 const table = new Map<string, Member[]>();
 const dirty: Member[] = [];
 
+/** Places in the bytes it came in. */
+interface Packet {
+  readonly at: number;
+  readonly body: number;
+  readonly end: number;
+}
+
 class Member {
   readonly #socket: TLSSocket;
   #partial: Buffer | undefined;
@@ -41,28 +48,28 @@ class Member {
     const bytes = this.#partial === undefined ? chunk : Buffer.concat([this.#partial, chunk]);
     let at = 0;
     while (at + 2 <= bytes.length) {
-      // One byte of length is enough for every packet of the bench.
-      const end = at + 2 + bytes[at + 1]!;
-      if (end > bytes.length) break;
-      this.#packet(bytes, at, end);
+      const body = bodyStart(bytes, at);
+      const end = body + remainingLength(bytes, at);
+      if (body === 0 || end > bytes.length) break;
+      this.#packet(bytes, { at, body, end });
       at = end;
     }
     this.#partial = at < bytes.length ? bytes.subarray(at) : undefined;
   }
 
-  #packet(bytes: Buffer, start: number, end: number): void {
-    const kind = bytes[start]! >> 4;
-    if (kind === 3) this.#publish(bytes, start, end);
+  #packet(bytes: Buffer, packet: Packet): void {
+    const kind = bytes[packet.at]! >> 4;
+    if (kind === 3) this.#publish(bytes, packet);
     else if (kind === 1) this.send(connack);
-    else if (kind === 8) this.#subscribe(bytes, start);
+    else if (kind === 8) this.#subscribe(bytes, packet.at);
     else this.#socket.end();
   }
 
-  #publish(bytes: Buffer, start: number, end: number): void {
-    const topic = bytes.toString('latin1', start + 4, start + 4 + bytes[start + 3]!);
+  #publish(bytes: Buffer, { at, body, end }: Packet): void {
+    const topic = bytes.toString('latin1', body + 2, body + 2 + bytes[body + 1]!);
     const members = table.get(topic) ?? table.get(topic.slice(0, topic.lastIndexOf('/') + 1));
     if (members === undefined) return;
-    const packet = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    const packet = at === 0 && end === bytes.length ? bytes : bytes.subarray(at, end);
     for (const member of members) member.send(packet);
   }
 
@@ -80,6 +87,18 @@ class Member {
       else table.set(key, left);
     }
   }
+}
+
+/** First byte after the remaining length (MQTT 3.1.1 section 2.2.3); 0 when that is not here yet. */
+function bodyStart(bytes: Buffer, at: number): number {
+  for (let next = at + 1; next < bytes.length; next++) if (bytes[next]! < 0x80) return next + 1;
+  return 0;
+}
+
+function remainingLength(bytes: Buffer, at: number): number {
+  let [length, shift, next] = [0, 0, at + 1];
+  for (; bytes[next]! >= 0x80; next++, shift += 7) length |= (bytes[next]! & 0x7f) << shift;
+  return length | (bytes[next]! << shift);
 }
 
 function flushAll(): void {

@@ -1,11 +1,12 @@
 const arn = (resource: string): string => `arn:aws:iot:REGION:ACCOUNT_ID:${resource}`;
 const thing = '${iot:Connection.Thing.ThingName}';
 
-/** Six statements of the kind devices have: their own names, and what the workloads share. */
+/** Seven statements of the kind devices have: their own names, and what the workloads share. */
 export const policyDocument = {
   Version: '2012-10-17',
   Statement: [
     { Effect: 'Allow', Action: 'iot:Connect', Resource: arn(`client/${thing}`) },
+    { Effect: 'Allow', Action: 'iot:Connect', Resource: arn('client/bench-*-*') },
     {
       Effect: 'Allow',
       Action: ['iot:Publish', 'iot:Receive'],
@@ -24,12 +25,17 @@ export const policyDocument = {
     {
       Effect: 'Allow',
       Action: 'iot:Publish',
-      Resource: [arn('topic/commands/bench-*'), arn('topic/broadcast/all')],
+      Resource: [arn('topic/commands/bench-*'), arn('topic/broadcast/all'), arn('topic/filters/*')],
     },
     {
       Effect: 'Allow',
       Action: ['iot:Subscribe', 'iot:Receive'],
-      Resource: [arn('topicfilter/telemetry/+'), arn('topic/telemetry/bench-*')],
+      Resource: [
+        arn('topicfilter/telemetry/+'),
+        arn('topic/telemetry/bench-*'),
+        arn('topicfilter/filters/*'),
+        arn('topic/filters/*'),
+      ],
     },
   ],
 };

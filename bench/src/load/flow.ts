@@ -1,8 +1,11 @@
 import type { Stream } from '../workloads.ts';
+import { topicStart } from './messages.ts';
 
 /** One stream under way: writes the next batch when every receiver has a batch, so that at most `window` are under way. */
 export class Flow {
   readonly packet: Buffer;
+  /** From and to, in the packet. */
+  readonly #counter: readonly number[];
   readonly #write: () => void;
   readonly #batch: number;
   readonly #window: number;
@@ -17,7 +20,8 @@ export class Flow {
     const { packet, write } = options;
     const bytes = Buffer.concat(Array.from({ length: stream.batch }, () => packet));
     this.packet = packet;
-    this.#write = () => write(bytes);
+    this.#counter = stream.counter?.map((at) => topicStart(packet, 0) + at) ?? [];
+    this.#write = () => write(stream.counter === undefined ? bytes : this.#counted());
     this.#batch = stream.batch;
     this.#window = stream.window;
     this.#receivers = stream.receivers.length;
@@ -38,6 +42,16 @@ export class Flow {
     this.#isEnding = true;
   }
 
+  /** Whether the bytes at `at` are a message of this stream, whatever its counter says. */
+  isSame(bytes: Buffer, at: number): boolean {
+    const { length } = this.packet;
+    const [from = length, to = length] = this.#counter;
+    return (
+      bytes.compare(this.packet, 0, from, at, at + from) === 0 &&
+      bytes.compare(this.packet, to, length, at + to, at + length) === 0
+    );
+  }
+
   /** A receiver that had `before` messages of this stream now has `after`. */
   delivered(before: number, after: number): void {
     const first = Math.floor(before / this.#batch);
@@ -52,6 +66,13 @@ export class Flow {
       this.#complete++;
     }
     if (!this.#isEnding) this.#fill();
+  }
+
+  #counted(): Buffer {
+    const packet = Buffer.from(this.packet);
+    const [from = 0, to = 0] = this.#counter;
+    packet.write(String(this.#sent).padStart(to - from, '0'), from, 'latin1');
+    return packet;
   }
 
   #fill(): void {

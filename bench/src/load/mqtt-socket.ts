@@ -6,12 +6,23 @@ import { connectPacket } from './messages.ts';
 export interface Endpoint {
   readonly port: number;
   readonly ca: string;
+  /** Of the key exchange; default X25519. */
+  readonly curve?: 'X25519' | 'P-256';
 }
 
 const answerTimeoutMs = 20_000;
 
 /** A TLS connection with an accepted CONNECT: TLS 1.3 with one cipher suite, so that every broker does the same work. */
-export async function openMqttSocket(identity: Identity, { port, ca }: Endpoint): Promise<TLSSocket> {
+export async function openMqttSocket(identity: Identity, endpoint: Endpoint): Promise<TLSSocket> {
+  const socket = openTlsSocket(identity, endpoint);
+  const answer = await exchange(socket, connectPacket(identity.clientId));
+  if (!answer.equals(Buffer.from([0x20, 2, 0, 0])))
+    throw new Error(`the broker refused \`${identity.clientId}\`: ${answer.toString('hex')}`);
+  return socket;
+}
+
+/** The connection alone, whose handshake has begun. */
+function openTlsSocket(identity: Identity, { port, ca, curve = 'X25519' }: Endpoint): TLSSocket {
   const socket = connect({
     host: '127.0.0.1',
     servername: 'localhost',
@@ -21,12 +32,9 @@ export async function openMqttSocket(identity: Identity, { port, ca }: Endpoint)
     key: identity.key,
     minVersion: 'TLSv1.3',
     ciphers: 'TLS_AES_128_GCM_SHA256',
-    ecdhCurve: 'X25519',
+    ecdhCurve: curve,
   });
   socket.setNoDelay(true);
-  const answer = await exchange(socket, connectPacket(identity.clientId));
-  if (!answer.equals(Buffer.from([0x20, 2, 0, 0])))
-    throw new Error(`the broker refused \`${identity.clientId}\`: ${answer.toString('hex')}`);
   return socket;
 }
 

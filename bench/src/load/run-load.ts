@@ -3,9 +3,11 @@ import type { Identity } from '../brokers/broker.ts';
 import { cpuSeconds } from '../cpu-seconds.ts';
 import type { Workload } from '../workloads.ts';
 import { Flow } from './flow.ts';
-import { streamPackets, subscribePacket } from './messages.ts';
-import { type Endpoint, exchange, openMqttSocket } from './mqtt-socket.ts';
+import { streamPackets, topicStart } from './messages.ts';
+import type { Endpoint } from './mqtt-socket.ts';
 import { Receiver } from './receiver.ts';
+import { closeAll, connectDevices, pause } from './sockets.ts';
+import { subscribe } from './subscribe.ts';
 
 export interface LoadRequest {
   readonly workload: Workload;
@@ -28,13 +30,12 @@ export interface LoadResult {
   readonly lost: number;
 }
 
-const connectsAtOnce = 20;
 const drainTimeoutMs = 5_000;
 
 /** One run: connect, subscribe, send at full speed within the windows, measure, wait for the rest, disconnect. */
 export async function runLoad(request: LoadRequest): Promise<LoadResult> {
   const { workload, seconds, warmUpSeconds } = request;
-  const sockets = await connectAll(request);
+  const sockets = await connectDevices(devicesOf(workload), request);
   try {
     for (const { device, filter } of workload.subscriptions) await subscribe(sockets[device]!, filter);
     const { flows, receivers } = wire(workload, sockets);
@@ -47,28 +48,12 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
     for (const flow of flows) flow.end();
     return { ...difference(before, after), lost: await drain(flows) };
   } finally {
-    await Promise.all([...sockets.values()].map(close));
+    await closeAll(sockets.filter(Boolean));
   }
 }
 
-async function connectAll({ workload, identities, endpoint }: LoadRequest): Promise<TLSSocket[]> {
-  const wanted = new Set<number>();
-  for (const { device } of workload.subscriptions) wanted.add(device);
-  for (const { publisher } of workload.streams) wanted.add(publisher);
-  const waiting = [...wanted];
-  const sockets: TLSSocket[] = [];
-  const connectInTurn = async (): Promise<void> => {
-    for (let device = waiting.pop(); device !== undefined; device = waiting.pop())
-      sockets[device] = await openMqttSocket(identities[device]!, endpoint);
-  };
-  await Promise.all(Array.from({ length: connectsAtOnce }, connectInTurn));
-  return sockets;
-}
-
-async function subscribe(socket: TLSSocket, filter: string): Promise<void> {
-  const answer = await exchange(socket, subscribePacket(filter));
-  if (!answer.equals(Buffer.from([0x90, 3, 0, 1, 0])))
-    throw new Error(`the broker refused to subscribe to \`${filter}\`: ${answer.toString('hex')}`);
+function devicesOf({ subscriptions, streams }: Workload): readonly number[] {
+  return [...subscriptions.map(({ device }) => device), ...streams.map(({ publisher }) => publisher)];
 }
 
 interface Wired {
@@ -85,14 +70,15 @@ function wire(workload: Workload, sockets: readonly TLSSocket[]): Wired {
   const receivers = new Map<number, Receiver>();
   for (const { device } of workload.subscriptions) {
     const received = flows.filter((_, index) => workload.streams[index]!.receivers.includes(device));
-    receivers.set(device, new Receiver(received, publisherBefore));
+    if (received.length > 0) receivers.set(device, new Receiver(received, publisherBefore));
   }
   return { flows, receivers };
 }
 
 /** Where several publishers share a subscriber: the topic ends in the publisher's number, counted from 1. */
 function publisherBefore(bytes: Buffer, start: number): number {
-  const end = start + 4 + bytes[start + 3]!; // the bench's packets have one byte of remaining length
+  const topicAt = topicStart(bytes, start);
+  const end = topicAt + bytes[topicAt - 1]!;
   const digit = (at: number): number => bytes[at]! - 0x30;
   return digit(end - 3) * 100 + digit(end - 2) * 10 + digit(end - 1) - 1;
 }
@@ -151,15 +137,4 @@ async function drain(flows: readonly Flow[]): Promise<number> {
   const missing = (): number => flows.reduce((sum, flow) => sum + flow.missing, 0);
   for (let waitedMs = 0; missing() > 0 && waitedMs < drainTimeoutMs; waitedMs += 20) await pause(20);
   return missing();
-}
-
-function close(socket: TLSSocket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.once('close', () => resolve());
-    socket.destroy();
-  });
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -1,0 +1,18 @@
+import { workloadNames } from '../workloads.ts';
+import type { Bench } from './bench.ts';
+import { filters } from './filters.ts';
+import { handshakes } from './handshakes.ts';
+import { idleMemory } from './idle-memory.ts';
+import { latency } from './latency.ts';
+import { sweep } from './sweep.ts';
+import { throughputBench } from './throughput.ts';
+
+/** In the order in which they run. */
+export const benches: readonly Bench[] = [
+  ...workloadNames.map(throughputBench),
+  filters,
+  latency,
+  handshakes,
+  idleMemory,
+  sweep,
+];
