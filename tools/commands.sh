@@ -14,6 +14,9 @@ elif node tools/bootstrap.mjs; then # says why, when it fails
   fleetward-agent() {
     "$fleetward_node" --conditions=fleetward-source "$fleetward_clone/packages/device/src/agent/main.ts" "$@"
   }
+  fleetward-bundle-agent() {
+    "$fleetward_node" "$fleetward_clone/tools/bundle-agent.ts" "$@"
+  }
   fleetward-starter() {
     "$fleetward_node" --conditions=fleetward-source "$fleetward_clone/packages/device/src/starter/main.ts" "$@"
   }

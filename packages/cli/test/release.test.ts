@@ -111,7 +111,7 @@ async function startFolder(cli: Cli): Promise<void> {
   expect(await cli.run(['release', 'init', 'releases', ...roots, ...targets])).toMatchObject({ code: 0 });
 }
 
-describe('the engineer’s folder', () => {
+describe('the engineer’s folder', { timeout: 120_000 }, () => {
   test('is signed by two engineers one after another, and is complete only then', async () => {
     using cli = openCli();
     await startFolder(cli);

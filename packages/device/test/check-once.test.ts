@@ -134,6 +134,21 @@ describe('a pass of the agent', () => {
     expect(await device.pass()).toMatchObject({ kind: 'refused', reason: 'below-security-floor' });
   });
 
+  test('leaves releases of the agent alone', async () => {
+    const { device, release } = await newDevice();
+    await release('9.0.0', { component: 'agent' });
+    expect(await device.pass()).toEqual({ kind: 'current', version: '1.0.0' });
+  });
+
+  test('replaces the agent before it looks for firmware, and whatever the firmware waits for', async () => {
+    const { device, release } = await newDevice();
+    await release('1.1.0');
+    const replaceAgent = async () => true;
+    expect(await device.pass({ replaceAgent })).toEqual({ kind: 'agent-first' });
+    const read = device.folder.readSlots();
+    expect(read).toMatchObject({ state: { active: 'a', confirmed: 'a' } });
+  });
+
   test('ignores older releases and other products', async () => {
     const { device, release } = await newDevice();
     await release('0.9.0');

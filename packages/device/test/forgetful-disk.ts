@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
+import type { Random } from '@fleetward/core';
 import type { Files, FileWriter } from '../src/files/files.ts';
 
 /** The power went. */
@@ -12,6 +13,22 @@ export interface CutPattern {
   /** How much of a content that was not synced is there, from 0 to 1; the rest reads as zeros when `isZeroed`. */
   readonly tear: number;
   readonly isZeroed: boolean;
+}
+
+/** The plain ways to lose what was not durable, and one by chance. */
+export function cutPatterns(random: Random): readonly CutPattern[] {
+  return [
+    { keep: [false], tear: 0, isZeroed: false },
+    { keep: [true], tear: 0, isZeroed: false },
+    { keep: [true], tear: 0.5, isZeroed: false },
+    { keep: [true], tear: 0.5, isZeroed: true },
+    { keep: [true, false], tear: 0.9, isZeroed: true },
+    {
+      keep: [...random.bytes(8)].map((byte) => byte % 2 === 0),
+      tear: (random.bytes(1)[0] ?? 0) / 256,
+      isZeroed: false,
+    },
+  ];
 }
 
 interface Disk {
@@ -104,6 +121,15 @@ export class ForgetfulDisk implements Files {
     this.#pending = [];
     this.cutAfter = Number.POSITIVE_INFINITY;
     this.steps = 0;
+  }
+
+  /** Another disk with what is durable on this one. */
+  copy(): ForgetfulDisk {
+    const disk = new ForgetfulDisk();
+    disk.#durable = { contents: new Map(this.#durable.contents), entries: new Map(this.#durable.entries) };
+    disk.#files = this.#files;
+    disk.powerBack({ keep: [false], tear: 0, isZeroed: false });
+    return disk;
   }
 
   /** Flips a byte of a file, as a bad block or a stranger would. */

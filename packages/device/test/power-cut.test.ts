@@ -1,6 +1,6 @@
 import { FakeClock, seededRandom } from '@fleetward/testkit';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type CutPattern, ForgetfulDisk, PowerCut } from './forgetful-disk.ts';
+import { cutPatterns, ForgetfulDisk, PowerCut } from './forgetful-disk.ts';
 import { type Behaviour, SimulatedDevice } from './simulated-device.ts';
 import { TestRepository } from './test-repository.ts';
 
@@ -8,18 +8,7 @@ const seed = process.env.FLEETWARD_SEED ?? String(Date.now());
 const random = seededRandom(seed);
 const imageOf = (version: string) => Buffer.from(`firmware ${version} `.repeat(50));
 
-const patterns: readonly CutPattern[] = [
-  { keep: [false], tear: 0, isZeroed: false },
-  { keep: [true], tear: 0, isZeroed: false },
-  { keep: [true], tear: 0.5, isZeroed: false },
-  { keep: [true], tear: 0.5, isZeroed: true },
-  { keep: [true, false], tear: 0.9, isZeroed: true },
-  {
-    keep: [...random.bytes(8)].map((byte) => byte % 2 === 0),
-    tear: (random.bytes(1)[0] ?? 0) / 256,
-    isZeroed: false,
-  },
-];
+const patterns = cutPatterns(random);
 
 let repository: TestRepository;
 let firstRepository: TestRepository;
@@ -75,7 +64,7 @@ function expectBootable(device: SimulatedDevice): void {
   const plan = device.boot();
   if (plan.kind !== 'start') throw new Error(`bricked (seed ${seed}): ${plan.explanation}`);
   expect(['1.0.0', '1.1.0']).toContain(plan.version);
-  expect(device.disk.read(device.folder.imagePath(plan.slot))).toEqual(imageOf(plan.version));
+  expect(device.disk.read(plan.imagePath)).toEqual(imageOf(plan.version));
 }
 
 describe(`a power cut (seed ${seed})`, () => {

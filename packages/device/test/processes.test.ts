@@ -1,7 +1,8 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RunningProgram, seededRandom } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
-import { firmware, RealDevice } from './real-device.ts';
+import { exists, firmware, RealDevice } from './real-device.ts';
 import { TestPlatform } from './test-platform.ts';
 import { TestRepository } from './test-repository.ts';
 
@@ -18,7 +19,7 @@ describe('the agent and the starter as programs', () => {
     expect(await device.checkOnce()).toEqual({ kind: 'confirmed', version: '1.0.0' });
     expect(await device.runningVersion()).toBe('1.0.0');
     expect(platform.reports.at(-1)).toMatchObject({
-      protocolVersion: 1,
+      protocolVersion: 2,
       installed: { version: '1.0.0', securityVersion: 1 },
       update: { outcome: 'confirmed', version: '1.0.0' },
     });
@@ -38,6 +39,10 @@ describe('the agent and the starter as programs', () => {
       explanation: 'it ended with code 7',
     });
     expect(await device.runningVersion()).toBe('1.0.0');
+
+    const output = await starter.waitForOutput(/giving 1\.2\.0 up/);
+    const goneBack = output.slice(output.lastIndexOf('giving 1.2.0 up'));
+    expect(goneBack.match(/started 1\.0\.0/g)).toHaveLength(1); // that it failed was noted without a restart
 
     const path = await repository.release(firmware('1.3.0'), { version: '1.3.0' });
     const image = repository.files.get(path)!;
@@ -66,6 +71,30 @@ describe('the agent and the starter as programs', () => {
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/--attempts-max/);
   });
+
+  test("turn to the factory's image when what was confirmed keeps dying, and back", async () => {
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    const poison = device.folder.join('poison');
+    const check = `if (require('node:fs').existsSync(${JSON.stringify(poison)})) process.exit(3);\n`;
+    const factory = device.folder.join('factory.js');
+    writeFileSync(
+      factory,
+      `${check.replace('if (', 'if (!')}${Buffer.from(firmware('0.9.0', { bytes: 1 }))}`,
+    );
+    const image = Buffer.from(`${check}${Buffer.from(firmware('1.0.0', { bytes: 1 }))}`);
+    const starter = device.startStarter('--factory', factory, '--attempts-max', '2');
+    await platform.repository.release(image);
+    expect(await device.checkOnce()).toMatchObject({ kind: 'confirmed' });
+    writeFileSync(poison, '');
+    starter.kill('SIGHUP');
+    await starter.waitForOutput(/factory's image instead: 1\.0\.0 died 2 times in a row\n.*started factory/);
+    expect(await device.runningVersion()).toBe('0.9.0');
+    rmSync(poison);
+    starter.kill('SIGHUP');
+    await starter.waitForOutput(/factory is replaced[\s\S]*started 1\.0\.0/);
+    expect(await device.runningVersion()).toBe('1.0.0');
+  }, 60_000);
 
   test('restart the program on SIGHUP', async () => {
     await using platform = await TestPlatform.start(await TestRepository.create());
@@ -115,12 +144,4 @@ describe('the agent and the starter as programs', () => {
 async function killAll(programs: readonly RunningProgram[]): Promise<void> {
   for (const program of programs) program.kill();
   while (programs.some(({ pid }) => exists(pid))) await pause(10);
-}
-
-function exists(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }

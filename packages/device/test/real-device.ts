@@ -7,22 +7,34 @@ import type { CheckOutcome } from '../src/agent/outcome.ts';
 import { agentProgram, starterProgram } from '../src/programs.ts';
 import { enroll } from '../src/sdk/enroll.ts';
 import { endOrphans } from '../src/starter/orphans.ts';
-import type { TestPlatform } from './test-platform.ts';
 
 const node = [process.execPath, '--conditions=fleetward-source'] as const;
+
+/** A platform as a device knows it before it is enrolled. */
+export interface DevicePlatform {
+  readonly url: string;
+  readonly rootPem: string;
+  readonly joinToken: string;
+  /** The first root of its releases. */
+  readonly releaseRoot: Uint8Array;
+}
+
+const quick = ['--poll-ms', '50', '--stop-within-ms', '2000', '--restart-pause-max-ms', '500'];
 
 /** Firmware of about `bytes` that Node runs: it answers its version over HTTP, well or not, or ends at once. */
 export function firmware(
   version: string,
   { status = 200, dies = false, bytes = 8_000_000 }: { status?: number; dies?: boolean; bytes?: number } = {},
 ): Uint8Array {
-  const serve = `require('node:http').createServer((q, a) => a.writeHead(${status}).end('${version}')).listen(process.env.LAMP_PORT, '127.0.0.1');`;
+  const serve = `require('node:http').createServer((q, a) => a.writeHead(${status}).end('${version} ' + process.pid)).listen(process.env.LAMP_PORT, '127.0.0.1');`;
   return Buffer.from(`${dies ? 'process.exit(7);' : serve}\n//${'.'.repeat(bytes)}\n`);
 }
 
 /** The agent and the starter as processes, in a throw-away folder, against a platform. */
 export class RealDevice implements AsyncDisposable {
   readonly folder: TemporaryFolder;
+  /** For programs that are started from now on. */
+  environment: NodeJS.ProcessEnv = {};
   readonly #port: number;
   readonly #running: RunningProgram[] = [];
 
@@ -32,29 +44,35 @@ export class RealDevice implements AsyncDisposable {
   }
 
   /** An enrolled device with its settings written. */
-  static async create(platform: TestPlatform, name = 'lamp-1'): Promise<RealDevice> {
+  static async create(platform: DevicePlatform, name = 'lamp-1'): Promise<RealDevice> {
     const folder = temporaryFolder();
     const device = new RealDevice(folder, await freePort());
-    const identity = { url: platform.url, trust: platform.authority.rootPem, joinToken: 'join-me', name };
+    const { url, rootPem, joinToken, releaseRoot } = platform;
+    const identity = { url, trust: rootPem, joinToken, name };
     const enrolled = await enroll({ ...identity, folder: folder.join('identity'), clock: Date });
     if (enrolled.kind !== 'enrolled') throw new Error(`not enrolled: ${enrolled.reason}`);
-    writeFileSync(folder.join('root.json'), platform.repository.root);
-    writeFileSync(folder.join('agent.json'), JSON.stringify(device.#settings(platform)));
+    writeFileSync(folder.join('root.json'), releaseRoot);
+    writeFileSync(folder.join('agent.json'), JSON.stringify(device.#settings(url)));
     return device;
   }
 
   startStarter(...options: readonly string[]): RunningProgram {
+    const args = ['--slots', this.folder.join('slots'), ...quick, ...options];
+    return this.#start(starterProgram, [...args, '--', process.execPath, '{image}']);
+  }
+
+  /** The starter of the agent; the device was shipped with the agent of this clone. */
+  startAgentStarter(...options: readonly string[]): RunningProgram {
     const args = [
       '--slots',
-      this.folder.join('slots'),
-      '--poll-ms',
-      '50',
-      '--stop-within-ms',
-      '2000',
+      this.folder.join('agent-slots'),
+      '--factory',
+      agentProgram,
+      ...quick,
       ...options,
     ];
-    const command = ['--', process.execPath, '{image}'];
-    return this.#start(starterProgram, [...args, ...command]);
+    const command = [...node, '{image}', '--config', this.folder.join('agent.json')];
+    return this.#start(starterProgram, [...args, '--', ...command]);
   }
 
   startAgent(): RunningProgram {
@@ -71,6 +89,16 @@ export class RealDevice implements AsyncDisposable {
 
   /** What the firmware that runs answers; waits for one that answers at all. */
   async runningVersion(): Promise<string> {
+    return (await this.runningFirmware()).version;
+  }
+
+  /** The same, with the process that answers. */
+  async runningFirmware(): Promise<{ readonly version: string; readonly pid: number }> {
+    const [version = '', pid] = (await this.#answer()).split(' ');
+    return { version, pid: Number(pid) };
+  }
+
+  async #answer(): Promise<string> {
     for (let tries = 200; tries > 0; tries--) {
       const answer = await this.#ask().catch(() => undefined);
       if (answer !== undefined) return answer;
@@ -89,19 +117,21 @@ export class RealDevice implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const program of this.#running) program.kill('SIGTERM');
     for (const program of this.#running.toReversed()) {
-      if (existsSync(this.folder.join('slots'))) endOrphans(realpathSync(this.folder.join('slots')));
+      for (const slots of ['slots', 'agent-slots'].map((name) => this.folder.join(name)))
+        if (existsSync(slots)) endOrphans(realpathSync(slots));
       await program.stop();
     }
     this.folder.remove();
   }
 
-  #settings(platform: TestPlatform) {
+  #settings(url: string) {
     return {
-      url: platform.url,
+      url,
       identityFolder: this.folder.join('identity'),
       trustedFolder: this.folder.join('trusted'),
       rootFile: this.folder.join('root.json'),
       slotsFolder: this.folder.join('slots'),
+      agentSlotsFolder: this.folder.join('agent-slots'),
       product: 'lamp',
       hardware: 'lamp-r1',
       probe: { kind: 'http', url: `http://127.0.0.1:${this.#port}/`, timeoutMs: 2000 },
@@ -112,7 +142,7 @@ export class RealDevice implements AsyncDisposable {
   }
 
   #start(program: string, args: readonly string[]): RunningProgram {
-    const environment = { PATH: process.env.PATH, LAMP_PORT: String(this.#port) };
+    const environment = { PATH: process.env.PATH, LAMP_PORT: String(this.#port), ...this.environment };
     const running = startProgram(node[0], [node[1], program, ...args], { environment, timeoutMs: 120_000 });
     this.#running.push(running);
     return running;
@@ -135,4 +165,13 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** Whether a program runs; its outcome waits for those that hold its output, such as what it started. */
+export function exists(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

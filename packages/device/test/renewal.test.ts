@@ -185,7 +185,11 @@ test('the agent renews when it is due, and reports with the new certificate from
     limits: { reserveBytes: 0, refreshWithinMs: 10_000, downloadWithinMs: 10_000 },
     checkEveryMs: 1_000,
   } as const;
-  const { agent, close } = await openAgent(config, { clock, log: (line) => void lines.push(line) });
+  const { agent, close } = await openAgent(config, {
+    clock,
+    environment: {},
+    log: (line) => void lines.push(line),
+  });
   await agent.checkOnce();
   expect(openIdentityFolder(old.folder).read()).toEqual(expect.objectContaining({ key: old.key }));
   clock.set(renewalTimeMs(old));

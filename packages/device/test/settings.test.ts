@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as configFuzz from '../fuzz/agent-config.fuzz.ts';
 import * as slotsFuzz from '../fuzz/slots.fuzz.ts';
 import { parseAgentConfig } from '../src/agent/config.ts';
+import { agentVersion } from '../src/agent/version.ts';
 import { parseStarterArguments } from '../src/starter/arguments.ts';
 
 const good = JSON.parse(Buffer.from(configFuzz.seeds[0]!).toString());
@@ -25,12 +28,18 @@ describe("the agent's settings", () => {
     ['a probe of no kind', { ...good, probe: {} }, 'probe.kind'],
     ['a command that is no list', { ...good, probe: { kind: 'command', command: 'true' } }, 'probe.command'],
     ['a number of nothing', { ...good, limits: { reserveBytes: 0 } }, 'limits.reserveBytes'],
+    ['slots of the agent that are no path', { ...good, agentSlotsFolder: 7 }, 'agentSlotsFolder'],
     ['no product', { ...good, product: undefined }, 'product'],
   ])('refuse %s and name it', (_, settings, path) => {
     expect(() => parse(settings)).toThrow(
       expect.objectContaining({ code: 'device.config_invalid', details: expect.objectContaining({ path }) }),
     );
   });
+});
+
+test('the version the agent was built with is that of its package', () => {
+  const file = join(import.meta.dirname, '../package.json');
+  expect(agentVersion).toBe(JSON.parse(readFileSync(file, 'utf8')).version);
 });
 
 describe("the starter's command line", () => {
@@ -40,6 +49,12 @@ describe("the starter's command line", () => {
     ).toMatchObject({
       folder: '/s',
       settings: { attemptsMax: 5, command: ['node', '--slots', '{image}'], stopWithinMs: 10_000 },
+    });
+  });
+
+  test('takes the factory image as an absolute path', () => {
+    expect(parseStarterArguments(['--slots', '/s', '--factory', 'agent', '--', 'x'])).toMatchObject({
+      settings: { factoryImage: join(process.cwd(), 'agent') },
     });
   });
 

@@ -2,6 +2,7 @@ import { createMemoryStore, createUpdateClient, installRoot } from '@fleetward/u
 import { type CheckParts, checkOnce } from '../src/agent/check-once.ts';
 import type { CheckOutcome } from '../src/agent/outcome.ts';
 import { openSlotFolder, type SlotFolder } from '../src/slots/folder.ts';
+import type { SlotName } from '../src/slots/state.ts';
 import { giveUp, prepareStart, type StartPlan } from '../src/starter/prepare-start.ts';
 import type { ForgetfulDisk } from './forgetful-disk.ts';
 import type { TestRepository } from './test-repository.ts';
@@ -58,7 +59,7 @@ export class SimulatedDevice {
     if (plan.kind === 'nothing') return plan;
     this.#running = plan;
     const notes = this.folder.readNotes(plan.generation);
-    this.folder.writeNotes({ ...notes, running: { slot: plan.slot, pid: 1 } });
+    this.folder.writeNotes({ ...notes, running: { slot: plan.slot as SlotName, pid: 1 } });
     this.#dieIfItMust(plan);
     return plan;
   }

@@ -12,7 +12,8 @@ export class TestPlatform implements AsyncDisposable {
   readonly authority: TestAuthority;
   readonly repository: TestRepository;
   readonly reports: Record<string, unknown>[] = [];
-  readonly joinTokens = new Set(['join-me']);
+  readonly joinToken = 'join-me';
+  readonly joinTokens = new Set([this.joinToken]);
   readonly #server: Server;
 
   private constructor(parts: { authority: TestAuthority; repository: TestRepository; server: Server }) {
@@ -32,6 +33,14 @@ export class TestPlatform implements AsyncDisposable {
 
   get url(): string {
     return `https://localhost:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get rootPem(): string {
+    return this.authority.rootPem;
+  }
+
+  get releaseRoot(): Uint8Array {
+    return this.repository.root;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,7 +29,7 @@ export {
   type PlainSignatureInput,
   verifyPlainSignature,
 } from './plain/verify-plain.ts';
-export { customOfRelease, parseRelease, type Release } from './release.ts';
+export { customOfRelease, parseRelease, type Release, type ReleaseComponent } from './release.ts';
 export {
   generateReleaseKey,
   type NewReleaseKey,

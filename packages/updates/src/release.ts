@@ -1,8 +1,13 @@
 import type { JsonObject } from '@fleetward/core';
 import { UpdatesError } from './errors.ts';
 
+/** What a release replaces on a device. */
+export type ReleaseComponent = 'firmware' | 'agent';
+
 /** What a release says about itself in its target's `custom` field. */
 export interface Release {
+  /** The firmware, unless it says otherwise. */
+  readonly component?: ReleaseComponent;
   readonly product: string;
   readonly version: string;
   /** Grows when a release closes a hole; a device never goes below the highest it confirmed (anti-rollback floor). */
@@ -11,18 +16,23 @@ export interface Release {
   readonly hardware: readonly string[];
 }
 
-/** Reads a release out of a target's `custom` field; `undefined` when the target is not a release of ours. */
+/**
+ * Reads a release out of a target's `custom` field; `undefined` when the target is not a release of ours, or is one for a
+ * component that this version does not know.
+ */
 export function parseRelease(custom: JsonObject): Release | undefined {
-  const { product, version, securityVersion, hardware } = custom;
+  const { component, product, version, securityVersion, hardware } = custom;
+  if (component !== undefined && component !== 'firmware' && component !== 'agent') return undefined;
   if (!isName(product) || !isName(version) || !isSecurityVersion(securityVersion)) return undefined;
   if (!Array.isArray(hardware) || hardware.length < 1 || hardware.length > 64) return undefined;
   if (!hardware.every(isName)) return undefined;
-  return { product, version, securityVersion, hardware };
+  return { ...(component && { component }), product, version, securityVersion, hardware };
 }
 
 /** The `custom` field for a release; refuses what a device could not read. */
-export function customOfRelease({ product, version, securityVersion, hardware }: Release): JsonObject {
-  const custom = { product, version, securityVersion, hardware };
+export function customOfRelease(release: Release): JsonObject {
+  const { component, product, version, securityVersion, hardware } = release;
+  const custom = { ...(component && { component }), product, version, securityVersion, hardware };
   if (parseRelease(custom) !== undefined) return custom;
   const expected =
     'names of 1 to 128 of a-z A-Z 0-9 . _ + : -, a security version from 0, and 1 to 64 hardware names';

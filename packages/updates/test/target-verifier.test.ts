@@ -58,6 +58,8 @@ describe('the target verifier', () => {
 describe('what a release says about itself', () => {
   it('survives the trip through a target', () => {
     expect(parseRelease(customOfRelease(lampRelease('1.0.0', 3)))).toEqual(lampRelease('1.0.0', 3));
+    const agent = { ...lampRelease('1.0.0', 3), component: 'agent' } as const;
+    expect(parseRelease(customOfRelease(agent))).toEqual(agent);
   });
 
   it.each([
@@ -66,6 +68,7 @@ describe('what a release says about itself', () => {
     ['a fractional security version', { securityVersion: 1.5 }],
     ['a product with a slash', { product: '../lamp' }],
     ['no version', { version: '' }],
+    ['a component we do not know', { component: 'bootloader' as 'agent' }],
   ])('is refused with %s', (_what, change) => {
     const release = { ...lampRelease('1.0.0', 1), ...change };
     expect(parseRelease(release)).toBeUndefined();

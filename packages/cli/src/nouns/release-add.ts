@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
-import { addToRelease, customOfRelease, openReleaseFolder } from '@fleetward/updates';
-import type { Command } from 'commander';
+import { addToRelease, customOfRelease, openReleaseFolder, type ReleaseComponent } from '@fleetward/updates';
+import { type Command, Option } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 import { keepArtifact } from './release-artifacts.ts';
 
 interface AddFlags {
+  readonly component: ReleaseComponent;
   readonly product: string;
   readonly version: string;
   readonly hardware: readonly string[];
@@ -21,11 +22,16 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
     summary: 'add an artifact to the next list of releases',
     description:
       'Copies an artifact into the folder and adds it to the next list of releases, unsigned until `release sign`. A device installs only what is ' +
-      'for its product and hardware, and never goes below the highest security version it confirmed.',
+      'for its product and hardware, and never goes below the highest security version it confirmed. With `--component agent` it replaces the update agent.',
     examples: [
       'fleetward release add releases lamp-1.4.2.img --product lamp --version 1.4.2 --hardware lamp-rev-b --security-version 3',
     ],
   })
+    .addOption(
+      new Option('--component <name>', 'what it replaces on the device')
+        .choices(['firmware', 'agent'] satisfies ReleaseComponent[])
+        .default('firmware'),
+    )
     .requiredOption('--product <name>', 'the product it is for')
     .requiredOption('--version <version>', 'its version')
     .addOption(repeatable('--hardware <name>', 'hardware it runs on').makeOptionMandatory())
@@ -39,8 +45,14 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
     .option('--path <path>', 'the name devices ask for; PRODUCT/VERSION/FILE if not given')
     .option('--expires <duration>', 'when the list of releases must be signed anew', '90d')
     .action(async (folder: string, file: string, flags: AddFlags) => {
-      const { product, version, hardware, securityVersion } = flags;
-      const custom = customOfRelease({ product, version, hardware, securityVersion });
+      const { component, product, version, hardware, securityVersion } = flags;
+      const custom = customOfRelease({
+        ...(component === 'agent' && { component }),
+        product,
+        version,
+        hardware,
+        securityVersion,
+      });
       const expiresMs = terminal.clock.now() + parseDurationMs(flags.expires, '--expires');
       const path = flags.path ?? `${product}/${version}/${basename(file)}`;
       const releases = await openReleaseFolder(folder);

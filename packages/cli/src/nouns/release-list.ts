@@ -22,6 +22,7 @@ export function addReleaseList(noun: Command, { output, withApi }: Shell): void 
     output.list(
       targets,
       {
+        component: (row) => row.release && (row.release.component ?? 'firmware'),
         product: (row) => row.release?.product,
         version: (row) => row.release?.version,
         security: (row) => row.release?.securityVersion,

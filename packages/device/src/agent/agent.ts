@@ -3,8 +3,11 @@ import type { DeviceReport } from '../sdk/platform-client.ts';
 import { type CheckParts, checkOnce } from './check-once.ts';
 import type { CheckOutcome } from './outcome.ts';
 import { buildReport } from './report.ts';
+import type { SelfUpdate } from './self-update.ts';
 
-export interface AgentParts extends CheckParts {
+export interface AgentParts extends Omit<CheckParts, 'replaceAgent'> {
+  /** Nothing where no starter runs the agent out of slots of its own. */
+  readonly self?: SelfUpdate | undefined;
   /** Before each pass; must not throw. */
   renewIdentity(): Promise<void>;
   /** Tells the platform; a failure is told to the log and the next report holds the same facts. */
@@ -25,12 +28,14 @@ export interface Agent {
 
 /** The update agent of one device. */
 export function createAgent(parts: AgentParts): Agent {
-  const { folder, log } = parts;
+  const { folder, log, self } = parts;
   let lastUpdate: CheckOutcome | undefined;
+  let isProven = false;
+  const reportOf = (outcome?: CheckOutcome) => buildReport(folder, { outcome, self: self?.status() });
 
   async function pass(stop?: AbortSignal): Promise<CheckOutcome> {
     await parts.renewIdentity();
-    const outcome = await checkOnce(parts, stop);
+    const outcome = await checkOnce({ ...parts, replaceAgent: () => self?.update(stop) }, stop);
     if (outcome.kind === 'confirmed' || outcome.kind === 'rolled-back') lastUpdate = outcome;
     // The platform keeps the newest report: "nothing new" must not hide how the last update ended.
     await report(outcome.kind === 'current' ? (lastUpdate ?? outcome) : outcome);
@@ -39,10 +44,20 @@ export function createAgent(parts: AgentParts): Agent {
 
   async function report(outcome: CheckOutcome): Promise<void> {
     try {
-      await parts.sendReport(buildReport(folder, outcome));
+      await parts.sendReport(reportOf(outcome));
     } catch (error) {
       log(`cannot report: ${messageOf(error)}`);
     }
+  }
+
+  /** A pass, unless this agent is on trial and could not prove itself yet. */
+  async function passOnceProven(stop: AbortSignal): Promise<void> {
+    const report = () => parts.sendReport(reportOf());
+    if (!isProven) {
+      await parts.renewIdentity();
+      isProven = (await self?.settle({ report, stop })) ?? true;
+    }
+    if (isProven) await pass(stop);
   }
 
   return {
@@ -50,8 +65,11 @@ export function createAgent(parts: AgentParts): Agent {
     async run({ everyMs, random, stop }) {
       while (!stop.aborted) {
         // Whatever fails in one pass, there is a next one: an agent that ends cannot be repaired from afar.
-        await pass(stop).catch((error: unknown) => stop.aborted || log(`pass failed: ${messageOf(error)}`));
-        await pauseUntil(stop, jitter(everyMs, random));
+        await passOnceProven(stop).catch(
+          (error: unknown) => stop.aborted || log(`pass failed: ${messageOf(error)}`),
+        );
+        // The starter does not wait long for a proof.
+        await pauseUntil(stop, isProven ? jitter(everyMs, random) : parts.trial.settings.probePauseMs);
       }
     },
   };

@@ -2,11 +2,12 @@ import type { UpdateClient } from '@fleetward/updates';
 import { DeviceError } from '../errors.ts';
 import type { Files } from '../files/files.ts';
 import type { SlotFolder } from '../slots/folder.ts';
-import { isOnTrial, type SlotsState } from '../slots/state.ts';
+import { confirmedVersion, isOnTrial, type SlotsState } from '../slots/state.ts';
 import { chooseTarget, type DeviceModel, type Offer } from './choose-target.ts';
 import { installRelease } from './install.ts';
 import type { CheckOutcome } from './outcome.ts';
 import { settleTrial, type TrialParts } from './trial.ts';
+import { within } from './within.ts';
 
 /** What a pass works with; everything that is not deterministic comes from here. */
 export interface CheckParts {
@@ -16,6 +17,8 @@ export interface CheckParts {
   readonly model: DeviceModel;
   readonly trial: Omit<TrialParts, 'folder'>;
   readonly limits: CheckLimits;
+  /** Replaces the agent itself, when there is a newer one; answers whether it is about to be ended for it. */
+  replaceAgent?(): Promise<boolean> | undefined;
 }
 
 export interface CheckLimits {
@@ -32,15 +35,19 @@ export interface CheckLimits {
 export async function checkOnce(parts: CheckParts, stop?: AbortSignal): Promise<CheckOutcome> {
   const { client, folder, model, limits } = parts;
   const state = readState(folder);
-  if (isOnTrial(state)) return settleTrial(state, trialParts(parts, stop));
+  const trial = isOnTrial(state) ? await settleTrial(state, trialParts(parts, stop)) : undefined;
+  if (trial !== undefined && trial.kind !== 'waiting') return trial;
   const refreshed = await within(limits.refreshWithinMs, {
     stop,
     work: (signal) => client.refresh({ signal }),
   });
-  if (refreshed.kind === 'refused' || refreshed.kind === 'unreachable') return refreshed;
-  const choice = chooseTarget(client.targets(), { model, state });
+  if (refreshed.kind === 'refused' || refreshed.kind === 'unreachable') return trial ?? refreshed;
+  // The agent comes first: a newer one may be what can install the newest firmware.
+  if (await parts.replaceAgent?.()) return { kind: 'agent-first' };
+  if (trial !== undefined) return trial;
+  const choice = chooseTarget(client.targets(), { component: 'firmware', model, state });
   if (choice.kind === 'refused') return choice;
-  if (choice.kind === 'none') return { kind: 'current', version: versionOf(state) };
+  if (choice.kind === 'none') return { kind: 'current', version: confirmedVersion(state) };
   return install(choice.offer, { parts, state, stop });
 }
 
@@ -72,27 +79,4 @@ function trialParts({ trial, folder }: CheckParts, stop: AbortSignal | undefined
     stop?.throwIfAborted();
   };
   return { ...trial, folder, pause };
-}
-
-function versionOf({ confirmed, slots }: SlotsState): string | undefined {
-  return confirmed && slots[confirmed]?.version;
-}
-
-interface Bounded<Result> {
-  readonly stop: AbortSignal | undefined;
-  readonly work: (signal: AbortSignal) => Promise<Result>;
-}
-
-/** A server that takes too long is as good as none; being told to stop is passed on. */
-async function within<Result>(
-  limitMs: number,
-  { stop, work }: Bounded<Result>,
-): Promise<Result | Extract<CheckOutcome, { kind: 'unreachable' }>> {
-  const limit = AbortSignal.timeout(limitMs);
-  try {
-    return await work(stop === undefined ? limit : AbortSignal.any([limit, stop]));
-  } catch (error) {
-    if (!limit.aborted || error !== limit.reason) throw error;
-    return { kind: 'unreachable', path: '', explanation: `not done within ${limitMs} ms` };
-  }
 }

@@ -1,6 +1,6 @@
-import { parseRelease, type Release, type Target } from '@fleetward/updates';
+import { parseRelease, type Release, type ReleaseComponent, type Target } from '@fleetward/updates';
 import { isRejected } from '../slots/rules.ts';
-import type { SlotsState } from '../slots/state.ts';
+import { confirmedVersion, type SlotsState } from '../slots/state.ts';
 import { type DeviceRefusalReason, type Refused, refusedByDevice } from './outcome.ts';
 import { compareVersions, isComparable } from './version-order.ts';
 
@@ -21,18 +21,28 @@ export type Choice =
   | { readonly kind: 'none' }
   | Refused;
 
+export interface ChoiceOptions {
+  readonly component: ReleaseComponent;
+  readonly model: DeviceModel;
+  readonly state: SlotsState;
+  /** What runs while nothing is confirmed, if its version is known. */
+  readonly factoryVersion?: string;
+}
+
 /**
  * Picks the newest release that suits the device and is newer than the confirmed one. Where there are newer ones but
  * none suits, the newest says why.
  */
 export function chooseTarget(
   targets: readonly Target[],
-  { model, state }: { readonly model: DeviceModel; readonly state: SlotsState },
+  { component, model, state, factoryVersion }: ChoiceOptions,
 ): Choice {
+  const current = confirmedVersion(state) ?? factoryVersion;
   const newer = targets
     .map((target) => ({ target, release: parseRelease(target.custom) }))
     .filter((offer): offer is Offer => offer.release?.product === model.product)
-    .filter(({ release }) => isNewer(release.version, state))
+    .filter(({ release }) => (release.component ?? 'firmware') === component)
+    .filter(({ release }) => isNewer(release.version, current))
     .sort((a, b) => compareVersions(b.release.version, a.release.version) ?? 0);
   const judged = newer.map((offer) => ({ offer, flaw: flawOf(offer, { model, state }) }));
   const fit = judged.find(({ flaw }) => flaw === undefined);
@@ -40,8 +50,7 @@ export function chooseTarget(
   return judged[0]?.flaw ?? { kind: 'none' };
 }
 
-function isNewer(version: string, { confirmed, slots }: SlotsState): boolean {
-  const current = confirmed === undefined ? undefined : slots[confirmed]?.version;
+function isNewer(version: string, current: string | undefined): boolean {
   if (!isComparable(version) || current === undefined) return true; // the first one becomes a refusal below
   return (compareVersions(version, current) ?? 1) > 0;
 }

@@ -17,6 +17,8 @@ export interface AgentConfig {
   readonly rootFile: string;
   /** The slot folder, the same as the starter's. */
   readonly slotsFolder: string;
+  /** The agent's own slots: that of the starter which runs the agent, for one that updates itself. */
+  readonly agentSlotsFolder?: string;
   readonly model: DeviceModel;
   readonly probe: ProbeSettings;
   readonly trial: TrialSettings;
@@ -50,6 +52,7 @@ export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
     'trustedFolder',
     'rootFile',
     'slotsFolder',
+    'agentSlotsFolder',
     'product',
     'hardware',
     'probe',
@@ -66,6 +69,7 @@ export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
     trustedFolder: string('trustedFolder'),
     rootFile: string('rootFile'),
     slotsFolder: string('slotsFolder'),
+    ...(settings.agentSlotsFolder !== undefined && { agentSlotsFolder: string('agentSlotsFolder') }),
     model: { product: string('product', modelName), hardware: string('hardware', modelName) },
     probe: parseProbe(settings.probe),
     trial: numbersAt('trial', { value: settings.trial, defaults: defaultTrialSettings }),

@@ -17,7 +17,7 @@ async function main(configFile: string, isOnce: boolean): Promise<void> {
   const config = parseAgentConfig(readFileSync(configFile));
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
-  const { agent, close } = await openAgent(config, { clock: Date, log });
+  const { agent, close } = await openAgent(config, { clock: Date, log, environment: process.env });
   const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
   try {
     if (isOnce) process.stdout.write(`${JSON.stringify(await agent.checkOnce(stop.signal))}\n`);

@@ -4,6 +4,7 @@ export type DeviceRefusalReason =
   | 'below-security-floor'
   | 'failed-before'
   | 'version-form'
+  | 'slots-damaged'
   | 'not-verified-again';
 
 /**
@@ -27,6 +28,8 @@ export type CheckOutcome =
   | { readonly kind: 'no-space'; readonly version: string; readonly explanation: string }
   /** Installed, but the starter has not said yet whether it runs; asked again in the next pass. */
   | { readonly kind: 'waiting'; readonly version: string; readonly explanation: string }
+  /** The agent replaces itself before it looks for firmware. */
+  | { readonly kind: 'agent-first' }
   | { readonly kind: 'confirmed'; readonly version: string; readonly from: string | undefined }
   | {
       readonly kind: 'rolled-back';

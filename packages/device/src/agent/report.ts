@@ -2,15 +2,33 @@ import { deviceProtocolVersion } from '@fleetward/protocol';
 import type { DeviceReport } from '../sdk/platform-client.ts';
 import type { SlotFolder } from '../slots/folder.ts';
 import type { CheckOutcome } from './outcome.ts';
+import type { SelfUpdate } from './self-update.ts';
+import { agentVersion } from './version.ts';
 
 type UpdatePart = NonNullable<DeviceReport['update']>;
 
 /** Characters of a reason: the contract's 1,024, with room. */
 const reasonCharactersMax = 1000;
 
-/** What the platform is told after a pass: the confirmed version, and how the update ended. */
-export function buildReport(folder: SlotFolder, outcome: CheckOutcome): DeviceReport {
-  return { protocolVersion: deviceProtocolVersion, ...installedPart(folder), update: updatePart(outcome) };
+export interface ReportFacts {
+  /** Of the firmware's last check; nothing before the first. */
+  readonly outcome: CheckOutcome | undefined;
+  /** Of the agent, where it runs out of slots of its own. */
+  readonly self: ReturnType<SelfUpdate['status']> | undefined;
+}
+
+/** What the platform is told: the confirmed version, which agent runs, and how the updates of both ended. */
+export function buildReport(folder: SlotFolder, { outcome, self }: ReportFacts): DeviceReport {
+  return {
+    protocolVersion: deviceProtocolVersion,
+    ...installedPart(folder),
+    ...(outcome && { update: updatePart(outcome) }),
+    agent: self === undefined ? { version: agentVersion } : agentPart(self),
+  };
+}
+
+function agentPart({ version, slot, outcome }: NonNullable<ReportFacts['self']>) {
+  return { version, slot, update: updatePart(outcome) };
 }
 
 function installedPart(folder: SlotFolder): Pick<DeviceReport, 'installed'> {
@@ -35,6 +53,8 @@ function updatePart(outcome: CheckOutcome): UpdatePart {
     }
     case 'waiting':
       return { outcome: 'waiting', version: outcome.version, reason: clipped(outcome.explanation) };
+    case 'agent-first':
+      return { outcome: 'waiting', reason: 'the agent replaces itself first' };
     case 'no-space':
       return {
         outcome: 'failed',

@@ -1,6 +1,6 @@
 import type { BootNotes } from '../slots/boot-notes.ts';
 import type { SlotFolder } from '../slots/folder.ts';
-import type { SlotsState } from '../slots/state.ts';
+import { confirmedVersion, type SlotsState } from '../slots/state.ts';
 import { changeSlots } from './install.ts';
 import type { CheckOutcome } from './outcome.ts';
 import type { ProbeResult } from './probe.ts';
@@ -36,7 +36,7 @@ type Verdict =
 export async function settleTrial(state: SlotsState, parts: TrialParts): Promise<TrialOutcome> {
   const { folder } = parts;
   const version = state.slots[state.active]!.version; // on trial: there is one
-  const previous = state.confirmed && state.slots[state.confirmed]?.version;
+  const previous = confirmedVersion(state);
   const verdict = await judge(state, parts);
   switch (verdict.kind) {
     case 'healthy':

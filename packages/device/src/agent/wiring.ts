@@ -12,6 +12,8 @@ import type { AgentConfig } from './config.ts';
 import { platformFetcher } from './fetcher.ts';
 import { renewWhenDue } from './keep-identity.ts';
 import { probeHealth } from './probe.ts';
+import { createSelfUpdate, type SelfUpdate, type SelfUpdateParts } from './self-update.ts';
+import { startedFrom } from './started-from.ts';
 
 /** An agent on the real file system and network; `close` ends its connections. */
 export interface OpenAgent {
@@ -19,10 +21,17 @@ export interface OpenAgent {
   close(): void;
 }
 
+export interface OpenAgentOptions {
+  readonly clock: Clock;
+  readonly log: (line: string) => void;
+  /** Of the process: in it the starter says what it started. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
 /** Puts an agent together from its settings. The device must be enrolled. */
 export async function openAgent(
   config: AgentConfig,
-  { clock, log }: { readonly clock: Clock; readonly log: (line: string) => void },
+  { clock, log, environment }: OpenAgentOptions,
 ): Promise<OpenAgent> {
   const enrolled = openIdentityFolder(config.identityFolder).read();
   if (enrolled === undefined)
@@ -41,28 +50,40 @@ export async function openAgent(
     api.close();
     api = connectPlatform(next, { url: config.url });
   };
+  const fetcher = platformFetcher({ download: (...of) => api.download(...of) });
+  const { model, limits } = config;
+  const shared = { client: createUpdateClient({ store, fetcher, clock }), files: nodeFiles, model, limits };
   const agent = createAgent({
-    client: createUpdateClient({
-      store,
-      fetcher: platformFetcher({ download: (...of) => api.download(...of) }),
-      clock,
-    }),
-    files: nodeFiles,
+    ...shared,
     folder: openSlotFolder(nodeFiles, realpathSync(config.slotsFolder)),
-    model: config.model,
+    self: openSelfUpdate(config.agentSlotsFolder, { ...shared, environment, log }),
     trial: {
       settings: config.trial,
       probe: () => probeHealth(config.probe),
       pause: (ms) => pause(ms),
       isAlive,
     },
-    limits: config.limits,
     renewIdentity: async () => use(await renewWhenDue(identity, { ...config, clock, log })),
     sendReport: (facts) => report(api, facts),
     log,
   });
   return { agent, close: () => api.close() };
 }
+
+/** An agent that no starter of its own slots runs stays as it is: nobody could go back to it. */
+function openSelfUpdate(
+  path: string | undefined,
+  { environment, log, ...parts }: Omit<SelfUpdateParts, 'folder' | 'startedFrom'> & Rim,
+): SelfUpdate | undefined {
+  if (path === undefined) return undefined;
+  nodeFiles.makeFolder(path);
+  const from = startedFrom(path, environment);
+  if (from === undefined) log(`not started by a starter of \`${path}\`: the agent does not update itself`);
+  const folder = openSlotFolder(nodeFiles, realpathSync(path));
+  return from && createSelfUpdate({ ...parts, folder, startedFrom: from });
+}
+
+type Rim = Pick<OpenAgentOptions, 'environment' | 'log'>;
 
 /** A root that is trusted already is kept; only the chain of signatures replaces it. */
 async function trustFirstRoot(store: TrustedStore, rootFile: string): Promise<void> {

@@ -47,6 +47,11 @@ export function isOnTrial(state: SlotsState): boolean {
   return state.active !== state.confirmed && state.slots[state.active] !== undefined;
 }
 
+/** The version that is relied on; nothing before the first was confirmed. */
+export function confirmedVersion({ confirmed, slots }: SlotsState): string | undefined {
+  return confirmed && slots[confirmed]?.version;
+}
+
 /** A device without any image; its first one goes to slot a. */
 export const emptySlots: SlotsState = {
   generation: 0,

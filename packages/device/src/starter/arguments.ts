@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultStarterSettings, type StarterSettings } from './settings.ts';
 
@@ -11,7 +12,8 @@ export const starterUsage = `usage: fleetward-starter --slots FOLDER [OPTION...]
 
 PROGRAM and its arguments may hold {image} (the path of the image to run) and {slot} (a or b). No shell reads them.
 
-  --attempts-max N            starts of an image before it is confirmed (${defaultStarterSettings.attemptsMax})
+  --factory FILE              what to start when no slot can be started, or what is in them keeps dying
+  --attempts-max N            starts of an image before it is confirmed, and deaths in a row before the factory's turn (${defaultStarterSettings.attemptsMax})
   --confirm-within-ms N       how long an image may run unconfirmed (${defaultStarterSettings.confirmWithinMs})
   --stop-within-ms N          how long a program may take to end (${defaultStarterSettings.stopWithinMs})
   --poll-ms N                 how often the slots are looked at (${defaultStarterSettings.pollMs})
@@ -31,7 +33,9 @@ export function parseStarterArguments(args: readonly string[]): StarterArguments
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: Object.fromEntries(['slots', ...names].map((name) => [name, { type: 'string' as const }])),
+      options: Object.fromEntries(
+        ['slots', 'factory', ...names].map((name) => [name, { type: 'string' as const }]),
+      ),
       allowPositionals: true,
     });
     if (typeof values.slots !== 'string' || values.slots === '') return '`--slots` is missing';
@@ -43,7 +47,12 @@ export function parseStarterArguments(args: readonly string[]): StarterArguments
     );
     return {
       folder: values.slots,
-      settings: { ...defaultStarterSettings, ...numbers, command: positionals },
+      settings: {
+        ...defaultStarterSettings,
+        ...numbers,
+        ...(typeof values.factory === 'string' && { factoryImage: resolve(values.factory) }),
+        command: positionals,
+      },
     };
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) return error.message;

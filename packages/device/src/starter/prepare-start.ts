@@ -3,12 +3,18 @@ import type { SlotFolder } from '../slots/folder.ts';
 import { type SlotName, type SlotsState, slotNames } from '../slots/state.ts';
 import { type Candidate, startRule } from './rules.ts';
 
+/** Where a program is started from. The factory's image is in no slot: it came with the device. */
+export type StartPlace = SlotName | 'factory';
+
 /** What is to be started now, or why nothing can be. */
 export type StartPlan =
   | {
       readonly kind: 'start';
       readonly generation: number;
-      readonly slot: SlotName;
+      readonly slot: StartPlace;
+      readonly imagePath: string;
+      /** Nothing for the factory's image, whose bytes nobody has signed for. */
+      readonly sha256: string | undefined;
       readonly version: string;
       readonly isTrial: boolean;
     }
@@ -37,6 +43,20 @@ export function prepareStart(
   }
   const explanation = 'no slot holds an image that verifies';
   return { kind: 'nothing', generation: state.generation, explanation };
+}
+
+/** Starts what the device came with. It is part of the image of the device, like the starter itself. */
+export function startFactory(generation: number, imagePath: string): StartPlan {
+  const version = 'factory';
+  return {
+    kind: 'start',
+    generation,
+    slot: 'factory',
+    imagePath,
+    sha256: undefined,
+    version,
+    isTrial: false,
+  };
 }
 
 /** Notes durably, where the disk allows it, that the trial of these notes' generation is over. */
@@ -83,7 +103,9 @@ function firstIntact(
     }
     const attempt = { ...notes, attempts: notes.attempts + 1, running: undefined };
     if (isTrial && !writeIfPossible(folder, attempt)) continue;
-    return { kind: 'start', generation: state.generation, slot, version: image.version, isTrial };
+    const { version, sha256 } = image;
+    const imagePath = folder.imagePath(slot);
+    return { kind: 'start', generation: state.generation, slot, imagePath, sha256, version, isTrial };
   }
   return { kind: 'none' };
 }

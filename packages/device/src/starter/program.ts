@@ -1,13 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { SlotName } from '../slots/state.ts';
 import { markVariable } from './orphans.ts';
+import type { StartPlan } from './prepare-start.ts';
 
 export interface ProgramOptions {
   /** Program and arguments; `{image}` and `{slot}` are filled in, and no shell reads them. */
   readonly command: readonly string[];
-  readonly imagePath: string;
-  readonly slot: SlotName;
-  readonly version: string;
+  readonly plan: Extract<StartPlan, { kind: 'start' }>;
   readonly environment: NodeJS.ProcessEnv;
   /** The slot folder, by which an orphan of a killed starter is known again. */
   readonly mark: string;
@@ -30,13 +28,20 @@ export interface Program {
 
 /** Starts the program in a process group of its own. */
 export function startProgram(options: ProgramOptions): Program {
-  const { command, imagePath, slot, version, environment, mark } = options;
+  const { command, plan, environment, mark } = options;
+  const { slot, imagePath } = plan;
   const fill = (argument: string) => argument.replaceAll('{image}', imagePath).replaceAll('{slot}', slot);
   const [program = '', ...args] = command.map(fill);
   const child = spawn(program, args, {
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
-    env: { ...environment, FLEETWARD_SLOT: slot, FLEETWARD_VERSION: version, [markVariable]: mark },
+    env: {
+      ...environment,
+      FLEETWARD_SLOT: slot,
+      FLEETWARD_VERSION: plan.version,
+      FLEETWARD_GENERATION: String(plan.generation),
+      [markVariable]: mark,
+    },
   });
   const ended = endOf(child);
   const stop = async (withinMs: number) => {

@@ -1,9 +1,10 @@
+import { performance } from 'node:perf_hooks';
 import type { SlotFolder } from '../slots/folder.ts';
-import { prepareStart, type StartPlan, writeIfPossible } from './prepare-start.ts';
+import { prepareStart, type StartPlan, startFactory } from './prepare-start.ts';
 import { startProgram } from './program.ts';
 import type { StarterSettings } from './settings.ts';
 import type { WakeUp } from './wake-up.ts';
-import { generationOf, type RunEnd, watchProgram } from './watch-program.ts';
+import { generationOf, noteRunning, type RunEnd, watchProgram } from './watch-program.ts';
 
 export interface StarterOptions {
   readonly folder: SlotFolder;
@@ -23,12 +24,29 @@ export async function runStarter(options: StarterOptions): Promise<void> {
   const { folder, settings, log, stop } = options;
   let failures = 0;
   while (!stop.aborted) {
-    const plan = prepareStart(folder, settings);
+    const plan = factoryInstead(prepareStart(folder, settings), { ...options, failures });
     if (plan.kind === 'nothing') log(`nothing to start: ${plan.explanation}`);
+    const startedMs = performance.now();
     const end = plan.kind === 'nothing' ? 'died' : await runProgram(plan, options);
+    const ranMs = performance.now() - startedMs;
+    if (ranMs > settings.confirmWithinMs) failures = 0; // it did not keep dying
     failures = end === 'died' ? failures + 1 : 0;
     if (failures > 0) await pause(plan, { ...options, failures });
   }
+}
+
+/** The factory's image has its turn when there is nothing else, and when something proven died too often in a row. */
+function factoryInstead(
+  plan: StartPlan,
+  { settings, log, failures }: StarterOptions & { readonly failures: number },
+): StartPlan {
+  const { factoryImage, attemptsMax } = settings;
+  if (factoryImage === undefined) return plan;
+  const keepsDying = failures % (2 * attemptsMax) >= attemptsMax;
+  if (plan.kind === 'start' && (plan.isTrial || !keepsDying)) return plan;
+  const why = plan.kind === 'nothing' ? plan.explanation : `${plan.version} died ${failures} times in a row`;
+  log(`the factory's image instead: ${why}`);
+  return startFactory(plan.generation, factoryImage);
 }
 
 async function runProgram(
@@ -36,22 +54,14 @@ async function runProgram(
   options: StarterOptions,
 ): Promise<RunEnd> {
   const { folder, settings, environment, log } = options;
-  const { slot, version, generation, isTrial } = plan;
-  const program = startProgram({
-    command: settings.command,
-    imagePath: folder.imagePath(slot),
-    slot,
-    version,
-    environment,
-    mark: folder.path,
-  });
+  const { slot, version, isTrial } = plan;
+  const program = startProgram({ command: settings.command, plan, environment, mark: folder.path });
   log(`started ${version} from slot ${slot}${isTrial ? ', on trial' : ''}`);
-  const running = program.pid === undefined ? undefined : { slot, pid: program.pid };
-  writeIfPossible(folder, { ...folder.readNotes(generation), running });
-  const end = await watchProgram(program, { ...options, plan });
+  noteRunning(folder, { plan, pid: program.pid });
+  const { end, generation } = await watchProgram(program, { ...options, plan });
   await program.stop(settings.stopWithinMs);
   log(`${version} is ${end}`);
-  writeIfPossible(folder, { ...folder.readNotes(generation), running: undefined });
+  noteRunning(folder, { plan: { ...plan, generation }, pid: undefined });
   return end;
 }
 
@@ -64,6 +74,6 @@ async function pause(
   const longestMs = Math.min(settings.restartPauseMaxMs, firstPauseMs * 2 ** Math.min(failures - 1, 20));
   for (let waitedMs = 0; waitedMs < longestMs; waitedMs += settings.pollMs) {
     await wakeUp.wait(settings.pollMs);
-    if (stop.aborted || wakeUp.takeRestart() || generationOf(folder) !== plan.generation) return;
+    if (stop.aborted || wakeUp.takeRestart() || (generationOf(folder) ?? -1) !== plan.generation) return;
   }
 }

@@ -11,6 +11,8 @@ export interface StarterSettings {
   readonly pollMs: number;
   /** Longest pause before a proven image that died is started again. */
   readonly restartPauseMaxMs: number;
+  /** What the device was shipped with: started when no slot can be, and when what the slots hold keeps dying. */
+  readonly factoryImage?: string;
 }
 
 export const defaultStarterSettings: Omit<StarterSettings, 'command'> = {

@@ -1,8 +1,10 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 
-/** The newest device protocol this platform speaks; it never refuses the two before it. */
-export const deviceProtocolVersion = 1;
+/**
+ * The newest device protocol this platform speaks; it never refuses the two before it. 2 brought `agent`.
+ */
+export const deviceProtocolVersion = 2;
 
 const installed = Type.Object(
   {
@@ -27,6 +29,21 @@ const update = Type.Object(
   { additionalProperties: false, description: 'How the last attempt to update ended.' },
 );
 
+const agent = Type.Object(
+  {
+    version: Type.String({ minLength: 1, maxLength: 128 }),
+    slot: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 16,
+        description: 'Where it runs: slot `a` or `b`, or `factory`, what the device was shipped with.',
+      }),
+    ),
+    update: Type.Optional(update),
+  },
+  { additionalProperties: false, description: 'The agent that reports, and how its own last update ended.' },
+);
+
 /** What a device says of itself. The thing is the one its certificate is attached to; it cannot speak for another. */
 export const sendReport = defineRoute({
   method: 'POST',
@@ -39,6 +56,7 @@ export const sendReport = defineRoute({
       protocolVersion: Type.Integer({ minimum: 1, maximum: 1_000 }),
       installed: Type.Optional(installed),
       update: Type.Optional(update),
+      agent: Type.Optional(agent),
     },
     { additionalProperties: false },
   ),

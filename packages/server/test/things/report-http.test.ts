@@ -1,5 +1,5 @@
 import { parseThingName } from '@fleetward/core';
-import { createApiClient, sendReport } from '@fleetward/protocol';
+import { createApiClient, deviceProtocolVersion, sendReport } from '@fleetward/protocol';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Caller } from '../../src/route-handler.ts';
@@ -40,6 +40,26 @@ async function report(protocolVersion: number): Promise<void> {
     api.close();
   }
 }
+
+test('reports of this protocol and of the two before it are kept, with what each had', async () => {
+  const { certificateId } = (await issueDevice(platform, 'pump')).record;
+  caller = { kind: 'device', certificateId, thingName };
+  const first = {
+    installed: { version: '1.2.0', securityVersion: 3, sha256: 'ab'.repeat(32) },
+    update: { outcome: 'rolled-back', version: '1.3.0', reason: 'health-check-failed: no', step: 'device' },
+  };
+  const second = { ...first, agent: { version: '2.0.0', slot: 'a', update: { outcome: 'up-to-date' } } };
+  const api = createApiClient({ baseUrl: listening.baseUrl, ca: tls.ca });
+  // Each protocol as it was when it was the newest: frozen here, whatever becomes of the schema.
+  const reports = [{}, { protocolVersion: 1, ...first }, { protocolVersion: 2, ...second }];
+  expect(reports).toHaveLength(deviceProtocolVersion + 1);
+  for (const version of [deviceProtocolVersion - 2, deviceProtocolVersion - 1, deviceProtocolVersion]) {
+    if (version < 1) continue; // there was none
+    await api.call(sendReport, { body: { protocolVersion: version, ...reports[version] } });
+    expect((await platform.things.findReport(thingName))?.report).toEqual(reports[version]);
+  }
+  api.close();
+});
 
 test('a device reports for the thing its certificate speaks for, and for no other', async () => {
   const { certificateId } = (await issueDevice(platform, 'pump')).record;

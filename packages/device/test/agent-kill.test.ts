@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { agentProgram, starterProgram } from '../src/programs.ts';
+import { exists, RealDevice } from './real-device.ts';
+import { TestPlatform } from './test-platform.ts';
+import { TestRepository } from './test-repository.ts';
+
+const killer = pathToFileURL(join(import.meta.dirname, 'kill-entry.ts')).href;
+const agentImage = (version: string) =>
+  Buffer.from(`import ${JSON.stringify(pathToFileURL(agentProgram).href)}; // ${version}\n`);
+/** More than an update has; the rounds end with the first one that has no such step. */
+const stepsMax = 60;
+
+describe('kill -9 while the agent replaces itself', () => {
+  test.each([
+    ['agent', '/image', 6],
+    ['starter', starterProgram, 9],
+  ])(
+    'of the %s, right before each rename and each sync, leaves an agent that works and can be replaced',
+    async (_, program, stepsMin) => {
+      await using platform = await TestPlatform.start(await TestRepository.create());
+      await using device = await RealDevice.create(platform);
+      const release = (version: string) =>
+        platform.repository.release(agentImage(version), { component: 'agent', version });
+      await release('1.0.0');
+      const first = device.startAgentStarter();
+      await until(() => agentOf(platform)?.update?.outcome === 'confirmed');
+      await first.stop();
+
+      let killed = 0;
+      for (let step = 1; step <= stepsMax; step++) {
+        const once = device.folder.join(`killed-${step}`);
+        device.environment = {
+          NODE_OPTIONS: `--import=${killer}`,
+          KILL_PROGRAM: program,
+          KILL_AT: String(step),
+          KILL_ONCE: once,
+        };
+        const version = `1.${step}.0`;
+        await release(version);
+        const starter = device.startAgentStarter();
+        const isSettled = () => {
+          const update = agentOf(platform)?.update;
+          return update?.version === version && ['confirmed', 'rolled-back'].includes(update.outcome);
+        };
+        await until(() => isSettled() || !exists(starter.pid));
+        // As its service manager would; what the killed one left behind is ended by the next.
+        const next = exists(starter.pid) ? starter : device.startAgentStarter();
+        await until(isSettled);
+        await next.stop();
+        if (!existsSync(once)) break;
+        killed++;
+      }
+      expect(killed).toBeGreaterThanOrEqual(stepsMin);
+      expect(killed).toBeLessThan(stepsMax);
+      expect(agentOf(platform)).toMatchObject({ update: { outcome: 'confirmed' } });
+    },
+    300_000,
+  );
+});
+
+interface AgentPart {
+  readonly version: string;
+  readonly update?: { readonly outcome: string; readonly version?: string };
+}
+
+function agentOf({ reports }: TestPlatform): AgentPart | undefined {
+  return reports.at(-1)?.agent as AgentPart | undefined;
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await pause(20);
+}
