@@ -149,10 +149,14 @@ const mqttLimits = section(
         maximum: 600_000,
       },
     ),
-    packetBytesMax: count(268_288, 'Largest MQTT packet, refused on its header.', {
-      minimum: 132_096,
-      maximum: 16_777_216,
-    }),
+    packetBytesMax: count(
+      268_288,
+      'Largest MQTT packet, refused on its header; also of a WebSocket message.',
+      {
+        minimum: 132_096,
+        maximum: 16_777_216,
+      },
+    ),
     topicBytesMax: count(1_024, 'Bytes of a topic.', { minimum: 256, maximum: 65_535 }),
     topicLevelsMax: count(32, 'Levels of a topic or filter.', { minimum: 8, maximum: 1_024 }),
     subscriptionsMax: count(100, 'Subscriptions of one session.', { minimum: 8 }),

@@ -13,7 +13,8 @@ import {
 import type { RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
 import type { Admission } from './admission.ts';
-import type { ServeMqtt } from './mqtt-listener.ts';
+import { type ServeMqtt, sourceOf } from './mqtt-source.ts';
+import { isMqttWebSocket, serveMqttWebSockets } from './mqtt-websocket.ts';
 import { createRequestRate } from './request-rate.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import {
@@ -27,7 +28,7 @@ import {
 } from './tls-listener.ts';
 
 export interface DeviceHttpOptions {
-  readonly config: Pick<Config, 'listeners' | 'httpLimits' | 'tlsLimits'>;
+  readonly config: Pick<Config, 'listeners' | 'httpLimits' | 'tlsLimits' | 'mqttLimits'>;
   readonly guard: Guard;
   readonly credentials: ServerCredentials;
   readonly serveMqtt: ServeMqtt;
@@ -41,7 +42,7 @@ export interface DeviceHttpOptions {
 
 /**
  * 8443: HTTPS for devices with a client certificate, except for the EST operations that a device without one needs; and MQTT
- * for those that ask for it by ALPN, always with one.
+ * for those that ask for it by ALPN or WebSocket, always with one.
  */
 export class DeviceHttp {
   readonly #options: DeviceHttpOptions;
@@ -53,6 +54,7 @@ export class DeviceHttp {
     this.#server = createServer({
       ...httpServerOptions(options.config.httpLimits),
       ...deviceTlsOptions({ ...options, protocols: [...httpProtocols, ...mqttProtocols] }),
+      shouldUpgradeCallback: isMqttWebSocket,
     });
     options.credentials.onRenewal((context) => this.#server.setSecureContext(context));
   }
@@ -65,6 +67,11 @@ export class DeviceHttp {
       isForAdmitted: speaksMqtt,
     });
     this.#divideByProtocol(admissionOf);
+    serveMqttWebSockets(this.#server, {
+      ...guard,
+      serveMqtt: this.#options.serveMqtt,
+      messageBytesMax: config.mqttLimits.packetBytesMax,
+    });
     this.#app = await createHttpApp({
       server: this.#server,
       handlers,
@@ -105,7 +112,7 @@ export class DeviceHttp {
     this.#server.on('secureConnection', (socket) => {
       const admission = admissionOf(socket);
       if (admission.kind === 'refused') return;
-      if (speaksMqtt(socket)) this.#options.serveMqtt(socket, admission);
+      if (speaksMqtt(socket)) this.#options.serveMqtt(socket, sourceOf(socket, admission));
       else serveHttp.call(this.#server, socket);
     });
   }

@@ -1,4 +1,4 @@
-import type { TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
 import type { CertificateId, Clock, Random } from '@fleetward/core';
 import {
   type Broker,
@@ -14,8 +14,9 @@ import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
+import type { MqttSource } from './mqtt-source.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
-import { addressOf, type Guard } from './tls-listener.ts';
+import type { Guard } from './tls-listener.ts';
 
 type Admitted = Extract<Admission, { kind: 'admitted' }>;
 
@@ -75,15 +76,10 @@ export class MqttGateway {
     await this.broker.close();
   }
 
-  /** Hands a finished handshake of any listener to the broker. */
-  accept(socket: TLSSocket, admission: Admission): void {
-    if (admission.kind !== 'admitted' || this.#isStopping) return void socket.destroy();
-    const peer = {
-      admission,
-      remoteAddress: addressOf(socket),
-      tlsVersion: socket.getProtocol() ?? 'unknown',
-    };
-    this.broker.accept(socket, peer);
+  /** Hands the stream of any listener to the broker. */
+  accept(stream: Duplex, { admission, ...source }: MqttSource): void {
+    if (admission.kind !== 'admitted' || this.#isStopping) return void stream.destroy();
+    this.broker.accept(stream, { ...source, admission });
   }
 
   /** Cuts every connection of the certificate, on every listener, in this tick. Answers how many. */

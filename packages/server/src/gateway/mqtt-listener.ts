@@ -1,11 +1,8 @@
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server } from 'node:tls';
 import type { Config } from '../config.ts';
-import type { Admission } from './admission.ts';
+import { type ServeMqtt, sourceOf } from './mqtt-source.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import { deviceTlsOptions, type Guard, guardTlsServer, listen, mqttProtocols } from './tls-listener.ts';
-
-/** Takes over a finished handshake whose peer will speak MQTT. */
-export type ServeMqtt = (socket: TLSSocket, admission: Admission) => void;
 
 /** 8883: MQTT over mutual TLS and nothing else, so ALPN may be absent. */
 export class MqttListener {
@@ -26,7 +23,7 @@ export class MqttListener {
       listener: 'mqtt',
       isForAdmitted: () => true,
     });
-    this.#server.on('secureConnection', (socket) => serveMqtt(socket, admissionOf(socket)));
+    this.#server.on('secureConnection', (socket) => serveMqtt(socket, sourceOf(socket, admissionOf(socket))));
     credentials.onRenewal((context) => this.#server.setSecureContext(context));
   }
 

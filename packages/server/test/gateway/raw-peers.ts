@@ -14,7 +14,7 @@ export function ended(socket: TLSSocket): Promise<void> {
 }
 
 /** MQTT 3.1.1 CONNECT, clean session, keep-alive 30 s. */
-function connectPacket(clientId: string): Buffer {
+export function connectPacket(clientId: string): Buffer {
   const id = Buffer.from(clientId);
   const body = Buffer.concat([
     Buffer.from([0, 4]),
