@@ -20,6 +20,7 @@ const domains = [
   'operators',
   'things',
   'groups',
+  'activity',
   'policies',
   'certificates',
   'enrollment',

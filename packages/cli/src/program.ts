@@ -1,4 +1,5 @@
 import { Command, type Option } from 'commander';
+import { addActivity } from './nouns/activity.ts';
 import { addAuthority } from './nouns/authority.ts';
 import { addCert } from './nouns/cert.ts';
 import { addCompletion } from './nouns/completion.ts';
@@ -59,6 +60,7 @@ const nouns: readonly ((program: Command, shell: Shell) => void)[] = [
   addOperator,
   addThing,
   addGroup,
+  addActivity,
   addJoinToken,
   addEnrollment,
   addPolicy,

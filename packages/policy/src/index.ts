@@ -28,3 +28,5 @@ export { type ParsedPolicy, parsePolicy } from './parse.ts';
 export type { PolicyNote } from './parse-context.ts';
 export { parsePolicyRequest } from './parse-request.ts';
 export type { StatementRef } from './statement-ref.ts';
+export { Sketch } from './synthesise/sketch.ts';
+export { levelsOf, type SketchEntry } from './synthesise/sketch-entry.ts';

@@ -11,6 +11,7 @@ export {
 } from './client/client.ts';
 export type { UploadBody } from './client/exchange.ts';
 export { type FieldError, type Problem, problem, problemMediaType } from './errors.ts';
+export { getActivity } from './http/activity.ts';
 export {
   getCertificate,
   listAuthorities,

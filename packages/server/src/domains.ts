@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { CertificateId, Clock, Random, Signer } from '@fleetward/core';
 import { parseKeyName, type SigningProcess } from '@fleetward/keys';
+import { Activity } from './activity/index.ts';
 import { type CertificateEvent, Certificates } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
@@ -24,6 +25,7 @@ export interface Domains {
   readonly operators: OperatorService;
   readonly things: Things;
   readonly groups: Groups;
+  readonly activity: Activity;
   readonly policies: Policies;
   readonly certificates: Certificates;
   readonly enrollment: Enrollment;
@@ -68,7 +70,10 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     announce,
     isKnownCertificate,
     reportLimits: reportLimitsOf(config),
-    forget: (tx, thingName) => groups.forgetThing(tx, thingName),
+    forget: async (tx, thingName) => {
+      await groups.forgetThing(tx, thingName);
+      await activity.forget(tx, thingName);
+    },
   });
   const groups: Groups = await Groups.open({
     ...shared,
@@ -77,6 +82,12 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     announce,
     policiesOn: (name) => policies.namesOn(name).size,
     limits: config.groups,
+  });
+  const activity = await Activity.open({
+    ...shared,
+    store: stores.activity,
+    things,
+    limits: config.activity,
   });
   const binding = { region: config.region, accountId: config.accountId };
   const policies: Policies = await Policies.open({
@@ -106,6 +117,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     operators,
     things,
     groups,
+    activity,
     policies,
     certificates,
     enrollment,

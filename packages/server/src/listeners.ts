@@ -4,6 +4,7 @@ import { AppError, type CertificateId, type Clock, type Random, type Transactor 
 import type { Envelope } from '@fleetward/keys';
 import { parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
+import { activityHandlers } from './activity/index.ts';
 import { type Certificates, certificateHandlers } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { type Denials, denialHandlers } from './denials/index.ts';
@@ -248,7 +249,7 @@ function operatorApi(
   gateway: { readonly mqtt: MqttGateway; readonly live: LiveSockets },
 ): readonly RouteHandler[] {
   const { config, domains, ports, clock } = parts;
-  const { things, groups, policies, certificates } = domains;
+  const { things, groups, activity, policies, certificates } = domains;
   return [
     ...platformHandlers({
       facts: () => ({
@@ -263,6 +264,7 @@ function operatorApi(
       metrics: createPlatformMetrics({
         denials: domains.denials,
         groups,
+        activity,
         live: gateway.live,
         mqtt: gateway.mqtt,
       }),
@@ -272,6 +274,7 @@ function operatorApi(
     ...operatorHandlers(domains.operators),
     ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
     ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
+    ...activityHandlers({ activity, things, collect: () => gateway.mqtt.collectActivity() }),
     ...policyHandlers({
       policies,
       things,

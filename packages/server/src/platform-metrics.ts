@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Activity } from './activity/index.ts';
 import type { Denials } from './denials/index.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
@@ -8,6 +9,7 @@ import type { Groups } from './groups/index.ts';
 export function createPlatformMetrics(parts: {
   readonly denials: Denials;
   readonly groups: Groups;
+  readonly activity: Activity;
   readonly live: LiveSockets;
   readonly mqtt: MqttGateway;
 }): Registry {
@@ -20,6 +22,15 @@ export function createPlatformMetrics(parts: {
   gauge(registry, 'fleetward_group_memberships', 'Memberships of things in groups', (metric) =>
     metric.set(parts.groups.counts.memberships),
   );
+  new Gauge({
+    name: 'fleetward_activity',
+    help: 'Things of which activity is kept, those that wait to be written, and decisions of things beyond `activity.thingsMax`',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.activity.counts)) this.set({ counter }, value);
+    },
+  });
   const denied = {
     name: 'fleetward_denials',
     help: 'Denials since the start, by cause',

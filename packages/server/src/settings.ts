@@ -304,6 +304,26 @@ const groups = section(
   'Groups of things.',
 );
 
+const activity = section(
+  {
+    entriesPerThingMax: count(
+      128,
+      'Kinds of requests kept apart of one thing, as many allowed as denied; of more the most alike become one with `*`.',
+      { minimum: 32, maximum: 1_024 },
+    ),
+    thingsMax: count(100_000, 'Things of which activity is kept; of further ones it is counted only.', {
+      maximum: 10_000_000,
+    }),
+    keptDays: count(30, 'Days after which a request that was not seen again is forgotten.', {
+      maximum: 3_650,
+    }),
+    flushSeconds: count(300, 'Seconds after which what is new is written; a crash costs as much.', {
+      maximum: 86_400,
+    }),
+  },
+  'What things do, as it is kept for `policy synthesise`.',
+);
+
 const denials = section(
   {
     keptMax: count(10_000, 'Denials of certificates kept in memory for operators.'),
@@ -375,6 +395,7 @@ export const settings = section(
     trail,
     releases,
     groups,
+    activity,
     denials,
   },
   'Settings of `fleetward serve`.',

@@ -26,6 +26,14 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
       everyMs: 10 * secondMs,
       run: () => domains.denials.flush(clock.now()),
     },
+    {
+      name: 'keep what things did',
+      everyMs: config.activity.flushSeconds * secondMs,
+      run: async () => {
+        await listeners.mqtt.collectActivity();
+        await domains.activity.flush();
+      },
+    },
     { name: 'sign CRLs', everyMs: minuteMs, run: () => domains.certificates.refreshCrls() },
     {
       name: 'renew the server certificate',

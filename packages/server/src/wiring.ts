@@ -89,6 +89,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
   undo.push(
     () => domains.certificates.close(),
     () => domains.trail.close(),
+    () => domains.activity.flush(),
     () => domains.denials.flush(Number.POSITIVE_INFINITY),
   );
   listeners = await startListeners(

@@ -8,10 +8,12 @@ import {
   type PolicyAction,
   type PrincipalContext,
 } from '@fleetward/policy';
+import type { Activity } from '../activity/index.ts';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
 import type { Groups } from '../groups/index.ts';
 import { type Policies, policiesInEffect } from '../policies/index.ts';
 import type { Things } from '../things/index.ts';
+import { AllowedNames } from './allowed-names.ts';
 import { certificateContext } from './certificate-context.ts';
 
 /** What a device says of itself when it connects, and how it proved who it is. */
@@ -30,6 +32,8 @@ export interface Principal extends Access {
   readonly thingName: ThingName | undefined;
   /** Decides Connect on the client id. */
   mayConnect(): boolean;
+  /** Hands in what was counted since the last time, for the sketch of what the thing does. */
+  drain(): void;
 }
 
 interface AuthorizerParts {
@@ -37,6 +41,7 @@ interface AuthorizerParts {
   readonly things: Things;
   readonly groups: Groups;
   readonly denials: Denials;
+  readonly activity: Pick<Activity, 'record' | 'markSampled'>;
   readonly clock: Clock;
 }
 
@@ -71,58 +76,92 @@ class CompiledAccess implements Principal {
   readonly thingName: ThingName | undefined;
   readonly #compiled: CompiledPrincipal;
   readonly #denials: Denials;
+  readonly #activity: AuthorizerParts['activity'];
   readonly #clock: Clock;
-  /** The topics that were allowed last, for as long as these rights stand: most devices publish and receive on one. */
-  #lastPublished: string | undefined;
-  #lastReceived: string | undefined;
-  #lastReceivedShared: string | undefined;
+  readonly #published = this.#namesOf('iot:Publish');
+  readonly #retained = this.#namesOf('iot:RetainPublish');
+  readonly #subscribed = this.#namesOf('iot:Subscribe');
+  readonly #received = this.#namesOf('iot:Receive');
+  /** By the name with `$share/`; a delivery is allowed by either name. */
+  readonly #receivedShared = new AllowedNames((shared, count, isSample) => {
+    const topic = shared.replace(/^\$share\/[^/]*\//, '');
+    const name = this.#allows('iot:Receive', topic) ? topic : shared;
+    this.#countIn('iot:Receive', { name, count, isSample });
+  });
   #second = 0;
   #explainedInSecond = 0;
 
   constructor(
     compiled: CompiledPrincipal,
-    parts: Pick<AuthorizerParts, 'denials' | 'clock'> & Pick<Principal, 'claim' | 'thingName'>,
+    parts: Pick<AuthorizerParts, 'denials' | 'activity' | 'clock'> & Pick<Principal, 'claim' | 'thingName'>,
   ) {
     this.#compiled = compiled;
     this.claim = parts.claim;
     this.thingName = parts.thingName;
     this.#denials = parts.denials;
+    this.#activity = parts.activity;
     this.#clock = parts.clock;
   }
 
   mayConnect(): boolean {
-    return this.#check('iot:Connect', this.claim.clientId, 'connect_denied');
+    const { clientId: name } = this.claim;
+    if (!this.#check('iot:Connect', name, 'connect_denied')) return false;
+    this.#countIn('iot:Connect', { name, count: 1, isSample: false });
+    return true;
   }
 
   mayPublish(topic: string, retain: boolean): boolean {
-    if (topic !== this.#lastPublished) {
-      if (!this.#check('iot:Publish', topic, 'publish_denied')) return false;
-      if (!this.#compiled.dependsOnTime) this.#lastPublished = topic;
-    }
-    return !retain || this.#check('iot:RetainPublish', topic, 'publish_denied');
+    if (!this.#may(this.#published, topic, { action: 'iot:Publish', cause: 'publish_denied' })) return false;
+    if (!retain) return true;
+    return this.#may(this.#retained, topic, { action: 'iot:RetainPublish', cause: 'publish_denied' });
   }
 
   maySubscribe(filter: string): boolean {
-    return this.#check('iot:Subscribe', filter, 'subscribe_denied');
+    return this.#may(this.#subscribed, filter, { action: 'iot:Subscribe', cause: 'subscribe_denied' });
   }
 
   mayReceive(topic: string, shareName?: string): boolean {
     if (shareName !== undefined) return this.#mayReceiveShared(topic, `$share/${shareName}/${topic}`);
-    if (topic === this.#lastReceived) return true;
-    if (!this.#check('iot:Receive', topic, 'receive_denied')) return false;
-    if (!this.#compiled.dependsOnTime) this.#lastReceived = topic;
+    return this.#may(this.#received, topic, { action: 'iot:Receive', cause: 'receive_denied' });
+  }
+
+  drain(): void {
+    for (const names of [
+      this.#published,
+      this.#retained,
+      this.#subscribed,
+      this.#received,
+      this.#receivedShared,
+    ])
+      names.drain();
+  }
+
+  /** What was allowed once is allowed for as long as these rights stand, unless they depend on the time. */
+  #may(
+    names: AllowedNames,
+    name: string,
+    { action, cause }: { readonly action: PolicyAction; readonly cause: DenialCause },
+  ): boolean {
+    const isKnown = !this.#compiled.dependsOnTime && names.has(name);
+    if (isKnown) return true;
+    if (!this.#check(action, name, cause)) return false;
+    this.#keep(names, name);
     return true;
+  }
+
+  #keep(names: AllowedNames, name: string): void {
+    if (!this.#compiled.dependsOnTime || !names.has(name)) names.add(name);
   }
 
   /** A member of a shared subscription needs one of its two names allowed and neither denied (AWS IoT, shared subscriptions). */
   #mayReceiveShared(topic: string, shared: string): boolean {
-    if (shared === this.#lastReceivedShared) return true;
+    if (!this.#compiled.dependsOnTime && this.#receivedShared.has(shared)) return true;
     const refused = this.#refusedOf(topic, shared);
     if (refused !== undefined) {
       this.#deny('iot:Receive', refused, 'receive_denied');
       return false;
     }
-    if (!this.#compiled.dependsOnTime) this.#lastReceivedShared = shared;
+    this.#keep(this.#receivedShared, shared);
     return true;
   }
 
@@ -150,6 +189,19 @@ class CompiledAccess implements Principal {
       : this.#compiled.allows(action, name);
   }
 
+  #namesOf(action: PolicyAction): AllowedNames {
+    return new AllowedNames((name, count, isSample) => this.#countIn(action, { name, count, isSample }));
+  }
+
+  #countIn(
+    action: PolicyAction,
+    { name, count, isSample }: { readonly name: string; readonly count: number; readonly isSample: boolean },
+  ): void {
+    if (this.thingName === undefined) return;
+    this.#activity.record({ thingName: this.thingName, action, name, outcome: 'allowed', count });
+    if (isSample) this.#activity.markSampled(this.thingName);
+  }
+
   #deny(action: PolicyAction, name: string, cause: DenialCause): void {
     const nowMs = this.#clock.now();
     const { certificateId, clientId, remoteAddress } = this.claim;
@@ -171,6 +223,9 @@ class CompiledAccess implements Principal {
   ): Pick<DenialReport, 'explanation' | 'statement'> {
     if (!this.#mayExplain(nowMs))
       return { explanation: `\`${action}\` denied; too many denials in this second to explain each` };
+    // Not more often than that: a device that floods does not make work with its sketch either.
+    if (this.thingName !== undefined)
+      this.#activity.record({ thingName: this.thingName, action, name, outcome: 'denied', count: 1 });
     const decision = this.#compiled.decide(action, name, nowMs);
     const statement = decision.kind === 'implicitDeny' ? decision.nearest?.statement : decision.statement;
     return { explanation: explainDecision(decision), ...(statement === undefined ? {} : { statement }) };

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import type { CertificateId, Clock, Random } from '@fleetward/core';
 import {
   type Broker,
@@ -48,6 +49,9 @@ const clientIdRule =
 
 /** 8883 and 8443: each counts its own connections, and the broker must not be the one that refuses them. */
 const listeners = 2;
+
+// Between which other work has its turn.
+const connectionsAtOnce = 500;
 
 /** MQTT over mutual TLS: hands admitted sockets to the broker and decides, with the Authorizer, what each may do. */
 export class MqttGateway {
@@ -107,6 +111,16 @@ export class MqttGateway {
     for (const certificateId of certificateIds) {
       for (const connection of this.#connections.get(certificateId) ?? [])
         this.#refreshConnection(connection);
+    }
+  }
+
+  /** Has every live connection hand in what it has counted, in portions: there may be very many. */
+  async collectActivity(): Promise<void> {
+    let seen = 0;
+    for (const { peer } of this.broker.connections()) {
+      peer.principal?.drain();
+      seen++;
+      if (seen % connectionsAtOnce === 0) await setImmediate();
     }
   }
 
@@ -251,6 +265,7 @@ export class MqttGateway {
   #renewRights(connection: Connection<DevicePeer>, claim: PrincipalClaim): boolean {
     try {
       const fresh = this.#options.authorizer.principal(claim);
+      connection.peer.principal?.drain();
       connection.peer.principal = fresh;
       connection.replaceAccess(fresh);
       return fresh.mayConnect();
@@ -269,7 +284,8 @@ export class MqttGateway {
 
   #disconnected(connection: Connection<DevicePeer>): void {
     const { certificateId } = connection.peer.admission;
-    const { claim } = connection.peer;
+    const { claim, principal } = connection.peer;
+    principal?.drain();
     if (claim !== undefined) this.#ownership?.release(claim);
     const connections = this.#connections.get(certificateId);
     connections?.delete(connection);

@@ -1,4 +1,5 @@
 import type { Transactor } from '@fleetward/core';
+import type { ActivityStore } from '../activity/store.ts';
 import type { CertificateStore } from '../certificates/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { GroupStore } from '../groups/store.ts';
@@ -8,6 +9,7 @@ import type { ReleaseStore } from '../releases/store.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
+import { createActivityStore } from './activity.ts';
 import { createCertificateStore } from './certificates.ts';
 import { createEnrollmentStore } from './enrollment.ts';
 import { createGroupStore } from './groups.ts';
@@ -32,6 +34,7 @@ export interface Stores {
   readonly operators: OperatorStore;
   readonly things: ThingStore;
   readonly groups: GroupStore;
+  readonly activity: ActivityStore;
   readonly policies: PolicyStore;
   readonly certificates: CertificateStore;
   readonly enrollment: EnrollmentStore;
@@ -57,6 +60,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       operators: createOperatorStore(database),
       things: createThingStore(database),
       groups: createGroupStore(database),
+      activity: createActivityStore(database),
       policies: createPolicyStore(database),
       certificates: createCertificateStore(database),
       enrollment: createEnrollmentStore(database),

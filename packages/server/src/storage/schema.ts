@@ -49,6 +49,14 @@ export interface Schema {
     readonly created_at_ms: number;
   };
   readonly group_things: { readonly group_name: GroupName; readonly thing_name: ThingName };
+  readonly thing_activity: {
+    readonly thing_name: ThingName;
+    /** JSON array of the sketch's entries. */
+    readonly entries: string;
+    /** 0 or 1. */
+    readonly is_sampled: number;
+    readonly last_seen_ms: number;
+  };
   readonly policies: {
     readonly name: PolicyName;
     readonly default_version_id: number;

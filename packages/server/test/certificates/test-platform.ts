@@ -4,6 +4,7 @@ import type { Random, Signer } from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
 import { issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
+import { Activity, type ActivityLimits } from '../../src/activity/index.ts';
 import { type CertificateEvent, Certificates } from '../../src/certificates/index.ts';
 import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
@@ -39,6 +40,7 @@ export interface PlatformOptions {
   readonly random?: Random;
   readonly enrollment?: Partial<EnrollmentSettings>;
   readonly groups?: GroupLimits;
+  readonly activity?: ActivityLimits;
   readonly denials?: Partial<DenialsOptions['settings']>;
   /** Stands in front of the issuing key, to count or to fail. */
   readonly wrapSigner?: (signer: Signer) => Signer;
@@ -84,7 +86,10 @@ export async function openPlatform(options: PlatformOptions) {
     store: stores.things,
     announce,
     isKnownCertificate,
-    forget: (tx, thingName) => groups.forgetThing(tx, thingName),
+    forget: async (tx, thingName) => {
+      await groups.forgetThing(tx, thingName);
+      await activity.forget(tx, thingName);
+    },
   });
   const groups: Groups = await Groups.open({
     ...shared,
@@ -93,6 +98,12 @@ export async function openPlatform(options: PlatformOptions) {
     announce,
     policiesOn: (name) => policies.namesOn(name).size,
     ...(options.groups === undefined ? {} : { limits: options.groups }),
+  });
+  const activity = await Activity.open({
+    ...shared,
+    store: stores.activity,
+    things,
+    limits: options.activity ?? { entriesPerThingMax: 32, thingsMax: 3, keptDays: 30 },
   });
   const binding = { region: 'local', accountId: '000000000000' };
   const policies: Policies = await Policies.open({
@@ -138,6 +149,7 @@ export async function openPlatform(options: PlatformOptions) {
     certificates,
     things,
     groups,
+    activity,
     policies,
     denials,
     enrollment,

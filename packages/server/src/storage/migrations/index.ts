@@ -2,6 +2,7 @@ import type { SchemaModule } from 'kysely';
 import type { ColumnTypes } from '../column-types.ts';
 import { spine } from './0001-spine.ts';
 import { groups } from './0002-groups.ts';
+import { activity } from './0003-activity.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -10,4 +11,4 @@ export interface Migration {
 }
 
 /** In order: the first is version 1. */
-export const migrations: readonly Migration[] = [spine, groups];
+export const migrations: readonly Migration[] = [spine, groups, activity];

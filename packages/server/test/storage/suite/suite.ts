@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { describeActivity } from './activity.ts';
 import type { Backend, Opened } from './backend.ts';
 import { describeCertificates } from './certificates.ts';
 import { describeEnrollment } from './enrollment.ts';
@@ -18,6 +19,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   operators: describeOperators,
   things: describeThings,
   groups: describeGroups,
+  activity: describeActivity,
   policies: describePolicies,
   certificates: describeCertificates,
   enrollment: describeEnrollment,

@@ -1,0 +1,2 @@
+export { activityHandlers } from './http.ts';
+export { Activity, type ActivityLimits } from './service.ts';
