@@ -15,16 +15,23 @@ export interface BenchRun {
   readonly signal: AbortSignal;
 }
 
-/** Starts the brokers and the load, and runs one bench after the other. */
+/** Runs the benches of libraries, then starts the brokers and the load and runs the others, one after the other. */
 export async function runBench(run: BenchRun): Promise<void> {
+  const { benches } = run.options;
+  for (const bench of benches) if ('runAlone' in bench) run.report(await bench.runAlone(run));
+  const others = benches.filter((bench): bench is Bench => !('runAlone' in bench));
+  if (others.length === 0) return;
   await using started = new AsyncDisposableStack();
-  const field = await start(run, started);
-  for (const bench of run.options.benches) run.report(await bench.run(field));
+  const field = await start(run, { others, started });
+  for (const bench of others) run.report(await bench.run(field));
 }
 
-async function start(run: BenchRun, started: AsyncDisposableStack): Promise<Field> {
+async function start(
+  run: BenchRun,
+  { others, started }: { readonly others: readonly Bench[]; readonly started: AsyncDisposableStack },
+): Promise<Field> {
   const { options, folder, progress, signal } = run;
-  const devices = Math.max(...options.benches.map((bench: Bench) => bench.devices));
+  const devices = Math.max(...others.map((bench) => bench.devices));
   progress(`starting Fleetward and enrolling ${devices} devices`);
   const { profileFolder } = options;
   const { broker, identities, authorities } = await startFleetward({ folder, devices, profileFolder });

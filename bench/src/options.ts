@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import type { Bench } from './benches/bench.ts';
+import type { Bench, LibraryBench } from './benches/bench.ts';
 import { benches } from './benches/index.ts';
 
 /** What the command line asks for. */
 export interface BenchOptions {
-  readonly benches: readonly Bench[];
+  readonly benches: readonly (Bench | LibraryBench)[];
   readonly isJson: boolean;
   /** Measured time of one run, warm-up and connecting not counted. */
   readonly seconds: number;
@@ -51,7 +51,7 @@ function parsedArgs(args: readonly string[]) {
   }
 }
 
-function benchNamed(name: string): Bench {
+function benchNamed(name: string): Bench | LibraryBench {
   const found = benches.find((bench) => bench.name === name);
   if (found !== undefined) return found;
   throw new Error(`there is no bench \`${name}\`: ${usage}`);

@@ -59,6 +59,22 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
   });
 });
 
+test('compares the policy engines once they answer alike, and matches in linear time', async () => {
+  const args = ['--only', 'policy', '--seconds', '0.1', '--rounds', '1', '--json'];
+  const { code, stdout, stderr } = await bench(...args);
+  expect(code, stderr).toBe(0);
+  const { cached, fresh, globs } = JSON.parse(stdout.toString());
+  for (const figures of [cached, fresh]) {
+    expect(figures.allowed).toBeGreaterThan(0);
+    expect(figures.allowed).toBeLessThan(figures.requests);
+    for (const name of ['fleetward', 'casbin', 'cedar'])
+      expect(figures.decisionsPerSecond[name]).toBeGreaterThan(0);
+  }
+  expect(globs).toHaveLength(3);
+  for (const { nanosecondsPerByte } of globs)
+    expect(Object.keys(nanosecondsPerByte)).toEqual(['1024', '4096', '16384', '65536']);
+});
+
 test.for(['--only fan-sideways', '--help', '--seconds long'])(
   '`%s` is refused with one line that says what there is',
   async (line) => {

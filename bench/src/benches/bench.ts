@@ -28,6 +28,12 @@ export interface Bench {
   run(field: Field): Promise<Finding>;
 }
 
+/** A bench of a library: no broker, no device, nothing over the network. */
+export interface LibraryBench {
+  readonly name: string;
+  runAlone(conditions: Pick<Field, 'options' | 'progress' | 'signal'>): Promise<Finding>;
+}
+
 export type Rounds<Result> = Partial<Record<BrokerName, readonly Result[]>>;
 
 /** Asks for one result of each broker in each round, beginning with another broker each time: none is always the one after a pause. */

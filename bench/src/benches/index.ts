@@ -1,18 +1,20 @@
 import { workloadNames } from '../workloads.ts';
-import type { Bench } from './bench.ts';
+import type { Bench, LibraryBench } from './bench.ts';
 import { filters } from './filters.ts';
 import { handshakes } from './handshakes.ts';
 import { idleMemory } from './idle-memory.ts';
 import { latency } from './latency.ts';
+import { policy } from './policy.ts';
 import { sweep } from './sweep.ts';
 import { throughputBench } from './throughput.ts';
 
 /** In the order in which they run. */
-export const benches: readonly Bench[] = [
+export const benches: readonly (Bench | LibraryBench)[] = [
   ...workloadNames.map(throughputBench),
   filters,
   latency,
   handshakes,
   idleMemory,
   sweep,
+  policy,
 ];

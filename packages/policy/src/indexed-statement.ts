@@ -10,8 +10,6 @@ import { isTimeKey, parseVariable, type Variable } from './variables.ts';
 
 /** A statement as it is about one action, with all that is the same for every principal worked out. */
 export interface IndexedStatement {
-  /** Small, and unlike that of every other statement and entry about the action in the document. */
-  readonly id: number;
   readonly statement: PolicyStatement;
   readonly entries: readonly IndexedEntry[];
   /** What must hold, once for a connection. */
@@ -23,7 +21,7 @@ export interface IndexedStatement {
 }
 
 export interface IndexedEntry {
-  /** As that of a statement. */
+  /** Small, and unlike that of every other entry about the action in the document. */
   readonly id: number;
   readonly entry: ResourceEntry;
   readonly variables: readonly Variable[];
@@ -57,7 +55,6 @@ export function indexStatement(statement: PolicyStatement, indexing: Indexing): 
   const all = [...statement.conditions, ...impliedConditions(statement, indexing)];
   const isSteady = entries.every(({ variables }) => variables.length === 0) || statement.effect === 'Deny';
   return {
-    id: indexing.nextId(),
     statement,
     entries,
     conditions: all.filter(({ key }) => !isTimeKey(key)),

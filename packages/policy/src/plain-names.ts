@@ -5,14 +5,23 @@ import { TextTrie } from './text-trie.ts';
 export class PlainNames {
   readonly #literals = new Set<string>();
   readonly #globs = new TextTrie<Glob>();
+  #hasGlobs = false;
 
   add(glob: Glob): void {
-    if (glob.literal === undefined) this.#globs.add(glob.lead, glob);
-    else this.#literals.add(glob.literal);
+    if (glob.literal !== undefined) {
+      this.#literals.add(glob.literal);
+      return;
+    }
+    this.#globs.add(glob.lead, glob);
+    this.#hasGlobs = true;
   }
 
   matches(name: string): boolean {
     if (this.#literals.size > 0 && this.#literals.has(name)) return true;
+    return this.#hasGlobs && this.#matchesGlob(name);
+  }
+
+  #matchesGlob(name: string): boolean {
     for (let node: TextTrie<Glob> | undefined = this.#globs; node !== undefined; node = node.next(name))
       for (const glob of node.items) if (glob.matches(name)) return true;
     return false;
