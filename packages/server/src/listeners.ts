@@ -19,6 +19,7 @@ import { estRoutes } from './gateway/est.ts';
 import { LiveSockets } from './gateway/live-sockets.ts';
 import { MqttGateway } from './gateway/mqtt-gateway.ts';
 import { MqttListener } from './gateway/mqtt-listener.ts';
+import { parseProxies } from './gateway/proxied-connections.ts';
 import { crlRoutes } from './gateway/public-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
 import { type Guard, listen, tlsFloor } from './gateway/tls-listener.ts';
@@ -98,6 +99,7 @@ export async function startListeners(
     }),
     live,
     denials: domains.denials,
+    proxies: parseProxies(config.proxyAddresses),
   };
   const mqtt = new MqttGateway({
     ...parts,

@@ -372,6 +372,12 @@ export const settings = section(
       description:
         'Base URL of the public listener as devices see it, for the CRL address in certificates; empty: made from the first server name.',
     }),
+    proxyAddresses: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+      default: [],
+      maxItems: 64,
+      description:
+        'Addresses and networks (`10.0.0.0/8`) of proxies before the listeners `mqtt` and `devices`: each of their connections must begin with a header of PROXY protocol v2, and is of the address that it names. From nobody else one is read.',
+    }),
     logLevel: Type.Union(
       [
         Type.Literal('trace'),

@@ -7,6 +7,7 @@ import { plainAddress } from '../network-of.ts';
 import type { Admission, Admit } from './admission.ts';
 import { endWhenIdle } from './idle-socket.ts';
 import type { LiveSockets } from './live-sockets.ts';
+import { type Proxies, receiveProxied } from './proxied-connections.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 
 export type TlsLimits = Config['tlsLimits'];
@@ -37,6 +38,8 @@ export interface Guard {
   readonly admit: Admit;
   readonly live: LiveSockets;
   readonly denials: Denials;
+  /** Whose connections begin with a header that names their peer. */
+  readonly proxies: Proxies | undefined;
 }
 
 interface GuardOptions extends Guard {
@@ -87,6 +90,18 @@ export function guardTlsServer(server: TlsServer, options: GuardOptions): (socke
   });
   server.on('tlsClientError', (error, socket) => recordHandshakeFailure(error, socket, options));
   server.on('drop', (data) => recordLimit(options, data?.remoteAddress, 'connectionsMax'));
+  if (options.proxies !== undefined) {
+    receiveProxied(server, {
+      proxies: options.proxies,
+      headerTimeoutMs: options.limits.handshakeTimeoutMs,
+      refused: (why, remoteAddress) =>
+        options.denials.record({
+          cause: 'protocol_error',
+          explanation: `${options.listener}: ${why}`,
+          remoteAddress,
+        }),
+    });
+  }
   return (socket) =>
     admissions.get(socket) ?? {
       kind: 'refused',
@@ -156,14 +171,22 @@ function recordHandshakeFailure(
   socket.destroy();
   const code = error.code ?? '';
   if (code === 'ECONNRESET') return; // a port scan or a peer that went away: nothing was decided
-  const cause: DenialCause = /UNSUPPORTED_PROTOCOL|VERSION|INAPPROPRIATE_FALLBACK/.test(code)
-    ? 'tls_version'
-    : 'tls_handshake';
-  const what =
-    cause === 'tls_version'
-      ? 'the peer offers no TLS version of 1.2 or above'
-      : `the TLS handshake failed: ${error.reason ?? code}`;
+  const { cause, what } = handshakeFailure(code, error.reason ?? code);
   options.denials.record({ cause, explanation: `${options.listener}: ${what}`, remoteAddress });
+}
+
+function handshakeFailure(
+  code: string,
+  reason: string,
+): { readonly cause: DenialCause; readonly what: string } {
+  // What OpenSSL says of bytes that are no TLS record at all.
+  if (/WRONG_VERSION_NUMBER/.test(code)) {
+    const what = 'what the peer sent is not TLS; is it a proxy that is not in the setting `proxyAddresses`?';
+    return { cause: 'tls_handshake', what };
+  }
+  if (/UNSUPPORTED_PROTOCOL|VERSION|INAPPROPRIATE_FALLBACK/.test(code))
+    return { cause: 'tls_version', what: 'the peer offers no TLS version of 1.2 or above' };
+  return { cause: 'tls_handshake', what: `the TLS handshake failed: ${reason}` };
 }
 
 function recordLimit(options: GuardOptions, remoteAddress: string | undefined, limit: string): void {

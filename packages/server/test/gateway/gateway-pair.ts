@@ -92,6 +92,7 @@ async function startGateway(
     admit: createAdmission({ certificates, clock, graceMs: 0 }),
     live: new LiveSockets(),
     denials,
+    proxies: undefined,
   };
   const gateway = new MqttGateway({
     ...shared,
