@@ -1,4 +1,12 @@
-import { type Broker, type Connection, createBroker, encodePacket, PacketReader } from '../src/index.ts';
+import {
+  type Broker,
+  type Connection,
+  createBroker,
+  createMemoryStore,
+  encodePacket,
+  MemoryContents,
+  PacketReader,
+} from '../src/index.ts';
 import { Decisions } from './live/decisions.ts';
 import { looseConnect, loosePacket } from './live/loose-packets.ts';
 import { MemoryStream } from './live/memory-stream.ts';
@@ -17,9 +25,11 @@ export const seeds: readonly Uint8Array[] = Array.from({ length: 24 }, (_, seed)
 
 const CLIENTS = 3;
 const PACKET_BYTES_MAX = 8 * 1024;
+const SESSION_SECONDS_MAX = 50;
 
 let nowMs = 1_000_000;
 const findings: string[] = [];
+const contents = new MemoryContents();
 const broker: Broker<undefined> = createBroker<undefined>({
   clock: { now: () => nowMs },
   random: { bytes: (length) => new Uint8Array(length).map((_, index) => (nowMs + index * 7) % 256) },
@@ -35,7 +45,13 @@ const broker: Broker<undefined> = createBroker<undefined>({
     retainedMessagesMax: 3,
     topicAliasMax: 2,
     messagesPerSecondMax: 1_000,
+    sessionExpirySecondsMax: SESSION_SECONDS_MAX,
+    sessionsMax: 2,
+    queuedMessagesMax: 5,
+    storedMessagesMax: 8,
+    uncommittedBytesMax: 600,
   },
+  store: createMemoryStore(contents),
   hooks: {
     connect: ({ clientId }) =>
       clientId === 'two'
@@ -58,6 +74,8 @@ const broker: Broker<undefined> = createBroker<undefined>({
     },
   },
 });
+
+await broker.start();
 
 class Client {
   readonly version: 4 | 5;
@@ -121,6 +139,9 @@ export async function fuzz(input: Uint8Array): Promise<void> {
   for (const { stream } of clients) stream.destroy();
   await turn();
   await turn();
+  pass(SESSION_SECONDS_MAX * 1_000 + 1_000);
+  await turn();
+  await turn();
   check();
 }
 
@@ -140,7 +161,7 @@ async function step(clients: Client[], decisions: Decisions): Promise<void> {
   else if (action === 18) client.stream.isStuck = true;
   else if (action === 19) client.stream.readAgain();
   else if (action === 20) pass(decisions.of([10, 300, 2_000, 60_000]));
-  else if (action === 21) broker.publish('a/b', Buffer.from('own'), { qos: decisions.once(2) ? 1 : 0 });
+  else if (action === 21) broker.publish('a/b', Buffer.from('own'), { qos: decisions.of([0, 1, 2]) });
   else {
     if (action === 22) client.stream.destroy();
     else client.stream.push(null);
@@ -170,10 +191,16 @@ async function expectServed(client: Client): Promise<void> {
 }
 
 function check(): void {
-  const { connections, subscriptions, faults } = broker.metrics();
+  const metrics = broker.metrics();
+  const { connections, subscriptions, faults } = metrics;
   if (connections !== 1) findings.push(`${connections} connections are left, 1 is there`);
   if (subscriptions !== 0)
     findings.push(`${subscriptions} subscriptions are left of connections that are gone`);
+  for (const name of ['storedSessions', 'storedMessages', 'storedBytes', 'uncommittedBytes'] as const)
+    if (metrics[name] !== 0) findings.push(`${name} is ${metrics[name]} when all sessions are over`);
+  const { sessions, messages } = contents;
+  if (sessions.size + messages.size > 0)
+    findings.push(`the store keeps ${sessions.size} sessions and ${messages.size} messages`);
   if (faults !== 0 && findings.length === 0) findings.push(`${faults} faults`);
   if (findings.length > 0) throw new Error(findings.splice(0).join('\n'));
 }

@@ -6,7 +6,6 @@ export type MqttErrorCode =
   | 'mqtt.protocol_error'
   | 'mqtt.packet_too_large'
   | 'mqtt.unsupported_version'
-  | 'mqtt.not_supported'
   | 'mqtt.invalid_topic'
   | 'mqtt.invalid_filter'
   | 'mqtt.quota_exceeded'
@@ -41,9 +40,4 @@ export function protocolError(message: string, reasonCode: ReasonCode = REASON.p
 export function tooManyFilters(filtersMax: number): MqttError {
   const message = `a packet with more filters than the ${filtersMax} accepted`;
   return new MqttError('mqtt.too_many_filters', message, { reasonCode: REASON.quotaExceeded });
-}
-
-/** Valid MQTT that this broker announces it does not do. */
-export function notSupported(message: string, reasonCode: ReasonCode): MqttError {
-  return new MqttError('mqtt.not_supported', message, { reasonCode });
 }

@@ -6,6 +6,7 @@ export type {
   ConnectRequest,
   ConnectVerdict,
   DisconnectOptions,
+  HeldSession,
   LimitName,
   PublishedMessage,
   ReservedMessage,

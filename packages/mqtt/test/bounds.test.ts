@@ -25,7 +25,7 @@ describe('the outbox', () => {
             const packet = Buffer.alloc(size, index + 1);
             if (shared) outbox.share(packet);
             else outbox.copy(packet, 0, size);
-            outbox.puback(index + 1);
+            outbox.acknowledgement(0x40, index + 1, 0);
             written.push(packet, Buffer.from([0x40, 2, 0, index + 1]));
           }
           const taken = outbox.take() ?? Buffer.alloc(0);

@@ -8,6 +8,7 @@ import {
   type BrokerLimits,
   createBroker,
   encodePacket,
+  type MessageStore,
   type Packet,
   PacketReader,
 } from '../src/index.ts';
@@ -32,6 +33,9 @@ interface RigOptions {
   readonly access?: Access;
   readonly hooks?: Partial<BrokerHooks<string>>;
   readonly accepted?: (stream: Socket) => void;
+  readonly store?: MessageStore;
+  /** When the clock begins. */
+  readonly nowMs?: number;
 }
 
 /** A broker on a real TCP port of the system's choice, with a clock that only the test moves. */
@@ -40,14 +44,17 @@ export async function startRig({
   access = allowAll,
   hooks = {},
   accepted,
+  store,
+  nowMs: startMs = 1_000_000,
 }: RigOptions = {}): Promise<Rig> {
   const events: string[] = [];
-  let nowMs = 1_000_000;
+  let nowMs = startMs;
   const broker = createBroker<string>({
     limits,
     clock: { now: () => nowMs },
     random: { bytes: (length) => randomBytes(length) },
     ticks: 'manual',
+    ...(store === undefined ? {} : { store }),
     hooks: {
       connect: () => ({ kind: 'accept', access }),
       connected: (connection) => void events.push(`connected ${connection.clientId}`),
@@ -56,6 +63,7 @@ export async function startRig({
       ...hooks,
     },
   });
+  await broker.start();
   const server = createServer({ noDelay: true }, (socket) => {
     accepted?.(socket);
     broker.accept(socket, 'peer');
@@ -170,7 +178,7 @@ export async function connected(
 export async function subscribed(
   rig: Rig,
   version: 4 | 5,
-  options: { id: string; filter: string; qos?: 0 | 1 },
+  options: { id: string; filter: string; qos?: 0 | 1 | 2 },
 ): Promise<RawClient> {
   const client = await connected(rig, version, { clientId: options.id });
   client.send(subscribePacket(options.filter, options.qos ?? 0));

@@ -227,7 +227,7 @@ describe('a hook that throws', () => {
           throw thrown;
         },
         failed: (connection, error) => {
-          failures.push(connection.clientId, error);
+          failures.push(connection?.clientId, error);
           throw new Error('broken too');
         },
       },

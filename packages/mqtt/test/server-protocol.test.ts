@@ -12,10 +12,13 @@ const limits = {
   inflightOutMax: 10,
   topicAliasMax: 1,
   keepAliveSecondsMax: 100,
+  sessionExpirySecondsMax: 1000,
   topicBytesMax: 100,
   topicLevelsMax: 10,
   filtersPerSubscribeMax: 10,
 };
+
+const ACKNOWLEDGEMENTS: Record<number, string> = { 4: 'puback', 5: 'pubrec', 6: 'pubrel', 7: 'pubcomp' };
 
 /** A session and all it asked for, without a stream, a clock or a broker. */
 function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode } = {}) {
@@ -25,7 +28,9 @@ function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode
   const reader = new PacketReader({ packetBytesMax: 1024, version });
   const effects: ProtocolEffects<never> = {
     send: (packet) => void sent.push(...reader.read(packet)),
-    sendPuback: (packetId) => void asked.push(`puback ${packetId}`),
+    answer: (packet) => void sent.push(...reader.read(packet)),
+    acknowledge: (first, packetId, reasonCode) =>
+      void asked.push(`${ACKNOWLEDGEMENTS[first >> 4]} ${packetId} ${reasonCode}`),
     connect: (packet) => void asked.push(`connect ${packet.clientId}`),
     publish: (frame, topic) => {
       asked.push(`publish ${topic.text} qos ${frame.qos}`);
@@ -34,6 +39,9 @@ function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode
     subscribe: (packet) => packet.subscriptions.map(() => REASON.notAuthorized),
     unsubscribe: (packet) => packet.filters.map(() => REASON.noSubscriptionExisted),
     acknowledged: (packetId) => void asked.push(`acknowledged ${packetId}`),
+    received: (packetId) => (packetId === 1 ? REASON.success : REASON.packetIdentifierNotFound),
+    released: (packetId) => (packetId === 1 ? REASON.success : REASON.packetIdentifierNotFound),
+    completed: (packetId) => void asked.push(`completed ${packetId}`),
     end: (ending) => void endings.push(ending),
   };
   const topics = new TopicTable<never>({ seed: 1, refuse: () => {} });
@@ -48,7 +56,7 @@ function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode
 function openSession(version: 4 | 5, options: { readonly publishes?: ReasonCode } = {}) {
   const started = startSession(version, options);
   started.receive(connectPacket(version));
-  started.session.accept({ assignedClientId: undefined });
+  started.session.accept({ assignedClientId: undefined, sessionPresent: false });
   return started;
 }
 
@@ -59,7 +67,7 @@ describe('the protocol of one connection', () => {
     expect(session.mayRead).toBe(false);
     receive(publishPacket());
     expect(asked).toEqual(['connect device-1']);
-    session.accept({ assignedClientId: undefined });
+    session.accept({ assignedClientId: undefined, sessionPresent: false });
     expect(sent).toMatchObject([{ kind: 'connack', reasonCode: 0 }]);
     expect(session.isOpen).toBe(true);
   });
@@ -68,7 +76,7 @@ describe('the protocol of one connection', () => {
     const { receive, asked } = openSession(4);
     receive(publishPacket({ qos: 1, packetId: 5 }));
     receive(publishPacket());
-    expect(asked.slice(1)).toEqual(['publish a/b qos 1', 'puback 5', 'publish a/b qos 0']);
+    expect(asked.slice(1)).toEqual(['publish a/b qos 1', 'puback 5 0', 'publish a/b qos 0']);
   });
 
   test('answers a refused message as its version can: 3.1.1 ends, MQTT 5 acknowledges with the reason', () => {
@@ -77,8 +85,36 @@ describe('the protocol of one connection', () => {
     expect(four.endings).toEqual([{ reason: 'AUTH_ERROR', sendWill: true, why: 'the message is refused' }]);
     const five = openSession(5, { publishes: REASON.notAuthorized });
     five.receive(publishPacket({ qos: 1, packetId: 5 }));
-    expect(five.sent.at(-1)).toMatchObject({ kind: 'puback', packetId: 5, reasonCode: 135 });
+    five.receive(publishPacket({ qos: 2, packetId: 6 }));
+    expect(five.asked.slice(1).filter((what) => what.startsWith('pub'))).toEqual([
+      'publish a/b qos 1',
+      'puback 5 135',
+      'publish a/b qos 2',
+      'pubrec 6 135',
+    ]);
     expect(five.endings).toEqual([]);
+  });
+
+  test.each([
+    [4, 0],
+    [5, 0x92],
+  ] as const)('answers each step of QoS 2 on level %i, and one it knows nothing of', (version, unknown) => {
+    const { receive, asked } = openSession(version);
+    const step = (kind: 'pubrec' | 'pubrel' | 'pubcomp', packetId: number) =>
+      receive({ kind, packetId, reasonCode: 0, properties: {} });
+    receive(publishPacket({ qos: 2, packetId: 1 }));
+    for (const packetId of [1, 2]) step('pubrel', packetId);
+    for (const packetId of [1, 2]) step('pubrec', packetId);
+    step('pubcomp', 1);
+    expect(asked.slice(1)).toEqual([
+      'publish a/b qos 2',
+      'pubrec 1 0',
+      'pubcomp 1 0',
+      `pubcomp 2 ${unknown}`,
+      'pubrel 1 0',
+      `pubrel 2 ${unknown}`,
+      'completed 1',
+    ]);
   });
 
   test('answers 3.1.1 with 0x80 where MQTT 5 hears the reason', () => {

@@ -1,9 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '@fleetward/core';
+import type { Qos } from '../codec/packet-type.ts';
 import { NO_PROPERTIES } from '../codec/properties.ts';
 import { REASON } from '../reason-codes.ts';
+import type { MessageStore } from '../store/message-store.ts';
 import { BrokerCore, TICK_MS } from './core.ts';
-import type { BrokerHooks, Connection } from './hooks.ts';
+import type { BrokerHooks, Connection, HeldSession } from './hooks.ts';
 import { type BrokerLimits, parseBrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
 
@@ -12,46 +14,58 @@ export interface BrokerOptions<Peer> {
   readonly clock: Clock;
   readonly random: Random;
   readonly hooks: BrokerHooks<Peer>;
+  /** Where sessions survive the process; without it they end with it. Whoever opened it closes it, after the broker. */
+  readonly store?: MessageStore;
   /** `own` (the default): the broker looks at the clock every 250 ms. `manual`: its owner calls `tick`. */
   readonly ticks?: 'own' | 'manual';
 }
 
 export interface Broker<Peer> {
+  /** Takes up what the last run left in the store; wait for it before the first `accept`. Nothing to do without a store. */
+  start(): Promise<void>;
   /** Takes over a stream on which nothing was read yet. Who the peer is must be known by now. */
   accept(stream: Duplex, peer: Peer): Connection<Peer>;
   /** Sends a message of the platform's own; returns to how many it was handed. Throws `MqttError` for what is no topic name. */
-  publish(topic: string, payload: Uint8Array, options: { readonly qos: 0 | 1 }): number;
+  publish(topic: string, payload: Uint8Array, options: { readonly qos: Qos }): number;
   /** Those whose CONNECT was accepted. */
   connections(): Iterable<Connection<Peer>>;
   get(clientId: string): Connection<Peer> | undefined;
+  /** All there are, those whose client is away included. */
+  sessions(): Iterable<HeldSession>;
   /** A copy. */
   metrics(): Readonly<BrokerMetrics>;
   /** Looks after keep-alives, timeouts and pauses; call it a few times a second with `ticks: 'manual'`. */
   tick(nowMs: number): void;
-  /** Disconnects everybody (no wills: nobody is left to read them) and resolves when every stream is closed. */
+  /**
+   * Disconnects everybody and resolves when every stream is closed and what was written is durable. No wills: nobody is left to
+   * read them; those of sessions in the store are due in the next run.
+   */
   close(): Promise<void>;
 }
 
 /** A broker without listeners: hand it streams. */
 export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
   const { clock, random, hooks } = options;
-  const core = new BrokerCore({ limits: parseBrokerLimits(options.limits), clock, random, hooks });
+  const core = new BrokerCore({
+    limits: parseBrokerLimits(options.limits),
+    clock,
+    random,
+    hooks,
+    store: options.store,
+  });
   const isManual = options.ticks === 'manual';
   const timer = isManual ? undefined : setInterval(() => core.tick(clock.now()), TICK_MS).unref();
-  let isClosing = false;
   return {
-    accept(stream, peer) {
-      const connection = core.accept(stream, peer);
-      if (isClosing) connection.disconnect(REASON.serverShuttingDown);
-      return connection;
-    },
+    start: () => core.start(),
+    accept: (stream, peer) => core.accept(stream, peer),
     publish: (topic, payload, { qos }) => publish(core, topic, { payload, qos }),
     connections: () => core.byClientId.values(),
     get: (clientId) => core.byClientId.get(clientId),
+    sessions: () => core.sessions,
     metrics: () => ({ ...core.metrics }),
     tick: (nowMs) => core.tick(nowMs),
     async close() {
-      isClosing = true;
+      core.beginClosing();
       for (const connection of core.streams) {
         connection.disconnect(REASON.serverShuttingDown, {
           sendWill: false,
@@ -59,6 +73,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
         });
       }
       await core.emptied();
+      await core.journal.drained();
       clearInterval(timer);
     },
   };
@@ -67,7 +82,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
 function publish<Peer>(
   core: BrokerCore<Peer>,
   topic: string,
-  { payload, qos }: { readonly payload: Uint8Array; readonly qos: 0 | 1 },
+  { payload, qos }: { readonly payload: Uint8Array; readonly qos: Qos },
 ): number {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   return core.publish(topic, {

@@ -1,24 +1,30 @@
 import type { Duplex } from 'node:stream';
 import type { ClientId, Clock, Random } from '@fleetward/core';
-import type { Will } from '../codec/connect.ts';
 import { PublishFrame } from '../codec/publish-frame.ts';
 import { MqttError } from '../errors.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
 import type { ProtocolContext } from '../session/server-protocol.ts';
+import type { MessageStore } from '../store/message-store.ts';
 import { type Topic, TopicTable } from '../topics/topic-table.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
-import { mayPublish, mayReceive } from './guarded-access.ts';
-import type { BrokerHooks, LimitName } from './hooks.ts';
+import { ENQUEUE_ONLY, mayReceive } from './guarded-access.ts';
+import type { Access, BrokerHooks, HeldSession, LimitName } from './hooks.ts';
 import type { Ended, Host } from './host.ts';
+import { Journal } from './journal.ts';
+import { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type MessageSource, OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
 import { type RetainedLimit, RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Session } from './session.ts';
+import { type Alarm, Sessions, type SessionsHost } from './sessions.ts';
+import type { SharedGroup } from './shared-group.ts';
+import { StoredMessages } from './stored-messages.ts';
 import { type Route, type Subscription, Subscriptions } from './subscriptions.ts';
-import { TimerWheel } from './timer-wheel.ts';
+import { TimerWheel, type WheelEntry } from './timer-wheel.ts';
+import { Wills } from './wills.ts';
 
 /** How often the clock is looked at. */
 export const TICK_MS = 250;
@@ -26,46 +32,49 @@ const POOLED_BYTES_MAX = 8 * 1024 * 1024;
 
 type Member<Peer> = BrokerConnection<Peer>;
 
-interface WillOf<Peer> {
-  readonly will: Will;
-  readonly member: Member<Peer>;
-}
-
 interface CoreOptions<Peer> {
   readonly limits: BrokerLimits;
   readonly clock: Clock;
   readonly random: Random;
   readonly hooks: BrokerHooks<Peer>;
+  readonly store: MessageStore | undefined;
 }
 
 /** What all connections share: registry, subscriptions, routing, the write at the end of each turn. */
-export class BrokerCore<Peer> implements Host<Peer> {
+export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   readonly limits: BrokerLimits;
   readonly random: Random;
   readonly hooks: BrokerHooks<Peer>;
   readonly protocol: ProtocolContext<Route<Session<Peer>>>;
   readonly pool = new ChunkPool({ pooledBytesMax: POOLED_BYTES_MAX });
-  readonly wheel: TimerWheel<Member<Peer>>;
+  readonly wheel: TimerWheel<WheelEntry & Alarm>;
   readonly subscriptions: Subscriptions<Session<Peer>>;
   readonly retained: RetainedDeliveries<Session<Peer>>;
   readonly paused = new Set<Member<Peer>>();
   readonly metrics = newBrokerMetrics();
+  readonly journal: Journal;
+  readonly messages: StoredMessages;
+  readonly encoder = new KeptEncoder();
+  readonly sessions: Sessions<Peer>;
   readonly streams = new Set<Member<Peer>>();
   readonly byClientId = new Map<string, Member<Peer>>();
   readonly #clock: Clock;
   readonly #retained: RetainedMessages;
   readonly #message = new OutgoingMessage();
   readonly #flush = (): void => this.#flushAll();
-  readonly #wills: WillOf<Peer>[] = [];
-  #isPublishingWills = false;
+  readonly #wills: Wills<Peer>;
+  readonly #store: MessageStore | undefined;
+  #state: 'loading' | 'open' | 'closing' | 'failed';
   #dirty: Member<Peer>[] = [];
   #emptied: (() => void) | undefined;
 
-  constructor({ limits, clock, random, hooks }: CoreOptions<Peer>) {
+  constructor({ limits, clock, random, hooks, store }: CoreOptions<Peer>) {
     this.limits = limits;
     this.random = random;
     this.hooks = hooks;
     this.#clock = clock;
+    this.#store = store;
+    this.#state = store === undefined ? 'open' : 'loading';
     const seed = random.bytes(4).reduce((value, byte) => (value << 8) | byte, 0);
     const topics = new TopicTable<Route<Session<Peer>>>({
       seed,
@@ -78,10 +87,24 @@ export class BrokerCore<Peer> implements Host<Peer> {
     this.#retained = new RetainedMessages({ limits, metrics: this.metrics, nowMs });
     this.retained = new RetainedDeliveries(this.#retained, { metrics: this.metrics, now });
     this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs });
+    const { metrics } = this;
+    this.journal = new Journal({ store, limits, metrics, failed: (error) => this.#storeFailed(error) });
+    this.messages = new StoredMessages({ journal: this.journal, limits, metrics });
+    this.sessions = new Sessions(this);
+    this.#wills = new Wills(this);
   }
 
   nowMs(): number {
     return this.#clock.now();
+  }
+
+  /** Takes up what the last run left; called once, before the first connection. */
+  async start(): Promise<void> {
+    if (this.#store === undefined) return;
+    const state = await this.#store.load();
+    if (this.#state !== 'loading') return;
+    this.#state = 'open';
+    this.sessions.load(state, (session) => this.#accessOf(session));
   }
 
   accept(stream: Duplex, peer: Peer): Member<Peer> {
@@ -95,6 +118,7 @@ export class BrokerCore<Peer> implements Host<Peer> {
       this.limited(member, 'connectionsMax');
       member.disconnect(REASON.serverBusy);
     }
+    if (this.#state !== 'open') member.disconnect(REASON.serverShuttingDown);
     return member;
   }
 
@@ -111,7 +135,7 @@ export class BrokerCore<Peer> implements Host<Peer> {
     this.#tell(member, () => this.hooks.violated?.(member, why));
   }
 
-  failed(member: Member<Peer>, error: unknown): void {
+  failed(member: Member<Peer> | undefined, error: unknown): void {
     this.metrics.faults++;
     try {
       this.hooks.failed?.(member, error);
@@ -132,16 +156,40 @@ export class BrokerCore<Peer> implements Host<Peer> {
     this.#contain(member, () => this.hooks.connected?.(member));
   }
 
-  ended(session: Session<Peer>, { connection: member, reason, will }: Ended<Peer>): void {
+  ended(session: Session<Peer>, { connection: member, reason, sendWill }: Ended<Peer>): void {
     if (this.byClientId.get(member.clientId) === member) this.byClientId.delete(member.clientId);
-    for (const filter of session.filters.keys()) this.subscriptions.delete(filter, session);
-    session.filters.clear();
-    this.retained.forget(session);
-    this.metrics.subscriptions = this.subscriptions.size;
     this.paused.delete(member);
-    if (will !== undefined) this.#wills.push({ will, member });
-    this.#publishWills();
+    const isLast = this.#state === 'closing' || this.#state === 'failed';
+    this.sessions.left(session, isLast ? 'later' : sendWill ? 'after-delay' : 'never');
     this.#tell(member, () => this.hooks.disconnected?.(member, reason));
+  }
+
+  willDue(session: Session<Peer>): void {
+    const { will, access } = session;
+    if (will === undefined) return;
+    session.will = undefined;
+    if (session.isDurable && !session.isEnded)
+      this.journal.write({ kind: 'will-gone', session: session.number });
+    this.#wills.publish(will, access);
+  }
+
+  forgotten(session: Session<Peer>): void {
+    this.retained.forget(session);
+  }
+
+  due(session: Session<Peer>, nowMs: number): void {
+    this.sessions.due(session, nowMs);
+  }
+
+  overflowed(session: Session<Peer>): void {
+    const { queue } = session.owed;
+    const limit = queue.size < this.limits.queuedMessagesMax ? 'queuedBytesMax' : 'queuedMessagesMax';
+    this.metrics.sessionsDropped++;
+    this.#tell(session.connection, () => this.hooks.sessionDropped?.(session, limit));
+    const { connection } = session;
+    session.expirySeconds = 0;
+    if (connection === undefined) this.sessions.end(session);
+    else connection.overflowed();
   }
 
   closed(member: Member<Peer>): void {
@@ -160,8 +208,20 @@ export class BrokerCore<Peer> implements Host<Peer> {
     });
   }
 
+  /** Nobody comes in any more. */
+  beginClosing(): void {
+    this.#state = 'closing';
+  }
+
   route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: Member<Peer>): ReasonCode {
     const message = this.#message;
+    const route = this.subscriptions.route(topic);
+    const full = frame.qos === 0 ? undefined : this.messages.fullBy;
+    if (full !== undefined && (route.subscriptions.some(isKept) || route.groups.some(mayBeKept))) {
+      this.metrics.publishesRefused++;
+      this.limited(from, full);
+      return REASON.quotaExceeded;
+    }
     message.setFrame(frame, topic.bytes);
     const reached = frame.retain ? this.#retain(message, topic.text) : undefined;
     if (reached !== undefined) {
@@ -169,7 +229,6 @@ export class BrokerCore<Peer> implements Host<Peer> {
       if (frame.qos > 0) return REASON.quotaExceeded; // acknowledged would mean kept (MQTT-3.3.1-5)
     }
     if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
-    const route = this.subscriptions.route(topic);
     this.#send(message, topic.text, { route, from });
     return REASON.success;
   }
@@ -190,7 +249,8 @@ export class BrokerCore<Peer> implements Host<Peer> {
 
   #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): void {
     const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
-    this.hooks.published?.(from, { topic, payload, qos: frame.qos === 0 ? 0 : 1 });
+    const qos = frame.qos === 0 ? 0 : frame.qos === 1 ? 1 : 2;
+    this.hooks.published?.(from, { topic, payload, qos });
   }
 
   /**
@@ -207,7 +267,7 @@ export class BrokerCore<Peer> implements Host<Peer> {
 
   tick(nowMs: number): void {
     this.#retained.expire(nowMs, () => this.metrics.messagesExpired++);
-    this.wheel.advance(nowMs, (member) => this.#contain(member, () => member.due(nowMs)));
+    this.wheel.advance(nowMs, (entry) => this.#alarm(entry, nowMs));
     for (const member of this.paused) {
       this.#contain(member, () => {
         if (member.resumeAt(nowMs)) this.paused.delete(member);
@@ -242,8 +302,36 @@ export class BrokerCore<Peer> implements Host<Peer> {
     }
   }
 
+  #alarm(entry: Alarm, nowMs: number): void {
+    if (entry instanceof BrokerConnection) {
+      this.#contain(entry, () => entry.due(nowMs));
+      return;
+    }
+    try {
+      entry.due(nowMs);
+    } catch (error) {
+      this.failed(undefined, error);
+    }
+  }
+
+  #accessOf(session: HeldSession): Access {
+    try {
+      return this.hooks.accessOf?.(session) ?? ENQUEUE_ONLY;
+    } catch (error) {
+      this.failed(undefined, error);
+      return ENQUEUE_ONLY;
+    }
+  }
+
+  /** What is durable is not known: nothing may be acknowledged any more. */
+  #storeFailed(error: unknown): void {
+    this.#state = 'failed';
+    for (const member of this.streams) member.disconnect(REASON.serverShuttingDown, { sendWill: false });
+    this.#tell(undefined, () => this.hooks.storeFailed?.(error));
+  }
+
   /** A hook that only listens does not stop what it is told of. */
-  #tell(member: Member<Peer>, hook: () => void): void {
+  #tell(member: Member<Peer> | undefined, hook: () => void): void {
     try {
       hook();
     } catch (error) {
@@ -270,54 +358,14 @@ export class BrokerCore<Peer> implements Host<Peer> {
       else if (deliver(message, subscription)) deliveries++;
     }
     for (let index = 0; index < groups.length; index++) {
-      const chosen = groups[index]!.choose(topic);
+      const group = groups[index]!;
+      const chosen = group.choose(topic);
+      message.shareName = group.shareName;
       if (chosen === undefined) this.metrics.messagesWithheld++;
       else if (deliver(message, chosen)) deliveries++;
     }
+    message.shareName = undefined;
     return deliveries;
-  }
-
-  /** One after the other: a will may cut a slow consumer that has a will, and so on; that must not recurse. */
-  #publishWills(): void {
-    if (this.#isPublishingWills) return;
-    this.#isPublishingWills = true;
-    for (let index = 0; index < this.#wills.length; index++) this.#publishOrDeny(this.#wills[index]!);
-    this.#wills.length = 0;
-    this.#isPublishingWills = false;
-  }
-
-  /** Never throws: it runs while a connection ends. */
-  #publishOrDeny({ will, member }: WillOf<Peer>): void {
-    try {
-      if (this.#mayPublishWill(will, member)) this.#publishWill(will, member);
-      else this.metrics.willsDenied++;
-    } catch (error) {
-      this.metrics.willsDenied++;
-      this.failed(member, error);
-    }
-  }
-
-  /** Decided now: the policy may have changed since CONNECT. What `reserved` dealt with is not routed. */
-  #mayPublishWill(will: Will, member: Member<Peer>): boolean {
-    if (!mayPublish(member.access, will.topic, will.retain)) return false;
-    const { topic, payload, qos } = will;
-    if (!topic.startsWith('$') || this.hooks.reserved === undefined) return true;
-    return !this.hooks.reserved(member, { topic, payload, qos: qos === 0 ? 0 : 1 });
-  }
-
-  #publishWill(will: Will, member: Member<Peer>): void {
-    const { topic, payload } = will;
-    this.hooks.published?.(member, { topic, payload, qos: will.qos === 0 ? 0 : 1 });
-    const bytes = Buffer.from(will.payload);
-    this.publish(will.topic, {
-      bytes,
-      payloadStart: 0,
-      payloadEnd: bytes.length,
-      qos: will.qos === 0 ? 0 : 1,
-      retain: will.retain, // MQTT-3.1.2-16, -17; MQTT5-3.1.2-14, -15
-      properties: will.properties,
-    });
-    this.metrics.willsPublished++;
   }
 
   #refuseTopic(topic: Topic<Route<Session<Peer>>>): void {
@@ -332,4 +380,14 @@ function deliver<Peer>(message: OutgoingMessage, subscription: Subscription<Sess
   const { subscriber, qos, retainAsPublished, identifiers } = subscription;
   message.retain = message.wasRetained && retainAsPublished; // MQTT-3.3.1-9; MQTT5-3.3.1-12, -13
   return subscriber.deliver(message, Math.min(qos, message.qos), identifiers); // MQTT-3.8.4-6; MQTT5-3.8.4-8, -4.8.2-3
+}
+
+/** Whether a message with QoS 1 or 2 would have to be kept for the subscriber. */
+function isKept({ subscriber, qos }: Subscription<{ readonly isDurable: boolean }>): boolean {
+  return qos > 0 && subscriber.isDurable;
+}
+
+/** The same for one that any member may get. */
+function mayBeKept<Peer>(group: SharedGroup<Session<Peer>>): boolean {
+  return group.some(isKept);
 }

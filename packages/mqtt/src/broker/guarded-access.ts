@@ -26,6 +26,13 @@ export function mayReceive(access: Access, topic: string, shareName?: string): b
   }
 }
 
+/** Of a session that has had no connection since the start: what it may receive is decided when it has one. */
+export const ENQUEUE_ONLY: Access = Object.freeze({
+  mayPublish: () => false,
+  maySubscribe: () => false,
+  mayReceive: () => true,
+});
+
 /** What a connection may do before its CONNECT is accepted. */
 export const NO_ACCESS: Access = Object.freeze({
   mayPublish: () => false,

@@ -1,6 +1,6 @@
 import type { ClientId } from '@fleetward/core';
 import type { Will } from '../codec/connect.ts';
-import type { ProtocolVersion } from '../codec/packet-type.ts';
+import type { ProtocolVersion, Qos } from '../codec/packet-type.ts';
 import type { UserProperty } from '../codec/properties.ts';
 import type { ReasonCode } from '../reason-codes.ts';
 import type { DisconnectReason } from '../session/effects.ts';
@@ -12,7 +12,7 @@ export interface ConnectRequest {
   readonly clientId: ClientId;
   /** The client sent none and was given this one. */
   readonly isClientIdAssigned: boolean;
-  /** It asks for a session that outlives the connection; it gets a clean one. */
+  /** It asks for a session that outlives the connection. */
   readonly isPersistent: boolean;
   readonly cleanStart: boolean;
   readonly keepAliveSeconds: number;
@@ -23,7 +23,16 @@ export interface ConnectRequest {
 }
 
 export type ConnectVerdict =
-  | { readonly kind: 'accept'; readonly access: Access }
+  | {
+      readonly kind: 'accept';
+      readonly access: Access;
+      /** Whose session it is: another owner of the same client id gets a new one. Default: anybody's. */
+      readonly owner?: string;
+      /** Who connects, in words by which `accessOf` knows it again after a restart. */
+      readonly principal?: string;
+      /** The fencing epoch it was claimed with, where several brokers share sessions. */
+      readonly epoch?: number;
+    }
   | {
       readonly kind: 'refuse';
       /** MQTT 5's; 3.1.1 is told the nearest it has. */
@@ -58,6 +67,18 @@ export interface Connection<Peer> {
   disconnect(reasonCode: ReasonCode, options?: DisconnectOptions): void;
 }
 
+/** A session as its broker holds it, connected or not. */
+export interface HeldSession {
+  readonly clientId: string;
+  readonly owner: string;
+  readonly principal: string;
+  readonly isConnected: boolean;
+  /** Of its connection, or of the last one it had. */
+  readonly access: Access;
+  /** From the very next message on: what may not be received is not kept for it either. */
+  replaceAccess(access: Access): void;
+}
+
 export interface DisconnectOptions {
   /** Default true. */
   readonly sendWill?: boolean;
@@ -83,12 +104,21 @@ export interface BrokerHooks<Peer> {
   limited?(connection: Connection<Peer>, limit: LimitName): void;
   /** Sees each allowed message, wills included, to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */
   reserved?(connection: Connection<Peer>, message: ReservedMessage): boolean;
-  /** Hears each message of a device, wills included, that is about to be routed, in the order of routing. The payload is valid during the call. */
-  published?(connection: Connection<Peer>, message: PublishedMessage): void;
+  /** Hears each message of a device, wills included, that is about to be routed, in the order of routing; no connection: a will of an earlier run. The payload is valid during the call. */
+  published?(connection: Connection<Peer> | undefined, message: PublishedMessage): void;
+  /**
+   * The rights of a session that an earlier run left, as far as they are known: undefined, or a throw, keeps for it what comes
+   * until its client is back and may be asked about, and denies its will.
+   */
+  accessOf?(session: HeldSession): Access | undefined;
+  /** It was owed more than its limits allow, so it ended: its client finds none when it is back. */
+  sessionDropped?(session: HeldSession, limit: 'queuedMessagesMax' | 'queuedBytesMax'): void;
+  /** The store did not say whether a batch is durable: everybody is disconnected and nobody may connect any more. */
+  storeFailed?(error: unknown): void;
   subscribed?(connection: Connection<Peer>, filter: string): void;
   unsubscribed?(connection: Connection<Peer>, filter: string): void;
   /** A listening hook, or the broker itself, threw. Write it to a log. */
-  failed?(connection: Connection<Peer>, error: unknown): void;
+  failed?(connection: Connection<Peer> | undefined, error: unknown): void;
 }
 
 export type PublishedMessage = ReservedMessage;
@@ -96,5 +126,5 @@ export type PublishedMessage = ReservedMessage;
 export interface ReservedMessage {
   readonly topic: string;
   readonly payload: Uint8Array;
-  readonly qos: 0 | 1;
+  readonly qos: Qos;
 }

@@ -17,11 +17,11 @@ export interface BrokerLimits {
   readonly subscriptionsMax: number;
   /** Of one SUBSCRIBE or UNSUBSCRIBE; one more ends the connection (0x97 in MQTT 5) before any is looked at. */
   readonly filtersPerSubscribeMax: number;
-  /** QoS 1 messages a client may have unacknowledged (MQTT 5 Receive Maximum). */
+  /** Messages with QoS 1 and 2 that a client may have unacknowledged (MQTT 5 Receive Maximum); above it 3.1.1 is read no further. */
   readonly inflightInMax: number;
-  /** QoS 1 messages sent to a client and not yet acknowledged. */
+  /** Messages with QoS 1 and 2 sent to a client and not yet acknowledged. */
   readonly inflightOutMax: number;
-  /** QoS 1 messages waiting for room in that window; one more cuts the connection. */
+  /** Those waiting for room in that window, for a session that ends with its connection; one more cuts the connection. */
   readonly pendingMessagesMax: number;
   readonly pendingBytesMax: number;
   /** Bytes not yet taken by a connection's socket: above it QoS 0 is dropped, then the connection is cut. */
@@ -39,6 +39,20 @@ export interface BrokerLimits {
   readonly retainedMessagesMax: number;
   /** Of the packets of all retained messages together; the same fate. */
   readonly retainedBytesMax: number;
+  /** Sessions that outlive their connection; who asks for one more is refused (0x97). */
+  readonly sessionsMax: number;
+  /** How long they do at most, in seconds; 3.1.1 clients get this one. 4294967295: for ever. */
+  readonly sessionExpirySecondsMax: number;
+  /** Messages such a session is owed; with one more it ends, and its client finds none when it is back. */
+  readonly queuedMessagesMax: number;
+  /** Of the packets of those messages; the same fate. */
+  readonly queuedBytesMax: number;
+  /** Messages that all such sessions are owed, counted for each session; above it their publishers are refused (0x97; a 3.1.1 connection ends). */
+  readonly storedMessagesMax: number;
+  /** Of the packets of those messages, each counted once; the same fate. */
+  readonly storedBytesMax: number;
+  /** On their way to the disk; above it those whose messages cause it are read no further until it has fallen. */
+  readonly uncommittedBytesMax: number;
   /** How long a connection that this side closes may take to read its last packet. */
   readonly lingerMs: number;
 }
@@ -64,6 +78,13 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
   keepAliveSecondsMax: 1_200,
   retainedMessagesMax: 100_000,
   retainedBytesMax: 64 * 1024 * 1024,
+  sessionsMax: 100_000,
+  sessionExpirySecondsMax: 604_800,
+  queuedMessagesMax: 10_000,
+  queuedBytesMax: 16 * 1024 * 1024,
+  storedMessagesMax: 1_000_000,
+  storedBytesMax: 256 * 1024 * 1024,
+  uncommittedBytesMax: 8 * 1024 * 1024,
   lingerMs: 1_000,
 });
 
@@ -86,6 +107,8 @@ export function parseBrokerLimits(given: Partial<BrokerLimits> = {}): BrokerLimi
   }
   if (limits.packetBytesMax > 268_435_460)
     throw invalid('packetBytesMax', limits.packetBytesMax, 'at most 268435460');
+  if (limits.sessionExpirySecondsMax > 0xffff_ffff)
+    throw invalid('sessionExpirySecondsMax', limits.sessionExpirySecondsMax, 'at most 4294967295');
   return Object.freeze(limits);
 }
 

@@ -1,7 +1,8 @@
-import type { ProtocolVersion } from '../codec/packet-type.ts';
+import type { ProtocolVersion, Qos } from '../codec/packet-type.ts';
 import { NO_PROPERTIES, type Properties, writeProperties } from '../codec/properties.ts';
 import type { PublishFrame } from '../codec/publish-frame.ts';
 import { varIntBytes, WireWriter, writeVarInt } from '../codec/wire-writer.ts';
+import { type KeptBytes, KeptMessage } from '../session/kept-message.ts';
 
 const EMPTY = Buffer.alloc(0);
 const NO_PROPERTY_BYTES = Buffer.from([0]);
@@ -15,7 +16,7 @@ export interface MessageSource {
   readonly bytes: Buffer;
   readonly payloadStart: number;
   readonly payloadEnd: number;
-  readonly qos: 0 | 1;
+  readonly qos: Qos;
   readonly retain: boolean;
   readonly properties: Properties;
 }
@@ -37,11 +38,14 @@ export class OutgoingMessage {
   #v5q0: Buffer | undefined;
   #v5q1: Buffer | undefined;
   #topicBytes: Buffer = EMPTY;
-  qos: 0 | 1 = 0;
+  #kept: KeptMessage | undefined;
+  qos: Qos = 0;
   /** Whether it came with RETAIN. */
   wasRetained = false;
   /** Whether the receiver being served gets it with RETAIN. */
   retain = false;
+  /** The shared subscription by which the receiver being served gets it. */
+  shareName: string | undefined;
   /** Only one receiver is left to serve: copying beats making a shared packet. */
   isForOne = false;
 
@@ -49,7 +53,7 @@ export class OutgoingMessage {
   setFrame(frame: PublishFrame, topicBytes: Buffer): void {
     this.#clear();
     this.#frame = frame;
-    this.qos = frame.qos === 0 ? 0 : 1;
+    this.qos = frame.qos === 0 ? 0 : frame.qos === 1 ? 1 : 2;
     this.wasRetained = frame.retain;
     this.#topicBytes = topicBytes;
   }
@@ -76,7 +80,18 @@ export class OutgoingMessage {
     return frame.properties.topicAlias === undefined ? frame : undefined;
   }
 
-  /** The whole packet; with QoS 1 its packet identifier (at `packetIdOffset`) is 0 and is filled in by each copy. */
+  /** The one copy for all who cannot be given it at once. */
+  keep(bytes: KeptBytes, nowMs: number): KeptMessage {
+    if (this.#kept !== undefined) return this.#kept;
+    const { messageExpiryInterval } = this.properties;
+    const expiresAtMs = messageExpiryInterval === undefined ? 0 : nowMs + messageExpiryInterval * 1000;
+    const packet = bytes.copy(this.packet(5, 0, NO_IDENTIFIERS));
+    packet[0] = PUBLISH;
+    this.#kept = new KeptMessage(packet, expiresAtMs);
+    return this.#kept;
+  }
+
+  /** The whole packet; for QoS 2 that with QoS 1, whose first byte and packet identifier (at `packetIdOffset`) are filled in by each copy. */
   packet(version: ProtocolVersion, qos: number, identifiers: readonly number[]): Buffer {
     if (this.retain || (identifiers.length > 0 && version === 5))
       return this.#encode(version, qos, identifiers);
@@ -106,7 +121,9 @@ export class OutgoingMessage {
   }
 
   #clear(): void {
+    this.#kept = undefined;
     this.retain = false;
+    this.shareName = undefined;
     this.#v4q0 = undefined;
     this.#v4q1 = undefined;
     this.#v5q0 = undefined;

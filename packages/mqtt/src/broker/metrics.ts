@@ -8,6 +8,14 @@ export interface BrokerMetrics {
   retainedMessages: number;
   /** Now: of their packets. */
   retainedBytes: number;
+  /** Now: sessions that outlive their connection. */
+  storedSessions: number;
+  /** Now: messages they are owed, counted for each session. */
+  storedMessages: number;
+  /** Now: bytes of those messages, each counted once. */
+  storedBytes: number;
+  /** Now: on their way to the disk. */
+  uncommittedBytes: number;
   connectsAccepted: number;
   connectsRefused: number;
   connectTimeouts: number;
@@ -32,6 +40,14 @@ export interface BrokerMetrics {
   retainedRefused: number;
   slowConsumersCut: number;
   readsPaused: number;
+  /** Sessions that ended as their clients did not come back in time. */
+  sessionsExpired: number;
+  /** Sessions that ended as they were owed more than `queuedMessagesMax` or `queuedBytesMax`. */
+  sessionsDropped: number;
+  /** Messages refused as there is no room to keep them. */
+  publishesRefused: number;
+  /** Batches that were made durable. */
+  commits: number;
   willsPublished: number;
   willsDenied: number;
   /** What threw where nobody could answer for it: hooks mostly. Each costs at most its connection. */
@@ -44,6 +60,10 @@ export function newBrokerMetrics(): BrokerMetrics {
     subscriptions: 0,
     retainedMessages: 0,
     retainedBytes: 0,
+    storedSessions: 0,
+    storedMessages: 0,
+    storedBytes: 0,
+    uncommittedBytes: 0,
     connectsAccepted: 0,
     connectsRefused: 0,
     connectTimeouts: 0,
@@ -64,6 +84,10 @@ export function newBrokerMetrics(): BrokerMetrics {
     retainedRefused: 0,
     slowConsumersCut: 0,
     readsPaused: 0,
+    sessionsExpired: 0,
+    sessionsDropped: 0,
+    publishesRefused: 0,
+    commits: 0,
     willsPublished: 0,
     willsDenied: 0,
     faults: 0,

@@ -41,14 +41,16 @@ export class Outbox {
     return chunk;
   }
 
-  /** Appends a PUBACK of four bytes (MQTT 5 section 3.4.2.1: no reason code means success). */
-  puback(packetId: number): void {
-    const chunk = this.#room(4);
-    const at = this.#used - 4;
-    chunk[at] = 0x40;
-    chunk[at + 1] = 2;
+  /** Appends a PUBACK, PUBREC, PUBREL or PUBCOMP; no reason code means success (MQTT 5 section 3.4.2.1). */
+  acknowledgement(first: number, packetId: number, reasonCode: number): void {
+    const length = reasonCode === 0 ? 4 : 5;
+    const chunk = this.#room(length);
+    const at = this.#used - length;
+    chunk[at] = first;
+    chunk[at + 1] = length - 2;
     chunk[at + 2] = packetId >> 8;
     chunk[at + 3] = packetId & 0xff;
+    if (reasonCode !== 0) chunk[at + 4] = reasonCode;
   }
 
   /** Takes all that is staged; give `release` a call when it is written. */

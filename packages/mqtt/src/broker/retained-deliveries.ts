@@ -1,4 +1,5 @@
 import { PublishFrame, readPublish } from '../codec/publish-frame.ts';
+import { bodyStart } from '../session/kept-message.ts';
 import { mayReceive } from './guarded-access.ts';
 import type { Access } from './hooks.ts';
 import { OutgoingMessage } from './message.ts';
@@ -163,10 +164,4 @@ export class RetainedDeliveries<Target extends RetainedTarget> {
     this.#message.retain = true; // MQTT-3.3.1-8
     this.#message.isForOne = true;
   }
-}
-
-function bodyStart(packet: Buffer): number {
-  let at = 1;
-  while (packet[at]! >= 0x80) at++;
-  return at + 1;
 }

@@ -1,3 +1,4 @@
+import type { Qos } from '../codec/packet-type.ts';
 import { TopicTrie } from '../topics/topic-trie.ts';
 import { TopicWalk } from '../topics/topic-walk.ts';
 import { TimerWheel, type WheelEntry } from './timer-wheel.ts';
@@ -7,7 +8,7 @@ export interface RetainedMessage {
   readonly topic: string;
   /** A whole MQTT 5 PUBLISH with QoS 0: topic, properties that are passed on, payload. */
   readonly packet: Buffer;
-  readonly qos: 0 | 1;
+  readonly qos: Qos;
   /** Unix milliseconds; 0: never. */
   readonly expiresAtMs: number;
 }

@@ -26,6 +26,10 @@ export class SharedGroup<Subscriber extends SharedSubscriber> {
     return this.#members.size === 0;
   }
 
+  some(is: (subscription: Subscription<Subscriber>) => boolean): boolean {
+    return this.#members.values().some(is);
+  }
+
   /** Returns the subscription it replaces. */
   set(subscription: Subscription<Subscriber>): Subscription<Subscriber> | undefined {
     const previous = this.#members.get(subscription.subscriber);

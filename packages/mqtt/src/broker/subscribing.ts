@@ -19,8 +19,7 @@ export function subscribeAll<Peer>(
   const reasonCodes = packet.subscriptions.map((request) => {
     const refused = problemWith(request.filter, attempt);
     if (refused !== undefined) return refused;
-    const qos = request.qos === 0 ? 0 : 1; // at most the QoS on offer (MQTT-3.8.4-6)
-    const { noLocal, retainAsPublished } = request;
+    const { qos, noLocal, retainAsPublished } = request;
     subscribe(request, { subscriber: session, qos, noLocal, retainAsPublished, identifiers }, host);
     return qos;
   });
@@ -66,6 +65,11 @@ function subscribe<Peer>(
   subscriber.filters.set(filter, subscription);
   host.subscriptions.set(filter, subscription);
   host.metrics.subscriptions = host.subscriptions.size;
+  if (subscriber.isDurable) {
+    const { qos, noLocal, retainAsPublished, identifiers } = subscription;
+    const stored = { session: subscriber.number, filter, qos, noLocal, retainAsPublished };
+    host.journal.write({ kind: 'subscription', ...stored, identifier: identifiers[0] ?? 0 }, filter.length);
+  }
   if (subscriber.connection !== undefined) host.hooks.subscribed?.(subscriber.connection, filter);
   // MQTT5-3.3.1-9 to -11; 3.1.1 is always sent them (MQTT-3.8.4-3)
   if (isSharedFilter(filter)) return; // MQTT 5 section 4.8.2: whose turn would it be?
@@ -83,6 +87,8 @@ export function unsubscribeAll<Peer>(
     if (!session.filters.delete(filter)) return REASON.noSubscriptionExisted;
     host.subscriptions.delete(filter, session);
     host.retained.stop(session, filter);
+    if (session.isDurable)
+      host.journal.write({ kind: 'subscription-gone', session: session.number, filter }, filter.length);
     host.metrics.subscriptions = host.subscriptions.size;
     if (session.connection !== undefined) host.hooks.unsubscribed?.(session.connection, filter);
     return REASON.success;

@@ -1,3 +1,4 @@
+import type { Qos } from '../codec/packet-type.ts';
 import { FilterTrie } from '../topics/filter-trie.ts';
 import { parseSharedFilter } from '../topics/names.ts';
 import { INTERNED_BYTES_MAX, type Topic } from '../topics/topic-table.ts';
@@ -6,7 +7,7 @@ import { SharedGroup, type SharedSubscriber } from './shared-group.ts';
 /** One filter of one subscriber; a route holds these, merged where the filters of one subscriber overlap. */
 export interface Subscription<Subscriber> {
   readonly subscriber: Subscriber;
-  readonly qos: 0 | 1;
+  readonly qos: Qos;
   readonly noLocal: boolean;
   readonly retainAsPublished: boolean;
   readonly identifiers: readonly number[];
@@ -159,5 +160,5 @@ function joinPlainly<Subscriber>(
   const identifiers =
     a.identifiers.length + b.identifiers.length === 0 ? NO_IDENTIFIERS : [...a.identifiers, ...b.identifiers];
   const retainAsPublished = a.retainAsPublished || b.retainAsPublished;
-  return { ...a, qos: a.qos === 1 ? 1 : b.qos, retainAsPublished, identifiers };
+  return { ...a, qos: a.qos > b.qos ? a.qos : b.qos, retainAsPublished, identifiers };
 }

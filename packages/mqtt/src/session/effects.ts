@@ -22,6 +22,8 @@ export type DisconnectReason =
 export interface ConnectionEnding {
   readonly reason: DisconnectReason;
   readonly sendWill: boolean;
+  /** A new Session Expiry Interval of the client, in seconds. */
+  readonly expirySeconds?: number;
   /** The limit that ended it, by the name of its setting. */
   readonly limit?: 'filtersPerSubscribeMax';
   /** What was wrong with what the peer sent, when that ended it. */
@@ -34,17 +36,25 @@ export interface ConnectionEnding {
 export interface ProtocolEffects<Route> {
   /** Sends bytes that are not touched again. */
   send(packet: Buffer): void;
-  /** Sends a PUBACK of four bytes: success, in both versions. */
-  sendPuback(packetId: number): void;
+  /** Sends what answers a packet, after the answers to those before it. */
+  answer(packet: Buffer): void;
+  /** As `answer`: PUBACK, PUBREC, PUBREL or PUBCOMP, by its first byte. A reason code but 0 is for MQTT 5 only. */
+  acknowledge(first: number, packetId: number, reasonCode: ReasonCode): void;
   /** Someone must answer with `accept` or `refuse`; until then nothing is read. */
   connect(packet: ConnectPacket): void;
-  /** Routes a message; the frame is valid during the call only. A failure is a refusal. */
+  /** Routes a message unless a QoS 2 message under its identifier was already; the frame is valid during the call only. A failure is a refusal. */
   publish(frame: PublishFrame, topic: Topic<Route>): ReasonCode;
   /** One reason code a filter. */
   subscribe(packet: SubscribePacket): readonly ReasonCode[];
   unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[];
-  /** The client acknowledged a QoS 1 message. */
+  /** PUBACK: the client has a QoS 1 message. */
   acknowledged(packetId: number): void;
+  /** PUBREC: the client has a QoS 2 message. The reason code for PUBREL; undefined: none follows. */
+  received(packetId: number, reasonCode: ReasonCode): ReasonCode | undefined;
+  /** PUBREL: the client will not send a QoS 2 message again. The reason code for PUBCOMP. */
+  released(packetId: number): ReasonCode;
+  /** PUBCOMP: the client is done with a QoS 2 message. */
+  completed(packetId: number): void;
   /** The connection is over: called once. */
   end(ending: ConnectionEnding): void;
 }

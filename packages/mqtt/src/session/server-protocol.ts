@@ -6,20 +6,20 @@ import { decodePacket } from '../codec/packet.ts';
 import { PACKET, type ProtocolVersion } from '../codec/packet-type.ts';
 import { encodePingresp } from '../codec/pingresp.ts';
 import { NO_PROPERTIES } from '../codec/properties.ts';
-import { encodePuback } from '../codec/puback.ts';
 import { assertTopicGiven, type PublishFrame, readPublish } from '../codec/publish-frame.ts';
 import { encodeSuback } from '../codec/suback.ts';
 import type { SubscribePacket } from '../codec/subscribe.ts';
 import { encodeUnsuback } from '../codec/unsuback.ts';
 import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import { WireReader } from '../codec/wire-reader.ts';
-import { MqttError, notSupported, protocolError } from '../errors.ts';
+import { MqttError, protocolError } from '../errors.ts';
 import { connackReturnCode311, isFailure, REASON, type ReasonCode } from '../reason-codes.ts';
 import type { Topic, TopicTable } from '../topics/topic-table.ts';
 import {
   asksForPersistence,
   connackProperties,
   connectProblem,
+  type Granted,
   grantedKeepAliveSeconds,
   type SessionLimits,
 } from './connect-rules.ts';
@@ -36,6 +36,10 @@ export interface ProtocolContext<Route> {
 type Phase = 'awaiting-connect' | 'deciding' | 'open' | 'closed';
 
 const PINGRESP = encodePingresp();
+const PUBACK = PACKET.puback << 4;
+const PUBREC = PACKET.pubrec << 4;
+const PUBREL = (PACKET.pubrel << 4) | 0x02; // MQTT-3.6.1-1
+const PUBCOMP = PACKET.pubcomp << 4;
 const TOO_LARGE_FOR_IT = 'an answer is larger than the Maximum Packet Size of the client';
 
 /** The server's side of one connection, without I/O: packets in, effects out. Errors of the peer end it with the right answer. */
@@ -108,12 +112,13 @@ export class ServerProtocol<Route> {
   }
 
   /** Answers the CONNECT being decided with success. */
-  accept({ assignedClientId }: { readonly assignedClientId: string | undefined }): void {
+  accept(granted: Granted): void {
     if (this.#phase !== 'deciding' || this.#connect === undefined) return;
     const { limits } = this.#context;
-    const properties = connackProperties(this.#connect, limits, { assignedClientId });
+    const properties = connackProperties(this.#connect, limits, granted);
+    const { sessionPresent } = granted;
     const packet = encodeConnack(
-      { kind: 'connack', sessionPresent: false, reasonCode: 0, properties },
+      { kind: 'connack', sessionPresent, reasonCode: 0, properties },
       this.#version,
     );
     if (packet.length > this.#clientBytesMax) {
@@ -153,7 +158,7 @@ export class ServerProtocol<Route> {
    * All other packets are smaller than the CONNACK that fitted.
    */
   #answer(packet: Buffer): void {
-    if (packet.length <= this.#clientBytesMax) this.#effects.send(packet);
+    if (packet.length <= this.#clientBytesMax) this.#effects.answer(packet);
     else this.close(REASON.packetTooLarge, { reason: 'CLIENT_ERROR', sendWill: true, why: TOO_LARGE_FOR_IT });
   }
 
@@ -208,32 +213,40 @@ export class ServerProtocol<Route> {
       case 'connect':
         throw protocolError('a second CONNECT'); // MQTT-3.1.0-2
       case 'pubrec':
+        this.#receivePubrec(packet.packetId, packet.reasonCode);
+        return;
       case 'pubrel':
+        this.#acknowledge(PUBCOMP, packet.packetId, this.#effects.released(packet.packetId)); // MQTT-4.3.3-2
+        return;
       case 'pubcomp':
-        throw notSupported('QoS 2 is not offered', REASON.qosNotSupported);
+        this.#effects.completed(packet.packetId);
+        return;
       default:
         throw protocolError(`a client may not send ${packet.kind}`);
     }
   }
 
   #receivePublish(frame: PublishFrame): void {
-    if (frame.qos === 2) throw notSupported('QoS 2 is not offered', REASON.qosNotSupported); // MQTT5-3.2.2-11
     if (frame.properties.subscriptionIdentifiers !== undefined)
       throw protocolError('a client may not send a subscription identifier'); // MQTT5-3.3.4-6
     const reasonCode = this.#effects.publish(frame, this.#topicOf(frame));
     if (this.#phase !== 'open') return;
-    if (frame.qos === 0 || this.#version === 4) {
-      // MQTT-3.3.5-2: 3.1.1 has no negative PUBACK, so a refused message closes the connection.
-      if (isFailure(reasonCode)) throw protocolError('the message is refused', reasonCode);
-      if (frame.qos === 1) this.#effects.sendPuback(frame.packetId); // MQTT-4.3.2-2
-      return;
-    }
-    const { packetId } = frame;
-    if (!isFailure(reasonCode)) {
-      this.#effects.sendPuback(packetId);
-      return;
-    }
-    this.#effects.send(encodePuback({ kind: 'puback', packetId, reasonCode, properties: NO_PROPERTIES }, 5));
+    // MQTT-3.3.5-2: 3.1.1 has no negative PUBACK, so a refused message closes the connection.
+    if (isFailure(reasonCode) && (frame.qos === 0 || this.#version === 4))
+      throw protocolError('the message is refused', reasonCode);
+    if (frame.qos === 1)
+      this.#acknowledge(PUBACK, frame.packetId, reasonCode); // MQTT-4.3.2-2
+    else if (frame.qos === 2) this.#acknowledge(PUBREC, frame.packetId, reasonCode); // MQTT-4.3.3-2
+  }
+
+  #receivePubrec(packetId: number, reasonCode: ReasonCode): void {
+    const answer = this.#effects.received(packetId, reasonCode);
+    if (answer !== undefined) this.#acknowledge(PUBREL, packetId, answer); // MQTT-4.3.3-1
+  }
+
+  /** 3.1.1 has no reason codes. */
+  #acknowledge(first: number, packetId: number, reasonCode: ReasonCode): void {
+    this.#effects.acknowledge(first, packetId, this.#version === 5 ? reasonCode : REASON.success);
   }
 
   #topicOf(frame: PublishFrame): Topic<Route> {
@@ -270,7 +283,10 @@ export class ServerProtocol<Route> {
     if (!this.#askedForPersistence && (properties.sessionExpiryInterval ?? 0) > 0)
       throw protocolError('a session expiry of 0 may not be changed in DISCONNECT'); // MQTT 5 section 3.14.2.2.2
     // MQTT-3.1.2-10, MQTT5-3.14.4-3: only a normal disconnection discards the will.
-    this.#end({ reason: 'CLIENT_INITIATED_DISCONNECT', sendWill: reasonCode !== REASON.success });
+    const sendWill = reasonCode !== REASON.success;
+    const { sessionExpiryInterval } = properties;
+    const expiry = sessionExpiryInterval === undefined ? {} : { expirySeconds: sessionExpiryInterval };
+    this.#end({ reason: 'CLIENT_INITIATED_DISCONNECT', sendWill, ...expiry });
   }
 
   #end(ending: ConnectionEnding): void {

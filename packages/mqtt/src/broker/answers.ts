@@ -1,0 +1,76 @@
+import type { Journal, Waiter } from './journal.ts';
+
+/** An acknowledgement of a few bytes, or a whole packet, for when its batch is durable. */
+interface Answer {
+  readonly batch: number;
+  readonly first: number;
+  readonly packetId: number;
+  readonly reasonCode: number;
+  readonly packet: Buffer | undefined;
+}
+
+/** Puts an answer on its way. */
+export interface AnswerSink {
+  sendAcknowledgement(first: number, packetId: number, reasonCode: number): void;
+  sendPacket(packet: Buffer): void;
+  /** None waits any more. */
+  answered(): void;
+}
+
+/**
+ * The answers of one connection, in the order of what they answer (MQTT-4.6.0-2, -3, -4): one that must wait for the disk
+ * holds up those behind it.
+ */
+export class Answers implements Waiter {
+  readonly #sink: AnswerSink;
+  readonly #journal: Journal;
+  #waiting: Answer[] = [];
+  waitsFor = 0;
+
+  constructor(sink: AnswerSink, journal: Journal) {
+    this.#sink = sink;
+    this.#journal = journal;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Positional, as it runs for every message with QoS 1 and 2. */
+  acknowledge(batch: number, first: number, packetId: number, reasonCode: number): void {
+    if (this.#waiting.length === 0 && this.#journal.isDurable(batch))
+      this.#sink.sendAcknowledgement(first, packetId, reasonCode);
+    else this.#add({ batch, first, packetId, reasonCode, packet: undefined });
+  }
+
+  packet(batch: number, packet: Buffer): void {
+    if (this.#waiting.length === 0 && this.#journal.isDurable(batch)) this.#sink.sendPacket(packet);
+    else this.#add({ batch, first: 0, packetId: 0, reasonCode: 0, packet });
+  }
+
+  durable(): void {
+    const waiting = this.#waiting;
+    let sent = 0;
+    while (sent < waiting.length && this.#journal.isDurable(waiting[sent]!.batch))
+      this.#send(waiting[sent++]!);
+    if (this.#waiting !== waiting) return; // sending one ended the connection
+    this.#waiting = waiting.slice(sent);
+    const next = this.#waiting[0];
+    if (next !== undefined) this.#journal.wait(this, next.batch);
+    else this.#sink.answered();
+  }
+
+  clear(): void {
+    this.#waiting = [];
+  }
+
+  #add(answer: Answer): void {
+    this.#waiting.push(answer);
+    if (!this.#journal.isDurable(answer.batch)) this.#journal.wait(this, answer.batch);
+  }
+
+  #send({ packet, first, packetId, reasonCode }: Answer): void {
+    if (packet === undefined) this.#sink.sendAcknowledgement(first, packetId, reasonCode);
+    else this.#sink.sendPacket(packet);
+  }
+}

@@ -1,0 +1,151 @@
+import type { Duplex } from 'node:stream';
+import { FrameReader, type FrameSink } from '../codec/frame-reader.ts';
+import { PACKET } from '../codec/packet-type.ts';
+import type { Journal, Waiter } from './journal.ts';
+import type { BrokerLimits } from './limits.ts';
+import { type Pause, ReadPace } from './read-pace.ts';
+
+/** Why a connection is not read: more than one may hold. */
+export const HOLD = { deciding: 1, rate: 2, disk: 4 } as const;
+type Hold = (typeof HOLD)[keyof typeof HOLD];
+
+/** Who gets the packets. */
+export interface IntakeOwner {
+  readonly isClosed: boolean;
+  /** One whole packet; false: no further one, for now or for ever. */
+  receive(bytes: Buffer, start: number, bodyStart: number, end: number): boolean;
+  /** What came is no packet. */
+  failed(error: unknown): void;
+  /** Something of ours threw. */
+  fault(error: unknown): void;
+  paused(pause: Pause): void;
+}
+
+interface IntakeHost {
+  readonly limits: BrokerLimits;
+  readonly journal: Journal;
+  nowMs(): number;
+}
+
+/** The reading half of a connection: whole packets, and no more than its rate, a decision and the disk allow. */
+export class Intake implements FrameSink, Waiter {
+  readonly #owner: IntakeOwner;
+  readonly #host: IntakeHost;
+  readonly #reader: FrameReader;
+  readonly #pace: ReadPace;
+  #stream: Duplex | undefined;
+  #held: Buffer | undefined;
+  #holds = 0;
+  #packetsRead = 0;
+  #hasReadPacket = false;
+  #lastPacketMs: number;
+  /** When the packet that has not ended yet began; 0: there is none. */
+  #packetSinceMs = 0;
+  waitsFor = 0;
+
+  constructor(stream: Duplex, { owner, host }: { readonly owner: IntakeOwner; readonly host: IntakeHost }) {
+    const nowMs = host.nowMs();
+    this.#stream = stream;
+    this.#owner = owner;
+    this.#host = host;
+    this.#reader = new FrameReader({ packetBytesMax: host.limits.packetBytesMax });
+    this.#pace = new ReadPace(host.limits, nowMs);
+    this.#lastPacketMs = nowMs;
+  }
+
+  /** When the last whole packet came, or reading began again: what came meanwhile was not looked at. */
+  get lastPacketMs(): number {
+    return this.#lastPacketMs;
+  }
+
+  get isHeld(): boolean {
+    return this.#holds !== 0;
+  }
+
+  /** Since when the packet that has not ended is under way; 0: there is none. */
+  get packetSinceMs(): number {
+    return this.#packetSinceMs;
+  }
+
+  received(chunk: Buffer): void {
+    if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
+    else this.#read(chunk);
+  }
+
+  frame(bytes: Buffer, start: number, bodyStart: number, end: number): boolean {
+    // Acknowledgements answer what we sent: their rate is ours.
+    const type = bytes[start]! >> 4;
+    if (type < PACKET.puback || type > PACKET.pubcomp) this.#packetsRead++;
+    this.#hasReadPacket = true;
+    return this.#owner.receive(bytes, start, bodyStart, end) && (this.#holds & HOLD.disk) === 0;
+  }
+
+  hold(reason: Hold): void {
+    this.#holds |= reason;
+    this.#stream?.pause();
+  }
+
+  /** Reads what was held back, and on, unless there is another reason not to. */
+  release(reason: Hold): void {
+    if ((this.#holds & reason) === 0) return;
+    this.#holds &= ~reason;
+    if (this.#holds !== 0 || this.#owner.isClosed) return;
+    const nowMs = this.#host.nowMs();
+    this.#lastPacketMs = nowMs;
+    if (this.#packetSinceMs !== 0) this.#packetSinceMs = nowMs;
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#read(held);
+    if (!this.isHeld) this.#stream?.resume();
+  }
+
+  /** Reads no further before all that is on its way to the disk is there. */
+  waitForDisk(): void {
+    this.hold(HOLD.disk);
+    this.#host.journal.wait(this, this.#host.journal.lastBatch);
+  }
+
+  durable(): void {
+    if (this.#owner.isClosed) return;
+    try {
+      if (this.#host.journal.isFull) this.waitForDisk();
+      else this.release(HOLD.disk);
+    } catch (error) {
+      this.#owner.fault(error);
+    }
+  }
+
+  /** The connection is over: what still comes is dropped. */
+  end(): void {
+    this.#held = undefined;
+    this.#reader.clear();
+  }
+
+  letGo(): void {
+    this.#stream = undefined;
+  }
+
+  #read(chunk: Buffer): void {
+    const nowMs = this.#host.nowMs();
+    this.#packetsRead = 0;
+    this.#hasReadPacket = false;
+    let used = chunk.length;
+    try {
+      used = this.#reader.read(chunk, this);
+      if (used < chunk.length && !this.#owner.isClosed) this.#held = chunk.subarray(used);
+    } catch (error) {
+      this.#owner.failed(error);
+    }
+    if (this.#hasReadPacket) this.#lastPacketMs = nowMs;
+    if (this.#reader.pendingBytes === 0) this.#packetSinceMs = 0;
+    else if (this.#hasReadPacket || this.#packetSinceMs === 0) this.#packetSinceMs = nowMs;
+    if (!this.#owner.isClosed) this.#limitRate(used, nowMs);
+  }
+
+  #limitRate(bytes: number, nowMs: number): void {
+    const pause = this.#pace.spend(this.#packetsRead, bytes, nowMs);
+    if (pause === undefined) return;
+    this.hold(HOLD.rate);
+    this.#owner.paused(pause);
+  }
+}

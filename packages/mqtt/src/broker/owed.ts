@@ -1,0 +1,114 @@
+import { type Delivery, DeliveryQueue } from '../session/delivery-queue.ts';
+import type { KeptMessage } from '../session/kept-message.ts';
+import type { SessionNumber, StoredDelivery } from '../store/message-store.ts';
+import type { Journal } from './journal.ts';
+import type { BrokerLimits } from './limits.ts';
+import type { BrokerMetrics } from './metrics.ts';
+import type { StoredMessages } from './stored-messages.ts';
+
+export interface OwedHost {
+  readonly journal: Journal;
+  readonly messages: StoredMessages;
+  readonly limits: BrokerLimits;
+  readonly metrics: BrokerMetrics;
+}
+
+/** What one session is owed; in the journal too when the session outlives its connections. */
+export class Owed {
+  readonly queue = new DeliveryQueue();
+  readonly #session: SessionNumber;
+  readonly #host: OwedHost;
+
+  /** `session` 0: it ends with its connection, so nothing of it is written. */
+  constructor(session: SessionNumber, host: OwedHost) {
+    this.#session = session;
+    this.#host = host;
+  }
+
+  get isDurable(): boolean {
+    return this.#session !== 0;
+  }
+
+  /** Whether a message of so many bytes has room, after those that have expired made theirs. */
+  hasRoom(bytes: number, nowMs: number): boolean {
+    if (this.#fits(bytes)) return true;
+    for (const delivery of this.queue) if (isOverdue(delivery, nowMs)) this.#expire(delivery);
+    return this.#fits(bytes);
+  }
+
+  add(
+    message: KeptMessage,
+    fields: Pick<Delivery, 'qos' | 'retain' | 'shareName' | 'identifiers'>,
+  ): Delivery {
+    if (!this.isDurable) return this.queue.push({ ...fields, message, batch: 0 });
+    const { qos, retain, identifiers } = fields;
+    this.#host.messages.refer(message);
+    const { lastBatch } = this.#host.journal;
+    const delivery = this.queue.push({ ...fields, message, batch: lastBatch });
+    delivery.batch = this.#host.journal.write({
+      kind: 'delivery',
+      session: this.#session,
+      seq: delivery.seq,
+      message: message.number,
+      qos,
+      retain,
+      identifiers,
+      isReleased: false,
+    });
+    return delivery;
+  }
+
+  /** PUBREC came. */
+  release(delivery: Delivery): void {
+    delivery.isReleased = true;
+    if (!this.isDurable) return;
+    const { seq } = delivery;
+    delivery.batch = this.#host.journal.write({ kind: 'delivery-released', session: this.#session, seq });
+  }
+
+  finish(delivery: Delivery): void {
+    this.queue.finish(delivery);
+    if (!this.isDurable) return;
+    this.#host.journal.write({ kind: 'delivery-gone', session: this.#session, seq: delivery.seq });
+    if (delivery.message !== undefined) this.#host.messages.letGo(delivery.message);
+  }
+
+  /** The session is gone, and its deliveries in the store with it. */
+  drop(): void {
+    if (!this.isDurable) return;
+    for (const { message } of this.queue) if (message !== undefined) this.#host.messages.letGo(message);
+  }
+
+  /** False when the message is over, which nobody has begun to send (MQTT5-3.3.2-5). */
+  keepsWaiting(delivery: Delivery, nowMs: number): boolean {
+    if (!isOverdue(delivery, nowMs)) return true;
+    this.#expire(delivery);
+    return false;
+  }
+
+  /** Takes up a delivery of the last run; `mayBeSent`: that run may have sent it. */
+  restore(stored: StoredDelivery, message: KeptMessage, mayBeSent: boolean): void {
+    const { seq, qos, retain, identifiers, isReleased } = stored;
+    const delivery = this.queue.push(
+      { qos, retain, shareName: undefined, identifiers, message, batch: 0 },
+      seq,
+    );
+    message.references++;
+    delivery.isReleased = isReleased;
+    delivery.isSent = mayBeSent || isReleased;
+  }
+
+  #fits(bytes: number): boolean {
+    const { queuedMessagesMax, queuedBytesMax } = this.#host.limits;
+    return this.queue.size < queuedMessagesMax && this.queue.bytes + bytes <= queuedBytesMax;
+  }
+
+  #expire(delivery: Delivery): void {
+    this.#host.metrics.messagesExpired++;
+    this.finish(delivery);
+  }
+}
+
+function isOverdue({ isSent, message }: Delivery, nowMs: number): boolean {
+  return !isSent && message?.isExpired(nowMs) === true;
+}

@@ -1,0 +1,62 @@
+import { KeptMessage } from '../session/kept-message.ts';
+import type { MessageNumber, StoredState } from '../store/message-store.ts';
+import { ENQUEUE_ONLY } from './guarded-access.ts';
+import { Session } from './session.ts';
+import type { SessionsHost } from './sessions.ts';
+import { restoreWill } from './wills.ts';
+
+/** Makes of what the last run left the sessions as they were; those it did not see end have been away since now. */
+export function restoreSessions<Peer>(state: StoredState, host: SessionsHost<Peer>): Session<Peer>[] {
+  const sessions = new Map<number, Session<Peer>>();
+  for (const stored of state.sessions) {
+    if (stored.expirySeconds === 0) host.journal.write({ kind: 'session-gone', session: stored.session });
+    else sessions.set(stored.session, restoreSession(stored, host));
+  }
+  for (const stored of state.subscriptions) {
+    const session = sessions.get(stored.session);
+    const { qos, noLocal, retainAsPublished, identifier } = stored;
+    const identifiers = identifier === 0 ? [] : [identifier];
+    const subscription = { qos, noLocal, retainAsPublished, identifiers };
+    if (session !== undefined) session.filters.set(stored.filter, { subscriber: session, ...subscription });
+  }
+  restoreDeliveries(state, sessions, host);
+  for (const { session, packetId } of state.inbound) sessions.get(session)?.restoreInbound(packetId);
+  for (const stored of state.wills) {
+    const session = sessions.get(stored.session);
+    if (session !== undefined) session.will = restoreWill(stored, host.nowMs());
+  }
+  return [...sessions.values()];
+}
+
+function restoreSession<Peer>(
+  stored: StoredState['sessions'][number],
+  host: SessionsHost<Peer>,
+): Session<Peer> {
+  const session = new Session<Peer>({ ...stored, access: ENQUEUE_ONLY }, host);
+  session.disconnectedAtMs = stored.disconnectedAtMs ?? host.nowMs();
+  return session;
+}
+
+function restoreDeliveries<Peer>(
+  state: StoredState,
+  sessions: ReadonlyMap<number, Session<Peer>>,
+  host: SessionsHost<Peer>,
+): void {
+  const messages = new Map<MessageNumber, KeptMessage>();
+  for (const { message, packet, expiresAtMs } of state.messages) {
+    const kept = new KeptMessage(
+      Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength),
+      expiresAtMs,
+    );
+    kept.number = message;
+    messages.set(message, kept);
+  }
+  for (const stored of state.deliveries) {
+    const session = sessions.get(stored.session);
+    const message = messages.get(stored.message);
+    if (session === undefined || message === undefined) continue;
+    // Sending writes nothing: the last run may have sent as many as a window holds.
+    session.owed.restore(stored, message, session.owed.queue.size < host.limits.inflightOutMax);
+  }
+  host.messages.restore(messages.values(), state.lastMessage);
+}

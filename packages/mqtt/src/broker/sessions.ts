@@ -1,0 +1,214 @@
+import type { Will } from '../codec/connect.ts';
+import type { SessionNumber, StoredState } from '../store/message-store.ts';
+import type { BrokerConnection } from './connection.ts';
+import type { ConnectRequest, HeldSession } from './hooks.ts';
+import type { Journal } from './journal.ts';
+import type { OwedHost } from './owed.ts';
+import { restoreSessions } from './restore.ts';
+import { NEVER_EXPIRES, Session, type SessionFields } from './session.ts';
+import type { Subscriptions } from './subscriptions.ts';
+import type { TimerWheel, WheelEntry } from './timer-wheel.ts';
+import { storedWill } from './wills.ts';
+
+/** What a session needs of the broker. */
+export interface SessionHost<Peer> extends OwedHost {
+  nowMs(): number;
+  /** It is owed more than its limits allow: it ends. */
+  overflowed(session: Session<Peer>): void;
+  /** Its time may have come. */
+  due(session: Session<Peer>, nowMs: number): void;
+}
+
+/** What the sessions need of the broker. */
+export interface SessionsHost<Peer> extends SessionHost<Peer> {
+  readonly journal: Journal;
+  readonly subscriptions: Subscriptions<Session<Peer>>;
+  readonly wheel: TimerWheel<WheelEntry & Alarm>;
+  /** Publishes the will of a session whose time has come. */
+  willDue(session: Session<Peer>): void;
+  /** Nothing refers to it any more. */
+  forgotten(session: Session<Peer>): void;
+}
+
+export interface Alarm {
+  due(nowMs: number): void;
+}
+
+/** Who asks for a session, and for how long. */
+export interface Claimant {
+  readonly request: Pick<ConnectRequest, 'clientId' | 'cleanStart'>;
+  readonly owner: string;
+  readonly expirySeconds: number;
+}
+
+/** All sessions by client id, those without a connection included: there is one of each client id (MQTT-3.1.2-4). */
+export class Sessions<Peer> {
+  readonly #host: SessionsHost<Peer>;
+  readonly #byClientId = new Map<string, Session<Peer>>();
+  #last: SessionNumber = 0;
+
+  constructor(host: SessionsHost<Peer>) {
+    this.#host = host;
+  }
+
+  [Symbol.iterator](): IterableIterator<Session<Peer>> {
+    return this.#byClientId.values();
+  }
+
+  get(clientId: string): Session<Peer> | undefined {
+    return this.#byClientId.get(clientId);
+  }
+
+  /** The session that such a client goes on with, if there is one (MQTT-3.1.2-4, MQTT5-3.1.2-5). */
+  resumable({ request, owner }: Claimant): Session<Peer> | undefined {
+    const session = this.#byClientId.get(request.clientId);
+    if (session === undefined || request.cleanStart || session.owner !== owner) return undefined;
+    return session.expirySeconds === 0 || isExpired(session, this.#host.nowMs()) ? undefined : session;
+  }
+
+  /** Whether one more that outlives its connection has room; one of the same client id makes room for it. */
+  hasRoomFor({ request, expirySeconds }: Claimant): boolean {
+    if (expirySeconds === 0 || this.#byClientId.get(request.clientId)?.isDurable === true) return true;
+    return this.#host.metrics.storedSessions < this.#host.limits.sessionsMax;
+  }
+
+  /** A new one in the place of what its client id had before (MQTT5-3.1.2-4). */
+  begin(fields: Omit<SessionFields, 'session'>): Session<Peer> {
+    const previous = this.#byClientId.get(fields.clientId);
+    if (previous !== undefined) this.end(previous);
+    const number = fields.expirySeconds > 0 ? ++this.#last : 0;
+    const session = new Session({ ...fields, session: number }, this.#host);
+    this.#add(session);
+    this.#write(session);
+    return session;
+  }
+
+  /** Its client is back: its will is not sent (MQTT5-3.1.3-9), it does not expire. */
+  resume(
+    session: Session<Peer>,
+    {
+      principal,
+      epoch,
+      expirySeconds,
+      access,
+    }: Pick<SessionFields, 'principal' | 'epoch' | 'expirySeconds' | 'access'>,
+  ): void {
+    this.#host.wheel.delete(session);
+    session.principal = principal;
+    session.epoch = epoch;
+    session.expirySeconds = expirySeconds;
+    session.access = access;
+    session.disconnectedAtMs = undefined;
+    this.#write(session);
+  }
+
+  /** In the place of the will its client left before (MQTT-3.1.2-8). */
+  leaveWill(session: Session<Peer>, connection: BrokerConnection<Peer>, will: Will | undefined): void {
+    if (will === undefined) {
+      this.#discardWill(session);
+      return;
+    }
+    session.will = { will, connection, dueAtMs: undefined };
+    if (session.isDurable)
+      this.#host.journal.write({ kind: 'will', ...storedWill(session.number, will) }, will.payload.length);
+  }
+
+  /**
+   * It has no connection any more: it ends now, or waits (MQTT5-3.1.2-23). Its will is due when its delay has passed
+   * (MQTT5-3.1.2-8), `never`, or `later`, in the next run.
+   */
+  left(session: Session<Peer>, willIsDue: 'after-delay' | 'never' | 'later'): void {
+    if (session.isEnded) return;
+    if (willIsDue === 'never' || (willIsDue === 'later' && !session.isDurable)) this.#discardWill(session);
+    if (session.expirySeconds === 0) {
+      this.end(session);
+      return;
+    }
+    session.disconnectedAtMs = this.#host.nowMs();
+    this.#write(session);
+    if (willIsDue === 'after-delay') this.#delayWill(session, session.disconnectedAtMs);
+    if (!session.isEnded) this.#watch(session);
+  }
+
+  /** Forgets it with all it holds. */
+  end(session: Session<Peer>): void {
+    if (session.isEnded) return;
+    this.#host.wheel.delete(session);
+    for (const filter of session.filters.keys()) this.#host.subscriptions.delete(filter, session);
+    session.filters.clear();
+    this.#host.metrics.subscriptions = this.#host.subscriptions.size;
+    if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
+    session.drop();
+    if (session.isDurable) {
+      this.#host.metrics.storedSessions--;
+      this.#host.journal.write({ kind: 'session-gone', session: session.number });
+    }
+    this.#host.forgotten(session);
+    // Last: the will may bring messages, and the session gets none of them.
+    this.#host.willDue(session); // MQTT5-3.1.3-9: its end comes before the delay has passed
+  }
+
+  /** The look at the clock that the timer wheel calls for. */
+  due(session: Session<Peer>, nowMs: number): void {
+    if (session.isEnded || session.isConnected) return;
+    if (isExpired(session, nowMs)) {
+      this.#host.metrics.sessionsExpired++;
+      this.end(session);
+      return;
+    }
+    const willAtMs = session.will?.dueAtMs;
+    if (willAtMs !== undefined && willAtMs <= nowMs) this.#host.willDue(session);
+    if (!session.isEnded) this.#watch(session);
+  }
+
+  #delayWill(session: Session<Peer>, nowMs: number): void {
+    if (session.will === undefined) return;
+    const delaySeconds = session.will.will.properties.willDelayInterval ?? 0;
+    if (delaySeconds === 0) this.#host.willDue(session);
+    else session.will.dueAtMs = nowMs + delaySeconds * 1000;
+  }
+
+  #discardWill(session: Session<Peer>): void {
+    if (session.will === undefined) return;
+    session.will = undefined;
+    if (session.isDurable) this.#host.journal.write({ kind: 'will-gone', session: session.number });
+  }
+
+  #watch(session: Session<Peer>): void {
+    const deadlineMs = Math.min(expiresAtMs(session), session.will?.dueAtMs ?? Number.POSITIVE_INFINITY);
+    if (deadlineMs !== Number.POSITIVE_INFINITY) this.#host.wheel.set(session, deadlineMs);
+  }
+
+  /** Takes up what the last run left. */
+  load(state: StoredState, accessOf: (held: HeldSession) => Session<Peer>['access']): void {
+    this.#last = state.lastSession;
+    for (const session of restoreSessions(state, this.#host)) {
+      session.access = accessOf(session);
+      this.#add(session);
+      for (const [filter, subscription] of session.filters)
+        this.#host.subscriptions.set(filter, subscription);
+      this.#watch(session);
+    }
+    this.#host.metrics.subscriptions = this.#host.subscriptions.size;
+  }
+
+  #add(session: Session<Peer>): void {
+    this.#byClientId.set(session.clientId, session);
+    if (session.isDurable) this.#host.metrics.storedSessions++;
+  }
+
+  #write(session: Session<Peer>): void {
+    if (session.isDurable) this.#host.journal.write({ kind: 'session', ...session.stored() });
+  }
+}
+
+type Lifetime = Pick<Session<unknown>, 'expirySeconds' | 'disconnectedAtMs' | 'isConnected'>;
+
+function expiresAtMs({ expirySeconds, disconnectedAtMs }: Lifetime): number {
+  if (disconnectedAtMs === undefined || expirySeconds === NEVER_EXPIRES) return Number.POSITIVE_INFINITY;
+  return disconnectedAtMs + expirySeconds * 1000;
+}
+
+function isExpired(session: Lifetime, nowMs: number): boolean {
+  return !session.isConnected && expiresAtMs(session) <= nowMs;
+}
