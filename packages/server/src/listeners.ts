@@ -2,6 +2,7 @@ import { createServer as createPlainServer, type Server as PlainServer } from 'n
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { AppError, type CertificateId, type Clock, type Random, type Transactor } from '@fleetward/core';
 import type { Envelope } from '@fleetward/keys';
+import type { MessageStore } from '@fleetward/mqtt';
 import { parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
 import { activityHandlers } from './activity/index.ts';
@@ -68,6 +69,8 @@ interface ListenerParts {
   readonly log: Log;
   readonly domains: Domains;
   readonly transactor: Transactor;
+  /** What devices that are away are owed. */
+  readonly messages: MessageStore;
   /** Seals the server's TLS key at rest. */
   readonly envelope: Envelope;
   /** Filled in as each listener takes its port; the CRL's address in certificates is made from the public one. */
@@ -105,6 +108,8 @@ export async function startListeners(
     ...parts,
     guard,
     authorizer: new Authorizer({ ...domains, clock }),
+    certificates: domains.certificates,
+    store: parts.messages,
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
   });
@@ -140,7 +145,7 @@ async function startDeviceListeners(
     () => devices.stop(),
     () => mqtt.stop(),
   );
-  mqtt.start();
+  await mqtt.start();
   ports.mqtt = await naming('mqtt', config, () => listener.start());
   ports.devices = await naming('devices', config, () => devices.start());
 }

@@ -161,17 +161,17 @@ const mqttLimits = section(
     topicLevelsMax: count(32, 'Levels of a topic or filter.', { minimum: 8, maximum: 1_024 }),
     subscriptionsMax: count(100, 'Subscriptions of one session.', { minimum: 8 }),
     filtersPerSubscribeMax: count(32, 'Filters in one SUBSCRIBE.', { minimum: 8 }),
-    inflightInMax: count(100, 'QoS 1 messages a device may have unacknowledged.', {
+    inflightInMax: count(100, 'QoS 1 and 2 messages a device may have unacknowledged.', {
       minimum: 100,
       maximum: 65_535,
     }),
-    inflightOutMax: count(100, 'QoS 1 messages sent to a device and not yet acknowledged.', {
+    inflightOutMax: count(100, 'QoS 1 and 2 messages sent to a device and not yet acknowledged.', {
       minimum: 100,
       maximum: 65_535,
     }),
     pendingMessagesMax: count(
       1_000,
-      'QoS 1 messages waiting for room in that window; one more cuts the connection.',
+      'Those waiting for room in that window, for a session that ends with its connection; one more cuts it.',
     ),
     pendingBytesMax: count(1_048_576, 'Bytes of those waiting messages.', { minimum: 131_072 }),
     outgoingBytesMax: count(
@@ -201,6 +201,33 @@ const mqttLimits = section(
       {
         minimum: 1_048_576,
       },
+    ),
+    sessionsMax: count(
+      100_000,
+      'Sessions that outlive their connection; a device that asks for one more is refused.',
+    ),
+    sessionExpirySecondsMax: count(
+      604_800,
+      'How long they do at most; MQTT 3.1.1 devices get this one. 4294967295: for ever.',
+      { minimum: 3_600, maximum: 4_294_967_295 },
+    ),
+    queuedMessagesMax: count(
+      10_000,
+      'QoS 1 and 2 messages such a session is owed; with one more it ends, and the device finds none on its return.',
+      { minimum: 100 },
+    ),
+    queuedBytesMax: count(16_777_216, 'Bytes of those messages; the same fate.', { minimum: 131_072 }),
+    storedMessagesMax: count(
+      1_000_000,
+      'Messages that all sessions are owed, counted for each; above it their publishers are refused (0x97; a 3.1.1 connection ends).',
+    ),
+    storedBytesMax: count(268_435_456, 'Bytes of those messages, each counted once; the same fate.', {
+      minimum: 131_072,
+    }),
+    uncommittedBytesMax: count(
+      8_388_608,
+      'Bytes on their way to the disk; above it the reads of those who send them pause.',
+      { minimum: 65_536 },
     ),
     lingerMs: count(
       1_000,

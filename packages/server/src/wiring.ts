@@ -9,6 +9,7 @@ import { assertPlatformFolder } from './platform-folder.ts';
 import { servingPurposes } from './signing-keys.ts';
 import { signingOptions } from './signing-process.ts';
 import { lockFolder, openStorage, type Storage } from './storage/index.ts';
+import { type MessageFile, openMessages } from './storage/messages/open.ts';
 import { storageConfig } from './storage-config.ts';
 import { startUpkeep } from './upkeep.ts';
 
@@ -56,8 +57,10 @@ export async function startPlatform(config: Config, parts: PlatformParts): Promi
     const storage = await openStorage(storageConfig(config));
     undo.push(() => storage.close());
     await assertInitialised(storage, config);
-    const listeners = await startServing({ config, ...parts, log, signing, storage }, undo);
-    void Promise.race([failed.promise, storage.lost, lock.lost]).then((error) => {
+    const messages = await openMessages({ folder: config.folder });
+    undo.push(() => messages.close());
+    const listeners = await startServing({ config, ...parts, log, signing, storage, messages }, undo);
+    void Promise.race([failed.promise, storage.lost, messages.lost, lock.lost]).then((error) => {
       log.fatal({ err: error }, 'the platform stops: it cannot go on without this part');
       return stop(error);
     });
@@ -74,6 +77,7 @@ interface ServingParts extends PlatformParts {
   readonly log: Log;
   readonly signing: SigningProcess;
   readonly storage: Storage;
+  readonly messages: MessageFile;
 }
 
 async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]): Promise<Listeners> {
@@ -102,6 +106,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
       transactor: parts.storage.transactor,
       envelope: parts.signing.records,
       ports,
+      messages: parts.messages,
     },
     undo,
   );

@@ -19,10 +19,11 @@ import { certificateContext } from './certificate-context.ts';
 /** What a device says of itself when it connects, and how it proved who it is. */
 export interface PrincipalClaim {
   readonly certificateId: CertificateId;
-  readonly certificate: Certificate;
   readonly clientId: string;
-  readonly remoteAddress: string;
-  readonly connect: { readonly persistent: boolean; readonly willTopic?: string };
+  /** This and the others below are not known of a device that is away since before the start: what depends on them does not hold. */
+  readonly certificate?: Certificate;
+  readonly remoteAddress?: string;
+  readonly connect?: { readonly persistent: boolean; readonly willTopic?: string };
 }
 
 /** A device's rights for one connection: compiled once, consulted on every packet. */
@@ -58,9 +59,9 @@ export class Authorizer {
     const { thing, policies } = policiesInEffect(claim, this.#parts);
     const context: PrincipalContext = {
       clientId: claim.clientId,
-      sourceIp: claim.remoteAddress,
-      certificate: certificateContext(claim.certificate),
-      connect: claim.connect,
+      ...(claim.remoteAddress === undefined ? {} : { sourceIp: claim.remoteAddress }),
+      ...(claim.certificate === undefined ? {} : { certificate: certificateContext(claim.certificate) }),
+      ...(claim.connect === undefined ? {} : { connect: claim.connect }),
       ...(thing === undefined ? {} : { thing }),
     };
     const compiled = compilePrincipal(policies, context);
@@ -204,7 +205,7 @@ class CompiledAccess implements Principal {
 
   #deny(action: PolicyAction, name: string, cause: DenialCause): void {
     const nowMs = this.#clock.now();
-    const { certificateId, clientId, remoteAddress } = this.claim;
+    const { certificateId, clientId, remoteAddress = '' } = this.claim;
     this.#denials.record({
       cause,
       certificateId,

@@ -1,4 +1,5 @@
 import type { CertificateId } from '@fleetward/core';
+import type { Qos } from '@fleetward/mqtt';
 
 /** Above 0; of two claims to one client id the later has the higher one. */
 export type Epoch = number;
@@ -21,7 +22,7 @@ export interface PublishedByDevice {
   readonly id: number;
   readonly topic: string;
   readonly payload: Uint8Array;
-  readonly qos: 0 | 1;
+  readonly qos: Qos;
 }
 
 /** Brings each message to every gateway at least once, in any order and after any delay; to its sender too, or not. */

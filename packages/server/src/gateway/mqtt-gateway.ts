@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import type { CertificateId, Clock, Random } from '@fleetward/core';
+import { type CertificateId, type Clock, parseCertificateId, type Random } from '@fleetward/core';
 import {
   type Broker,
   type BrokerHooks,
@@ -8,13 +8,17 @@ import {
   type ConnectRequest,
   type ConnectVerdict,
   createBroker,
+  type HeldSession,
+  type MessageStore,
   REASON,
   type Will,
 } from '@fleetward/mqtt';
+import type { Certificates } from '../certificates/index.ts';
 import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
+import { AwaySessions } from './away-sessions.ts';
 import type { MqttSource } from './mqtt-source.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
 import type { Guard } from './tls-listener.ts';
@@ -35,6 +39,9 @@ export interface MqttGatewayOptions {
   readonly config: Pick<Config, 'mqttLimits'>;
   readonly guard: Guard;
   readonly authorizer: Authorizer;
+  readonly certificates: Pick<Certificates, 'standing' | 'summary' | 'trust'>;
+  /** Where sessions outlive the process. */
+  readonly store?: MessageStore;
   readonly denials: Denials;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,16 +66,20 @@ export class MqttGateway {
   readonly #options: MqttGatewayOptions;
   readonly #connections = new Map<CertificateId, Set<Connection<DevicePeer>>>();
   readonly #ownership: SessionOwnership | undefined;
+  readonly #away: AwaySessions;
   #sweep: NodeJS.Timeout | undefined;
   #isStopping = false;
 
   constructor(options: MqttGatewayOptions) {
     this.#options = options;
     this.#ownership = this.#joinCluster();
+    this.#away = new AwaySessions({ ...options, sessions: () => this.broker.sessions() });
     this.broker = this.#createBroker();
   }
 
-  start(): void {
+  /** Takes up the sessions of the last run. */
+  async start(): Promise<void> {
+    await this.broker.start();
     this.#sweep = setInterval(() => this.#cutExpired(), 1_000);
   }
 
@@ -94,7 +105,7 @@ export class MqttGateway {
 
   /** Cuts every connection of a revoked certificate here, and has the other gateways do so. Answers how many were cut here. */
   revoke(certificateId: CertificateId): number {
-    const count = this.cut(certificateId);
+    const count = this.#cutRevoked(certificateId);
     this.#ownership?.announceRevoked(certificateId);
     return count;
   }
@@ -102,13 +113,16 @@ export class MqttGateway {
   /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
   recheck(): number {
     const { live, admit } = this.#options.guard;
+    this.#away.recheck();
     const condemned = live.certificates().filter(({ der }) => admit(der).kind === 'refused');
     return condemned.reduce((count, { id }) => count + this.cut(id), 0);
   }
 
   /** Compiles the rights of the certificate's live connections anew; the very next packet is decided by them. */
   refresh(certificateIds: Iterable<CertificateId>): void {
-    for (const certificateId of certificateIds) {
+    const ids = new Set(certificateIds);
+    this.#away.refresh(ids);
+    for (const certificateId of ids) {
       for (const connection of this.#connections.get(certificateId) ?? [])
         this.#refreshConnection(connection);
     }
@@ -129,11 +143,12 @@ export class MqttGateway {
   }
 
   #createBroker(): Broker<DevicePeer> {
-    const { config, clock, random, warn } = this.#options;
+    const { config, clock, random, warn, store } = this.#options;
     return createBroker<DevicePeer>({
       limits: { ...config.mqttLimits, connectionsMax: listeners * this.#options.guard.limits.connectionsMax },
       clock,
       random,
+      ...(store === undefined ? {} : { store }),
       hooks: {
         ...this.#forwarding(),
         connect: (request, peer) =>
@@ -152,8 +167,11 @@ export class MqttGateway {
           this.#record(connection, { cause: 'connect_denied', clientId, explanation: clientIdRule }),
         violated: (connection, why) =>
           this.#record(connection, { cause: 'protocol_error', explanation: `mqtt: ${why}` }),
+        accessOf: (session) => this.#away.accessOf(session),
+        sessionDropped: (session, limit) => this.#recordDropped(session, limit),
+        storeFailed: (error) => warn('mqtt: what is durable is not known any more', error),
         failed: (connection, error) =>
-          warn(`mqtt: serving certificate \`${connection.peer.admission.certificateId}\` failed`, error),
+          warn(`mqtt: serving ${connection === undefined ? 'a session' : nameOf(connection)} failed`, error),
       },
     });
   }
@@ -168,13 +186,26 @@ export class MqttGateway {
     this.#options.denials.record({ ...named, certificateId, remoteAddress, ...report });
   }
 
+  #recordDropped({ clientId, principal }: HeldSession, limit: string): void {
+    const explanation = `mqtt: the setting \`mqttLimits.${limit}\` was reached: the session ended with all it was owed`;
+    const certificateId = parseCertificateId(principal);
+    this.#options.denials.record({ cause: 'limit', clientId, certificateId, remoteAddress: '', explanation });
+  }
+
+  /** Cuts every connection, and keeps nothing more for its sessions. */
+  #cutRevoked(certificateId: CertificateId): number {
+    const count = this.cut(certificateId);
+    this.#away.freeze(certificateId);
+    return count;
+  }
+
   #joinCluster(): SessionOwnership | undefined {
     const { cluster, random } = this.#options;
     if (cluster === undefined) return undefined;
     return new SessionOwnership({
       ...cluster,
       random,
-      cut: (certificateId) => this.cut(certificateId),
+      cut: (certificateId) => this.#cutRevoked(certificateId),
       deliver: ({ topic, payload, qos }) => this.broker.publish(topic, payload, { qos }),
     });
   }
@@ -210,7 +241,13 @@ export class MqttGateway {
     if (will !== undefined && !this.#mayLeave(will, principal))
       return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     peer.principal = principal;
-    return { kind: 'accept', access: principal };
+    return {
+      kind: 'accept',
+      access: principal,
+      owner: this.#away.ownerOf(principal),
+      principal: peer.admission.certificateId,
+      epoch: peer.claim?.epoch ?? 0,
+    };
   }
 
   /** No service could answer a will: one to a reserved topic is refused with its CONNECT. */
@@ -242,12 +279,15 @@ export class MqttGateway {
     return true;
   }
 
-  #recordReserved(by: Omit<PrincipalClaim, 'certificate' | 'connect'>, topic: string): void {
+  #recordReserved(
+    by: Pick<PrincipalClaim, 'certificateId' | 'clientId' | 'remoteAddress'>,
+    topic: string,
+  ): void {
     this.#options.denials.record({
       cause: 'publish_denied',
       certificateId: by.certificateId,
       clientId: by.clientId,
-      remoteAddress: by.remoteAddress,
+      remoteAddress: by.remoteAddress ?? '',
       action: 'iot:Publish',
       resource: topic,
       explanation: 'the policy allows it, but no service of the platform answers on this reserved topic',
@@ -304,4 +344,8 @@ export class MqttGateway {
     for (const connection of this.#connections.get(certificateId) ?? [])
       connection.disconnect(REASON.administrativeAction, { sendWill: false });
   }
+}
+
+function nameOf({ peer }: Connection<DevicePeer>): string {
+  return `certificate \`${peer.admission.certificateId}\``;
 }

@@ -99,12 +99,13 @@ async function startGateway(
     config,
     guard,
     authorizer: new Authorizer({ ...platform, clock }),
+    certificates,
     denials,
     clock,
     random: seededRandom(Math.random()),
     warn: (message, error) => void shared.faults.push(`${message}: ${error}`),
   });
-  gateway.start();
+  await gateway.start();
   const serveMqtt = (...peer: Parameters<MqttGateway['accept']>) => gateway.accept(...peer);
   const listener = new MqttListener({ ...shared, config, guard, serveMqtt });
   return { gateway, listener, port: await listener.start() };

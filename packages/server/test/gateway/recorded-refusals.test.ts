@@ -66,8 +66,8 @@ describe('bytes that are not MQTT, or packets out of order', () => {
     ['as a length without an end', [Buffer.from('10ffffffffff', 'hex')]],
     ['in place of CONNECT', [{ cmd: 'pingreq' }]],
     [
-      'as a will that is not offered',
-      [{ ...connectAs('pump', 5), will: { topic: 'a', payload: '', qos: 2, retain: false } }],
+      'as an authentication that is not offered',
+      [{ ...connectAs('pump', 5), properties: { authenticationMethod: 'SCRAM-SHA-256' } }],
     ],
   ] as const)('%s end the connection and are recorded', async (_, packets) => {
     const before = (await newest('protocol_error'))?.seq ?? 0;
@@ -80,11 +80,7 @@ describe('bytes that are not MQTT, or packets out of order', () => {
 
   test.each([
     ['a second CONNECT', connectAs('pump', 5), /second CONNECT/],
-    [
-      'a message with QoS 2',
-      { cmd: 'publish', topic: 'a', payload: 'x', qos: 2, messageId: 1, retain: false, dup: false },
-      /QoS 2/,
-    ],
+    ['an AUTH', { cmd: 'auth', reasonCode: 0x19 }, /may not send auth/],
   ] as const)(
     '%s after CONNECT is recorded with the client id and what was wrong',
     async (_, packet, why) => {

@@ -1,0 +1,82 @@
+import { type CertificateId, type Clock, parseCertificateId } from '@fleetward/core';
+import type { Access, HeldSession } from '@fleetward/mqtt';
+import type { Certificates } from '../certificates/index.ts';
+import type { Authorizer, Principal } from './authorizer.ts';
+
+interface AwayParts {
+  readonly certificates: Pick<Certificates, 'standing' | 'summary' | 'trust'>;
+  readonly authorizer: Authorizer;
+  readonly clock: Clock;
+  readonly sessions: () => Iterable<HeldSession>;
+}
+
+/** Nothing more is kept for such a session, and its will stays unsaid. */
+const FROZEN: Access = Object.freeze({
+  mayPublish: () => false,
+  maySubscribe: () => false,
+  mayReceive: () => false,
+});
+
+/** The rights of sessions whose device is not connected: the last certificate that was decides. */
+export class AwaySessions {
+  readonly #parts: AwayParts;
+
+  constructor(parts: AwayParts) {
+    this.#parts = parts;
+  }
+
+  /** Whose session it is: the thing's, so that a renewed certificate finds it, or the certificate's where there is none. */
+  ownerOf({ thingName, claim }: Principal): string {
+    return thingName === undefined ? `certificate:${claim.certificateId}` : `thing:${thingName}`;
+  }
+
+  /** Of a session of an earlier run, whose certificate and address are not at hand: what depends on them does not hold. */
+  accessOf({ principal, clientId }: HeldSession): Access {
+    const certificateId = parseCertificateId(principal);
+    return this.#isGood(certificateId)
+      ? this.#parts.authorizer.principal({ certificateId, clientId })
+      : FROZEN;
+  }
+
+  freeze(certificateId: CertificateId): void {
+    for (const session of this.#away())
+      if (session.principal === certificateId) session.replaceAccess(FROZEN);
+  }
+
+  /** As after the removal of a CA. */
+  recheck(): void {
+    for (const session of this.#away())
+      if (!this.#isGood(parseCertificateId(session.principal))) session.replaceAccess(FROZEN);
+  }
+
+  /** Compiles the rights anew. */
+  refresh(certificateIds: ReadonlySet<string>): void {
+    for (const session of this.#away()) {
+      if (session.access === FROZEN || !certificateIds.has(session.principal)) continue;
+      const known = session.access as Partial<Principal>;
+      const { claim = { certificateId: parseCertificateId(session.principal), clientId: session.clientId } } =
+        known;
+      session.replaceAccess(this.#principalOrNone(claim));
+    }
+  }
+
+  #principalOrNone(claim: Principal['claim']): Access {
+    try {
+      return this.#parts.authorizer.principal(claim);
+    } catch {
+      return FROZEN; // this runs in the tick of a commit
+    }
+  }
+
+  *#away(): Iterable<HeldSession> {
+    for (const session of this.#parts.sessions()) if (!session.isConnected) yield session;
+  }
+
+  #isGood(certificateId: CertificateId): boolean {
+    const { certificates, clock } = this.#parts;
+    const issuerId = certificates.summary(certificateId)?.issuerId;
+    if (!certificates.trust().issuers.some(({ id }) => id === issuerId)) return false;
+    const standing = certificates.standing(certificateId, clock.now());
+    return standing === 'active' || standing === 'expired'; // it may be renewed, and its thing's session goes on
+  }
+}
