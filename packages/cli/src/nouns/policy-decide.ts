@@ -1,23 +1,17 @@
-import { basename } from 'node:path';
 import { isAppError } from '@fleetward/core';
 import {
   type AttachedPolicy,
   type Decision,
   decideRequest,
   explainDecision,
-  POLICY_BYTES_MAX,
-  PolicyError,
   type PolicyRequest,
-  parsePolicy,
   parsePolicyRequest,
 } from '@fleetward/policy';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
-import { CliError } from '../errors.ts';
-import { readInput, readLines } from '../read-input.ts';
+import { readLines } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
-import type { Terminal } from '../terminal.ts';
-import { placed } from './text-place.ts';
+import { readPolicies } from './policy-files.ts';
 
 interface DecideFlags {
   readonly policy: readonly string[];
@@ -53,40 +47,6 @@ export function addPolicyDecide(noun: Command, shell: Shell): void {
         if (answer.kind === 'unreadable') exitWith(2);
       }
     });
-}
-
-async function readPolicies(
-  files: readonly string[],
-  terminal: Terminal,
-): Promise<readonly AttachedPolicy[]> {
-  const policies: AttachedPolicy[] = [];
-  for (const file of files) {
-    const bytes = await readInput(file, { terminal, bytesMax: POLICY_BYTES_MAX * 64 });
-    policies.push({
-      name: basename(file, '.json'),
-      versionId: 1,
-      via: 'certificate',
-      document: readDocument(file, bytes),
-    });
-  }
-  return policies;
-}
-
-function readDocument(file: string, bytes: Uint8Array): AttachedPolicy['document'] {
-  try {
-    return parsePolicy(bytes, 'unbound').document;
-  } catch (cause) {
-    if (!(cause instanceof PolicyError)) throw cause;
-    const hint = `\`fleetward policy lint ${file}\` lists every reason`;
-    throw new CliError(
-      'cli.unreadable',
-      placed(cause.message, { file, text: Buffer.from(bytes).toString('utf8') }),
-      {
-        cause,
-        hint,
-      },
-    );
-  }
 }
 
 type Answer =

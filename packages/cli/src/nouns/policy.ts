@@ -4,6 +4,7 @@ import type { Shell } from '../shell.ts';
 import { addPolicyAttach, addPolicyDetach } from './policy-attach.ts';
 import { addPolicyDecide } from './policy-decide.ts';
 import { addPolicyLint } from './policy-lint.ts';
+import { addPolicyProve } from './policy-prove.ts';
 import { addPolicyList, addPolicyShow } from './policy-read.ts';
 import { addPolicyTest } from './policy-test.ts';
 import {
@@ -30,6 +31,7 @@ export function addPolicy(program: Command, shell: Shell): void {
     addPolicyLint,
     addPolicyTest,
     addPolicyDecide,
+    addPolicyProve,
   ];
   for (const add of verbs) add(noun, shell);
 }
