@@ -31,6 +31,7 @@ const operator = { kind: 'operator', operatorId: 'ada' } as const;
 const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
 const anything = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
 const policyName = parsePolicyName('all');
+const dayMs = 86_400_000;
 const anyPort = { host: '127.0.0.1', port: 0 };
 
 /** Two gateways of one platform on real TLS listeners. */
@@ -38,6 +39,8 @@ export async function startGatewayPair(cluster: ClusterParts) {
   const folder = temporaryFolder('fleetward-pair-');
   const random = seededRandom(Math.random());
   const clock = new FakeClock(Date.now());
+  // Of the platform's own certificate alone: devices must not seem silent for so long.
+  const credentialsClock = new FakeClock(clock.now());
   const platform = await openPlatform({ folder: folder.path, clock, random });
   await platform.policies.create({ name: policyName, document: anything }, operator);
   const credentials = new ServerCredentials({
@@ -45,7 +48,7 @@ export async function startGatewayPair(cluster: ClusterParts) {
     serverNames: ['localhost'],
     envelope: plainEnvelope,
     certificates: platform.certificates,
-    clock,
+    clock: credentialsClock,
   });
   await credentials.ensureFresh();
   const faults: string[] = [];
@@ -57,6 +60,11 @@ export async function startGatewayPair(cluster: ClusterParts) {
   return {
     gateways: gateways.map(({ gateway }) => gateway) as [MqttGateway, MqttGateway],
     enrol: (name: string) => issueIdentity(platform, name),
+    /** As upkeep does once two thirds of its life are over. */
+    renewCredentials: () => {
+      credentialsClock.advance(61 * dayMs);
+      return credentials.ensureFresh();
+    },
     connect: (
       at: 0 | 1,
       { key, cert }: Identity,
