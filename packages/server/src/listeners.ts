@@ -1,6 +1,13 @@
 import { createServer as createPlainServer, type Server as PlainServer } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { AppError, type CertificateId, type Clock, type Random, type Transactor } from '@fleetward/core';
+import {
+  AppError,
+  type CertificateId,
+  type Clock,
+  parseCertificateId,
+  type Random,
+  type Transactor,
+} from '@fleetward/core';
 import type { Envelope } from '@fleetward/keys';
 import type { MessageStore } from '@fleetward/mqtt';
 import { parseCertificate } from '@fleetward/pki';
@@ -8,6 +15,7 @@ import type { CertificateContext } from '@fleetward/policy';
 import { activityHandlers } from './activity/index.ts';
 import { type Certificates, certificateHandlers } from './certificates/index.ts';
 import type { Config } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import { type Denials, denialHandlers } from './denials/index.ts';
 import type { Domains } from './domains.ts';
 import { enrollmentHandlers } from './enrollment/index.ts';
@@ -20,6 +28,7 @@ import { estRoutes } from './gateway/est.ts';
 import { LiveSockets } from './gateway/live-sockets.ts';
 import { MqttGateway } from './gateway/mqtt-gateway.ts';
 import { MqttListener } from './gateway/mqtt-listener.ts';
+import { PlainListener } from './gateway/plain-listener.ts';
 import { parseProxies } from './gateway/proxied-connections.ts';
 import { crlRoutes } from './gateway/public-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
@@ -54,6 +63,8 @@ export interface Ports {
   devices: number;
   public: number;
   operators: number;
+  /** Only when it is on. */
+  plainMqtt?: number;
 }
 
 export interface Listeners {
@@ -140,20 +151,50 @@ async function startDeviceListeners(
     handlers: [...updateHandlers(domains.releases), ...deviceReportHandlers(domains.things)],
     rawRoutes: estRoutes({ ...domains, admit: gateway.guard.admit }),
   });
+  let plain: PlainListener | undefined;
   undo.push(
     () => listener.stop(),
     () => devices.stop(),
+    async () => plain?.stop(),
     () => mqtt.stop(),
   );
   await mqtt.start();
   ports.mqtt = await naming('mqtt', config, () => listener.start());
   ports.devices = await naming('devices', config, () => devices.start());
+  const { plainMqtt } = config;
+  if (plainMqtt.kind === 'off') return;
+  const certificateDer = await certificateOf(plainMqtt, domains);
+  plain = new PlainListener({ ...shared, settings: plainMqtt, certificateDer });
+  ports.plainMqtt = await namingAt({ listener: 'plainMqtt', setting: 'plainMqtt', at: plainMqtt }, () =>
+    plain!.start(),
+  );
+}
+
+async function certificateOf(
+  { certificateId }: { readonly certificateId: string },
+  { certificates }: Domains,
+): Promise<Uint8Array> {
+  const record = await certificates.find(parseCertificateId(certificateId));
+  if (record !== undefined) return record.der;
+  const message = `\`plainMqtt.certificateId\`: there is no certificate \`${certificateId}\``;
+  throw new ConfigError('config.invalid', message);
 }
 
 /** Says which listener it was when the system refuses its address. */
-async function naming(
+function naming(
   listener: keyof Config['listeners'],
   config: Config,
+  start: () => Promise<number>,
+): Promise<number> {
+  return namingAt({ listener, setting: `listeners.${listener}`, at: config.listeners[listener] }, start);
+}
+
+async function namingAt(
+  named: {
+    readonly listener: string;
+    readonly setting: string;
+    readonly at: { readonly host: string; readonly port: number };
+  },
   start: () => Promise<number>,
 ): Promise<number> {
   try {
@@ -161,14 +202,15 @@ async function naming(
   } catch (cause) {
     const { syscall = '', code = '' } = cause as NodeJS.ErrnoException;
     if (syscall !== 'listen' && syscall !== 'bind' && syscall !== 'getaddrinfo') throw cause;
-    const { host, port } = config.listeners[listener];
-    const message = `the listener \`${listener}\` cannot listen on \`${host}\`, port ${port}: ${adviceOn(code, listener)}`;
+    const { listener, setting, at } = named;
+    const { host, port } = at;
+    const message = `the listener \`${listener}\` cannot listen on \`${host}\`, port ${port}: ${adviceOn(code, setting)}`;
     throw new ListenerError('listener.unavailable', message, { cause, details: { listener, host, port } });
   }
 }
 
-function adviceOn(code: string, listener: string): string {
-  const setting = `--set listeners.${listener}`;
+function adviceOn(code: string, path: string): string {
+  const setting = `--set ${path}`;
   switch (code) {
     case 'EADDRINUSE':
       return `the port is taken, by another program or another listener; choose one with \`${setting}.port=…\``;

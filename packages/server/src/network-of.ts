@@ -3,6 +3,11 @@ export function plainAddress(address: string | undefined): string {
   return (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
+/** Of an address in text. */
+export function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return address.includes(':') ? 'ipv6' : 'ipv4';
+}
+
 /**
  * The network a peer is counted by: one IPv6 host commonly owns a whole /64, an IPv4 address is itself. The text is a socket's
  * own, so `::` stands for zeros at most once.

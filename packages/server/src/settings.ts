@@ -57,6 +57,26 @@ const storage = Type.Union(
   },
 );
 
+const plainMqtt = Type.Union(
+  [
+    Type.Object({ kind: Type.Literal('off') }, { additionalProperties: false }),
+    Type.Object(
+      {
+        kind: Type.Literal('loopback'),
+        host: text('127.0.0.1', 'A loopback address.'),
+        port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+        certificateId: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    default: { kind: 'off' },
+    description:
+      'MQTT without TLS, for programs on this machine: `{kind: off}`, or `{kind: loopback, host: 127.0.0.1, port: 1883, certificateId: …}`. Whoever reaches it speaks as that certificate; on an address that is not loopback the platform does not start.',
+  },
+);
+
 const keyFile = Type.Object(
   { kind: Type.Literal('file'), path: Type.String({ minLength: 1 }) },
   { additionalProperties: false },
@@ -417,6 +437,7 @@ export const settings = section(
       { default: 'info', description: 'Least level that is logged, to standard error as JSON lines.' },
     ),
     listeners,
+    plainMqtt,
     storage,
     storageLimits,
     masterKey,

@@ -41,7 +41,8 @@ export interface TestPlatform {
   newJoinToken(namePattern: string, options?: { readonly policies?: readonly string[] }): Promise<string>;
   /** A TLS connection to the MQTT listener; resolves when the handshake is finished. */
   connectTls(options?: ConnectionOptions): Promise<TLSSocket>;
-  restart(): Promise<void>;
+  /** With `settings` over those it was started with. */
+  restart(settings?: object): Promise<void>;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -58,9 +59,17 @@ const freePorts = Object.fromEntries(
 
 export async function startTestPlatform(options: TestPlatformOptions = {}): Promise<TestPlatform> {
   const folder = temporaryFolder('fleetward-platform-');
-  const config = loadConfig({
-    overrides: { folder: folder.join('data'), logLevel: 'silent', listeners: freePorts, ...options.settings },
-  });
+  const configWith = (settings: object) =>
+    loadConfig({
+      overrides: {
+        folder: folder.join('data'),
+        logLevel: 'silent',
+        listeners: freePorts,
+        ...options.settings,
+        ...settings,
+      },
+    });
+  const config = configWith({});
   const parts = { clock: options.clock ?? systemClock, random: systemRandom, environment: process.env };
   const initialised = await initialise(config, parts);
   const rootPem = encodePem('CERTIFICATE', initialised.root.der);
@@ -134,10 +143,10 @@ export async function startTestPlatform(options: TestPlatformOptions = {}): Prom
         ca: rootPem,
         ...tls,
       }),
-    restart: async () => {
+    restart: async (settings = {}) => {
       api.close();
       await platform.stop();
-      platform = await startPlatform(config, parts);
+      platform = await startPlatform(configWith(settings), parts);
       api = clientOf(platform, { ca: rootPem, token: token.secret });
     },
     stop,

@@ -15,7 +15,13 @@ export const getPlatform = defineRoute({
     region: Type.String({ description: 'What `REGION` is bound to in a policy.' }),
     accountId: Type.String({ description: 'What `ACCOUNT_ID` is bound to in a policy.' }),
     runtime: Type.Object({ node: Type.String(), openssl: Type.String() }),
-    ports: Type.Object({ mqtt: port, devices: port, public: port, operators: port }),
+    ports: Type.Object({
+      mqtt: port,
+      devices: port,
+      public: port,
+      operators: port,
+      plainMqtt: Type.Optional(port),
+    }),
   }),
 });
 

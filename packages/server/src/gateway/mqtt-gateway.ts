@@ -54,8 +54,8 @@ export interface MqttGatewayOptions {
 const clientIdRule =
   'a client id has 1 to 128 bytes of UTF-8 without control characters and does not begin with `$`';
 
-/** 8883 and 8443: each counts its own connections, and the broker must not be the one that refuses them. */
-const listeners = 2;
+/** 8883, 8443 and the one without TLS: each counts its own connections, and the broker must not be the one that refuses them. */
+const listeners = 3;
 
 // Between which other work has its turn.
 const connectionsAtOnce = 500;

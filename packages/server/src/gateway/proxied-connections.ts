@@ -1,7 +1,7 @@
 import { BlockList, isIP, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ConfigError } from '../config-error.ts';
-import { plainAddress } from '../network-of.ts';
+import { familyOf, plainAddress } from '../network-of.ts';
 import {
   type ProxyHeader,
   ProxyHeaderError,
@@ -128,8 +128,4 @@ function readExactly(socket: Socket, bytes: number): Buffer | undefined {
   if (bytes === 0) return Buffer.alloc(0);
   const read = socket.read(bytes) as Buffer | null;
   return read?.length === bytes ? read : undefined;
-}
-
-function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return address.includes(':') ? 'ipv6' : 'ipv4';
 }

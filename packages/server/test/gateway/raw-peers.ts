@@ -1,11 +1,12 @@
-import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import type { CertificateId } from '@fleetward/core';
 import { parseCertificatesPem } from '@fleetward/pki';
 import { createPolicy, type DenialCause, listDenials } from '@fleetward/protocol';
 import type { TestDevice, TestPlatform } from '@fleetward/testkit/platform';
 
 /** Resolves once the peer ended the connection. */
-export function ended(socket: TLSSocket): Promise<void> {
+export function ended(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     socket.on('error', () => undefined);
     socket.once('close', () => resolve());
@@ -26,7 +27,7 @@ export function connectPacket(clientId: string): Buffer {
 }
 
 /** The CONNACK's return code, or `closed` when the connection ended without one. */
-export function connectMqtt(socket: TLSSocket, clientId: string): Promise<number | 'closed'> {
+export function connectMqtt(socket: Socket, clientId: string): Promise<number | 'closed'> {
   return new Promise((resolve) => {
     socket.on('error', () => undefined);
     socket.once('data', (data: Buffer) => resolve(data[3] ?? 255));
