@@ -16,7 +16,7 @@ import { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type MessageSource, OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
-import { type RetainedLimit, RetainedMessages } from './retained.ts';
+import { RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Session } from './session.ts';
 import { type Alarm, Sessions, type SessionsHost } from './sessions.ts';
@@ -84,11 +84,11 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.subscriptions = new Subscriptions({ levelsMax: limits.topicLevelsMax });
     const nowMs = clock.now();
     const now = (): number => clock.now();
-    this.#retained = new RetainedMessages({ limits, metrics: this.metrics, nowMs });
-    this.retained = new RetainedDeliveries(this.#retained, { metrics: this.metrics, now });
     this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs });
     const { metrics } = this;
     this.journal = new Journal({ store, limits, metrics, failed: (error) => this.#storeFailed(error) });
+    this.#retained = new RetainedMessages({ limits, metrics, journal: this.journal, nowMs });
+    this.retained = new RetainedDeliveries(this.#retained, { metrics, now });
     this.messages = new StoredMessages({ journal: this.journal, limits, metrics });
     this.sessions = new Sessions(this);
     this.#wills = new Wills(this);
@@ -104,6 +104,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     const state = await this.#store.load();
     if (this.#state !== 'loading') return;
     this.#state = 'open';
+    for (const retained of state.retained) this.#retained.restore(retained);
     this.sessions.load(state, (session) => this.#accessOf(session));
   }
 
@@ -153,6 +154,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
 
   opened(member: Member<Peer>): void {
     this.byClientId.set(member.clientId, member);
+    if (member.session !== undefined) this.retained.wake(member.session); // it may be owed some since an earlier connection
     this.#contain(member, () => this.hooks.connected?.(member));
   }
 
@@ -223,7 +225,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
       return REASON.quotaExceeded;
     }
     message.setFrame(frame, topic.bytes);
-    const reached = frame.retain ? this.#retain(message, topic.text) : undefined;
+    const reached = frame.retain ? this.#retained.keep(message, topic.text, this.nowMs()) : undefined;
     if (reached !== undefined) {
       this.limited(from, reached);
       if (frame.qos > 0) return REASON.quotaExceeded; // acknowledged would mean kept (MQTT-3.3.1-5)
@@ -231,20 +233,6 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
     this.#send(message, topic.text, { route, from });
     return REASON.success;
-  }
-
-  /** Keeps the message, or with no payload forgets the one there is; returns the limit that leaves no room. */
-  #retain(message: OutgoingMessage, topic: string): RetainedLimit | undefined {
-    if (message.payloadBytes === 0) {
-      this.#retained.delete(topic); // MQTT-3.3.1-10, -11; MQTT5-3.3.1-6, -7
-      return undefined;
-    }
-    const expirySeconds = message.properties.messageExpiryInterval;
-    const expiresAtMs = expirySeconds === undefined ? 0 : this.nowMs() + expirySeconds * 1000;
-    const packet = message.retainedPacket();
-    const reached = this.#retained.set({ topic, packet, qos: message.qos, expiresAtMs });
-    if (reached !== undefined) this.metrics.retainedRefused++;
-    return reached;
   }
 
   #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): void {
@@ -261,12 +249,12 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     const topic = this.protocol.topics.fromText(text);
     const message = new OutgoingMessage();
     message.setSource({ ...source, topicBytes: topic.bytes });
-    if (source.retain) this.#retain(message, topic.text);
+    if (source.retain) this.#retained.keep(message, topic.text, this.nowMs());
     return this.#send(message, topic.text, { route: this.subscriptions.route(topic), from: undefined });
   }
 
   tick(nowMs: number): void {
-    this.#retained.expire(nowMs, () => this.metrics.messagesExpired++);
+    this.metrics.messagesExpired += this.#retained.expire(nowMs);
     this.wheel.advance(nowMs, (entry) => this.#alarm(entry, nowMs));
     for (const member of this.paused) {
       this.#contain(member, () => {
