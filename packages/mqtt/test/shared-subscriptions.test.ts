@@ -10,6 +10,7 @@ import {
   subscribed,
   subscribePacket,
 } from './broker-rig.ts';
+import { HeldStore } from './held-store.ts';
 
 let rig: Rig;
 afterEach(() => rig.stop());
@@ -141,6 +142,130 @@ function rawSubscribe(filter: string, version: 4 | 5): Buffer {
   const head = [0x82, 2 + (version === 5 ? 1 : 0) + 2 + text.length + 1, 0, 9, ...(version === 5 ? [0] : [])];
   return Buffer.from([...head, text.length >> 8, text.length & 0xff, ...text, 0]);
 }
+
+describe('what a member did not acknowledge', () => {
+  const ack = (kind: 'puback' | 'pubrec' | 'pubcomp', packetId: number, reasonCode = 0): Packet => ({
+    kind,
+    packetId,
+    reasonCode,
+    properties: {},
+  });
+  const member = (
+    id: string,
+    qos: 0 | 1 | 2,
+    sessionExpiryInterval = 0,
+    receiveMaximum = 100,
+  ): Promise<RawClient> => join(id, qos, { sessionExpiryInterval, receiveMaximum });
+
+  async function join(id: string, qos: 0 | 1 | 2, properties: object): Promise<RawClient> {
+    const client = await connected(rig, 5, { clientId: id, cleanStart: false, properties });
+    client.send(subscribePacket('$share/g/jobs/+', qos));
+    await client.next();
+    return client;
+  }
+
+  async function leave(client: RawClient, id: string): Promise<void> {
+    client.socket.destroy();
+    while (rig.broker.get(id) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  test('with QoS 1 goes to another when its session ends, in order; what it acknowledged does not', async () => {
+    rig = await startRig();
+    const one = await member('one', 1);
+    publish(1, 2, 3);
+    const [first] = await take(one, 3);
+    if (first !== 'end' && first?.kind === 'publish') one.send(ack('puback', first.packetId ?? 0, 0x80)); // MQTT5-4.8.2-6
+    await expectQuiet(one);
+    const two = await member('two', 1);
+    await leave(one, 'one');
+    const given = await take(two, 2);
+    expect(payloads(given)).toEqual([2, 3]);
+    expect(given).toMatchObject([{ dup: false }, { dup: false }]);
+    await expectQuiet(two);
+    expect(rig.broker.metrics()).toMatchObject({ messagesHandedOn: 2, messagesDropped: 0 });
+  });
+
+  test('with QoS 2 stays where it was sent, and goes to another if it never was (MQTT5-4.8.2-4, -5)', async () => {
+    rig = await startRig();
+    const one = await member('one', 2, 0, 1);
+    for (const number of [1, 2]) rig.broker.publish('jobs/x', Buffer.from(String(number)), { qos: 1 });
+    const publisher = await connected(rig, 5, { clientId: 'p' });
+    for (const packetId of [3, 4])
+      publisher.send(
+        publishPacket({ topic: 'jobs/x', payload: Buffer.from(String(packetId)), qos: 2, packetId }),
+      );
+    expect(await take(publisher, 2)).toMatchObject([{ kind: 'pubrec' }, { kind: 'pubrec' }]);
+    for (const number of [1, 2]) {
+      const message = await one.next();
+      expect(payloads([message])).toEqual([number]);
+      if (message !== 'end' && message.kind === 'publish') one.send(ack('puback', message.packetId ?? 0));
+    }
+    expect(payloads(await take(one, 1))).toEqual([3]);
+    const two = await member('two', 2);
+    await leave(one, 'one');
+    expect(payloads(await take(two, 1))).toEqual([4]);
+    await expectQuiet(two);
+  });
+
+  test('waits for a member whose session outlives its connection, until that ends', async () => {
+    rig = await startRig();
+    const one = await member('one', 1, 60);
+    publish(1);
+    await take(one, 1);
+    const two = await member('two', 1);
+    await leave(one, 'one');
+    await expectQuiet(two);
+    const again = await connected(rig, 5, {
+      clientId: 'one',
+      cleanStart: false,
+      properties: { sessionExpiryInterval: 60 },
+    });
+    expect(await again.next()).toMatchObject({ kind: 'publish', dup: true });
+    await leave(again, 'one');
+    rig.advance(61_000);
+    expect(payloads(await take(two, 1))).toEqual([1]);
+  });
+
+  test('is dropped and counted when no other member has room, and cuts nobody', async () => {
+    rig = await startRig();
+    const one = await member('one', 1);
+    publish(1, 2, 3, 4, 5);
+    await take(one, 5);
+    const two = await member('two', 1, 0, 2);
+    await leave(one, 'one');
+    expect(payloads(await take(two, 2))).toEqual([1, 2]);
+    await expectQuiet(two);
+    expect(rig.broker.metrics()).toMatchObject({
+      messagesHandedOn: 2,
+      messagesDropped: 3,
+      slowConsumersCut: 0,
+    });
+  });
+
+  test('survives a restart with its share name: Receive is asked with it, and others get it in the end', async () => {
+    const store = new HeldStore();
+    rig = await startRig({ store });
+    const one = await member('one', 1, 60);
+    await leave(one, 'one');
+    publish(1, 2);
+    while (rig.broker.metrics().uncommittedBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+    const before = rig;
+    store.fail(new Error('crashed'));
+    const onlyShared: Access = { ...allowAll, mayReceive: (_, shareName) => shareName === 'g' };
+    rig = await startRig({ store: new HeldStore(store.contents), nowMs: 1_010_000, access: onlyShared });
+    await before.stop();
+    const again = await connected(rig, 5, {
+      clientId: 'one',
+      cleanStart: false,
+      properties: { sessionExpiryInterval: 60, receiveMaximum: 1 },
+    });
+    expect(payloads(await take(again, 1))).toEqual([1]);
+    const two = await member('two', 1);
+    await leave(again, 'one');
+    rig.advance(61_000);
+    expect(payloads(await take(two, 2))).toEqual([1, 2]);
+  });
+});
 
 test('No Local on a shared subscription is a protocol error (MQTT5-3.8.3-4)', async () => {
   rig = await startRig();

@@ -33,6 +33,7 @@ const changes: readonly StoreChange[] = [
     qos: 1,
     retain: true,
     identifiers: [1, 2],
+    shareName: 'group',
     isReleased: true,
   },
   { kind: 'inbound', session: 1, packetId: 65_535 },

@@ -9,6 +9,7 @@ import { type Topic, TopicTable } from '../topics/topic-table.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
 import { ENQUEUE_ONLY, mayReceive } from './guarded-access.ts';
+import { Handover } from './handover.ts';
 import type { Access, BrokerHooks, HeldSession, LimitName } from './hooks.ts';
 import type { Ended, Host } from './host.ts';
 import { Journal } from './journal.ts';
@@ -16,6 +17,7 @@ import { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type MessageSource, OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
+import type { Orphan } from './owed.ts';
 import { RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Session } from './session.ts';
@@ -63,6 +65,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   readonly #message = new OutgoingMessage();
   readonly #flush = (): void => this.#flushAll();
   readonly #wills: Wills<Peer>;
+  readonly #handover: Handover<Peer>;
   readonly #store: MessageStore | undefined;
   #state: 'loading' | 'open' | 'closing' | 'failed';
   #dirty: Member<Peer>[] = [];
@@ -92,6 +95,15 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.messages = new StoredMessages({ journal: this.journal, limits, metrics });
     this.sessions = new Sessions(this);
     this.#wills = new Wills(this);
+    const { subscriptions } = this;
+    this.#handover = new Handover({
+      metrics,
+      nowMs: now,
+      topic: (text) => topics.fromText(text),
+      routeOf: (topic) => subscriptions.route(topic),
+      deliver,
+      failed: (error) => this.failed(undefined, error),
+    });
   }
 
   nowMs(): number {
@@ -173,6 +185,11 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     if (session.isDurable && !session.isEnded)
       this.journal.write({ kind: 'will-gone', session: session.number });
     this.#wills.publish(will, access);
+  }
+
+  /** Not while everybody is sent away: each message would go round all members. */
+  handOn(orphans: readonly Orphan[]): void {
+    if (orphans.length > 0 && this.#state === 'open') this.#handover.give(orphans);
   }
 
   forgotten(session: Session<Peer>): void {

@@ -81,16 +81,19 @@ export class Deliveries implements Waiter {
     if (this.#isTooLarge(packet)) return false;
     const { retain, shareName } = message;
     if (this.#next > owed.queue.lastSeq && this.#maySend(owed.queue.lastSeq + 1, packet)) {
-      const fields = { qos, retain, shareName, identifiers, message: undefined, batch: 0 };
-      this.#send(owed.queue.push(fields), packet, 0);
+      const kept = qos === 1 && shareName !== undefined ? this.#keep(message) : undefined; // for another member, if need be
+      this.#send(
+        owed.queue.push({ qos, retain, shareName, identifiers, message: kept, batch: 0 }),
+        packet,
+        0,
+      );
       this.#next++;
       return true;
     }
     const { pendingMessagesMax, pendingBytesMax } = this.#host.limits;
     const waiting = owed.queue.lastSeq - this.#next + 1;
     if (waiting < pendingMessagesMax && owed.queue.bytes + packet.length <= pendingBytesMax) {
-      const kept = message.keep(this.#host.messages.bytes, this.#host.nowMs());
-      owed.add(kept, { qos, retain, shareName, identifiers });
+      owed.add(this.#keep(message), { qos, retain, shareName, identifiers });
       return true;
     }
     // It must not lose QoS 1 in silence, and the publishers must not wait for it.
@@ -102,6 +105,7 @@ export class Deliveries implements Waiter {
   /** Whether what is not urgent may be sent: half of the bytes are free, and the window. */
   get hasRoom(): boolean {
     if (2 * this.#outlet.bufferedBytes > this.#host.limits.outgoingBytesMax) return false;
+    if (this.#owed?.hasSpareRoom(0) === false) return false;
     return this.#next > (this.#owed?.queue.lastSeq ?? 0) && this.#inFlight < this.#form.receiveMaximum;
   }
 
@@ -166,6 +170,10 @@ export class Deliveries implements Waiter {
     return false;
   }
 
+  #keep(message: OutgoingMessage): KeptMessage {
+    return message.keep(this.#host.messages.bytes, this.#host.nowMs());
+  }
+
   #isTooLarge(packet: Buffer): boolean {
     if (packet.length <= this.#form.packetBytesMax) return false;
     this.#host.metrics.messagesTooLarge++;
@@ -213,7 +221,9 @@ export class Deliveries implements Waiter {
     }
     if (!this.#maySend(delivery.seq, packet)) return false;
     this.#send(delivery, packet, message.expiresAtMs);
-    if (this.#owed?.isDurable === false) this.#owed.queue.forgetMessage(delivery);
+    const { shareName, qos } = delivery;
+    if (this.#owed?.isDurable === false && (qos === 2 || shareName === undefined))
+      this.#owed.queue.forgetMessage(delivery);
     return true;
   }
 

@@ -38,6 +38,8 @@ export interface BrokerMetrics {
   messagesTooLarge: number;
   /** Messages with RETAIN that found no room: refused, or with QoS 0 only routed. */
   retainedRefused: number;
+  /** Given to another member of a shared subscription as the one before did not acknowledge them. */
+  messagesHandedOn: number;
   slowConsumersCut: number;
   readsPaused: number;
   /** Sessions that ended as their clients did not come back in time. */
@@ -82,6 +84,7 @@ export function newBrokerMetrics(): BrokerMetrics {
     messagesExpired: 0,
     messagesTooLarge: 0,
     retainedRefused: 0,
+    messagesHandedOn: 0,
     slowConsumersCut: 0,
     readsPaused: 0,
     sessionsExpired: 0,

@@ -13,6 +13,14 @@ export interface OwedHost {
   readonly metrics: BrokerMetrics;
 }
 
+/** A message of a shared subscription whose member is gone before it acknowledged it. */
+export interface Orphan {
+  readonly shareName: string;
+  readonly message: KeptMessage;
+  readonly qos: 1 | 2;
+  readonly retain: boolean;
+}
+
 /** What one session is owed; in the journal too when the session outlives its connections. */
 export class Owed {
   readonly queue = new DeliveryQueue();
@@ -41,7 +49,7 @@ export class Owed {
     fields: Pick<Delivery, 'qos' | 'retain' | 'shareName' | 'identifiers'>,
   ): Delivery {
     if (!this.isDurable) return this.queue.push({ ...fields, message, batch: 0 });
-    const { qos, retain, identifiers } = fields;
+    const { qos, retain, shareName = '', identifiers } = fields;
     this.#host.messages.refer(message);
     const { lastBatch } = this.#host.journal;
     const delivery = this.queue.push({ ...fields, message, batch: lastBatch });
@@ -53,6 +61,7 @@ export class Owed {
       qos,
       retain,
       identifiers,
+      shareName,
       isReleased: false,
     });
     return delivery;
@@ -73,6 +82,26 @@ export class Owed {
     if (delivery.message !== undefined) this.#host.messages.letGo(delivery.message);
   }
 
+  /** Whether one more of so many bytes leaves room to spare. */
+  hasSpareRoom(bytes: number): boolean {
+    const { queuedBytesMax, pendingBytesMax } = this.#host.limits;
+    const bytesMax = this.isDurable ? queuedBytesMax : pendingBytesMax;
+    return (
+      2 * (this.queue.bytes + bytes) <= bytesMax && 2 * this.queue.size < this.#host.limits.queuedMessagesMax
+    );
+  }
+
+  /**
+   * What another member of the shared subscription may be given when this session ends: a message with QoS 2 only if it was never
+   * sent (MQTT5-4.8.2-5).
+   */
+  *orphans(): IterableIterator<Orphan> {
+    for (const { shareName, message, qos, retain, isSent } of this.queue) {
+      if (shareName === undefined || message === undefined || (qos === 2 && isSent)) continue;
+      yield { shareName, message, qos, retain };
+    }
+  }
+
   /** The session is gone, and its deliveries in the store with it. */
   drop(): void {
     if (!this.isDurable) return;
@@ -89,10 +118,8 @@ export class Owed {
   /** Takes up a delivery of the last run; `mayBeSent`: that run may have sent it. */
   restore(stored: StoredDelivery, message: KeptMessage, mayBeSent: boolean): void {
     const { seq, qos, retain, identifiers, isReleased } = stored;
-    const delivery = this.queue.push(
-      { qos, retain, shareName: undefined, identifiers, message, batch: 0 },
-      seq,
-    );
+    const shareName = stored.shareName === '' ? undefined : stored.shareName;
+    const delivery = this.queue.push({ qos, retain, shareName, identifiers, message, batch: 0 }, seq);
     message.references++;
     delivery.isReleased = isReleased;
     delivery.isSent = mayBeSent || isReleased;

@@ -4,7 +4,7 @@ import type { BrokerConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Access, HeldSession } from './hooks.ts';
 import type { OutgoingMessage } from './message.ts';
-import { Owed } from './owed.ts';
+import { type Orphan, Owed } from './owed.ts';
 import type { Alarm, SessionHost } from './sessions.ts';
 import type { Subscription } from './subscriptions.ts';
 import type { WheelEntry } from './timer-wheel.ts';
@@ -137,6 +137,16 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
   restoreInbound(packetId: number): void {
     this.#inbound ??= new Set();
     this.#inbound.add(packetId);
+  }
+
+  /** Whether it takes one more message of so many bytes without being cut or ended for it. */
+  canTake(bytes: number): boolean {
+    return (this.isDurable || this.hasRoom) && !this.isEnded && this.owed.hasSpareRoom(bytes);
+  }
+
+  /** What others may be given when it ends. */
+  orphans(): readonly Orphan[] {
+    return this.#owed === undefined ? [] : [...this.#owed.orphans()];
   }
 
   /** Lets go of all it holds; nothing is delivered to it any more. */

@@ -3,7 +3,7 @@ import type { SessionNumber, StoredState } from '../store/message-store.ts';
 import type { BrokerConnection } from './connection.ts';
 import type { ConnectRequest, HeldSession } from './hooks.ts';
 import type { Journal } from './journal.ts';
-import type { OwedHost } from './owed.ts';
+import type { Orphan, OwedHost } from './owed.ts';
 import { restoreSessions } from './restore.ts';
 import { NEVER_EXPIRES, Session, type SessionFields } from './session.ts';
 import type { Subscriptions } from './subscriptions.ts';
@@ -26,6 +26,8 @@ export interface SessionsHost<Peer> extends SessionHost<Peer> {
   readonly wheel: TimerWheel<WheelEntry & Alarm>;
   /** Publishes the will of a session whose time has come. */
   willDue(session: Session<Peer>): void;
+  /** Gives others what a session that is gone did not acknowledge. */
+  handOn(orphans: readonly Orphan[]): void;
   /** Nothing refers to it any more. */
   forgotten(session: Session<Peer>): void;
 }
@@ -138,6 +140,7 @@ export class Sessions<Peer> {
     session.filters.clear();
     this.#host.metrics.subscriptions = this.#host.subscriptions.size;
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
+    const orphans = session.orphans();
     session.drop();
     if (session.isDurable) {
       this.#host.metrics.storedSessions--;
@@ -146,6 +149,7 @@ export class Sessions<Peer> {
     this.#host.forgotten(session);
     // Last: the will may bring messages, and the session gets none of them.
     this.#host.willDue(session); // MQTT5-3.1.3-9: its end comes before the delay has passed
+    this.#host.handOn(orphans);
   }
 
   /** The look at the clock that the timer wheel calls for. */

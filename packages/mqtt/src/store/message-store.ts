@@ -50,6 +50,8 @@ export interface StoredDelivery {
   readonly qos: 1 | 2;
   readonly retain: boolean;
   readonly identifiers: readonly number[];
+  /** The share name of the shared subscription it is owed by; empty: none. */
+  readonly shareName: string;
   /** QoS 2: PUBREC was received, only PUBREL is sent from here on. */
   readonly isReleased: boolean;
 }

@@ -22,6 +22,7 @@ export class ChangeApplier {
       'retain',
       'is_released',
       'identifiers',
+      'share_name',
     ]);
     this.#run = prepareStatements(database);
     this.#messageCount = Number(database.prepare('select count(*) from messages').pluck().get());
@@ -54,9 +55,10 @@ export class ChangeApplier {
     let [lastSession, lastMessage] = [0, 0];
     for (const change of changes) {
       if (change.kind === 'delivery') {
-        const { session, seq, message, qos, retain, isReleased, identifiers } = change;
+        const { session, seq, message, qos, retain, isReleased, identifiers, shareName } = change;
         const packed = identifiers.length === 0 ? null : packIdentifiers(identifiers);
-        this.#deliveries.add(session, seq, message, qos, Number(retain), Number(isReleased), packed);
+        const flags = [Number(retain), Number(isReleased)];
+        this.#deliveries.add(session, seq, message, qos, ...flags, packed, shareName);
       } else if (change.kind === 'message') {
         this.#messages.add(change.message, change.expiresAtMs, change.packet);
         this.#messageCount++;

@@ -98,6 +98,7 @@ function writeDelivery(to: PackedWriter, delivery: StoredDelivery): void {
   writeFlags(to, delivery.qos, delivery.retain, delivery.isReleased);
   to.uint8(delivery.identifiers.length === 0 ? 0 : 1);
   if (delivery.identifiers.length > 0) to.bytes(packIdentifiers(delivery.identifiers));
+  to.text(delivery.shareName);
 }
 
 function writeFlags(to: PackedWriter, qos: number, first: boolean, second: boolean): void {
@@ -182,7 +183,8 @@ function readDelivery(from: PackedReader): StoreChange {
   const { qos, first: retain, second: isReleased } = readFlags(from);
   if (qos === 0) throw new PackedBytesError('a delivery has QoS 1 or 2');
   const identifiers = readBit(from) ? unpackIdentifiers(from.bytes()) : NO_IDENTIFIERS;
-  return { kind: 'delivery', session, seq, message, qos, retain, identifiers, isReleased };
+  const shareName = from.text();
+  return { kind: 'delivery', session, seq, message, qos, retain, identifiers, shareName, isReleased };
 }
 
 function readRetained(from: PackedReader): StoreChange {

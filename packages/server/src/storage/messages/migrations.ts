@@ -42,6 +42,7 @@ export const migrations: readonly string[] = [
     retain integer not null,
     is_released integer not null,
     identifiers blob,
+    share_name text not null,
     primary key (session, seq)
   ) strict, without rowid;
 

@@ -77,7 +77,7 @@ const queries: readonly { readonly sql: string; readonly toChange: (row: Row) =>
     }),
   },
   {
-    sql: 'select session, seq, message, qos, retain, is_released, identifiers from deliveries order by session, seq',
+    sql: 'select session, seq, message, qos, retain, is_released, identifiers, share_name from deliveries order by session, seq',
     toChange: (row) => ({
       kind: 'delivery',
       session: integer(row, 'session'),
@@ -87,6 +87,7 @@ const queries: readonly { readonly sql: string; readonly toChange: (row: Row) =>
       retain: bit(row, 'retain'),
       isReleased: bit(row, 'is_released'),
       identifiers: row.identifiers === null ? [] : unpackIdentifiers(bytes(row, 'identifiers')),
+      shareName: text(row, 'share_name'),
     }),
   },
   {

@@ -99,6 +99,7 @@ class RandomBroker {
       qos: this.#choice(2) === 0 ? 1 : 2,
       retain: this.#choice(2) === 0,
       identifiers: this.#choice(4) === 0 ? [1, 0xfffffff, this.#choice(99)] : [],
+      shareName: this.#choice(3) === 0 ? `g${this.#choice(3)}` : '',
       isReleased: this.#choice(4) === 0,
     };
   }

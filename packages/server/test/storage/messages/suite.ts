@@ -34,6 +34,7 @@ const delivery = {
   qos: 2,
   retain: true,
   identifiers: [5, 268_435_455],
+  shareName: '',
   isReleased: false,
 } satisfies StoreChange;
 const will = {
