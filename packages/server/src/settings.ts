@@ -206,7 +206,11 @@ const mqttLimits = section(
     bytesPerSecondMax: count(4_194_304, 'Incoming bytes a second of one connection, then its reads pause.', {
       minimum: 524_288,
     }),
-    topicAliasMax: count(16, 'Topic aliases an MQTT 5 device may use.', { maximum: 65_535 }),
+    topicAliasMax: count(
+      16,
+      'Topic aliases an MQTT 5 device may use, and at most as many are used towards it.',
+      { maximum: 65_535 },
+    ),
     keepAliveSecondsMax: count(1_200, 'Largest keep-alive; MQTT 5 devices that ask for more are told this.', {
       minimum: 30,
       maximum: 65_535,

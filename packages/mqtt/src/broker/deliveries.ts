@@ -7,6 +7,7 @@ import { mayReceive } from './guarded-access.ts';
 import type { DeliveryHost, Target } from './host.ts';
 import type { Waiter } from './journal.ts';
 import { type OutgoingMessage, packetIdOffset, setMessageExpiry } from './message.ts';
+import { OutboundAliases } from './outbound-aliases.ts';
 import type { Outlet } from './outlet.ts';
 import type { Owed } from './owed.ts';
 
@@ -22,6 +23,7 @@ export class Deliveries implements Waiter {
   readonly #host: DeliveryHost;
   readonly #target: Target;
   readonly #form: ClientForm;
+  readonly #aliases: OutboundAliases | undefined;
   #owed: Owed | undefined;
   /** The `seq` that comes next on this connection: those before were sent on it, or are finished. */
   #next = 1;
@@ -37,6 +39,8 @@ export class Deliveries implements Waiter {
     this.#outlet = outlet;
     this.#host = host;
     this.#form = form;
+    const { topicAliasMax: aliasMax, packetBytesMax } = form;
+    this.#aliases = aliasMax === 0 ? undefined : new OutboundAliases({ aliasMax, packetBytesMax });
     this.#target = target;
   }
 
@@ -51,13 +55,13 @@ export class Deliveries implements Waiter {
   sendNow(message: OutgoingMessage, identifiers: readonly number[]): boolean {
     const { version } = this.#form;
     const frame = identifiers.length === 0 ? message.verbatim(version) : undefined;
-    if (frame !== undefined && message.isForOne) {
+    if (frame !== undefined && message.isForOne && this.#aliases === undefined) {
       if (!this.#hasRoom(frame.end - frame.start)) return false;
       this.#outlet.outbox.copy(frame.bytes, frame.start, frame.end);
     } else {
       const packet = message.packet(version, 0, identifiers);
       if (!this.#hasRoom(packet.length)) return false;
-      this.#outlet.outbox.share(packet);
+      this.#outlet.outbox.share(this.#aliases?.apply(packet) ?? packet);
     }
     this.#target.touch();
     this.#host.metrics.messagesSent++;
@@ -245,7 +249,8 @@ export class Deliveries implements Waiter {
       : message.packet(version, 1, delivery.identifiers);
   }
 
-  #send(delivery: Delivery, packet: Buffer, expiresAtMs: number): void {
+  #send(delivery: Delivery, whole: Buffer, expiresAtMs: number): void {
+    const packet = this.#aliases?.apply(whole) ?? whole;
     const outbox = this.#outlet.outbox;
     const chunk = outbox.copy(packet, 0, packet.length);
     const at = outbox.stagedBytes - packet.length;
