@@ -180,6 +180,16 @@ describe.each([4, 5] as const)('on level %i a retained message', (version) => {
   );
 });
 
+test('a message with QoS 0 that has no room takes the place of none: the one before is gone too (MQTT-3.3.1-7)', async () => {
+  rig = await startRig({ limits: { retainedBytesMax: 20 } });
+  const publisher = await connected(rig, 4, { clientId: 'p' });
+  await retain(publisher, { topic: 'a', payload: Buffer.from('1') });
+  await retain(publisher, { topic: 'a', payload: Buffer.alloc(100) });
+  const client = await connected(rig, 4, { clientId: 'c' });
+  expect(await subscribeFor(client, subscribePacket('#'), 0)).toEqual([]);
+  expect(rig.broker.metrics()).toMatchObject({ retainedMessages: 0, retainedBytes: 0, retainedRefused: 1 });
+});
+
 describe('in MQTT 5', () => {
   test('retain handling says whether a subscription is sent them (MQTT5-3.3.1-9 to -11)', async () => {
     rig = await startRig();

@@ -246,6 +246,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     if (reached !== undefined) {
       this.limited(from, reached);
       if (frame.qos > 0) return REASON.quotaExceeded; // acknowledged would mean kept (MQTT-3.3.1-5)
+      this.#retained.delete(topic.text); // MQTT-3.3.1-7: it is routed, so the one before is not the last any more
     }
     if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
     this.#send(message, topic.text, { route, from });
@@ -266,7 +267,8 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     const topic = this.protocol.topics.fromText(text);
     const message = new OutgoingMessage();
     message.setSource({ ...source, topicBytes: topic.bytes });
-    if (source.retain) this.#retained.keep(message, topic.text, this.nowMs());
+    if (source.retain && this.#retained.keep(message, topic.text, this.nowMs()) !== undefined)
+      this.#retained.delete(topic.text);
     return this.#send(message, topic.text, { route: this.subscriptions.route(topic), from: undefined });
   }
 
