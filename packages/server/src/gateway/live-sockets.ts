@@ -34,9 +34,13 @@ export class LiveSockets {
 
   /** The certificates that ended before `nowMs`, and have connections which may not outlive them. */
   expired(nowMs: number): readonly CertificateId[] {
-    return [...this.#byCertificate]
-      .filter(([, sockets]) => endingWith(sockets).some(({ certificate }) => certificate.notAfterMs < nowMs))
-      .map(([certificateId]) => certificateId);
+    const ended: CertificateId[] = [];
+    for (const [certificateId, sockets] of this.#byCertificate) {
+      const [any] = sockets;
+      if (any !== undefined && any.certificate.notAfterMs < nowMs && endingWith(sockets).length > 0)
+        ended.push(certificateId);
+    }
+    return ended;
   }
 
   /** Each certificate that is connected, once. */

@@ -152,9 +152,14 @@ describe.each(['mqtt', 'devices'] as const)(
   },
 );
 
-test('HTTPS is served through a proxy', async () => {
-  const socket = await through(fromOutside, 'devices');
-  socket.write('GET /.well-known/est/cacerts HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-  expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
+test('HTTPS is served through a proxy, and what it refuses is of the peer’s address', async () => {
+  const socket = await through(fromOutside, 'devices', { key: undefined, cert: undefined });
+  const status = async (path: string) => {
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    return /^HTTP\/1\.1 (\d+)/.exec(String((await once(socket, 'data'))[0]))?.[1];
+  };
+  expect(await status('/.well-known/est/cacerts')).toBe('200');
+  expect(await status('/tuf/metadata/timestamp.json')).toBe('401');
+  expect(await lastDenial()).toMatchObject({ cause: 'request_denied', remoteAddress: '203.0.113.9' });
   socket.destroy();
 });
