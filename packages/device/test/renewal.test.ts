@@ -1,15 +1,17 @@
 import { createPrivateKey } from 'node:crypto';
 import { cpSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { parseCertificatesPem } from '@fleetward/pki';
-import { listTrail, revokeCertificate } from '@fleetward/protocol';
+import { createPolicy, listConnections, listTrail, revokeCertificate } from '@fleetward/protocol';
 import { FakeClock, needs, openssl, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAgent } from '../src/agent/wiring.ts';
+import { connectDevice, replaceIdentity } from '../src/sdk/connect-device.ts';
 import { enroll } from '../src/sdk/enroll.ts';
 import { type DeviceIdentity, openIdentityFolder, publicKeyOf } from '../src/sdk/identity.ts';
 import { connectPlatform, report } from '../src/sdk/platform-client.ts';
 import { renew, renewalTimeMs } from '../src/sdk/renew.ts';
+import { random } from './test-authority.ts';
 import { TestRepository } from './test-repository.ts';
 
 const dayMs = 86_400_000;
@@ -23,12 +25,18 @@ beforeAll(async () => {
     settings: { certificates: { activePerThingMax: 1_000, deviceValidityDays: 30, graceDays: 7 } },
   });
   url = `https://localhost:${platform.platform.ports.devices}`;
+  const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
+  const document = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+  await platform.api.call(createPolicy, { body: { policyName: 'all', document } });
 });
 afterAll(() => platform.stop());
 
-async function enrolled(name: string): Promise<DeviceIdentity & { readonly folder: string }> {
+async function enrolled(
+  name: string,
+  policies: readonly string[] = [],
+): Promise<DeviceIdentity & { readonly folder: string }> {
   const folder = platform.folder.join(name);
-  const joinToken = await platform.newJoinToken(name);
+  const joinToken = await platform.newJoinToken(name, { policies });
   const outcome = await enroll({ url, trust: platform.rootPem, joinToken, name, folder, clock });
   if (outcome.kind === 'refused') throw new Error(outcome.reason);
   clock.advance(1_000);
@@ -107,6 +115,27 @@ describe('renewal', () => {
     writeFileSync(`${old.folder}/next-key.pem`, taken.key);
     expect(await renew({ url, folder: old.folder, clock })).toMatchObject({ kind: 'refused', status: 400 });
     expect(await renew({ url, folder: old.folder, clock })).toMatchObject({ kind: 'renewed' });
+  });
+
+  test('is shown by a client that goes on, from its next connection on', async () => {
+    const old = await enrolled('lamp-online', ['all']);
+    const client = connectDevice({
+      url: `mqtts://localhost:${platform.platform.ports.mqtt}`,
+      identity: old,
+      random,
+      reconnectMaxMs: 50,
+    });
+    const connected = () => new Promise<void>((resolve) => client.once('connect', () => resolve()));
+    await connected();
+    const outcome = await renew({ url, folder: old.folder, clock });
+    if (outcome.kind === 'refused') throw new Error(outcome.reason);
+    replaceIdentity(client, outcome.identity);
+    const again = connected();
+    await platform.api.call(revokeCertificate, { params: { certificateId: idOf(old) }, body: {} });
+    await again;
+    const { connections } = await platform.api.call(listConnections);
+    expect(connections.map(({ certificateId }) => certificateId)).toEqual([idOf(outcome.identity)]);
+    await client.endAsync(true);
   });
 
   test('needs an identity to renew', async () => {

@@ -59,6 +59,14 @@ export function connectDevice(options: ConnectOptions): MqttClient {
   return client;
 }
 
+/** Has the client present a renewed identity from its next connection on: it reads its options anew for each. */
+export function replaceIdentity(
+  client: MqttClient,
+  { chain, key, root }: Pick<DeviceIdentity, 'chain' | 'key' | 'root'>,
+): void {
+  Object.assign(client.options, { cert: chain, key, ca: root });
+}
+
 /** Full jitter: evenly between nothing and a bound that doubles with each failure. At least 1 ms, which is not "never". */
 export function reconnectPause(
   failures: number,
