@@ -1,3 +1,4 @@
+import { parseJournal } from '../src/agent/partial-image.ts';
 import { freshNotes } from '../src/slots/boot-notes.ts';
 import { DamagedState } from '../src/slots/fields.ts';
 import { formatNotes, parseNotes } from '../src/slots/parse-notes.ts';
@@ -26,13 +27,16 @@ export const seeds: readonly Uint8Array[] = [
   formatSlots(emptySlots),
   formatSlots(state),
   formatNotes(notes),
+  JSON.stringify({ format: 1, sha256: image.sha256, keptBytes: 7 }),
 ].map((text) => Buffer.from(text));
 
 /** Damaged state files are refused as such; what is accepted the starter can decide on. */
 export function fuzz(input: Uint8Array): void {
   try {
     const value: unknown = JSON.parse(Buffer.from(input).toString('utf8'));
-    if (typeof value === 'object' && value !== null && 'attempts' in value) parseNotes(value);
+    const isObject = typeof value === 'object' && value !== null;
+    if (isObject && 'attempts' in value) parseNotes(value);
+    else if (isObject && 'keptBytes' in value) parseJournal(value);
     else startRule(parseSlots(value), { notes, attemptsMax: 3 });
   } catch (error) {
     if (!(error instanceof DamagedState || error instanceof SyntaxError)) throw error;

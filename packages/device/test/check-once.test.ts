@@ -4,6 +4,7 @@ import {
   createMemoryStore,
   createUpdateClient,
   type Fetcher,
+  type FetchResult,
   installRoot,
   type Release,
 } from '@fleetward/updates';
@@ -25,6 +26,30 @@ async function newDevice(behaviourOf: (version: string) => Behaviour = () => 'he
   const release = (version: string, overrides: Partial<Release> = {}) =>
     repository.release(image(version), { version, ...overrides });
   return { device, repository, clock, release };
+}
+
+/** What a fetch answers made into something else, for images. */
+async function clientWith(
+  repository: TestRepository,
+  alter: (result: Extract<FetchResult, { kind: 'stream' }>) => FetchResult,
+) {
+  const store = createMemoryStore();
+  await installRoot(store, repository.root);
+  const fetcher: Fetcher = {
+    fetch: async (path, options) => {
+      const result = await repository.fetcher.fetch(path, options);
+      return path.startsWith('targets/') && result.kind === 'stream' ? alter(result) : result;
+    },
+  };
+  return createUpdateClient({ store, fetcher, clock: repository.clock });
+}
+
+/** The connection breaks after some pieces. */
+async function* broken(chunks: AsyncIterable<Uint8Array>, pieces: number): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    if (pieces-- === 0) throw new Error('connection reset');
+    yield chunk;
+  }
 }
 
 /** An update client whose repository starts to send an image and never ends. */
@@ -170,7 +195,13 @@ describe('a pass of the agent', () => {
   test('gives a repository that never finishes up, and a stop ends the pass, each with nothing changed', async () => {
     const { device, repository, release } = await newDevice();
     await release('1.1.0');
-    const limits = { reserveBytes: 1, refreshWithinMs: 60_000, downloadWithinMs: 30 };
+    const limits = {
+      reserveBytes: 1,
+      refreshWithinMs: 60_000,
+      downloadWithinMs: 30,
+      checkpointBytes: 1,
+      bytesPerSecondMin: 1,
+    };
     const client = await hangingClient(repository);
     expect(await device.pass({ client, limits })).toMatchObject({ kind: 'unreachable' });
     const stop = new AbortController();
@@ -194,6 +225,64 @@ describe('a pass of the agent', () => {
     const { device } = await newDevice();
     device.disk.damage('/slots/slots.json');
     await expect(device.pass()).rejects.toMatchObject({ code: 'device.slots_damaged' });
+  });
+});
+
+describe('a download that broke', () => {
+  const breaking = (repository: TestRepository, pieces = 3) =>
+    clientWith(repository, ({ chunks, ...rest }) => ({ ...rest, chunks: broken(chunks, pieces) }));
+  const staging = '/slots/b/image.staging';
+
+  /** A device whose download of 1.1.0 broke after three of four pieces; all but the last byte of them is kept. */
+  async function halfWay() {
+    const made = await newDevice();
+    await made.release('1.1.0');
+    const client = await breaking(made.repository);
+    expect(await made.device.pass({ client })).toMatchObject({ kind: 'unreachable' });
+    expect(made.device.disk.read(staging)).toHaveLength(11);
+    made.repository.asked.length = 0;
+    return made;
+  }
+
+  test('goes on where it stopped, again and again, also after a power cut', async () => {
+    const { device, repository } = await halfWay();
+    device.powerOff();
+    device.disk.powerBack({ keep: [false], tear: 0, isZeroed: true });
+    const client = await breaking(repository, 2);
+    expect(await device.pass({ client })).toMatchObject({ kind: 'unreachable' });
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+    expect(repository.asked).toEqual([11, 12]);
+    expect(device.disk.read('/slots/b/image.partial.json')).toBeUndefined();
+  });
+
+  test('begins anew where the repository cannot go on', async () => {
+    const { device, repository } = await halfWay();
+    const all = repository.files.get([...repository.files.keys()].find((path) => path.includes('1.1.0'))!)!;
+    const client = await clientWith(repository, () => ({
+      kind: 'stream',
+      chunks: (async function* () {
+        yield all;
+      })(),
+    }));
+    expect(await device.pass({ client })).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+  });
+
+  test('begins anew when the disk spoiled what was kept, and blames nobody', async () => {
+    const { device, repository } = await halfWay();
+    device.disk.damage(staging);
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+    expect(repository.asked).toEqual([11, 0]);
+  });
+
+  test('is forgotten for another release, and counts as space that is there', async () => {
+    const { device, repository, release } = await halfWay();
+    device.disk.freeSpace = 1004;
+    const client = await breaking(repository, 1);
+    expect(await device.pass({ client })).toMatchObject({ kind: 'unreachable' });
+    device.disk.freeSpace = 10_000;
+    await release('1.2.0');
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.2.0' });
+    expect(repository.asked).toEqual([11, 0]);
   });
 });
 

@@ -65,6 +65,25 @@ export class ForgetfulDisk implements Files {
     const file = this.#files++; // truncating an entry that is there may lose either content
     this.#link(path, file);
     this.#now.contents.set(file, new Uint8Array());
+    return this.#writer(file);
+  }
+
+  resume(path: string, atByte: number): FileWriter {
+    this.#step();
+    const file = this.#now.entries.get(path)!;
+    this.#now.contents.set(file, this.#now.contents.get(file)!.subarray(0, atByte));
+    return this.#writer(file);
+  }
+
+  *pieces(path: string, lengthBytes: number): Generator<Uint8Array> {
+    yield this.read(path)!.subarray(0, lengthBytes);
+  }
+
+  lengthBytes(path: string): number | undefined {
+    return this.read(path)?.length;
+  }
+
+  #writer(file: number): FileWriter {
     return {
       write: (bytes) => {
         this.#step();
@@ -111,7 +130,9 @@ export class ForgetfulDisk implements Files {
     });
     for (const [file, bytes] of this.#now.contents) {
       if (this.#durable.contents.get(file) === bytes) continue;
-      const kept = Math.floor(bytes.length * tear);
+      // What was synced stays while a file only grows.
+      const synced = this.#durable.contents.get(file)?.length ?? 0;
+      const kept = Math.max(Math.min(synced, bytes.length), Math.floor(bytes.length * tear));
       const torn = isZeroed
         ? Buffer.concat([bytes.subarray(0, kept), Buffer.alloc(bytes.length - kept)])
         : bytes.subarray(0, kept);

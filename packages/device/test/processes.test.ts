@@ -61,6 +61,21 @@ describe('the agent and the starter as programs', () => {
     expect(await device.isSilent()).toBe(true);
   }, 120_000);
 
+  test('go on with a download that broke, from where it stopped', async () => {
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    device.startStarter();
+    await platform.repository.release(firmware('1.0.0'));
+    platform.breakAfterBytes = 3_000_000;
+    expect(await device.checkOnce()).toMatchObject({ kind: 'unreachable' });
+    expect(await device.checkOnce()).toMatchObject({ kind: 'unreachable' });
+    expect(await device.checkOnce()).toEqual({ kind: 'confirmed', version: '1.0.0' });
+    const starts = platform.ranges.map((range) => Number(/\d+/.exec(range ?? '0')?.[0]));
+    expect(starts[0]).toBe(0);
+    expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+    expect(starts.at(-1)).toBeGreaterThan(4_000_000);
+  }, 60_000);
+
   test('leave one starter a folder, and say what is wrong with a command line', async () => {
     await using platform = await TestPlatform.start(await TestRepository.create());
     await using device = await RealDevice.create(platform);

@@ -211,7 +211,13 @@ test('the agent renews when it is due, and reports with the new certificate from
     model: { product: 'lamp', hardware: 'lamp-r1' },
     probe: { kind: 'command', command: ['true'], timeoutMs: 1_000 },
     trial: { startWithinMs: 1_000, pollMs: 10, probeTries: 1, probePauseMs: 1 },
-    limits: { reserveBytes: 0, refreshWithinMs: 10_000, downloadWithinMs: 10_000 },
+    limits: {
+      reserveBytes: 0,
+      refreshWithinMs: 10_000,
+      downloadWithinMs: 10_000,
+      checkpointBytes: 1,
+      bytesPerSecondMin: 1,
+    },
     checkEveryMs: 1_000,
   } as const;
   const { agent, close } = await openAgent(config, {

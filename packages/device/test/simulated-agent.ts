@@ -99,7 +99,13 @@ export class SimulatedAgent {
       files: this.disk,
       folder: this.folder,
       model: { product: 'lamp', hardware: 'lamp-r1' },
-      limits: { reserveBytes: 1000, refreshWithinMs: 60_000, downloadWithinMs: 60_000 },
+      limits: {
+        reserveBytes: 1000,
+        refreshWithinMs: 60_000,
+        downloadWithinMs: 60_000,
+        checkpointBytes: 300,
+        bytesPerSecondMin: 1,
+      },
       startedFrom: { slot, generation, version },
     });
   }

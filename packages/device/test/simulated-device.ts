@@ -47,7 +47,13 @@ export class SimulatedDevice {
         pause: async () => this.starterTurn(),
         isAlive: (pid) => pid === 1 && this.#running !== undefined,
       },
-      limits: { reserveBytes: 1000, refreshWithinMs: 60_000, downloadWithinMs: 60_000 },
+      limits: {
+        reserveBytes: 1000,
+        refreshWithinMs: 60_000,
+        downloadWithinMs: 60_000,
+        checkpointBytes: 300,
+        bytesPerSecondMin: 1,
+      },
       ...overrides,
     };
     return checkOnce(parts, stop);

@@ -11,6 +11,9 @@ import type { TestRepository } from './test-repository.ts';
 export class TestPlatform implements AsyncDisposable {
   readonly authority: TestAuthority;
   readonly repository: TestRepository;
+  /** `Range` of each request for an image. */
+  readonly ranges: (string | undefined)[] = [];
+  breakAfterBytes: number | undefined;
   readonly reports: Record<string, unknown>[] = [];
   readonly joinToken = 'join-me';
   readonly joinTokens = new Set([this.joinToken]);
@@ -56,7 +59,21 @@ export class TestPlatform implements AsyncDisposable {
     if (!(request.socket as TLSSocket).authorized) return problem(answer, 401);
     if (path === '/v1/report') return this.#keepReport(request, answer);
     const file = this.repository.files.get(path.replace('/tuf/', ''));
-    return file === undefined ? problem(answer, 404) : void answer.end(file);
+    return file === undefined ? problem(answer, 404) : this.#send(file, request, answer);
+  }
+
+  /** All of a file or its rest; a download breaks off after `breakAfterBytes`. */
+  #send(file: Uint8Array, { headers, url }: IncomingMessage, answer: ServerResponse): void {
+    const [, first] = /^bytes=(\d+)-$/.exec(headers.range ?? '') ?? [];
+    const from = Number(first ?? 0);
+    const length = file.length - from;
+    const range = first && { 'content-range': `bytes ${from}-${file.length - 1}/${file.length}` };
+    answer.writeHead(first ? 206 : 200, { 'content-length': length, ...range });
+    if (url?.includes('/targets/')) this.ranges.push(headers.range);
+    if (this.breakAfterBytes === undefined || length <= this.breakAfterBytes)
+      return void answer.end(file.subarray(from));
+    const part = file.subarray(from, from + this.breakAfterBytes);
+    answer.write(part, () => answer.destroy());
   }
 
   async #enrol(request: IncomingMessage, answer: ServerResponse): Promise<void> {

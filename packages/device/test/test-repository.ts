@@ -23,6 +23,8 @@ export const lamp: Release = { product: 'lamp', version: '1.0.0', securityVersio
 /** A TUF repository as release engineers and the server make it, in a map of URL paths. */
 export class TestRepository {
   readonly files = new Map<string, Uint8Array>();
+  /** From which byte on each download of an image was asked for. */
+  readonly asked: number[] = [];
   readonly clock: Clock;
   readonly #keys = { root: edKey(), targets: edKey(), snapshot: edKey(), timestamp: edKey() };
   #state: PublishedState = {};
@@ -44,9 +46,11 @@ export class TestRepository {
 
   get fetcher(): Fetcher {
     return {
-      fetch: async (path) => {
+      fetch: async (path, { fromByte = 0 }) => {
         const bytes = this.files.get(path);
-        return bytes === undefined ? { kind: 'absent' } : { kind: 'stream', chunks: pieces(bytes) };
+        if (bytes === undefined) return { kind: 'absent' };
+        if (path.startsWith('targets/')) this.asked.push(fromByte);
+        return { kind: 'stream', chunks: pieces(bytes.subarray(fromByte)), fromByte };
       },
     };
   }

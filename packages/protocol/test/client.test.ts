@@ -81,6 +81,14 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       return;
     case '/large':
       return reply(200, 'x'.repeat(100_000), 'application/octet-stream');
+    case '/rest':
+      response.writeHead(206, {
+        'content-range': request.headers.range?.replace('=', ' ').concat('9/10') ?? '',
+      });
+      return void response.end('rest');
+    case '/other-rest':
+      response.writeHead(206, { 'content-range': 'bytes 0-9/10' });
+      return void response.end('other');
     case '/certificate':
       certificateSeen = (request.socket as TLSSocket).getPeerCertificate().subject?.CN?.toString() ?? '';
       return reply(200, { ok: true });
@@ -221,6 +229,10 @@ describe('bytes', () => {
     let length = 0;
     for await (const chunk of stream) length += chunk.length;
     expect([contentType, length]).toEqual(['application/octet-stream', 100_000]);
+    expect(await client.download(bytes('/rest'), { fromByte: 6 })).toMatchObject({ fromByte: 6 });
+    expect(await client.download(bytes('/large'), { fromByte: 6 })).toMatchObject({ fromByte: 0 });
+    await failureOf(client.download(bytes('/other-rest'), { fromByte: 6 }));
+    await failureOf(client.download(bytes('/rest')));
     const cut = await client.download(bytes('/cut'));
     const read = async () => {
       for await (const _ of cut.bytes);

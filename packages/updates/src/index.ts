@@ -4,7 +4,7 @@ export {
   type UpdateClient,
   type UpdateClientParts,
 } from './client/client.ts';
-export type { DownloadOutcome, TargetSink } from './client/download.ts';
+export type { DownloadOutcome, KeptPart, TargetSink } from './client/download.ts';
 export type { Fetcher, FetchResult } from './client/fetcher.ts';
 export { type FindOutcome, findTargetWorkflow } from './client/find-target.ts';
 export { type InstallRootOutcome, installRoot } from './client/install-root.ts';

@@ -18,6 +18,8 @@ export interface TargetRefusal {
  * checked, so whoever consumes the output never holds a whole file that did not verify.
  */
 export interface TargetVerifier {
+  /** Takes what an earlier download left, before anything else; it is checked with the rest and passed on to nobody. */
+  skip(chunk: Uint8Array): void;
   /** Takes the next chunk and answers what may be passed on, or a refusal as soon as there are too many bytes. */
   push(
     chunk: Uint8Array,
@@ -33,6 +35,10 @@ export function createTargetVerifier(expected: ExpectedFile): TargetVerifier {
   let refusal: TargetRefusal | undefined;
 
   return {
+    skip(chunk) {
+      received += chunk.length;
+      hash.update(chunk);
+    },
     push(chunk) {
       received += chunk.length;
       if (received > expected.length) refusal ??= wrongLength(expected, `more than ${expected.length}`);

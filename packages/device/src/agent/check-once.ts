@@ -25,7 +25,12 @@ export interface CheckLimits {
   /** Bytes that must stay free on the disk. */
   readonly reserveBytes: number;
   readonly refreshWithinMs: number;
+  /** Of one pass; the next one goes on where it stopped. */
   readonly downloadWithinMs: number;
+  /** A download is made durable, to be gone on with, each time so many bytes more have come. */
+  readonly checkpointBytes: number;
+  /** A slower repository is as good as none. */
+  readonly bytesPerSecondMin: number;
 }
 
 /**
@@ -63,10 +68,9 @@ async function install(
   { parts, state, stop }: { parts: CheckParts; state: SlotsState; stop: AbortSignal | undefined },
 ): Promise<CheckOutcome> {
   const { client, files, folder, limits } = parts;
-  const { reserveBytes } = limits;
   const installed = await within(limits.downloadWithinMs, {
     stop,
-    work: (signal) => installRelease(offer, { client, files, folder, reserveBytes, state, signal }),
+    work: (signal) => installRelease(offer, { client, files, folder, limits, state, signal }),
   });
   return installed.kind === 'switched' ? settleTrial(installed.state, trialParts(parts, stop)) : installed;
 }

@@ -37,6 +37,8 @@ const defaultCheckLimits: CheckLimits = {
   reserveBytes: 4 * 1024 * 1024,
   refreshWithinMs: 120_000,
   downloadWithinMs: 3_600_000,
+  checkpointBytes: 4 * 1024 * 1024,
+  bytesPerSecondMin: 512,
 };
 
 const defaultCheckEveryMs = 3_600_000;

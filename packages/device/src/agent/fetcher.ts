@@ -6,17 +6,19 @@ import {
   getDeviceTarget,
 } from '@fleetward/protocol';
 import type { Fetcher, FetchResult } from '@fleetward/updates';
+import { notTooSlow, type Pace } from './pace.ts';
 
 /** Fetches metadata and targets from the platform, as the device that the client's certificate names. */
-export function platformFetcher(api: Pick<ApiClient, 'download'>): Fetcher {
+export function platformFetcher(api: Pick<ApiClient, 'download'>, pace: Pace): Fetcher {
   return {
-    fetch: async (path, { signal }) => {
-      const given = signal === undefined ? {} : { signal };
+    fetch: async (path, { signal, fromByte }) => {
+      const given = { ...(signal && { signal }), ...(fromByte !== undefined && { fromByte }) };
       const [folder, name] = splitPath(path);
       return result(
         folder === 'metadata'
           ? api.download(getDeviceMetadata, { params: { file: name }, ...given })
           : api.download(getDeviceTarget, { params: { '*': name }, ...given }),
+        pace,
       );
     },
   };
@@ -29,10 +31,10 @@ function splitPath(path: string): readonly [string, string] {
   return [path.slice(0, slash), name.split('/').map(decodeURIComponent).join('/')];
 }
 
-async function result(download: Promise<Download>): Promise<FetchResult> {
+async function result(download: Promise<Download>, pace: Pace): Promise<FetchResult> {
   try {
-    const { bytes } = await download;
-    return { kind: 'stream', chunks: bytes };
+    const { bytes, fromByte } = await download;
+    return { kind: 'stream', chunks: notTooSlow(bytes, pace), fromByte };
   } catch (error) {
     if (!(error instanceof ApiError) || error.code === 'api.aborted') throw error;
     if (error.problem?.status === 404) return { kind: 'absent' };

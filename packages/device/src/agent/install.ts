@@ -1,19 +1,20 @@
 import { dirname, join } from 'node:path';
 import type { UpdateClient } from '@fleetward/updates';
 import { DeviceError } from '../errors.ts';
-import type { Files, FileWriter } from '../files/files.ts';
+import type { Files } from '../files/files.ts';
 import type { SlotFolder } from '../slots/folder.ts';
 import { nextSlots, type SlotEvent, slotForInstall } from '../slots/rules.ts';
 import type { SlotsState } from '../slots/state.ts';
+import type { CheckLimits } from './check-once.ts';
 import type { Offer } from './choose-target.ts';
 import { type CheckOutcome, refusedByDevice } from './outcome.ts';
+import { openPartialImage, type PartialImage } from './partial-image.ts';
 
 export interface InstallParts {
   readonly client: Pick<UpdateClient, 'download'>;
   readonly files: Files;
   readonly folder: SlotFolder;
-  /** Bytes that must stay free on the disk. */
-  readonly reserveBytes: number;
+  readonly limits: Pick<CheckLimits, 'reserveBytes' | 'checkpointBytes'>;
 }
 
 export type InstallOutcome =
@@ -31,12 +32,8 @@ export async function installRelease(
   const { files, folder } = parts;
   const imagePath = folder.imagePath(slotForInstall(state));
   const staging = join(dirname(imagePath), 'image.staging');
-  files.remove(staging);
-  const flaw = spaceFlaw(offer, parts) ?? (await fetchTo(staging, { offer, signal, ...parts }));
-  if (flaw !== undefined) {
-    files.remove(staging);
-    return flaw;
-  }
+  const flaw = await fetchTo(staging, { offer, signal, ...parts });
+  if (flaw !== undefined) return flaw;
   files.rename(staging, imagePath);
   files.syncFolder(dirname(imagePath));
   const { target, release } = offer;
@@ -63,42 +60,50 @@ export function changeSlots(
 
 type Flaw = Exclude<InstallOutcome, { kind: 'switched' }>;
 
-function spaceFlaw(
-  { target, release }: Offer,
-  { files, folder, reserveBytes }: InstallParts,
-): Flaw | undefined {
-  const freeBytes = files.freeBytes(folder.path);
-  const neededBytes = target.length + reserveBytes;
-  if (freeBytes >= neededBytes) return undefined;
-  const explanation = `${neededBytes} bytes are needed, ${freeBytes} are free`;
-  return { kind: 'no-space', version: release.version, explanation };
-}
-
 interface Fetch extends InstallParts {
   readonly offer: Offer;
   readonly signal: AbortSignal;
 }
 
+/** Goes on with what an interrupted download of the same bytes left, and keeps what comes of this one. */
 async function fetchTo(staging: string, options: Fetch): Promise<Flaw | undefined> {
-  const { offer, files } = options;
-  const writer = files.create(staging);
-  try {
-    const flaw = await downloadTo(writer, options);
-    if (flaw !== undefined) return flaw;
-    writer.sync();
-  } catch (error) {
-    if (!isDiskFull(error)) throw error;
-    return { kind: 'no-space', version: offer.release.version, explanation: error.message };
-  } finally {
-    writer.close();
-  }
-  return verifyAgain(staging, options);
+  const { offer, files, limits } = options;
+  const { target } = offer;
+  const partial = openPartialImage(files, { staging, target, checkpointBytes: limits.checkpointBytes });
+  if (partial.kept === undefined) partial.forget(); // what is left of another one takes up space
+  const flaw =
+    spaceFlaw(partial, options) ?? (await download(partial, options)) ?? verifyAgain(staging, options);
+  if (flaw === undefined || flaw.kind === 'unreachable') return flaw;
+  partial.forget();
+  // The disk may be what spoiled the part that was kept: that is not yet said of the repository.
+  const isAboutKept = partial.kept !== undefined && flaw.kind === 'refused';
+  return isAboutKept ? fetchTo(staging, options) : flaw;
 }
 
-async function downloadTo(writer: FileWriter, { offer, client, signal }: Fetch): Promise<Flaw | undefined> {
-  const sink = { write: async (chunk: Uint8Array) => writer.write(chunk) };
-  const outcome = await client.download(offer.target, sink, { signal });
-  return outcome.kind === 'downloaded' ? undefined : outcome;
+function spaceFlaw(
+  { kept }: PartialImage,
+  { offer: { target, release }, files, folder, limits }: Fetch,
+): Flaw | undefined {
+  const freeBytes = files.freeBytes(folder.path);
+  const neededBytes = target.length - (kept?.lengthBytes ?? 0) + limits.reserveBytes;
+  if (freeBytes >= neededBytes) return undefined;
+  const explanation = `${neededBytes} bytes are needed, ${freeBytes} are free`;
+  return { kind: 'no-space', version: release.version, explanation };
+}
+
+async function download(partial: PartialImage, { offer, client, signal }: Fetch): Promise<Flaw | undefined> {
+  const sink = { write: async (chunk: Uint8Array) => partial.write(chunk) };
+  try {
+    const outcome = await client.download(offer.target, sink, { signal, kept: partial.kept });
+    if (outcome.kind === 'downloaded') return void partial.finish();
+    if (outcome.kind === 'unreachable') partial.suspend();
+    return outcome;
+  } catch (error) {
+    if (isDiskFull(error))
+      return { kind: 'no-space', version: offer.release.version, explanation: error.message };
+    partial.suspend(); // told to stop, or out of time
+    throw error;
+  }
 }
 
 /** What the disk gives back is what counts. */

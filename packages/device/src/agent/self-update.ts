@@ -62,9 +62,8 @@ export function createSelfUpdate(parts: SelfUpdateParts): SelfUpdate {
         return false;
       }
       const { files, limits } = parts;
-      const { reserveBytes } = limits;
       const work = (signal: AbortSignal) =>
-        installRelease(choice.offer, { client, files, folder, reserveBytes, state, signal });
+        installRelease(choice.offer, { client, files, folder, limits, state, signal });
       const installed = await within(limits.downloadWithinMs, { stop, work });
       const { version: next } = choice.offer.release;
       const explanation = 'it is started next';

@@ -50,7 +50,10 @@ export async function openAgent(
     api.close();
     api = connectPlatform(next, { url: config.url });
   };
-  const fetcher = platformFetcher({ download: (...of) => api.download(...of) });
+  const fetcher = platformFetcher(
+    { download: (...of) => api.download(...of) },
+    { bytesPerSecondMin: config.limits.bytesPerSecondMin, monotonicMs: () => performance.now() },
+  );
   const { model, limits } = config;
   const shared = { client: createUpdateClient({ store, fetcher, clock }), files: nodeFiles, model, limits };
   const agent = createAgent({

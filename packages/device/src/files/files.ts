@@ -21,6 +21,12 @@ export interface Files {
   digest(path: string): FileDigest | undefined;
   /** Creates or truncates; readable, and executable, by the owner only. */
   create(path: string): FileWriter;
+  /** Opens a file that is there to write on at this byte; what was behind it is cut off. */
+  resume(path: string, atByte: number): FileWriter;
+  /** The first bytes of a file, in pieces; fewer when it has fewer. */
+  pieces(path: string, lengthBytes: number): Iterable<Uint8Array>;
+  /** `undefined` when there is none. */
+  lengthBytes(path: string): number | undefined;
   /** Makes the entry take the place of another; durable after `syncFolder`. */
   rename(from: string, to: string): void;
   /** Removing what is not there is no failure. */

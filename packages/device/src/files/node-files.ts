@@ -3,12 +3,14 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   readSync,
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { createFolderDurably, syncFolder } from '@fleetward/core/durable-file';
@@ -20,7 +22,10 @@ const pieceBytes = 1024 * 1024;
 export const nodeFiles: Files = {
   read: readWhole,
   digest: digestOf,
-  create: createFile,
+  create: (path) => writerOf(openSync(path, 'w', 0o700)),
+  resume: resumeFile,
+  pieces: piecesOf,
+  lengthBytes: (path) => statSync(path, { throwIfNoEntry: false })?.size,
   rename: renameSync,
   remove: (path) => rmSync(path, { force: true }),
   makeFolder: createFolderDurably,
@@ -69,11 +74,36 @@ function digestOpen(file: number): FileDigest {
   }
 }
 
-function createFile(path: string): FileWriter {
-  const file = openSync(path, 'w', 0o700);
+function resumeFile(path: string, atByte: number): FileWriter {
+  const file = openSync(path, 'r+');
+  ftruncateSync(file, atByte);
+  return writerOf(file, atByte);
+}
+
+function* piecesOf(path: string, lengthBytes: number): Generator<Uint8Array> {
+  const file = openSync(path, 'r');
+  try {
+    for (let at = 0; at < lengthBytes; ) {
+      const piece = new Uint8Array(Math.min(pieceBytes, lengthBytes - at));
+      const count = readSync(file, piece);
+      if (count === 0) return;
+      yield piece.subarray(0, count);
+      at += count;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+function writerOf(file: number, startByte = 0): FileWriter {
+  let position = startByte;
   return {
     write(bytes) {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      for (let at = 0; at < bytes.length; ) {
+        const count = writeSync(file, bytes, at, bytes.length - at, position);
+        at += count;
+        position += count;
+      }
     },
     sync: () => fsyncSync(file),
     close: () => closeSync(file),

@@ -23,18 +23,27 @@ type Given<R extends Route, Name extends 'params' | 'body'> = R[Name] extends TS
 type Arguments<R extends Route> =
   Nothing extends RouteInput<R> ? [input?: RouteInput<R>] : [input: RouteInput<R>];
 type BytesRoute = Route & { readonly answer: 'bytes' };
+type DownloadInput<R extends Route> = RouteInput<R> & { readonly fromByte?: number };
+type DownloadArguments<R extends Route> =
+  Nothing extends RouteInput<R> ? [input?: DownloadInput<R>] : [input: DownloadInput<R>];
 
 export interface Download {
   readonly contentType: string;
+  /** Of this answer: from `fromByte` on. */
   readonly lengthBytes: number | undefined;
+  /** Where the bytes begin: where it was asked for, or 0 when the server sends all of it. */
+  readonly fromByte: number;
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
 export interface ApiClient {
   /** Calls a route and checks its answer against the route's schema. Throws `ApiError`. */
   call<R extends Route>(route: R, ...input: Arguments<R>): Promise<Part<R['answer']>>;
-  /** Calls a route that answers bytes, without holding them all. Throws `ApiError`, also while reading. */
-  download<R extends BytesRoute>(route: R, ...input: Arguments<R>): Promise<Download>;
+  /**
+   * Calls a route that answers bytes, without holding them all; `fromByte` asks for the rest from there on. Throws
+   * `ApiError`, also while reading.
+   */
+  download<R extends BytesRoute>(route: R, ...input: DownloadArguments<R>): Promise<Download>;
   /** Closes kept-alive connections. */
   close(): void;
 }
@@ -67,7 +76,11 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     return {
       url: new URL(base.origin + requestTarget(route, input)),
       method: route.method,
-      headers: { ...given({ authorization: token && `Bearer ${token}` }), ...bodyHeaders(route, input.body) },
+      headers: {
+        ...given({ authorization: token && `Bearer ${token}` }),
+        ...given({ range: input.fromByte === undefined ? undefined : `bytes=${input.fromByte}-` }),
+        ...bodyHeaders(route, input.body),
+      },
       body: encodeBody(route, input.body),
       agent,
       idleTimeoutMs: timeoutMs,
@@ -90,10 +103,12 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       const loose: LooseInput = input ?? {};
       const prepared = prepare(route, loose, loose.signal);
       const answer = await exchange(prepared);
-      if (answer.statusCode !== route.status) {
+      const fromByte = startOf(answer, loose.fromByte);
+      if (fromByte === undefined && answer.statusCode !== route.status) {
         throw refusal(answer, await readAnswer(answer, { ...prepared, bytesMax }));
       }
       return {
+        fromByte: fromByte ?? 0,
         contentType: answer.headers['content-type'] ?? 'application/octet-stream',
         lengthBytes: parseLength(answer.headers['content-length']),
         bytes: answerChunks(answer, prepared),
@@ -108,7 +123,15 @@ interface LooseInput {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
+  readonly fromByte?: number;
   readonly signal?: AbortSignal;
+}
+
+/** RFC 9110 §15.3.7: where a partial answer begins, when it is the one that was asked for. */
+function startOf(answer: IncomingMessage, asked: number | undefined): number | undefined {
+  if (answer.statusCode !== 206 || asked === undefined) return undefined;
+  const [, first] = /^bytes (\d{1,15})-/.exec(answer.headers['content-range'] ?? '') ?? [];
+  return Number(first) === asked ? asked : undefined;
 }
 
 function parseBaseUrl(text: string): URL {

@@ -2,7 +2,7 @@ import type { Clock } from '@fleetward/core';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits, type UpdateLimits } from '../limits.ts';
 import type { TrustedStore } from '../store/trusted-store.ts';
-import { type DownloadOutcome, downloadTarget, type TargetSink } from './download.ts';
+import { type DownloadOutcome, downloadTarget, type KeptPart, type TargetSink } from './download.ts';
 import { drive } from './drive.ts';
 import type { Fetcher } from './fetcher.ts';
 import { type FindOutcome, findTargetWorkflow } from './find-target.ts';
@@ -22,7 +22,12 @@ export interface UpdateClient {
   /** The targets of the top-level role, in the file's order; those of delegated roles are found by path. */
   targets(): readonly Target[];
   findTarget(path: string, options?: Abortable): Promise<FindOutcome>;
-  download(target: Target, sink: TargetSink, options?: Abortable): Promise<DownloadOutcome>;
+  /** Goes on from `kept` where the repository can. */
+  download(
+    target: Target,
+    sink: TargetSink,
+    options?: Abortable & { readonly kept?: KeptPart | undefined },
+  ): Promise<DownloadOutcome>;
 }
 
 export interface UpdateClientParts {
@@ -54,7 +59,8 @@ export function createUpdateClient({
     targets: () => Object.values(current().targets.signed.targets).map(targetOf),
     findTarget: (path, { signal } = {}) =>
       drive(findTargetWorkflow(path, { trusted: current(), limits }), { store, fetcher, signal }),
-    download: (target, sink, { signal } = {}) => downloadTarget({ target, sink, fetcher, signal }),
+    download: (target, sink, { signal, kept } = {}) =>
+      downloadTarget({ target, sink, fetcher, signal, kept }),
   };
 }
 

@@ -9,6 +9,16 @@ export interface TargetSink {
   write(chunk: Uint8Array): Promise<void>;
 }
 
+/** What an earlier download of the same target left with whoever owns the sink. */
+export interface KeptPart {
+  /** Less than the target's length. */
+  readonly lengthBytes: number;
+  /** Its bytes again: they are verified together with the rest. */
+  read(): Iterable<Uint8Array>;
+  /** The repository sends all of it again: the sink begins anew. */
+  discard(): void;
+}
+
 export type DownloadOutcome = { readonly kind: 'downloaded'; readonly bytes: number } | Refusal | Unreachable;
 
 interface Transfer {
@@ -16,27 +26,28 @@ interface Transfer {
   readonly sink: TargetSink;
   readonly fetcher: Fetcher;
   readonly signal: AbortSignal | undefined;
+  readonly kept: KeptPart | undefined;
 }
 
 /** TUF 5.7.3: fetches a target, never more than its length, and checks it before its end is passed on. */
 export async function downloadTarget(transfer: Transfer): Promise<DownloadOutcome> {
-  const { target, fetcher, signal } = transfer;
+  const { target, kept } = transfer;
   const path = targetFilePath(target);
-  const result = await request(fetcher, { path, bytesMax: target.length, signal });
+  const result = await request(path, transfer);
   if (result.kind === 'unreachable') return { ...result, path };
   if (result.kind === 'absent') {
     const explanation = `the repository has no \`${path}\``;
     return refuse('5.7.3', { subject: target.path, reason: 'missing', explanation });
   }
-  return receive(result.chunks, transfer);
+  const isRest = kept !== undefined && result.fromByte === kept.lengthBytes;
+  if (!isRest) kept?.discard();
+  return receive(result.chunks, { ...transfer, kept: isRest ? kept : undefined });
 }
 
-async function request(
-  fetcher: Fetcher,
-  { path, bytesMax, signal }: { path: string; bytesMax: number; signal: AbortSignal | undefined },
-) {
+async function request(path: string, { target, fetcher, signal, kept }: Transfer) {
+  const fromByte = kept && { fromByte: kept.lengthBytes };
   try {
-    return await fetcher.fetch(path, { bytesMax, ...(signal && { signal }) });
+    return await fetcher.fetch(path, { bytesMax: target.length, ...fromByte, ...(signal && { signal }) });
   } catch (error) {
     signal?.throwIfAborted();
     return unreachable(error);
@@ -45,9 +56,10 @@ async function request(
 
 async function receive(
   chunks: AsyncIterable<Uint8Array>,
-  { target, sink, signal }: Transfer,
+  { target, sink, signal, kept }: Transfer,
 ): Promise<DownloadOutcome> {
   const verifier = createTargetVerifier(target);
+  for (const chunk of kept?.read() ?? []) verifier.skip(chunk);
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     for (;;) {

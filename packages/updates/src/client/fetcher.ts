@@ -3,7 +3,8 @@ import type { ClientReply } from './workflow.ts';
 
 /** What a fetch came to. A stream may still fail while it is read: it then throws. */
 export type FetchResult =
-  | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array> }
+  /** `fromByte` is where it begins: at 0, unless what was asked for was granted. */
+  | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array>; readonly fromByte?: number }
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreachable'; readonly explanation: string };
 
@@ -11,11 +12,12 @@ export type FetchResult =
 export interface Fetcher {
   /**
    * Fetches a URL path relative to the repository, such as `metadata/timestamp.json`. `absent` is for "there is no such
-   * file" (404) alone. Deadlines are the caller's, by `signal`.
+   * file" (404) alone. Deadlines are the caller's, by `signal`. `fromByte` asks for the rest of a file; a repository that
+   * cannot do so sends all of it.
    */
   fetch(
     path: string,
-    options: { readonly bytesMax: number; readonly signal?: AbortSignal },
+    options: { readonly bytesMax: number; readonly fromByte?: number; readonly signal?: AbortSignal },
   ): Promise<FetchResult>;
 }
 
