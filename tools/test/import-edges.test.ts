@@ -28,7 +28,11 @@ const domains = [
 ];
 
 // The only faces of a package besides its `index.ts`.
-const subpaths = ['@fleetward/core/durable-file', '@fleetward/testkit/platform'];
+const subpaths = [
+  '@fleetward/core/durable-file',
+  '@fleetward/server/messages',
+  '@fleetward/testkit/platform',
+];
 
 const root = join(import.meta.dirname, '../..');
 const importPattern =
