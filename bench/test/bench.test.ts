@@ -83,3 +83,27 @@ test.for(['--only fan-sideways', '--help', '--seconds long'])(
     expect(stderr).toMatch(/^[^\n]*fan-in\|fan-out\|pipelined[^\n]*\n$/);
   },
 );
+
+test('the proofs of fifty statements print their answers, times and states', {
+  timeout: 120_000,
+}, async () => {
+  const { code, stdout, stderr } = await bench('--only', 'prove', '--rounds', '1', '--json');
+  expect(code, stderr).toBe(0);
+  const { proofs } = JSON.parse(stdout.toString());
+  const answers = proofs.map(({ proof, answer }: { proof: string; answer: string }) => [proof, answer]);
+  expect(Object.fromEntries(answers)).toEqual({
+    'no-cross-device': 'yes',
+    'never publish': 'yes',
+    'never receive': 'yes',
+    'never receive, no': 'no',
+    'at-most': 'yes',
+    'at-most, no': 'no',
+    equal: 'yes',
+    diff: '1 more',
+    dead: '0 dead',
+  });
+  for (const { cpuMilliseconds, states } of proofs) {
+    expect(cpuMilliseconds).toBeGreaterThan(0);
+    expect(states).toBeGreaterThan(0);
+  }
+});

@@ -5,6 +5,7 @@ import { handshakes } from './handshakes.ts';
 import { idleMemory } from './idle-memory.ts';
 import { latency } from './latency.ts';
 import { policy } from './policy.ts';
+import { prove } from './prove.ts';
 import { sweep } from './sweep.ts';
 import { throughputBench } from './throughput.ts';
 
@@ -17,4 +18,5 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   idleMemory,
   sweep,
   policy,
+  prove,
 ];

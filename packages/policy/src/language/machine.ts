@@ -27,6 +27,8 @@ export class Machine {
   readonly patternCount: number;
   readonly start: number;
   readonly #steps: readonly Step[];
+  /** For each step the pattern that it belongs to. */
+  readonly #patternOf: readonly number[];
   readonly #states: State[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #accepted: (Uint8Array | undefined)[] = [];
@@ -43,6 +45,9 @@ export class Machine {
       steps.push({ kind: 'end', pattern });
     }
     this.#steps = steps;
+    this.#patternOf = patterns.flatMap((glyphs, pattern) =>
+      new Array<number>(glyphs.length + 1).fill(pattern),
+    );
     budget.spend(Math.ceil(steps.length / 64));
     this.#number([]);
     this.start = this.#number(starts);
@@ -109,15 +114,8 @@ export class Machine {
   /** For each pattern 1 when some continuation may still match it. */
   alive(state: number): Uint8Array {
     const alive = new Uint8Array(this.patternCount);
-    for (const place of this.#states[state]!.places) alive[this.#patternAt(place % this.#steps.length)] = 1;
+    for (const place of this.#states[state]!.places) alive[this.#patternOf[place % this.#steps.length]!] = 1;
     return alive;
-  }
-
-  #patternAt(place: number): number {
-    for (let at = place; ; at++) {
-      const step = this.#steps[at]!;
-      if (step.kind === 'end') return step.pattern;
-    }
   }
 
   #advance(place: number, symbol: number): readonly number[] {

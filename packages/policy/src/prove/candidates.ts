@@ -1,4 +1,5 @@
 import type { PolicyBinding } from '../document.ts';
+import type { Token } from '../template.ts';
 import { CERTIFICATE_ID, CLIENT_ID, type Facts, isOfCertificate, known, THING_NAME } from './facts.ts';
 import { isPossibleValue } from './ranges.ts';
 import { namesIn, type Problem } from './solve.ts';
@@ -61,7 +62,7 @@ function factsOf(world: World, source: Source): readonly Facts[] {
     const values = valuesOf(nameOf(name), state, { ...source, world });
     choices = choices.flatMap((texts) => values.map((value) => with_(texts, nameOf(name), value, world)));
   }
-  return choices.map((texts) => completed(texts, world, source)).filter((facts) => isPossible(facts));
+  return choices.flatMap((texts) => completed(texts, world, source)).filter(isPossible);
 }
 
 function valuesOf(
@@ -115,22 +116,47 @@ function with_(texts: ReadonlyMap<string, readonly string[]>, name: string, valu
   return more;
 }
 
-/** What a request must have though no policy looks at it. */
-function completed(texts: ReadonlyMap<string, readonly string[]>, world: World, source: Source): Facts {
-  const all = new Map(texts);
+/** What a request must have though no policy looks at it: with each client id by which it may connect. */
+function completed(
+  texts: ReadonlyMap<string, readonly string[]>,
+  world: World,
+  source: Source,
+): readonly Facts[] {
   const { association } = world.facts;
-  const isConnect =
-    source.problem.type === 'client' &&
-    source.problem.parts.some((part) => part.kind === 'action' && part.action === 'iot:Connect');
-  const thing = all.get(THING_NAME)?.[0] ?? freshText(THING_NAME, source.speaker);
-  if (association !== 'none') all.set(THING_NAME, [thing]);
-  if (association === 'named') all.set(CLIENT_ID, [thing]);
-  else if (!all.has(CLIENT_ID) && !source.states.has(CLIENT_ID))
-    all.set(CLIENT_ID, [isConnect ? source.name : freshText(CLIENT_ID, source.speaker)]);
-  const hasCertificate = all.keys().some((name) => isOfCertificate(known(name)));
+  const { problem, name, speaker, states } = source;
+  const all = new Map(texts);
+  const hasCertificate = all.keys().some((key) => isOfCertificate(known(key)));
   if (hasCertificate && !all.has(CERTIFICATE_ID))
-    all.set(CERTIFICATE_ID, [freshText(CERTIFICATE_ID, source.speaker)]);
-  return { ...world.facts, texts: all };
+    all.set(CERTIFICATE_ID, [freshText(CERTIFICATE_ID, speaker)]);
+  const isConnect =
+    problem.type === 'client' &&
+    problem.parts.some((part) => part.kind === 'action' && part.action === 'iot:Connect');
+  const own = association === 'named' ? THING_NAME : CLIENT_ID;
+  const isGiven = all.has(own) || states.has(CLIENT_ID);
+  const chosen = isGiven ? (all.get(own) ?? []) : [isConnect ? name : freshText(own, speaker)];
+  const others = source.spans.has(own)
+    ? []
+    : (problem.clientIds?.map((tokens) => instance(tokens, all)) ?? []);
+  const ids: readonly (string | undefined)[] =
+    chosen.length + others.length === 0 ? [undefined] : [...chosen, ...others];
+  return ids.map((id) => {
+    const more = new Map(all);
+    if (id !== undefined) more.set(CLIENT_ID, [id]);
+    if (association === 'named' && id !== undefined) more.set(THING_NAME, [id]);
+    if (association === 'exclusive' && !more.has(THING_NAME))
+      more.set(THING_NAME, [freshText(THING_NAME, speaker)]);
+    return { ...world.facts, texts: more };
+  });
+}
+
+/** A client id that the pattern allows. */
+function instance(tokens: readonly Token[], texts: ReadonlyMap<string, readonly string[]>): string {
+  return tokens
+    .map((token) => {
+      if (token.kind === 'text') return token.text;
+      return token.kind === 'variable' ? (texts.get(token.variable.name)?.[0] ?? '') : 'x';
+    })
+    .join('');
 }
 
 function isPossible({ texts, association }: Facts): boolean {

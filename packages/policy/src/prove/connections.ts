@@ -18,6 +18,14 @@ export function mayConnectAtAll({ clauses }: Pick<Space, 'clauses'>): boolean {
   return clausesAbout(clauses, 'iot:Connect').some(({ isAllow }) => isAllow);
 }
 
+/** The patterns of client ids that Allows of `iot:Connect` list. */
+export function clientIdPatterns({ clauses }: Pick<Space, 'clauses'>): readonly (readonly Token[])[] {
+  return clausesAbout(clauses, 'iot:Connect')
+    .filter(({ isAllow, statement }) => isAllow && statement.scope.kind === 'only')
+    .flatMap(({ statement }) => statement.scope.entries)
+    .flatMap(({ tail }) => afterPrefixTokens(tail, 'client/').exact);
+}
+
 /** The worlds of connections: those in which an Allow of `iot:Connect` can match, with what it makes of the client id. */
 export function connectedWorlds(
   worlds: readonly World[],

@@ -8,7 +8,7 @@ import { parseTemplate, type Token } from '../template.ts';
 import { parseVariable } from '../variables.ts';
 import type { Candidate } from './candidates.ts';
 import { clausesAbout, clausesOf, type PolicySet } from './clauses.ts';
-import { connectedWorlds, mayConnectAtAll } from './connections.ts';
+import { clientIdPatterns, connectedWorlds, mayConnectAtAll } from './connections.ts';
 import { CERTIFICATE_ID, CLIENT_ID, THING_NAME } from './facts.ts';
 import { notesOn } from './notes.ts';
 import {
@@ -182,6 +182,7 @@ function meeting(space: Space, { pair, binding, shared, unique, options }: Quest
     parts,
     type: 'topic',
     speakers: worlds,
+    clientIds: clientIdPatterns(space),
     distinct: [THING_NAME, CERTIFICATE_ID, ...unique],
     goals: [goalOf(space, { pair, shared })],
   });

@@ -72,6 +72,8 @@ export interface Problem {
   /** For each speaker the worlds it can be in; made within the budget. */
   readonly speakers: () => readonly (readonly World[])[];
   readonly goals: readonly Goal[];
+  /** Patterns of client ids by which a connection may be allowed: worth trying in a counter-example. */
+  readonly clientIds?: readonly (readonly Token[])[];
   /** Whether goals ask for what Denies match, allowed or not. */
   readonly wantsDenies?: boolean;
   /** Variables of which two speakers never have the same value. */
