@@ -168,6 +168,30 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(await run(['thing', 'delete', 'lamp-7'])).toMatchObject({ error: { code: 'things.attached' } });
   });
 
+  test('what a thing did is shown, and becomes the least policy, written to a file', async () => {
+    const client = await connectDevice();
+    await client.publishAsync('telemetry/lamp-7', '1', { qos: 1 });
+    expect((await say(['activity', 'show', 'lamp-7'])).json).toMatchObject([
+      {
+        entries: [
+          { action: 'iot:Connect', resource: 'client/lamp-7' },
+          { action: 'iot:Publish', resource: 'topic/telemetry/lamp-7' },
+        ],
+      },
+    ]);
+    await client.endAsync(true);
+    const args = ['policy', 'synthesise', '--thing', 'lamp-7', '--since', '1h', '--out', 'least.json'];
+    expect((await say(args)).json).toMatchObject([{ things: { active: 1 }, warnings: [] }]);
+    const least = JSON.parse(readFileSync(cli.home.join('least.json'), 'utf8'));
+    expect(least.Statement.map(({ Resource }: { Resource: unknown }) => Resource)).toEqual([
+      ['arn:aws:iot:REGION:ACCOUNT_ID:client/${iot:Connection.Thing.ThingName}'],
+      ['arn:aws:iot:REGION:ACCOUNT_ID:topic/telemetry/${iot:Connection.Thing.ThingName}'],
+    ]);
+    expect(await run(['policy', 'synthesise', '--since', '1h'])).toMatchObject({
+      error: { code: 'cli.usage' },
+    });
+  });
+
   test('a join token is made with its terms, listed without its secret, and revoked', async () => {
     const args = ['join-token', 'create', 'lamp-*', '--uses', '3', '--expires', '2h', '--policy', 'lamps'];
     const [token] = (await say(args)).json as [

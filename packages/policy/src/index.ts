@@ -34,5 +34,7 @@ export { type Addition, diffPolicies, type Patterns, type PolicyDiff } from './p
 export { type NeverQuestion, proveNever } from './prove/never.ts';
 export type { CounterExample, DecidedRequest, Proof, ProofOptions } from './prove/proof.ts';
 export type { StatementRef } from './statement-ref.ts';
+export type { ObservedThing } from './synthesise/choose.ts';
 export { Sketch } from './synthesise/sketch.ts';
 export { levelsOf, type SketchEntry } from './synthesise/sketch-entry.ts';
+export { type SynthesisedPolicy, synthesisePolicy } from './synthesise/synthesise.ts';

@@ -59,6 +59,7 @@ export {
   removePolicy,
   removePolicyVersion,
   setDefaultPolicyVersion,
+  synthesisePolicyDocument,
   testPolicy,
 } from './http/policies.ts';
 export {

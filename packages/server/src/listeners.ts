@@ -299,6 +299,7 @@ function operatorApi(
 ): readonly RouteHandler[] {
   const { config, domains, ports, clock } = parts;
   const { things, groups, activity, policies, certificates } = domains;
+  const collect = (): Promise<void> => gateway.mqtt.collectActivity();
   return [
     ...platformHandlers({
       facts: () => ({
@@ -323,11 +324,13 @@ function operatorApi(
     ...operatorHandlers(domains.operators),
     ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
     ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
-    ...activityHandlers({ activity, things, collect: () => gateway.mqtt.collectActivity() }),
+    ...activityHandlers({ activity, things, collect }),
     ...policyHandlers({
       policies,
       things,
       groups,
+      activity,
+      collect,
       clock,
       certificateContext: (certificateId) => contextOf(certificates, certificateId),
     }),

@@ -368,6 +368,11 @@ const activity = section(
     keptDays: count(30, 'Days after which a request that was not seen again is forgotten.', {
       maximum: 3_650,
     }),
+    synthesisRequestsMax: count(
+      10_000,
+      'Kinds of requests from which one policy is synthesised; further things are left out, and the answer says so.',
+      { maximum: 100_000 },
+    ),
     flushSeconds: count(300, 'Seconds after which what is new is written; a crash costs as much.', {
       maximum: 86_400,
     }),

@@ -13,6 +13,10 @@ export function addActivity(program: Command, { output, withApi }: Shell): void 
     examples: ['fleetward activity show lamp-7'],
   }).action(async (thingName: string) => {
     const activity = await withApi((api) => api.call(getActivity, { params: { thingName } }));
+    if (output.json) {
+      output.record(activity, {});
+      return;
+    }
     output.list(
       activity.entries,
       {

@@ -6,6 +6,7 @@ import { addPolicyDecide } from './policy-decide.ts';
 import { addPolicyLint } from './policy-lint.ts';
 import { addPolicyProve } from './policy-prove.ts';
 import { addPolicyList, addPolicyShow } from './policy-read.ts';
+import { addPolicySynthesise } from './policy-synthesise.ts';
 import { addPolicyTest } from './policy-test.ts';
 import {
   addPolicyAddVersion,
@@ -32,6 +33,7 @@ export function addPolicy(program: Command, shell: Shell): void {
     addPolicyTest,
     addPolicyDecide,
     addPolicyProve,
+    addPolicySynthesise,
   ];
   for (const add of verbs) add(noun, shell);
 }

@@ -17,7 +17,7 @@ export interface SketchEntry {
 
 // Of longer names only the beginning is kept.
 const levelsMax = 16;
-const charactersMax = 512;
+const charactersMax = 256;
 
 /** The levels of a name as a sketch keeps them. */
 export function levelsOf(name: string): Pick<SketchEntry, 'levels' | 'isOpen'> {
@@ -39,6 +39,11 @@ export function isWithin(
     return false;
   if (one.isOpen && !other.isOpen) return false;
   return other.levels.every((level, index) => level === null || level === one.levels[index]);
+}
+
+/** Tells entries of one outcome apart. */
+export function keyOf({ action, levels, isOpen }: Pick<SketchEntry, 'action' | 'levels' | 'isOpen'>): string {
+  return JSON.stringify([action, isOpen, levels]);
 }
 
 /** Two entries as one under the levels of the second. */

@@ -1,5 +1,5 @@
 import { generalise } from './generalise.ts';
-import { isWithin, type SketchEntry, together } from './sketch-entry.ts';
+import { isWithin, keyOf, type SketchEntry, together } from './sketch-entry.ts';
 
 /**
  * What one thing did, in bounded space. Beyond `entriesMax` entries of one outcome the ones most alike become one with `null` where
@@ -71,8 +71,4 @@ class Side {
 
 function isPattern({ levels, isOpen }: SketchEntry): boolean {
   return isOpen || levels.includes(null);
-}
-
-function keyOf({ action, levels, isOpen }: SketchEntry): string {
-  return JSON.stringify([action, isOpen, levels]);
 }

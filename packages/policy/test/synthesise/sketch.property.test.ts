@@ -91,8 +91,8 @@ test('the level in which most entries differ is given up first', () => {
 test('of a name of many levels or characters the beginning is kept, open to what follows', () => {
   const deep = levelsOf('a/'.repeat(40));
   expect([deep.levels.length, deep.isOpen]).toEqual([16, true]);
-  const long = levelsOf(`short/${'x'.repeat(600)}`);
+  const long = levelsOf(`short/${'x'.repeat(300)}`);
   expect(long).toEqual({ levels: ['short'], isOpen: true });
-  expect(levelsOf('x'.repeat(512))).toMatchObject({ isOpen: false });
+  expect(levelsOf('x'.repeat(256))).toMatchObject({ isOpen: false });
   expect(levelsOf('a//b')).toEqual({ levels: ['a', '', 'b'], isOpen: false });
 });

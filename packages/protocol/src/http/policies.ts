@@ -243,3 +243,54 @@ export const testPolicy = defineRoute({
     ),
   }),
 });
+
+const evidence = Type.Object({
+  resource: Type.String({ description: 'As in the document, without region and account.' }),
+  things: Type.Integer({ minimum: 1 }),
+  requests: Type.Integer({ minimum: 1, description: 'Since they were first seen.' }),
+  firstSeenMs: timeMs,
+  lastSeenMs: timeMs,
+});
+
+export const synthesisePolicyDocument = defineRoute({
+  method: 'POST',
+  path: '/v1/policies/synthesise',
+  noun,
+  summary: 'Write the least policy for what things were allowed and did, with the evidence; it is not saved',
+  access: 'operator',
+  body: Type.Object(
+    {
+      groupName: Type.Optional(groupNameSchema),
+      policyName: Type.Optional(policyNameSchema),
+      thingName: Type.Optional(thingNameSchema),
+      sinceMs: Type.Optional(timeMs),
+      wildcardValuesMin: Type.Optional(
+        Type.Integer({
+          minimum: 2,
+          maximum: 1_000,
+          default: 8,
+          description: 'A level becomes `*` when one thing used so many values of it.',
+        }),
+      ),
+    },
+    {
+      additionalProperties: false,
+      description:
+        'One of the names: the things in and under a group, those that have a policy, or one thing.',
+    },
+  ),
+  answer: Type.Object({
+    document: documentText,
+    statements: Type.Array(
+      Type.Object({ sid: Type.String(), action: Type.String(), resources: Type.Array(evidence) }),
+    ),
+    warnings: Type.Array(Type.Object({ kind: Type.String(), message: Type.String() })),
+    things: Type.Object({
+      sharing: Type.Integer({ description: 'Things the policy would be for.' }),
+      active: Type.Integer({ description: 'Of them those that did anything in that time.' }),
+      lookedAt: Type.Integer({
+        description: 'Fewer than all: see the setting `activity.synthesisRequestsMax`.',
+      }),
+    }),
+  }),
+});

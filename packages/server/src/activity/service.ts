@@ -8,6 +8,7 @@ export interface ActivityLimits {
   readonly entriesPerThingMax: number;
   readonly thingsMax: number;
   readonly keptDays: number;
+  readonly synthesisRequestsMax: number;
 }
 
 export interface ActivityOptions {
@@ -59,6 +60,11 @@ export class Activity {
   /** Things of which something is kept, those that wait to be written, and decisions of things beyond `thingsMax`. */
   get counts(): { readonly things: number; readonly pending: number; readonly refused: number } {
     return { things: this.#known.size, pending: this.#pending.size, refused: this.#refused };
+  }
+
+  /** Kinds of requests from which one policy is made. */
+  get synthesisRequestsMax(): number {
+    return this.#options.limits.synthesisRequestsMax;
   }
 
   record({ thingName, name, ...decided }: Decided): void {

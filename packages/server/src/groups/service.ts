@@ -207,12 +207,17 @@ export class Groups {
     return [...lineage];
   }
 
+  /** From memory: the things of the group and of what is under it. */
+  thingsUnder(name: GroupName): ReadonlySet<ThingName> {
+    const groups = this.#registry.levelsUnder(name).flat();
+    return new Set(groups.flatMap((group) => [...this.#registry.thingsOf(group)]));
+  }
+
   /** From memory: the certificates that speak for the things of the group and of what is under it. */
   certificatesUnder(name: GroupName): readonly CertificateId[] {
     const certificateIds = new Set<CertificateId>();
-    for (const group of this.#registry.levelsUnder(name).flat())
-      for (const thingName of this.#registry.thingsOf(group))
-        for (const certificateId of this.#certificatesOf(thingName)) certificateIds.add(certificateId);
+    for (const thingName of this.thingsUnder(name))
+      for (const certificateId of this.#certificatesOf(thingName)) certificateIds.add(certificateId);
     return [...certificateIds];
   }
 

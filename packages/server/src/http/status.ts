@@ -88,6 +88,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'policies.attachment_limit': 409,
   'policies.certificate_unknown': 404,
   'policies.stored_invalid': 500,
+  'policies.nothing_recorded': 409,
   'policies.invalid_request': 400,
   'certificates.not_found': 404,
   'certificates.no_issuing_authority': 503,

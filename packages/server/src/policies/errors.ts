@@ -11,6 +11,7 @@ export type PoliciesErrorCode =
   | 'policies.attachment_limit'
   | 'policies.certificate_unknown'
   | 'policies.stored_invalid'
+  | 'policies.nothing_recorded'
   | 'policies.invalid_request';
 
 /** What an operator asked of a policy cannot be done; nothing was changed. */

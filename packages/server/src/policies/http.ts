@@ -21,8 +21,10 @@ import {
   removePolicy,
   removePolicyVersion,
   setDefaultPolicyVersion,
+  synthesisePolicyDocument,
   testPolicy,
 } from '@fleetward/protocol';
+import type { Activity } from '../activity/index.ts';
 import type { Groups } from '../groups/index.ts';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
@@ -32,18 +34,27 @@ import { decideHypothetically } from './hypothesis.ts';
 import { hypotheticalPrincipal } from './hypothetical-principal.ts';
 import type { SavedVersion } from './rules.ts';
 import type { Policies } from './service.ts';
+import { synthesise } from './synthesis.ts';
 
 export interface PolicyHandlersOptions {
   readonly policies: Policies;
   readonly things: Things;
   readonly groups: Groups;
+  readonly activity: Activity;
+  /** Has live connections hand in what they have counted. */
+  readonly collect: () => Promise<void>;
   readonly clock: Clock;
   /** The certificate as policy variables see it; undefined when the platform does not know it. */
   readonly certificateContext: (certificateId: CertificateId) => Promise<CertificateContext | undefined>;
 }
 
 export function policyHandlers(options: PolicyHandlersOptions): readonly RouteHandler[] {
-  return [...documentHandlers(options), ...attachmentHandlers(options), testHandler(options)];
+  return [
+    ...documentHandlers(options),
+    ...attachmentHandlers(options),
+    testHandler(options),
+    synthesisHandler(options),
+  ];
 }
 
 function documentHandlers({ policies }: PolicyHandlersOptions): readonly RouteHandler[] {
@@ -112,6 +123,17 @@ function testHandler(options: PolicyHandlersOptions): RouteHandler {
     const { policies, clock } = options;
     return {
       results: [...decideHypothetically(body.requests, { ...principal, binding: policies.binding, clock })],
+    };
+  });
+}
+
+function synthesisHandler(options: PolicyHandlersOptions): RouteHandler {
+  return handle(synthesisePolicyDocument, async ({ body }) => {
+    const { statements, warnings, ...rest } = await synthesise(body, options);
+    return {
+      ...rest,
+      statements: statements.map((statement) => ({ ...statement, resources: [...statement.resources] })),
+      warnings: [...warnings],
     };
   });
 }

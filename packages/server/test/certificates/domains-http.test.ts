@@ -32,13 +32,21 @@ beforeAll(async () => {
 beforeEach(async () => {
   folder = temporaryFolder();
   platform = await openPlatform({ folder: folder.path });
-  const { certificates, things, groups, policies, denials, enrollment, clock } = platform;
+  const { certificates, things, groups, activity, policies, denials, enrollment, clock } = platform;
   listening = await listen(tls, {
     clock,
     handlers: [
       ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
       ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
-      ...policyHandlers({ policies, things, groups, clock, certificateContext: contextOf }),
+      ...policyHandlers({
+        policies,
+        things,
+        groups,
+        activity,
+        collect: async () => undefined,
+        clock,
+        certificateContext: contextOf,
+      }),
       ...certificateHandlers({ certificates, things, policies }),
       ...enrollmentHandlers(enrollment),
       ...denialHandlers(denials),

@@ -103,7 +103,12 @@ export async function openPlatform(options: PlatformOptions) {
     ...shared,
     store: stores.activity,
     things,
-    limits: options.activity ?? { entriesPerThingMax: 32, thingsMax: 3, keptDays: 30 },
+    limits: options.activity ?? {
+      entriesPerThingMax: 32,
+      thingsMax: 3,
+      keptDays: 30,
+      synthesisRequestsMax: 100,
+    },
   });
   const binding = { region: 'local', accountId: '000000000000' };
   const policies: Policies = await Policies.open({
