@@ -9,6 +9,7 @@ import {
   startRig,
   subscribePacket,
 } from './broker-rig.ts';
+import { HeldStore } from './held-store.ts';
 
 let rig: Rig;
 afterEach(() => rig.stop());
@@ -287,6 +288,19 @@ describe('a session', () => {
 });
 
 describe('limits of sessions', () => {
+  test('that end by their own message leave nothing of it in the store', async () => {
+    const store = new HeldStore();
+    rig = await startRig({ store, limits: { queuedMessagesMax: 1 } });
+    const client = new RawClient(rig.port, 4);
+    client.send(connectPacket(4, { clientId: 's', cleanStart: false }), subscribePacket('#', 2));
+    for (const kind of ['connack', 'suback']) expect(await client.next()).toMatchObject({ kind });
+    client.send(publishPacket({ qos: 2, packetId: 1 }), publishPacket({ qos: 2, packetId: 2 }));
+    while ((await client.next()) !== 'end');
+    while (rig.broker.metrics().uncommittedBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(rig.broker.metrics()).toMatchObject({ sessionsDropped: 1, storedSessions: 0 });
+    expect(store.contents.sessions.size).toBe(0);
+  });
+
   test('end one that is owed too much, its publishers go on, and its client is told', async () => {
     const dropped: string[] = [];
     rig = await startRig({

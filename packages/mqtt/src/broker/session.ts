@@ -121,6 +121,7 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
   }
 
   received(packetId: number): void {
+    if (this.isEnded) return; // the message itself may have ended it: nothing is written of what is gone
     this.#inbound ??= new Set();
     this.#inbound.add(packetId);
     if (this.isDurable) this.#host.journal.write({ kind: 'inbound', session: this.number, packetId });
