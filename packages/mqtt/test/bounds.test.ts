@@ -4,8 +4,6 @@ import { CHUNK_SIZES, ChunkPool } from '../src/broker/chunk-pool.ts';
 import { Outbox } from '../src/broker/outbox.ts';
 import { RateLimit } from '../src/broker/rate-limit.ts';
 import { TimerWheel } from '../src/broker/timer-wheel.ts';
-import { OutboundWindow } from '../src/session/outbound-window.ts';
-import { PendingQueue } from '../src/session/pending-queue.ts';
 import { TopicTable } from '../src/topics/topic-table.ts';
 
 describe('the outbox', () => {
@@ -45,62 +43,6 @@ describe('the outbox', () => {
     expect(pool.take(medium)).toBe(second);
     expect(pool.take(1)).not.toBe(third);
   });
-});
-
-describe('the outbound window', () => {
-  test('never gives a packet identifier twice or 0, nor more than the receive maximum', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 20 }),
-        fc.array(fc.boolean(), { maxLength: 200 }),
-        (receiveMaximum, steps) => {
-          const window = new OutboundWindow({ receiveMaximum });
-          const inUse = new Set<number>();
-          for (const isTake of steps) {
-            const oldest = inUse.values().next().value;
-            if (isTake && window.isOpen) {
-              const packetId = window.take();
-              expect(packetId > 0 && packetId <= 0xffff && !inUse.has(packetId)).toBe(true);
-              inUse.add(packetId);
-            } else if (oldest !== undefined) {
-              expect(window.release(oldest)).toBe(true);
-              inUse.delete(oldest);
-            }
-            expect(window.isOpen).toBe(inUse.size < receiveMaximum);
-          }
-        },
-      ),
-    );
-  });
-
-  test('goes round after 65535 and skips what is still in use', () => {
-    const window = new OutboundWindow({ receiveMaximum: 10 });
-    expect(window.take()).toBe(1);
-    for (let expected = 2; expected <= 0xffff; expected++) window.release(window.take());
-    expect(window.take()).toBe(2);
-    expect(window.release(3)).toBe(false);
-  });
-});
-
-test('the pending queue keeps order and its bounds', () => {
-  fc.assert(
-    fc.property(fc.array(fc.option(fc.nat(40)), { maxLength: 100 }), (steps) => {
-      const queue = new PendingQueue({ messagesMax: 5, bytesMax: 100 });
-      const model: Buffer[] = [];
-      for (const size of steps) {
-        if (size === null) {
-          if (model.length > 0) expect(queue.shift().packet).toBe(model.shift());
-          continue;
-        }
-        const packet = Buffer.alloc(size);
-        const bytes = model.reduce((sum, each) => sum + each.length, size);
-        const fits = model.length < 5 && bytes <= 100;
-        expect(queue.push({ packet, expiresAtMs: 0 })).toBe(fits);
-        if (fits) model.push(packet);
-        expect(queue.size).toBe(model.length);
-      }
-    }),
-  );
 });
 
 test('the timer wheel calls each entry once, when its deadline has come and not before, also after a long sleep', () => {
