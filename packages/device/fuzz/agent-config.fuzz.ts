@@ -16,6 +16,14 @@ export const seeds: readonly Uint8Array[] = [
       trial: { probeTries: 3 },
     }),
   ),
+  Buffer.from(
+    JSON.stringify({
+      probe: [
+        { kind: 'process', forMs: 1 },
+        { kind: 'platform', timeoutMs: 1 },
+      ],
+    }),
+  ),
 ];
 
 /** Settings are read or refused in our own words. */

@@ -10,6 +10,7 @@ export type DeviceErrorCode =
   | 'device.slots_misused'
   | 'device.root_refused'
   | 'device.trust_invalid'
+  | 'device.firmware_refused'
   | 'device.too_slow'
   | 'device.unreachable'
   | 'device.answer_invalid';

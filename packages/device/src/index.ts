@@ -14,3 +14,5 @@ export { type EnrollOptions, type EnrollOutcome, enroll } from './sdk/enroll.ts'
 export { type DeviceIdentity, type IdentityFolder, openIdentityFolder } from './sdk/identity.ts';
 export { connectPlatform, type DeviceReport, report } from './sdk/platform-client.ts';
 export { type RenewOptions, type RenewOutcome, renew, renewalTimeMs } from './sdk/renew.ts';
+export { openUpdateClient, type UpdateClientOptions } from './sdk/update-client.ts';
+export { type FirmwareVerdict, openVerifiedStream, verifyFirmware } from './sdk/verify-firmware.ts';

@@ -21,12 +21,30 @@ describe("the agent's settings", () => {
     });
   });
 
+  test('take several probes, each of its kind', () => {
+    const probe = [{ kind: 'process', forMs: 5 }, { kind: 'platform' }];
+    expect(parse({ ...good, probe }).probe).toEqual({
+      kind: 'all',
+      probes: [
+        { kind: 'process', forMs: 5 },
+        { kind: 'platform', timeoutMs: 5000 },
+      ],
+    });
+  });
+
   test.each([
     ['an unknown one', { ...good, verify: false }, 'verify'],
     ['an unknown one of a group', { ...good, trial: { tries: 1 } }, 'trial.tries'],
     ['plain HTTP', { ...good, url: 'http://fleet.example' }, 'url'],
     ['a probe of no kind', { ...good, probe: {} }, 'probe.kind'],
     ['a command that is no list', { ...good, probe: { kind: 'command', command: 'true' } }, 'probe.command'],
+    [
+      'a probe with what another kind has',
+      { ...good, probe: { kind: 'platform', url: 'http://x' } },
+      'probe.url',
+    ],
+    ['one of several', { ...good, probe: [{ kind: 'process' }, { kind: 'http' }] }, 'probe.1.url'],
+    ['no probe at all', { ...good, probe: [] }, 'probe'],
     ['a number of nothing', { ...good, limits: { reserveBytes: 0 } }, 'limits.reserveBytes'],
     ['slots of the agent that are no path', { ...good, agentSlotsFolder: 7 }, 'agentSlotsFolder'],
     ['no product', { ...good, product: undefined }, 'product'],

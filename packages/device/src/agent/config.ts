@@ -43,6 +43,8 @@ const defaultCheckLimits: CheckLimits = {
 
 const defaultCheckEveryMs = 3_600_000;
 const defaultProbeTimeoutMs = 5000;
+const defaultProcessForMs = 10_000;
+const probesMax = 8;
 const configBytesMax = 64 * 1024;
 
 /** Reads the settings. Unknown ones, and those of a wrong form, are refused with their path. */
@@ -81,24 +83,48 @@ export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
 }
 
 function parseProbe(value: Json | undefined): ProbeSettings {
-  const settings = objectAt('probe', { value, names: ['kind', 'url', 'command', 'timeoutMs'] });
-  const timeoutMs = wholeAt('probe.timeoutMs', settings.timeoutMs ?? defaultProbeTimeoutMs);
+  if (!Array.isArray(value)) return parseOneProbe('probe', value);
+  if (value.length < 1 || value.length > probesMax) throw invalid('probe', `1 to ${probesMax} probes`);
+  return { kind: 'all', probes: value.map((one, at) => parseOneProbe(`probe.${at}`, one)) };
+}
+
+/** What each kind may have beside `kind`. */
+const probeMembers = {
+  http: ['url', 'timeoutMs'],
+  command: ['command', 'timeoutMs'],
+  process: ['forMs'],
+  platform: ['timeoutMs'],
+} as const;
+
+function parseOneProbe(path: string, value: Json | undefined): ProbeSettings {
+  const all = ['kind', ...new Set(Object.values(probeMembers).flat())];
+  const settings = objectAt(path, { value, names: all });
+  const kind = Object.keys(probeMembers).find((name) => name === settings.kind);
+  if (!isProbeKind(kind)) throw invalid(`${path}.kind`, `\`${Object.keys(probeMembers).join('`, `')}\``);
+  const members: readonly string[] = ['kind', ...probeMembers[kind]];
+  const stray = Object.keys(settings).find((name) => !members.includes(name));
+  if (stray !== undefined) throw invalid(`${path}.${stray}`, `not with the kind \`${kind}\``);
+  const timeoutMs = wholeAt(`${path}.timeoutMs`, settings.timeoutMs ?? defaultProbeTimeoutMs);
   const { command } = settings;
-  switch (settings.kind) {
+  switch (kind) {
     case 'http':
-      if (command !== undefined) throw invalid('probe.command', 'only with the kind `command`');
       return {
-        kind: 'http',
-        url: stringAt(settings, { path: 'probe.', name: 'url', pattern: /^https?:\/\/.{1,2048}$/ }),
+        kind,
+        url: stringAt(settings, { path: `${path}.`, name: 'url', pattern: /^https?:\/\/.{1,2048}$/ }),
         timeoutMs,
       };
     case 'command':
-      if (settings.url !== undefined) throw invalid('probe.url', 'only with the kind `http`');
-      if (!isCommand(command)) throw invalid('probe.command', 'a list: the program and its arguments');
-      return { kind: 'command', command, timeoutMs };
-    default:
-      throw invalid('probe.kind', '`http` or `command`');
+      if (!isCommand(command)) throw invalid(`${path}.command`, 'a list: the program and its arguments');
+      return { kind, command, timeoutMs };
+    case 'process':
+      return { kind, forMs: wholeAt(`${path}.forMs`, settings.forMs ?? defaultProcessForMs) };
+    case 'platform':
+      return { kind, timeoutMs };
   }
+}
+
+function isProbeKind(kind: string | undefined): kind is keyof typeof probeMembers {
+  return kind !== undefined;
 }
 
 function isCommand(value: Json | undefined): value is readonly string[] {

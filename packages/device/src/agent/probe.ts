@@ -1,19 +1,47 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** How the health of the running image is asked. `timeoutMs` ends a probe that hangs: it counts as failed. */
 export type ProbeSettings =
   | { readonly kind: 'http'; readonly url: string; readonly timeoutMs: number }
-  | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number };
+  | { readonly kind: 'command'; readonly command: readonly string[]; readonly timeoutMs: number }
+  /** Its process runs for so long without a break. */
+  | { readonly kind: 'process'; readonly forMs: number }
+  /** The platform can be reached, beside the image that runs. */
+  | { readonly kind: 'platform'; readonly timeoutMs: number }
+  /** One after the other; the first that fails decides. */
+  | { readonly kind: 'all'; readonly probes: readonly ProbeSettings[] };
 
 export type ProbeResult =
   | { readonly kind: 'healthy' }
   | { readonly kind: 'unhealthy'; readonly explanation: string };
 
-/** Asks once: an HTTP status from 200 to 299, or a command that ends with code 0 (no shell reads it). */
-export function probeHealth(settings: ProbeSettings): Promise<ProbeResult> {
-  return settings.kind === 'http' ? probeHttp(settings) : probeCommand(settings);
+export interface ProbeParts {
+  /** Asks the platform for anything; rejects when it does not answer. */
+  askPlatform(signal: AbortSignal): Promise<unknown>;
+}
+
+/** Asks once: an HTTP status from 200 to 299, a command that ends with code 0 (no shell reads it), and so on. */
+export async function probeHealth(settings: ProbeSettings, parts: ProbeParts): Promise<ProbeResult> {
+  switch (settings.kind) {
+    case 'http':
+      return probeHttp(settings);
+    case 'command':
+      return probeCommand(settings);
+    case 'process':
+      await pause(settings.forMs); // whoever asks looks at the process before and after any probe
+      return { kind: 'healthy' };
+    case 'platform':
+      return probePlatform(settings, parts);
+    case 'all':
+      for (const probe of settings.probes) {
+        const result = await probeHealth(probe, parts);
+        if (result.kind === 'unhealthy') return result;
+      }
+      return { kind: 'healthy' };
+  }
 }
 
 function probeHttp({ url, timeoutMs }: Extract<ProbeSettings, { kind: 'http' }>): Promise<ProbeResult> {
@@ -33,20 +61,46 @@ function probeHttp({ url, timeoutMs }: Extract<ProbeSettings, { kind: 'http' }>)
   return promise;
 }
 
+/** In a process group of its own, so that nothing it started outlives a probe that hangs. */
 function probeCommand({
   command,
   timeoutMs,
 }: Extract<ProbeSettings, { kind: 'command' }>): Promise<ProbeResult> {
   const { promise, resolve } = Promise.withResolvers<ProbeResult>();
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: 'ignore', timeout: timeoutMs, killSignal: 'SIGKILL' });
-  child.once('error', ({ message }) => resolve(unhealthy(message)));
+  const child = spawn(program, args, { stdio: 'ignore', detached: true });
+  const timer = setTimeout(() => killGroup(child), timeoutMs);
+  child.once('error', ({ message }) => {
+    clearTimeout(timer);
+    resolve(unhealthy(message));
+  });
   child.once('exit', (code, signal) => {
+    clearTimeout(timer);
     const end =
       signal === null ? `ended with code ${code}` : `was ended by ${signal} (limit ${timeoutMs} ms)`;
     resolve(code === 0 ? { kind: 'healthy' } : unhealthy(`\`${program}\` ${end}`));
   });
   return promise;
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error; // just ended by itself
+  }
+}
+
+async function probePlatform(
+  { timeoutMs }: Extract<ProbeSettings, { kind: 'platform' }>,
+  { askPlatform }: ProbeParts,
+): Promise<ProbeResult> {
+  try {
+    await askPlatform(AbortSignal.timeout(timeoutMs));
+    return { kind: 'healthy' };
+  } catch (error) {
+    return unhealthy(`the platform: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function unhealthy(explanation: string): ProbeResult {

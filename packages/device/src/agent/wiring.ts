@@ -1,15 +1,15 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '@fleetward/core';
-import { createUpdateClient, installRoot, openFileStore, type TrustedStore } from '@fleetward/updates';
+import { getDeviceMetadata } from '@fleetward/protocol';
 import { DeviceError } from '../errors.ts';
 import { nodeFiles } from '../files/node-files.ts';
 import { type DeviceIdentity, openIdentityFolder } from '../sdk/identity.ts';
 import { connectPlatform, report } from '../sdk/platform-client.ts';
+import { openUpdateClient } from '../sdk/update-client.ts';
 import { openSlotFolder } from '../slots/folder.ts';
 import { type Agent, createAgent } from './agent.ts';
 import type { AgentConfig } from './config.ts';
-import { platformFetcher } from './fetcher.ts';
 import { renewWhenDue } from './keep-identity.ts';
 import { probeHealth } from './probe.ts';
 import { createSelfUpdate, type SelfUpdate, type SelfUpdateParts } from './self-update.ts';
@@ -39,8 +39,6 @@ export async function openAgent(
       'device.not_enrolled',
       `\`${config.identityFolder}\` holds no certificate: enrol first`,
     );
-  const store = await openFileStore(config.trustedFolder);
-  await trustFirstRoot(store, config.rootFile);
   nodeFiles.makeFolder(config.slotsFolder);
   let identity = enrolled;
   let api = connectPlatform(identity, { url: config.url });
@@ -50,19 +48,27 @@ export async function openAgent(
     api.close();
     api = connectPlatform(next, { url: config.url });
   };
-  const fetcher = platformFetcher(
-    { download: (...of) => api.download(...of) },
-    { bytesPerSecondMin: config.limits.bytesPerSecondMin, monotonicMs: () => performance.now() },
-  );
   const { model, limits } = config;
-  const shared = { client: createUpdateClient({ store, fetcher, clock }), files: nodeFiles, model, limits };
+  const client = await openUpdateClient({
+    ...config,
+    api: { download: (...of) => api.download(...of) },
+    bytesPerSecondMin: limits.bytesPerSecondMin,
+    clock,
+  });
+  const shared = { client, files: nodeFiles, model, limits };
   const agent = createAgent({
     ...shared,
     folder: openSlotFolder(nodeFiles, realpathSync(config.slotsFolder)),
     self: openSelfUpdate(config.agentSlotsFolder, { ...shared, environment, log }),
     trial: {
       settings: config.trial,
-      probe: () => probeHealth(config.probe),
+      probe: () =>
+        probeHealth(config.probe, {
+          askPlatform: async (signal) => {
+            const asked = { params: { file: 'timestamp.json' }, signal };
+            for await (const _ of (await api.download(getDeviceMetadata, asked)).bytes);
+          },
+        }),
       pause: (ms) => pause(ms),
       isAlive,
     },
@@ -87,14 +93,6 @@ function openSelfUpdate(
 }
 
 type Rim = Pick<OpenAgentOptions, 'environment' | 'log'>;
-
-/** A root that is trusted already is kept; only the chain of signatures replaces it. */
-async function trustFirstRoot(store: TrustedStore, rootFile: string): Promise<void> {
-  if ((await store.read('root')) !== undefined) return;
-  const outcome = await installRoot(store, readFileSync(rootFile));
-  if (outcome.kind === 'refused')
-    throw new DeviceError('device.root_refused', `\`${rootFile}\`: ${outcome.explanation}`);
-}
 
 function isAlive(pid: number): boolean {
   try {

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import type { Clock } from '@fleetward/core';
+import type { ApiClient } from '@fleetward/protocol';
+import {
+  createUpdateClient,
+  installRoot,
+  openFileStore,
+  type TrustedStore,
+  type UpdateClient,
+} from '@fleetward/updates';
+import { platformFetcher } from '../agent/fetcher.ts';
+import { DeviceError } from '../errors.ts';
+
+export interface UpdateClientOptions {
+  /** Of `connectPlatform`. */
+  readonly api: Pick<ApiClient, 'download'>;
+  /** Where the trusted metadata is kept; for this client alone. */
+  readonly trustedFolder: string;
+  /** The first TUF root, read while nothing is trusted yet. */
+  readonly rootFile: string;
+  readonly clock: Clock;
+  /** A slower repository is given up; default 512. */
+  readonly bytesPerSecondMin?: number;
+}
+
+/**
+ * The update client of the platform, for a product with a daemon of its own: `refresh`, then `targets`, `download`. Throws
+ * `device.root_refused` when the first root does not hold.
+ */
+export async function openUpdateClient(options: UpdateClientOptions): Promise<UpdateClient> {
+  const { api, trustedFolder, rootFile, clock, bytesPerSecondMin = 512 } = options;
+  const store = await openFileStore(trustedFolder);
+  await trustFirstRoot(store, rootFile);
+  const pace = { bytesPerSecondMin, monotonicMs: () => performance.now() };
+  return createUpdateClient({ store, fetcher: platformFetcher(api, pace), clock });
+}
+
+/** A root that is trusted already is kept; only the chain of signatures replaces it. */
+async function trustFirstRoot(store: TrustedStore, rootFile: string): Promise<void> {
+  if ((await store.read('root')) !== undefined) return;
+  const outcome = await installRoot(store, readFileSync(rootFile));
+  if (outcome.kind === 'refused')
+    throw new DeviceError('device.root_refused', `\`${rootFile}\`: ${outcome.explanation}`);
+}
