@@ -69,7 +69,7 @@ export async function startGatewayPair(cluster: ClusterParts) {
       at: 0 | 1,
       { key, cert }: Identity,
       clientId: string,
-      more: Pick<IClientOptions, 'will'> = {},
+      more: Pick<IClientOptions, 'will' | 'clean' | 'properties'> = {},
     ) => connect(gateways[at].port, { ca, key, cert, clientId, ...more }),
     async stop() {
       for (const { gateway, listener } of gateways) {
