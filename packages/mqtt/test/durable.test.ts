@@ -298,3 +298,18 @@ describe('after a crash', () => {
     expect([sessions.size, messages.size]).toEqual([0, 0]);
   });
 });
+
+test('what a crash makes uncertain goes with DUP: acknowledgements of earlier ones may not have been durable', async () => {
+  rig = await startRig({ store, limits: { inflightOutMax: 1 } });
+  const { client } = await persistent('kept', { filter: 't' });
+  for (const text of ['1', '2', '3']) rig.broker.publish('t', Buffer.from(text), { qos: 1 });
+  await holdDisk();
+  expect(await client.next()).toMatchObject({ packetId: 1, dup: false });
+  client.send(step('puback', 1));
+  expect(await client.next()).toMatchObject({ packetId: 2, dup: false });
+  await crash();
+  const again = await persistent('kept');
+  expect(await again.client.next()).toMatchObject({ packetId: 1, dup: true });
+  again.client.send(step('puback', 1));
+  expect(await again.client.next()).toMatchObject({ packetId: 2, dup: true });
+});

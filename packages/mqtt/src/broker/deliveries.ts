@@ -260,6 +260,7 @@ export class Deliveries implements Waiter {
     if (expiresAtMs !== 0 && delivery !== this.#fresh && this.#form.version === 5)
       setMessageExpiry(chunk, at, Math.max(0, Math.ceil((expiresAtMs - this.#host.nowMs()) / 1000)));
     delivery.isSent = true;
+    delivery.isDoubtful = false;
     delivery.isInFlight = true;
     this.#inFlight++;
     this.#target.touch();

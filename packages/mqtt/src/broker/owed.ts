@@ -115,14 +115,15 @@ export class Owed {
     return false;
   }
 
-  /** Takes up a delivery of the last run; `mayBeSent`: that run may have sent it. */
-  restore(stored: StoredDelivery, message: KeptMessage, mayBeSent: boolean): void {
+  /** Takes up a delivery of the last run; that run may have sent any; `inWindow`: it probably did. */
+  restore(stored: StoredDelivery, message: KeptMessage, inWindow: boolean): void {
     const { seq, qos, retain, identifiers, isReleased } = stored;
     const shareName = stored.shareName === '' ? undefined : stored.shareName;
     const delivery = this.queue.push({ qos, retain, shareName, identifiers, message, batch: 0 }, seq);
     message.references++;
     delivery.isReleased = isReleased;
-    delivery.isSent = mayBeSent || isReleased;
+    delivery.isSent = true;
+    delivery.isDoubtful = !inWindow && !isReleased;
   }
 
   #fits(bytes: number): boolean {
@@ -136,6 +137,6 @@ export class Owed {
   }
 }
 
-function isOverdue({ isSent, message }: Delivery, nowMs: number): boolean {
-  return !isSent && message?.isExpired(nowMs) === true;
+function isOverdue({ isSent, isDoubtful, message }: Delivery, nowMs: number): boolean {
+  return (!isSent || isDoubtful) && message?.isExpired(nowMs) === true;
 }

@@ -55,7 +55,7 @@ function restoreDeliveries<Peer>(
     const session = sessions.get(stored.session);
     const message = messages.get(stored.message);
     if (session === undefined || message === undefined) continue;
-    // Sending writes nothing: the last run may have sent as many as a window holds.
+    // Sending writes nothing: the last run may have sent as many as a window holds, and more whose acknowledgements were not durable yet.
     session.owed.restore(stored, message, session.owed.queue.size < host.limits.inflightOutMax);
   }
   host.messages.restore(messages.values(), state.lastMessage);

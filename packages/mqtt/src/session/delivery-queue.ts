@@ -16,6 +16,8 @@ export interface Delivery {
   batch: number;
   /** It may have been sent before, on this connection or an earlier one: again only with DUP (MQTT-3.3.1-1). */
   isSent: boolean;
+  /** Of an earlier run, and so far behind that it was hardly sent: unlike others that may have been, it still expires. */
+  isDoubtful: boolean;
   /** Its PUBLISH takes room in the window of this connection. */
   isInFlight: boolean;
   /** QoS 2: PUBREC was received, only PUBREL is sent from here on (MQTT-4.3.3-1). */
@@ -74,6 +76,7 @@ export class DeliveryQueue {
       bytes: message?.packet.length ?? 0,
       batch,
       isSent: false,
+      isDoubtful: false,
       isInFlight: false,
       isReleased: false,
     };
