@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { PublishFrame } from '../src/codec/publish-frame.ts';
-import { encodePacket, type Packet, PacketReader, REASON, type ReasonCode } from '../src/index.ts';
+import {
+  decodePacket,
+  encodePacket,
+  type Packet,
+  PacketReader,
+  REASON,
+  type ReasonCode,
+} from '../src/index.ts';
 import type { ConnectionEnding, ProtocolEffects } from '../src/session/effects.ts';
 import { ServerProtocol } from '../src/session/server-protocol.ts';
 import { TopicTable } from '../src/topics/topic-table.ts';
@@ -146,6 +153,25 @@ describe('the protocol of one connection', () => {
     const { receive, endings } = openSession(5);
     receive(packet);
     expect(endings).toMatchObject([{ reason: 'CLIENT_ERROR', sendWill: true }]);
+  });
+
+  test('tells MQTT 5 in DISCONNECT what was wrong, unless the client cannot take so much', () => {
+    const packets = [1_000, 30].map((maximumPacketSize) => {
+      const { session, receive, endings } = startSession(5);
+      receive(connectPacket(5, { keepAliveSeconds: 20, properties: { maximumPacketSize } }));
+      session.accept({ assignedClientId: undefined, sessionPresent: false });
+      receive({ kind: 'auth', reasonCode: 0x19, properties: {} });
+      return decodePacket(endings[0]!.packet!, {
+        start: 0,
+        bodyStart: 2,
+        end: endings[0]!.packet!.length,
+        version: 5,
+      });
+    });
+    expect(packets).toEqual([
+      { kind: 'disconnect', reasonCode: 0x82, properties: { reasonString: 'a client may not send auth' } },
+      { kind: 'disconnect', reasonCode: 0x82, properties: {} },
+    ]);
   });
 
   test('refuses to lengthen in DISCONNECT a session that was to end with its connection', () => {

@@ -5,7 +5,7 @@ import { assertShortestLength } from '../codec/frame-reader.ts';
 import { decodePacket } from '../codec/packet.ts';
 import { PACKET, type ProtocolVersion } from '../codec/packet-type.ts';
 import { encodePingresp } from '../codec/pingresp.ts';
-import { NO_PROPERTIES } from '../codec/properties.ts';
+import { NO_PROPERTIES, type Properties } from '../codec/properties.ts';
 import { assertTopicGiven, type PublishFrame, readPublish } from '../codec/publish-frame.ts';
 import { encodeSuback } from '../codec/suback.ts';
 import type { SubscribePacket } from '../codec/subscribe.ts';
@@ -40,6 +40,7 @@ const PUBACK = PACKET.puback << 4;
 const PUBREC = PACKET.pubrec << 4;
 const PUBREL = (PACKET.pubrel << 4) | 0x02; // MQTT-3.6.1-1
 const PUBCOMP = PACKET.pubcomp << 4;
+const REASON_CHARS_MAX = 256;
 const TOO_LARGE_FOR_IT = 'an answer is larger than the Maximum Packet Size of the client';
 
 /** The server's side of one connection, without I/O: packets in, effects out. Errors of the peer end it with the right answer. */
@@ -142,10 +143,19 @@ export class ServerProtocol<Route> {
     this.#end({ reason: options.reason, sendWill: false, why, ...(packet === undefined ? {} : { packet }) });
   }
 
+  /** The reason string is left out when the client cannot take it (MQTT5-3.14.2-3). */
+  #goodbye(reasonCode: ReasonCode, why: string | undefined): Buffer {
+    const plain = encodeDisconnect(disconnect(reasonCode, NO_PROPERTIES), 5);
+    if (why === undefined) return plain;
+    const reasonString = why.replace(/[^\x20-\x7e]/g, '?').slice(0, REASON_CHARS_MAX);
+    const packet = encodeDisconnect(disconnect(reasonCode, { reasonString }), 5);
+    return packet.length <= this.#clientBytesMax ? packet : plain;
+  }
+
   /** The reason string is left out when the client cannot take it (MQTT5-3.2.2-19), then the packet (MQTT5-3.1.2-24). */
   #refusal(reasonCode: ReasonCode, why: string | undefined): Buffer | undefined {
     const reasons =
-      why === undefined ? [NO_PROPERTIES] : [{ reasonString: why.slice(0, 256) }, NO_PROPERTIES];
+      why === undefined ? [NO_PROPERTIES] : [{ reasonString: why.slice(0, REASON_CHARS_MAX) }, NO_PROPERTIES];
     return reasons
       .map((properties) =>
         encodeConnack({ kind: 'connack', sessionPresent: false, reasonCode, properties }, this.#version),
@@ -166,7 +176,7 @@ export class ServerProtocol<Route> {
   close(reasonCode: ReasonCode, options: Omit<ConnectionEnding, 'packet'>): void {
     if (this.#phase === 'closed') return;
     const tell = this.#version === 5 && this.#phase === 'open';
-    const packet = tell ? encodeDisconnect(disconnect(disconnectReason(reasonCode)), 5) : undefined;
+    const packet = tell ? this.#goodbye(disconnectReason(reasonCode), options.why) : undefined;
     this.#end({ ...options, ...(packet === undefined ? {} : { packet }) });
   }
 
@@ -303,8 +313,8 @@ export function keepAliveMs(packet: ConnectPacket, limits: SessionLimits): numbe
   return grantedKeepAliveSeconds(packet, limits) * 1500;
 }
 
-function disconnect(reasonCode: ReasonCode): DisconnectPacket {
-  return { kind: 'disconnect', reasonCode, properties: NO_PROPERTIES };
+function disconnect(reasonCode: ReasonCode, properties: Properties): DisconnectPacket {
+  return { kind: 'disconnect', reasonCode, properties };
 }
 
 function disconnectReasonOf(error: MqttError | undefined): DisconnectReason {
