@@ -9,7 +9,6 @@ import {
   type Transactor,
 } from '@fleetward/core';
 import type { Envelope } from '@fleetward/keys';
-import type { MessageStore } from '@fleetward/mqtt';
 import { parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
 import { activityHandlers } from './activity/index.ts';
@@ -49,6 +48,7 @@ import { createPlatformMetrics } from './platform-metrics.ts';
 import { policyHandlers } from './policies/index.ts';
 import { releaseHandlers, updateHandlers } from './releases/index.ts';
 import type { RouteHandler } from './route-handler.ts';
+import type { MessageFile } from './storage/messages/open.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
 import { platformVersion } from './version.ts';
 
@@ -81,7 +81,7 @@ interface ListenerParts {
   readonly domains: Domains;
   readonly transactor: Transactor;
   /** What devices that are away are owed. */
-  readonly messages: MessageStore;
+  readonly messages: MessageFile;
   /** Seals the server's TLS key at rest. */
   readonly envelope: Envelope;
   /** Filled in as each listener takes its port; the CRL's address in certificates is made from the public one. */
@@ -317,6 +317,7 @@ function operatorApi(
         activity,
         live: gateway.live,
         mqtt: gateway.mqtt,
+        messages: parts.messages,
       }),
     }),
     ...trailHandlers(domains.trail, domains.trailPublicKey),

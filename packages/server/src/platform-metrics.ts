@@ -4,6 +4,7 @@ import type { Denials } from './denials/index.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
 import type { Groups } from './groups/index.ts';
+import type { MessageFile } from './storage/messages/open.ts';
 
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
 export function createPlatformMetrics(parts: {
@@ -12,6 +13,7 @@ export function createPlatformMetrics(parts: {
   readonly activity: Activity;
   readonly live: LiveSockets;
   readonly mqtt: MqttGateway;
+  readonly messages: MessageFile;
 }): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'fleetward_' });
@@ -51,6 +53,15 @@ export function createPlatformMetrics(parts: {
     collect() {
       for (const [counter, value] of Object.entries(parts.mqtt.broker.metrics()))
         this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_messages_file',
+    help: 'What `messages.db` holds and took: messages, bytes, commits, the seconds they took together and the longest one',
+    labelNames: ['figure'] as const,
+    registers: [registry],
+    collect() {
+      for (const [figure, value] of Object.entries(parts.messages.figures())) this.set({ figure }, value);
     },
   });
   return registry;
