@@ -23,7 +23,7 @@ export { PolicyError, type PolicyIssue } from './errors.ts';
 export { explainDecision } from './explain.ts';
 export { POLICY_BYTES_MAX } from './limits.ts';
 export { lintPolicy } from './lint.ts';
-export type { LintFinding, LintId } from './lints/finding.ts';
+export { LINT_IDS, type LintFinding, type LintId } from './lints/finding.ts';
 export { type ParsedPolicy, parsePolicy } from './parse.ts';
 export type { PolicyNote } from './parse-context.ts';
 export { parsePolicyRequest } from './parse-request.ts';

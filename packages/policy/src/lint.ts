@@ -1,7 +1,13 @@
 import type { PolicyDocument } from './document.ts';
-import { connectAnyClientId, missingConnect, overlyPermissive, unmatchableAction } from './lints/breadth.ts';
-import { denyBypassedByFilter, mqttWildcardInDeny, subscribeWithoutReceive } from './lints/filters.ts';
+import { connectAnyClientId, missingConnect, overlyPermissive } from './lints/breadth.ts';
+import {
+  denyBypassedByFilter,
+  mqttWildcardInDeny,
+  receiveWiderThanSubscribe,
+  subscribeWithoutReceive,
+} from './lints/filters.ts';
 import type { LintFinding, LintRule } from './lints/finding.ts';
+import { unmatchableAction, unmatchableResource, unmatchableStatement } from './lints/unmatchable.ts';
 import { denyWithUnresolvedVariable, misspeltVariables } from './lints/variables.ts';
 
 const RULES: readonly LintRule[] = [
@@ -10,10 +16,13 @@ const RULES: readonly LintRule[] = [
   mqttWildcardInDeny,
   denyBypassedByFilter,
   subscribeWithoutReceive,
+  receiveWiderThanSubscribe,
   missingConnect,
   connectAnyClientId,
   overlyPermissive,
   unmatchableAction,
+  unmatchableResource,
+  unmatchableStatement,
 ];
 
 /**

@@ -26,7 +26,7 @@ export const connectAnyClientId: LintRule = (document) =>
     .filter(isOwnClientId)
     .map(({ path }) => ({
       id: 'connect-any-client-id',
-      severity: 'warning',
+      severity: 'error',
       path,
       message: '`client/${iot:ClientId}` is whatever client id the device asks for',
       fix: 'use `client/${iot:Connection.Thing.ThingName}`, or add a condition on `iot:Connection.Thing.IsAttached`',
@@ -42,7 +42,11 @@ function isOwnClientId({ tail }: ResourceEntry): boolean {
 export const overlyPermissive: LintRule = ({ statements }) =>
   statements
     .filter(({ effect }) => effect === 'Allow')
-    .flatMap((statement) => [...wideActions(statement), ...wideResources(statement)]);
+    .flatMap((statement) => [
+      ...wideActions(statement),
+      ...wideResources(statement),
+      ...reservedTopicsOfOthers(statement),
+    ]);
 
 function wideActions(statement: PolicyStatement): readonly LintFinding[] {
   const wide = statement.actionSources.find((source) => expandAction(source).length > 1);
@@ -68,6 +72,31 @@ function wideResources(statement: PolicyStatement): readonly LintFinding[] {
   });
 }
 
+/** Shadows, jobs and the like of every device: Device Defender counts them among what is too broad. */
+function reservedTopicsOfOthers(statement: PolicyStatement): readonly LintFinding[] {
+  if (statement.scope.kind === 'except') return [];
+  if (!statement.actions.some((action) => resourceTypeOf(action).startsWith('topic'))) return [];
+  return statement.scope.entries.filter(namesEveryThing).map((entry) =>
+    permissive(statement, {
+      path: entry.path,
+      message: `\`${entry.source}\` is a reserved topic of every thing: shadows, jobs and reports of other devices`,
+      fix: 'put `${iot:Connection.Thing.ThingName}` where the thing\u2019s name stands',
+    }),
+  );
+}
+
+const THINGS = '$aws/things/';
+
+/** Whether a wildcard stands in the place of the thing's name below `$aws/things/`. */
+function namesEveryThing({ tail: [first, second] }: ResourceEntry): boolean {
+  if (first?.kind !== 'text') return false;
+  const name = first.text.replace(/^topic(?:filter)?\//, '');
+  if (name === first.text || !name.startsWith('$aws/')) return false;
+  if (name.startsWith(THINGS) && name !== THINGS) return /^[+#]/.test(name.slice(THINGS.length));
+  if (second?.kind === 'one') return name === THINGS;
+  return second?.kind === 'star' && THINGS.startsWith(name);
+}
+
 function isWide(entry: ResourceEntry, action: PolicyAction): boolean {
   if (resourceTypeOf(action) === 'none' || entry.tail.some(({ kind }) => kind === 'variable')) return false;
   return widestPatterns(entry, action).some(isUniversal);
@@ -82,33 +111,7 @@ function permissive(
   { conditions }: PolicyStatement,
   text: { readonly path: string; readonly message: string; readonly fix: string },
 ): LintFinding {
-  const severity = conditions.length === 0 ? 'warning' : 'info';
+  // With a condition the author has thought of something.
+  const severity = conditions.length === 0 ? 'error' : 'note';
   return { id: 'overly-permissive', severity, ...text };
-}
-
-/** An action whose kind of resource the statement never names: no request can match it. */
-export const unmatchableAction: LintRule = ({ statements }) =>
-  statements
-    .filter(({ scope }) => scope.kind === 'only')
-    .flatMap((statement) =>
-      statement.actionSources.flatMap((source) => unmatchable(statement, expandAction(source))),
-    );
-
-function unmatchable(
-  { path, scope }: PolicyStatement,
-  actions: readonly PolicyAction[],
-): readonly LintFinding[] {
-  const [action, ...others] = actions;
-  if (action === undefined || others.length > 0) return [];
-  if (scope.entries.some((entry) => widestPatterns(entry, action).length > 0)) return [];
-  const type = resourceTypeOf(action);
-  return [
-    {
-      id: 'unmatchable-action',
-      severity: 'warning',
-      path: `${path}.Action`,
-      message: `\`${action}\` is about ${type === 'none' ? 'no single resource' : `a \`${type}/\` resource`}, and this statement names none`,
-      fix: type === 'none' ? 'use the resource `*`' : `add a \`${type}/…\` resource, or take the action out`,
-    },
-  ];
 }

@@ -1,4 +1,5 @@
 import type { PolicyDocument, ResourceEntry } from '../document.ts';
+import { isCovered, receivedTopics, subscribedTopics } from './covered.ts';
 import type { LintFinding, LintRule } from './finding.ts';
 import { isUniversal, statementsFor, widestPatterns } from './patterns.ts';
 import { mayMeet, type TopicLanguage, topicsOfFilters, topicsOfPattern } from './topic-language.ts';
@@ -17,6 +18,26 @@ export const subscribeWithoutReceive: LintRule = (document) => {
       path: entry.path,
       message: `no \`iot:Receive\` of this policy lets through a message for \`${entry.source}\`: nothing can arrive`,
       fix: 'allow `iot:Receive` on the topics that this filter covers',
+    }));
+};
+
+/** What may be delivered and can never be asked for: one of the two is not what was meant. */
+export const receiveWiderThanSubscribe: LintRule = (document) => {
+  const subscribed = statementsFor(document, { effect: 'Allow', action: 'iot:Subscribe' });
+  if (subscribed.some(({ scope }) => scope.kind === 'except')) return [];
+  const outers = subscribed.flatMap(({ scope }) => scope.entries).map(subscribedTopics);
+  return statementsFor(document, { effect: 'Allow', action: 'iot:Receive' })
+    .flatMap(({ scope }) => (scope.kind === 'only' ? scope.entries : []))
+    .filter((entry) => {
+      const topics = receivedTopics(entry);
+      return topics !== undefined && !isCovered(topics, outers);
+    })
+    .map((entry) => ({
+      id: 'receive-wider-than-subscribe',
+      severity: 'note',
+      path: entry.path,
+      message: `\`${entry.source}\` may be received, and no \`iot:Subscribe\` of this policy covers all of it`,
+      fix: 'allow to receive what may be subscribed to and no more, or allow the subscription too',
     }));
 };
 
