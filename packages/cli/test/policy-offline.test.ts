@@ -33,9 +33,57 @@ describe('policy lint', () => {
     using cli = openCli();
     const file = write(cli, 'wide.json', wide);
     const outcome = await cli.run(['policy', 'lint', file]);
-    expect(outcome.stdout).toMatch(/wide\.json:\$\.Statement\S*: \w+\[overly-permissive\]: /);
+    const text = JSON.stringify(wide);
+    const column = text.indexOf('"iot:*"');
+    expect(outcome.stdout).toContain(
+      [
+        `wide.json:1:${column + 1}: error[overly-permissive]: \`iot:*\` allows every action, also those of later versions`,
+        `  1 | ${text}`,
+        `    | ${' '.repeat(column)}^^^^^^^`,
+      ].join('\n'),
+    );
     expect(outcome.stdout).toContain('  fix: ');
     expect(outcome.code).toBe(1);
+  });
+
+  test('marks the place in its line, and of a missing member the statement without it', async () => {
+    using cli = openCli();
+    const text = `{\n  "Version": "2012-10-17",\n  "Statement": [\n\t{ "Effect": "Allow", "Action": "iot:Publsh" }\n  ]\n}`;
+    const { stdout } = await cli.run(['policy', 'lint', write(cli, 'marked.json', text)]);
+    expect(
+      stdout,
+    ).toContain(`marked.json:4:33: error[policy.invalid]: the action \`iot:Publsh\` is not supported
+  4 |  { "Effect": "Allow", "Action": "iot:Publsh" }
+    |                                 ^^^^^^^^^^^^
+  fix: expected an action such as "iot:Publish", or "iot:*"`);
+    expect(stdout).toContain(`marked.json:4:2: error[policy.invalid]: neither is given
+  4 |  { "Effect": "Allow", "Action": "iot:Publsh" }
+    |  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^`);
+  });
+
+  test('shows the part of a long line around what it marks, and nothing that acts on a terminal', async () => {
+    using cli = openCli();
+    const long = {
+      ...telemetry,
+      Statement: [...telemetry.Statement, { Effect: 'Allow', Action: 'iot:\u001b[2J', Resource: '*' }],
+    };
+    const { stdout } = await cli.run([
+      'policy',
+      'lint',
+      write(cli, 'long.json', JSON.stringify(long).replace('\\u001b', '\u009b')),
+    ]);
+    for (const line of stdout.split('\n'))
+      if (line.startsWith('  1 |')) expect(line.length).toBeLessThan(140);
+    expect(stdout).not.toMatch(/[\u001b\u009b]/);
+  });
+
+  test('ends with 0 for warnings alone, and with 1 when it is strict', async () => {
+    using cli = openCli();
+    const file = write(cli, 'quiet.json', { ...telemetry, Statement: telemetry.Statement.slice(1) });
+    const lax = await cli.run(['policy', 'lint', file]);
+    expect(lax.stdout).toContain('warning[missing-connect]');
+    expect(lax.code).toBe(0);
+    expect((await cli.run(['policy', 'lint', '--strict', file])).code).toBe(1);
   });
 
   test('names every reason a document is refused for, in JSON with its file', async () => {

@@ -17,4 +17,4 @@ export {
   type ThingName,
 } from './ids.ts';
 export type { Clock, Random, Signer, SignerAlgorithm, Transaction, Transactor } from './ports.ts';
-export { parseStrictJson, type StrictJsonLimits } from './strict-json.ts';
+export { type JsonPlace, jsonMemberPath, parseStrictJson, type StrictJsonLimits } from './strict-json.ts';

@@ -6,13 +6,22 @@ export interface StrictJsonLimits {
   readonly depthMax: number;
   /** Values in all, containers included: a document of tiny ones takes many times its size in memory. Default 200,000. */
   readonly valuesMax?: number;
+  /** Told of each value when it has been read, with where it stands: inner ones before the value around them. */
+  readonly onValue?: (path: string, place: JsonPlace) => void;
+}
+
+/** Where a value stands in a text, in UTF-16 code units from its start; `end` is behind its last. */
+export interface JsonPlace {
+  readonly start: number;
+  readonly end: number;
 }
 
 const valuesMaxDefault = 200_000;
 
 /**
  * Parses untrusted JSON: bounded in size and depth before anything is built and in its number of values while it is,
- * duplicate keys and a `__proto__` key refused, UTF-8 strict. Errors carry the JSON path in `details.path`.
+ * duplicate keys and a `__proto__` key refused, UTF-8 strict. Errors carry the JSON path in `details.path` (`$.a[0]["b c"]`) and, once
+ * reading has begun, the place in `details.at`.
  */
 export function parseStrictJson(input: Uint8Array | string, limits: StrictJsonLimits): Json {
   const text = decode(input, limits.bytesMax);
@@ -40,13 +49,15 @@ class Parser {
   readonly #text: string;
   readonly #depthMax: number;
   readonly #valuesMax: number;
+  readonly #onValue: StrictJsonLimits['onValue'];
   #values = 0;
   #at = 0;
 
-  constructor(text: string, limits: Pick<Required<StrictJsonLimits>, 'depthMax' | 'valuesMax'>) {
+  constructor(text: string, limits: StrictJsonLimits & { readonly valuesMax: number }) {
     this.#text = text;
     this.#depthMax = limits.depthMax;
     this.#valuesMax = limits.valuesMax;
+    this.#onValue = limits.onValue;
   }
 
   document(): Json {
@@ -57,11 +68,20 @@ class Parser {
   }
 
   #value(path: string, depth: number): Json {
-    if (++this.#values > this.#valuesMax) throw failure(`more than ${this.#valuesMax} values`, path);
+    if (++this.#values > this.#valuesMax)
+      throw failure(`more than ${this.#valuesMax} values`, path, this.#at);
     this.#space();
+    const start = this.#at;
+    const value = this.#anyValue(path, depth);
+    this.#onValue?.(path, { start, end: this.#at });
+    return value;
+  }
+
+  #anyValue(path: string, depth: number): Json {
     const head = this.#text[this.#at];
     if (head === '{' || head === '[') {
-      if (depth >= this.#depthMax) throw failure(`nested deeper than ${this.#depthMax} levels`, path);
+      if (depth >= this.#depthMax)
+        throw failure(`nested deeper than ${this.#depthMax} levels`, path, this.#at);
       return head === '{' ? this.#object(path, depth) : this.#array(path, depth);
     }
     return head === '"' ? this.#string(path) : this.#literal(path);
@@ -75,12 +95,13 @@ class Parser {
     do {
       this.#space();
       if (this.#text[this.#at] !== '"') throw this.#unexpected(path, 'a key in double quotes');
+      const start = this.#at;
       const key = this.#string(path);
       if (seen.has(key) || key === '__proto__')
-        throw failure(`the key ${JSON.stringify(key)} is given twice or not allowed`, path);
+        throw failure(`the key ${JSON.stringify(key)} is given twice or not allowed`, path, start);
       seen.add(key);
       if (!this.#take(':')) throw this.#unexpected(path, '`:`');
-      members.push([key, this.#value(`${path}.${key}`, depth + 1)]);
+      members.push([key, this.#value(jsonMemberPath(path, key), depth + 1)]);
     } while (this.#take(','));
     if (!this.#take('}')) throw this.#unexpected(path, '`,` or `}`');
     return Object.fromEntries(members);
@@ -101,10 +122,11 @@ class Parser {
   #string(path: string): string {
     let end = this.#text.indexOf('"', this.#at + 1);
     while (end >= 0 && this.#isEscaped(end)) end = this.#text.indexOf('"', end + 1);
-    if (end < 0) throw failure('a string is not closed', path);
-    const text = this.#text.slice(this.#at, end + 1);
+    if (end < 0) throw failure('a string is not closed', path, this.#at);
+    const start = this.#at;
     this.#at = end + 1;
-    return parseScalar(text, path) as string; // what stands in quotes is a string or no JSON
+    // What stands in quotes is a string or no JSON.
+    return parseScalar(this.#text.slice(start, this.#at), path, start) as string;
   }
 
   #isEscaped(at: number): boolean {
@@ -118,8 +140,9 @@ class Parser {
     pattern.lastIndex = this.#at;
     const match = pattern.exec(this.#text)?.[0];
     if (match === undefined) throw this.#unexpected(path, 'a JSON value');
+    const start = this.#at;
     this.#at += match.length;
-    return parseScalar(match, path);
+    return parseScalar(match, path, start);
   }
 
   #take(char: string): boolean {
@@ -135,21 +158,27 @@ class Parser {
 
   #unexpected(path: string, expected: string): InvalidInputError {
     const found = this.#at >= this.#text.length ? 'the end' : JSON.stringify(this.#text[this.#at]);
-    return failure(`expected ${expected}, found ${found} at character ${this.#at}`, path);
+    return failure(`expected ${expected}, found ${found} at character ${this.#at}`, path, this.#at);
   }
 }
 
-function parseScalar(text: string, path: string): Json {
+function parseScalar(text: string, path: string, at: number): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
     throw new InvalidInputError('core.invalid_json', `not a JSON value (at \`${path}\`)`, {
       cause,
-      details: { path },
+      details: { path, at },
     });
   }
 }
 
-function failure(message: string, path: string): InvalidInputError {
-  return new InvalidInputError('core.invalid_json', `${message} (at \`${path}\`)`, { details: { path } });
+/** A member's JSON path: `.Name` for plain names, `["iot:ClientId"]` for all others. */
+export function jsonMemberPath(path: string, key: string): string {
+  return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key.slice(0, 128))}]`;
+}
+
+function failure(message: string, path: string, at?: number): InvalidInputError {
+  const details = at === undefined ? { path } : { path, at };
+  return new InvalidInputError('core.invalid_json', `${message} (at \`${path}\`)`, { details });
 }

@@ -29,6 +29,27 @@ describe('strict JSON', () => {
     );
   });
 
+  test('tells where each value stands, by its path', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), fc.nat(2), (value, indent) => {
+        const text = ` ${JSON.stringify(value, undefined, indent)}\n`;
+        fc.pre(!text.includes('"__proto__"'));
+        const places: string[] = [];
+        parseStrictJson(text, {
+          bytesMax: 1_000_000,
+          depthMax: 32,
+          onValue: (path, { start, end }) =>
+            places.push(`${path} ${JSON.stringify(JSON.parse(text.slice(start, end)))}`),
+        });
+        expect(places).toHaveLength(countValues(value));
+        expect(places.at(-1)).toBe(`$ ${JSON.stringify(JSON.parse(text))}`);
+      }),
+    );
+    const paths: string[] = [];
+    parseStrictJson('{"a":[1,{"b c":2}]}', { ...limits, onValue: (path) => paths.push(path) });
+    expect(paths).toEqual(['$.a[0]', '$.a[1]["b c"]', '$.a[1]', '$.a', '$']);
+  });
+
   test('accepts nothing that JSON.parse refuses', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...'{}[]",:\\ 01-.eEtrufalsn\n') }), (text) => {
@@ -53,7 +74,9 @@ describe('strict JSON', () => {
     ['', '$'],
     ['{} x', '$'],
   ])('refuses `%s` and names the path', (text, path) => {
-    expect(() => parseStrictJson(text, limits)).toThrow(expect.objectContaining({ details: { path } }));
+    expect(() => parseStrictJson(text, limits)).toThrow(
+      expect.objectContaining({ details: expect.objectContaining({ path }) }),
+    );
   });
 
   test('counts every value, containers included, and stops at the first that is too many', () => {

@@ -27,11 +27,6 @@ export class IssueList {
   }
 }
 
-/** A member's JSON path: `.Name` for plain names, `["iot:ClientId"]` for all others. */
-export function memberPath(path: string, key: string): string {
-  return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key.slice(0, 128))}]`;
-}
-
 /** Foreign text as it is shown in a message: bounded, control characters escaped. */
 export function shown(text: string): string {
   const cut = text.length > 96 ? `${text.slice(0, 96)}…` : text;

@@ -1,6 +1,6 @@
-import type { Json } from '@fleetward/core';
+import { type Json, jsonMemberPath } from '@fleetward/core';
 import type { Condition, ConditionValue } from './document.ts';
-import { memberPath, shown } from './issues.ts';
+import { shown } from './issues.ts';
 import { isJsonList, isJsonObject, jsonTypeOf, listItems } from './json-shapes.ts';
 import { type Operator, parseOperator, similarOperator } from './operators.ts';
 import { parseConditionValue } from './parse-condition-value.ts';
@@ -23,7 +23,7 @@ export function parseConditions(
     return [];
   }
   return Object.entries(value).flatMap(([name, keys]) => {
-    const operatorPath = memberPath(path, name);
+    const operatorPath = jsonMemberPath(path, name);
     const operator = parseOperator(name);
     if (operator === undefined) context.issues.add(operatorPath, unknownOperator(name));
     return operator === undefined ? [] : parseKeys(keys, operatorPath, { operator, context });
@@ -45,7 +45,7 @@ function parseKeys(value: Json, path: string, at: OperatorContext): readonly Con
     return [];
   }
   return Object.entries(value).flatMap(([name, values]) => {
-    const keyPath = memberPath(path, name);
+    const keyPath = jsonMemberPath(path, name);
     const key = parseVariable(name);
     const problem = key === undefined ? unknownKey(name) : misusedKey(key, at.operator);
     if (problem !== undefined) issues.add(keyPath, problem);

@@ -1,8 +1,8 @@
-import type { Json, JsonObject } from '@fleetward/core';
+import { type Json, type JsonObject, jsonMemberPath } from '@fleetward/core';
 import { expandAction, type PolicyAction, similarAction } from './actions.ts';
 import { parseResource } from './arn.ts';
 import type { PolicyStatement, ResourceEntry } from './document.ts';
-import { type IssueList, memberPath, shown } from './issues.ts';
+import { type IssueList, shown } from './issues.ts';
 import { isJsonObject, jsonTypeOf, stringItems } from './json-shapes.ts';
 import { parseConditions } from './parse-conditions.ts';
 import { noteBound, type ParseContext } from './parse-context.ts';
@@ -41,7 +41,7 @@ function refuseUnknownMembers(statement: JsonObject, path: string, issues: Issue
   for (const key of Object.keys(statement)) {
     if (MEMBERS.includes(key)) continue;
     const why = key.endsWith('Principal') ? '; who is meant follows from what the policy is attached to' : '';
-    issues.add(memberPath(path, key), {
+    issues.add(jsonMemberPath(path, key), {
       message: `the member ${shown(key)} is not supported${why}`,
       expected: `only ${MEMBERS.map((name) => `\`${name}\``).join(', ')}`,
     });

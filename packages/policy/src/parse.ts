@@ -1,8 +1,8 @@
-import { InvalidInputError, type Json, parseStrictJson } from '@fleetward/core';
+import { InvalidInputError, type Json, jsonMemberPath, parseStrictJson } from '@fleetward/core';
 import type { Binding } from './arn.ts';
 import type { PolicyDocument, PolicyStatement } from './document.ts';
 import { PolicyError } from './errors.ts';
-import { IssueList, memberPath, shown } from './issues.ts';
+import { IssueList, shown } from './issues.ts';
 import { isJsonObject, jsonTypeOf, listItems } from './json-shapes.ts';
 import { POLICY_BYTES_MAX, POLICY_DEPTH_MAX } from './limits.ts';
 import type { ParseContext, PolicyNote } from './parse-context.ts';
@@ -51,7 +51,7 @@ function parseRoot(root: Json, context: ParseContext): readonly PolicyStatement[
   }
   for (const key of Object.keys(root)) {
     if (key === 'Version' || key === 'Statement') continue;
-    issues.add(memberPath('$', key), {
+    issues.add(jsonMemberPath('$', key), {
       message: `the member ${shown(key)} is not supported`,
       expected: '`Version` and `Statement` only',
     });

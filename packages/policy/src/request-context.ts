@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '@fleetward/core';
+import { type Json, type JsonObject, jsonMemberPath } from '@fleetward/core';
 import { associateThing } from './association.ts';
 import type {
   CertificateContext,
@@ -7,7 +7,7 @@ import type {
   PrincipalContext,
   ThingContext,
 } from './context.ts';
-import { type IssueList, memberPath, shown } from './issues.ts';
+import { type IssueList, shown } from './issues.ts';
 import { isJsonObject, jsonTypeOf, listItems } from './json-shapes.ts';
 import { ALTERNATIVE_NAMES, NAME_ATTRIBUTES } from './variables.ts';
 
@@ -102,7 +102,7 @@ export function readObject(value: Json, members: readonly string[] | undefined, 
   }
   for (const key of Object.keys(value)) {
     if (members === undefined || members.includes(key)) continue;
-    place.issues.add(memberPath(place.path, key), {
+    place.issues.add(jsonMemberPath(place.path, key), {
       message: `the member ${shown(key)} is unknown`,
       expected: `only ${members.join(', ')}`,
     });
@@ -130,7 +130,7 @@ function readFlag(value: Json | undefined, { path, issues }: Place): boolean {
 }
 
 export function below({ path, issues }: Place, key: string): Place {
-  return { path: memberPath(path, key), issues };
+  return { path: jsonMemberPath(path, key), issues };
 }
 
 function optional<Value>(value: Json | undefined, read: (value: Json) => Value): Value | undefined {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LINT_IDS, type LintId, lintPolicy, parsePolicy } from '../src/index.ts';
+import { LINT_RULES, type LintId, lintPolicy, parsePolicy } from '../src/index.ts';
 import { loadVectors } from './vectors.ts';
 
 interface LintVector {
@@ -12,6 +12,7 @@ interface LintVector {
 }
 
 const BINDING = { region: 'us-east-1', accountId: '123456789012' };
+const LINT_IDS = Object.keys(LINT_RULES);
 const vectors = loadVectors<LintVector>('lint');
 
 function findings(document: unknown, id: string) {

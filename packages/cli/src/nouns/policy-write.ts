@@ -13,7 +13,7 @@ import { usage } from '../errors.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { namingFile } from './naming-file.ts';
-import { type Diagnostic, diagnosticText } from './policy-diagnostics.ts';
+import { type Diagnostic, diagnosticText, type Source } from './policy-diagnostics.ts';
 
 export function addPolicyCreate(noun: Command, shell: Shell): void {
   addVerb(noun, 'create <policy-name> <file>', {
@@ -27,7 +27,7 @@ export function addPolicyCreate(noun: Command, shell: Shell): void {
     const saved = await namingFile({ file, text: body.document }, () =>
       shell.withApi((api) => api.call(createPolicy, { body })),
     );
-    showSaved(saved, { shell, file });
+    showSaved(saved, { shell, source: { file, text: body.document } });
   });
 }
 
@@ -45,7 +45,7 @@ export function addPolicyAddVersion(noun: Command, shell: Shell): void {
       const saved = await namingFile({ file, text: body.document }, () =>
         shell.withApi((api) => api.call(createPolicyVersion, { params: { policyName }, body })),
       );
-      showSaved(saved, { shell, file });
+      showSaved(saved, { shell, source: { file, text: body.document } });
     });
 }
 
@@ -118,11 +118,14 @@ function boundNotes(notes: Saved['notes']): readonly Diagnostic[] {
 
 type Saved = Part<(typeof createPolicy)['answer']>;
 
-function showSaved(saved: Saved, { shell, file }: { readonly shell: Shell; readonly file: string }): void {
+function showSaved(
+  saved: Saved,
+  { shell, source }: { readonly shell: Shell; readonly source: Source },
+): void {
   const { output } = shell;
   const force = saved.isDefault ? 'in force' : 'not in force yet';
   output.done(saved, `policy \`${saved.policyName}\` version ${saved.versionId} is stored, ${force}`);
   if (output.json) return;
   for (const diagnostic of [...boundNotes(saved.notes), ...saved.findings])
-    output.line(diagnosticText(file, { diagnostic, output }));
+    output.line(diagnosticText(source, { diagnostic, output }));
 }
