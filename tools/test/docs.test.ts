@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, '../..');
 /** Documents whose commands are run in this order, in one terminal, on one platform. */
 const stories = {
   readme: ['README.md'],
+  policy: ['docs/policy.md'],
   prove: ['docs/how-to/prove-a-policy.md'],
   fleet: [
     'docs/tutorials/first-device.md',

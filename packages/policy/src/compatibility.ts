@@ -1,5 +1,5 @@
 /**
- * Where AWS's published description leaves open who may do what: one constant a point. README.md lists the choices and why;
+ * Where AWS's published description leaves open who may do what: one constant a point. docs/policy.md lists the choices and why;
  * tests hold both sides of each.
  */
 export interface Compatibility {

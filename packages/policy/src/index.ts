@@ -21,6 +21,7 @@ export type { Decision, NearestMiss, ResolvedVariable } from './decision.ts';
 export type { PolicyBinding, PolicyDocument, PolicyStatement } from './document.ts';
 export { PolicyError, type PolicyIssue } from './errors.ts';
 export { explainDecision } from './explain.ts';
+export { type DeniedRequest, type LeastStatement, leastStatement } from './least-statement.ts';
 export { POLICY_BYTES_MAX } from './limits.ts';
 export { lintPolicy } from './lint.ts';
 export { LINT_RULES, type LintFinding, type LintId } from './lints/finding.ts';

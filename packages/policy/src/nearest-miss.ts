@@ -7,7 +7,6 @@ import { Glob, type GlobPart } from './glob.ts';
 import type { IndexedEntry } from './indexed-statement.ts';
 import { variablesOf } from './statement-templates.ts';
 import type { Token } from './template.ts';
-import type { Variable } from './variables.ts';
 
 interface ScoredMiss {
   readonly miss: NearestMiss;
@@ -71,20 +70,13 @@ function entryMiss(
   return { miss: { kind: 'resource', statement, pattern }, score: sharedPrefixLength(pattern, requested) };
 }
 
-/** The value that the one variable of a pattern without wildcards would need to fit the request. */
+/** The value that the one variable of a pattern would need to fit the request. */
 function neededValue(tail: readonly Token[], requested: string, context: PrincipalContext) {
-  const variable = onlyVariable(tail);
+  const [variable, ...others] = variablesOf(tail);
   const actual = variable && substitutedText(variable, context);
-  if (variable === undefined || actual === undefined) return undefined;
-  const before = leadingText(tail);
-  const count = tail.filter(({ kind }) => kind === 'variable').length;
-  const textLength = tail.reduce(
-    (length, token) => length + (token.kind === 'text' ? token.text.length : 0),
-    0,
-  );
-  const neededLength = (requested.length - textLength) / count;
-  if (!Number.isInteger(neededLength) || neededLength < 1) return undefined;
-  const needed = requested.slice(before.length, before.length + neededLength);
+  if (variable === undefined || others.length > 0 || actual === undefined) return undefined;
+  const needed = hasWildcard(tail) ? levelAfter(tail, requested) : shareOfEach(tail, requested);
+  if (needed === undefined || needed === '') return undefined;
   const parts = tail.map(
     (token): GlobPart => (token.kind === 'variable' ? { kind: 'text', text: needed } : token),
   );
@@ -93,10 +85,27 @@ function neededValue(tail: readonly Token[], requested: string, context: Princip
   return isUsable ? { variable: variable.name, actual, needed } : undefined;
 }
 
-function onlyVariable(tail: readonly Token[]): Variable | undefined {
-  if (tail.some(({ kind }) => kind === 'star' || kind === 'one')) return undefined;
-  const [variable, ...others] = variablesOf(tail);
-  return others.length === 0 ? variable : undefined;
+function hasWildcard(tail: readonly Token[]): boolean {
+  return tail.some(({ kind }) => kind === 'star' || kind === 'one');
+}
+
+/** With wildcards: the level of the request where the variable stands, which is what policies use variables for. */
+function levelAfter(tail: readonly Token[], requested: string): string | undefined {
+  const before = leadingText(tail);
+  if (tail[1]?.kind !== 'variable' || !requested.startsWith(before)) return undefined;
+  return requested.slice(before.length).split('/', 1)[0];
+}
+
+/** Without wildcards: what is left of the request's length, shared among the places where the variable stands. */
+function shareOfEach(tail: readonly Token[], requested: string): string | undefined {
+  const before = leadingText(tail).length;
+  const count = tail.filter(({ kind }) => kind === 'variable').length;
+  const textLength = tail.reduce(
+    (length, token) => length + (token.kind === 'text' ? token.text.length : 0),
+    0,
+  );
+  const length = (requested.length - textLength) / count;
+  return Number.isInteger(length) && length > 0 ? requested.slice(before, before + length) : undefined;
 }
 
 function leadingText(tail: readonly Token[]): string {

@@ -77,6 +77,13 @@ describe('an explanation', () => {
     });
   });
 
+  it('says it also when a wildcard follows the variable', () => {
+    const own = { ...PUBLISH, Resource: `${ARN}topic/telemetry/${THING}/*` };
+    expect(principal([own]).decide('iot:Publish', 'telemetry/dev2/heat')).toMatchObject({
+      nearest: { kind: 'variable', actual: 'dev1', needed: 'dev2' },
+    });
+  });
+
   it('does not invent a value that does not fit', () => {
     const decision = principal([PUBLISH]).decide('iot:Publish', 'telemetry/dev2/dev3');
     expect(decision).toMatchObject({ nearest: { kind: 'resource', pattern: 'topic/telemetry/dev1/dev1' } });

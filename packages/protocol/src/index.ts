@@ -20,7 +20,7 @@ export {
   setAuthorityState,
 } from './http/certificates.ts';
 export { closeConnection, listConnections } from './http/connections.ts';
-export { type DenialCause, denialCauses, listDenials } from './http/denials.ts';
+export { type DenialCause, denialCauses, listDenials, whyDenied } from './http/denials.ts';
 export {
   addGroupThing,
   createGroup,

@@ -8,6 +8,7 @@ import { addPolicyProve } from './policy-prove.ts';
 import { addPolicyList, addPolicyShow } from './policy-read.ts';
 import { addPolicySynthesise } from './policy-synthesise.ts';
 import { addPolicyTest } from './policy-test.ts';
+import { addPolicyWhy } from './policy-why.ts';
 import {
   addPolicyAddVersion,
   addPolicyCreate,
@@ -31,6 +32,7 @@ export function addPolicy(program: Command, shell: Shell): void {
     addPolicyDetach,
     addPolicyLint,
     addPolicyTest,
+    addPolicyWhy,
     addPolicyDecide,
     addPolicyProve,
     addPolicySynthesise,

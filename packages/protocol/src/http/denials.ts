@@ -39,6 +39,11 @@ const denial = Type.Object({
   action: Type.Optional(Type.String()),
   resource: Type.Optional(Type.String()),
   explanation: Type.String(),
+  decision: Type.Optional(
+    Type.Enum(['explicitDeny', 'implicitDeny'], {
+      description: 'What the policies said: a statement denies it, or none allows it.',
+    }),
+  ),
   statement: Type.Optional(
     Type.Object({
       policyName: Type.String(),
@@ -73,4 +78,44 @@ export const listDenials = defineRoute({
       description: 'Denials since the platform started, by cause.',
     }),
   }),
+});
+
+const leastStatement = Type.Object(
+  { Effect: Type.Literal('Allow'), Action: Type.String(), Resource: Type.String() },
+  { description: 'The narrowest statement that would have allowed it, to be pasted into a policy.' },
+);
+
+const deniedCause = Type.Object({
+  cause,
+  action: Type.String(),
+  resource: Type.String(),
+  thingName: Type.Optional(thingNameSchema),
+  certificateId: Type.Optional(certificateIdSchema),
+  clientId: Type.Optional(Type.String()),
+  count: Type.Integer({ minimum: 1 }),
+  firstAtMs: timeMs,
+  lastAtMs: timeMs,
+  explanation: Type.String(),
+  decision: denial.properties.decision,
+  statement: denial.properties.statement,
+  allowedBy: Type.Optional(leastStatement),
+});
+
+export const whyDenied = defineRoute({
+  method: 'GET',
+  path: '/v1/denials/why',
+  noun: 'denials',
+  summary:
+    'What the policies denied lately, grouped by cause, with the statement that would have allowed each',
+  access: 'operator',
+  query: Type.Object(
+    {
+      thingName: Type.Optional(thingNameSchema),
+      certificateId: Type.Optional(certificateIdSchema),
+      sinceMs: Type.Optional(timeMs),
+      limit: Type.Optional(pageLimit),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({ causes: Type.Array(deniedCause) }),
 });

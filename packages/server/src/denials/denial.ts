@@ -25,6 +25,8 @@ export interface DenialReport {
   readonly resource?: string;
   readonly explanation: string;
   readonly statement?: DenialStatement;
+  /** What the policies said: a statement denies it, or none allows it. */
+  readonly decision?: 'explicitDeny' | 'implicitDeny';
 }
 
 export interface Denial extends DenialReport {

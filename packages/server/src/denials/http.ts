@@ -1,20 +1,27 @@
 import { parseCertificateId, parseThingName } from '@fleetward/core';
-import { listDenials } from '@fleetward/protocol';
+import { listDenials, type Part, whyDenied } from '@fleetward/protocol';
 import { handle, type RouteHandler } from '../route-handler.ts';
+import { causesOf } from './causes.ts';
 import type { DenialFilter } from './denial.ts';
 import type { Denials } from './service.ts';
 
 export function denialHandlers(denials: Denials): readonly RouteHandler[] {
   return [
     handle(listDenials, async ({ query }) => {
-      const { thingName, certificateId, limit, ...rest } = query;
-      const filter: DenialFilter = {
-        ...rest,
-        limit: limit ?? 100,
-        ...(thingName === undefined ? {} : { thingName: parseThingName(thingName) }),
-        ...(certificateId === undefined ? {} : { certificateId: parseCertificateId(certificateId) }),
-      };
-      return { denials: [...denials.list(filter)], counts: Object.fromEntries(denials.counts()) };
+      const listed = denials.list(filterOf(query, 100));
+      return { denials: [...listed], counts: Object.fromEntries(denials.counts()) };
     }),
+    handle(whyDenied, async ({ query }) => ({ causes: [...causesOf(denials.list(filterOf(query, 1_000)))] })),
   ];
+}
+
+type Query = NonNullable<Part<(typeof listDenials)['query']>>;
+
+function filterOf({ thingName, certificateId, limit, ...rest }: Query, limitDefault: number): DenialFilter {
+  return {
+    ...rest,
+    limit: limit ?? limitDefault,
+    ...(thingName === undefined ? {} : { thingName: parseThingName(thingName) }),
+    ...(certificateId === undefined ? {} : { certificateId: parseCertificateId(certificateId) }),
+  };
 }

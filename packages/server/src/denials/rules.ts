@@ -15,6 +15,11 @@ export function clipReport(report: DenialReport): DenialReport {
   };
 }
 
+/** Whether `clipReport` may have cut this resource: then it is no longer what was asked for. */
+export function isClipped(resource: string): boolean {
+  return resource.length >= textCharsMax;
+}
+
 export function matchesFilter(denial: Denial, filter: Omit<DenialFilter, 'limit'>): boolean {
   return (
     (filter.thingName === undefined || denial.thingName === filter.thingName) &&
@@ -26,7 +31,7 @@ export function matchesFilter(denial: Denial, filter: Omit<DenialFilter, 'limit'
 }
 
 /** Who is counted as one principal: the certificate, or for a peer that has none its address (IPv6: its /64). */
-export function principalOf(report: DenialReport): string {
+export function principalOf(report: Pick<DenialReport, 'certificateId' | 'remoteAddress'>): string {
   return report.certificateId ?? `address ${networkOf(report.remoteAddress)}`;
 }
 

@@ -221,7 +221,7 @@ class CompiledAccess implements Principal {
   #explain(
     action: PolicyAction,
     { name, nowMs }: { readonly name: string; readonly nowMs: number },
-  ): Pick<DenialReport, 'explanation' | 'statement'> {
+  ): Pick<DenialReport, 'explanation' | 'statement' | 'decision'> {
     if (!this.#mayExplain(nowMs))
       return { explanation: `\`${action}\` denied; too many denials in this second to explain each` };
     // Not more often than that: a device that floods does not make work with its sketch either.
@@ -229,7 +229,11 @@ class CompiledAccess implements Principal {
       this.#activity.record({ thingName: this.thingName, action, name, outcome: 'denied', count: 1 });
     const decision = this.#compiled.decide(action, name, nowMs);
     const statement = decision.kind === 'implicitDeny' ? decision.nearest?.statement : decision.statement;
-    return { explanation: explainDecision(decision), ...(statement === undefined ? {} : { statement }) };
+    return {
+      explanation: explainDecision(decision),
+      ...(statement === undefined ? {} : { statement }),
+      ...(decision.kind === 'allow' ? {} : { decision: decision.kind }),
+    };
   }
 
   #mayExplain(nowMs: number): boolean {

@@ -276,6 +276,31 @@ describe('over HTTP', () => {
     expect(byCause.denials.map(({ seq }) => seq)).toEqual([2]);
   });
 
+  test('what a policy denied is grouped by cause, with the statement that would have allowed it', async () => {
+    const { certificateId } = await equippedDevice();
+    const { thingName } = platform.things.attachmentsOf(certificateId)[0]!;
+    const denied = { certificateId, thingName, remoteAddress: '192.0.2.7', explanation: 'nothing allows it' };
+    const publish = {
+      ...denied,
+      cause: 'publish_denied',
+      action: 'iot:Publish',
+      decision: 'implicitDeny',
+    } as const;
+    platform.denials.record({ ...publish, resource: `telemetry/${thingName}` });
+    platform.denials.record({ ...publish, resource: `telemetry/${thingName}` });
+    platform.denials.record({ ...publish, resource: 'raw', decision: 'explicitDeny' });
+    const { causes } = await api.call(protocol.whyDenied, { query: { thingName } });
+    const Resource = 'arn:aws:iot:REGION:ACCOUNT_ID:topic/telemetry/${iot:Connection.Thing.ThingName}';
+    expect(causes).toMatchObject([
+      { count: 2, thingName, allowedBy: { Effect: 'Allow', Action: 'iot:Publish', Resource } },
+      { count: 1, resource: 'raw', decision: 'explicitDeny' },
+    ]);
+    expect(causes[1]).not.toHaveProperty('allowedBy');
+    expect(
+      (await api.call(protocol.whyDenied, { query: { sinceMs: Number.MAX_SAFE_INTEGER } })).causes,
+    ).toEqual([]);
+  });
+
   test('the PEM of a certificate is the certificate', async () => {
     const { certificateId } = await equippedDevice();
     const { pem } = await api.call(protocol.getCertificate, { params: { certificateId } });
