@@ -288,6 +288,29 @@ describe('a session', () => {
 });
 
 describe('limits of sessions', () => {
+  test('that cut a connection while its session is resumed leave nothing half done', async () => {
+    rig = await startRig({ limits: { outgoingBytesMax: 20 } });
+    const { client } = await resume(4);
+    client.send(subscribePacket('t', 2));
+    await client.next();
+    for (let packetId = 1; packetId <= 10; packetId++) {
+      publish(String(packetId), 2);
+      await client.next();
+      client.send(step('pubrec', packetId));
+      expect(await client.next()).toEqual(step('pubrel', packetId));
+    }
+    await leave(client);
+    publish('x'.repeat(60));
+    expect(rig.broker.metrics()).toMatchObject({ storedSessions: 1, storedMessages: 11 });
+    const back = new RawClient(rig.port, 5);
+    // The PUBRELs cut it, which ends the session; what comes after them would be too large for it.
+    const properties = { sessionExpiryInterval: 0, maximumPacketSize: 40 };
+    back.send(connectPacket(5, { cleanStart: false, properties }));
+    while ((await back.next()) !== end);
+    const { storedSessions, storedMessages, storedBytes, faults } = rig.broker.metrics();
+    expect([storedSessions, storedMessages, storedBytes, faults]).toEqual([0, 0, 0, 0]);
+  });
+
   test('that end by their own message leave nothing of it in the store', async () => {
     const store = new HeldStore();
     rig = await startRig({ store, limits: { queuedMessagesMax: 1 } });

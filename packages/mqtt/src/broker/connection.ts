@@ -321,6 +321,7 @@ export class BrokerConnection<Peer>
     this.#endStream(ending.packet);
     this.#intake.end();
     this.#answers?.clear();
+    this.#deliveries?.stop();
     this.#deliveries = undefined;
     wheel.set(this, this.#host.nowMs() + limits.lingerMs);
     const session = this.#session;

@@ -52,6 +52,11 @@ export class Deliveries implements Waiter {
     this.drain();
   }
 
+  /** The connection is over, be it in the middle of sending: what is owed is not its any more. */
+  stop(): void {
+    this.#owed = undefined;
+  }
+
   sendNow(message: OutgoingMessage, identifiers: readonly number[]): boolean {
     const { version } = this.#form;
     const frame = identifiers.length === 0 ? message.verbatim(version) : undefined;
@@ -196,7 +201,7 @@ export class Deliveries implements Waiter {
     if (queue === undefined || this.#isDraining) return;
     this.#isDraining = true;
     if (this.#next < queue.firstSeq) this.#next = queue.firstSeq;
-    while (this.#next <= queue.lastSeq) {
+    while (this.#owed !== undefined && this.#next <= queue.lastSeq) {
       const delivery = queue.at(this.#next);
       if (delivery !== undefined && !this.#advance(delivery)) break;
       this.#next++;
