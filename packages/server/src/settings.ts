@@ -122,6 +122,11 @@ const storageLimits = section(
     transactionTimeoutMs: count(5_000, 'A transaction that takes longer is rolled back.', {
       maximum: 600_000,
     }),
+    messagesCheckpointBytes: count(
+      16_777_216,
+      '`messages.db`: size of its log at which what is in it moves into the file.',
+      { minimum: 65_536, maximum: 1_073_741_824 },
+    ),
     transactionsPendingMax: count(1_024, 'Transactions that may wait; one more is told to try again.'),
     reportTransactionsMax: count(
       64,

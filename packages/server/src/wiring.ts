@@ -10,7 +10,7 @@ import { servingPurposes } from './signing-keys.ts';
 import { signingOptions } from './signing-process.ts';
 import { lockFolder, openStorage, type Storage } from './storage/index.ts';
 import { type MessageFile, openMessages } from './storage/messages/open.ts';
-import { storageConfig } from './storage-config.ts';
+import { messagesConfig, storageConfig } from './storage-config.ts';
 import { startUpkeep } from './upkeep.ts';
 
 export interface PlatformParts {
@@ -57,7 +57,7 @@ export async function startPlatform(config: Config, parts: PlatformParts): Promi
     const storage = await openStorage(storageConfig(config));
     undo.push(() => storage.close());
     await assertInitialised(storage, config);
-    const messages = await openMessages({ folder: config.folder });
+    const messages = await openMessages(messagesConfig(config));
     undo.push(() => messages.close());
     const listeners = await startServing({ config, ...parts, log, signing, storage, messages }, undo);
     void Promise.race([failed.promise, storage.lost, messages.lost, lock.lost]).then((error) => {

@@ -19,7 +19,7 @@ async function restartWithThreads(platform: TestPlatform): Promise<readonly Work
 
 test('a platform stops itself, with the reason, when a thread of the database ended', async () => {
   await using platform = await startTestPlatform();
-  for (const name of ['sqlite-writer', 'sqlite-reader', 'sqlite-lock']) {
+  for (const name of ['sqlite-writer', 'sqlite-reader', 'sqlite-messages', 'sqlite-lock']) {
     const threads = await restartWithThreads(platform);
     await threads.find(({ threadName }) => threadName === name)?.terminate();
     expect(await platform.platform.stopped, name).toMatchObject({

@@ -77,7 +77,11 @@ export class MessageThread {
 
   #die(cause: unknown): void {
     const options = { cause, details: { file: this.#path } };
-    this.#dead ??= new StoreError('store.unavailable', `the thread of \`${this.#path}\` has ended`, options);
+    this.#dead ??= new StoreError(
+      'store.unavailable',
+      `\`${this.#path}\`: the database thread has ended`,
+      options,
+    );
     for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#dead);
     if (!this.#isClosing) this.#lost.resolve(this.#dead);
   }
