@@ -50,7 +50,7 @@ export async function startRig({
   const events: string[] = [];
   let nowMs = startMs;
   const broker = createBroker<string>({
-    limits,
+    limits: { commitIntervalMs: 0, ...limits },
     clock: { now: () => nowMs },
     random: { bytes: (length) => randomBytes(length) },
     ticks: 'manual',

@@ -181,6 +181,21 @@ describe('the disk', () => {
     expect(rig.broker.metrics().commits - before).toBe(2);
   });
 
+  test('is given no batch before the interval since the last one is over, and then all that came', async () => {
+    rig = await startRig({ store, limits: { commitIntervalMs: 1_000 } });
+    await persistent('kept', { filter: 't' });
+    const settled = () => rig.broker.metrics().uncommittedBytes === 0;
+    await until(settled);
+    const before = rig.broker.metrics().commits;
+    for (const text of ['1', '2', '3']) {
+      rig.broker.publish('t', Buffer.from(text), { qos: 1 });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(settled()).toBe(false);
+    await until(settled);
+    expect(rig.broker.metrics().commits - before).toBe(1);
+  });
+
   test.each([4, 5] as const)(
     'that falls behind slows the publishers that fill it on level %i, loses nothing, and nobody else waits',
     async (version) => {

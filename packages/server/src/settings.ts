@@ -258,6 +258,11 @@ const mqttLimits = section(
       'Bytes on their way to the disk; above it the reads of those who send them pause.',
       { minimum: 65_536 },
     ),
+    commitIntervalMs: count(
+      2,
+      'Time between the beginnings of two batches of durable changes at least: longer saves processor time, shorter acknowledges sooner under load.',
+      { minimum: 0, maximum: 1_000 },
+    ),
     lingerMs: count(
       1_000,
       'How long a connection that the platform closes may take to read its last packet.',

@@ -21,7 +21,9 @@ const CHANGE_BYTES = 100;
 
 /**
  * Writes what changes in memory, in batches: all changes of a turn and of the time in which the batch before is being made
- * durable go together (group commit). Batches are numbered; 0 is durable always. Without a store everything is.
+ * durable go together (group commit). Batches begin `commitIntervalMs` apart at least: each wakes a thread and syncs a disk, so
+ * that many small ones would cost more than what is in them. Whoever writes after a pause does not wait for it.
+ * Batches are numbered; 0 is durable always. Without a store everything is.
  */
 export class Journal {
   readonly #store: MessageStore | undefined;
@@ -29,6 +31,11 @@ export class Journal {
   readonly #metrics: BrokerMetrics;
   readonly #failed: (error: unknown) => void;
   readonly #commit = (): void => this.#commitGathered();
+  readonly #intervalEnded = (): void => {
+    this.#isTooEarly = false;
+    if (this.#state === 'scheduled') this.#commitGathered();
+  };
+  #isTooEarly = false;
   #gathering = 1;
   #durable = 0;
   #last = 0;
@@ -78,7 +85,7 @@ export class Journal {
     this.#metrics.uncommittedBytes = this.#changeBytes + this.#committingBytes;
     if (this.#state === 'idle') {
       this.#state = 'scheduled';
-      setImmediate(this.#commit);
+      if (!this.#isTooEarly) setImmediate(this.#commit);
     }
     return this.#gathering;
   }
@@ -97,6 +104,11 @@ export class Journal {
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
+  #commitSoon(): void {
+    if (this.#isTooEarly) this.#state = 'scheduled';
+    else this.#commitGathered();
+  }
+
   #commitGathered(): void {
     if (this.#store === undefined) return;
     const batch = this.#gathering++;
@@ -107,6 +119,8 @@ export class Journal {
     this.#committingWaiters = this.#waiters;
     this.#waiters = [];
     this.#state = 'committing';
+    this.#isTooEarly = this.#limits.commitIntervalMs > 0;
+    if (this.#isTooEarly) setTimeout(this.#intervalEnded, this.#limits.commitIntervalMs);
     this.#store.commit(changes).then(
       () => this.#committed(batch),
       (error: unknown) => this.#fail(error),
@@ -122,7 +136,7 @@ export class Journal {
     const waiters = this.#committingWaiters;
     this.#committingWaiters = [];
     // The disk first: it works while the waiters do.
-    if (this.#changes.length > 0) this.#commitGathered();
+    if (this.#changes.length > 0) this.#commitSoon();
     for (const waiter of waiters) waiter.durable();
     if (this.isDurable(this.#last)) this.#settle();
   }

@@ -53,6 +53,8 @@ export interface BrokerLimits {
   readonly storedBytesMax: number;
   /** On their way to the disk; above it those whose messages cause it are read no further until it has fallen. */
   readonly uncommittedBytesMax: number;
+  /** From the beginning of one batch of durable changes to that of the next at least; 0: no pause. */
+  readonly commitIntervalMs: number;
   /** How long a connection that this side closes may take to read its last packet. */
   readonly lingerMs: number;
 }
@@ -85,6 +87,7 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
   storedMessagesMax: 1_000_000,
   storedBytesMax: 256 * 1024 * 1024,
   uncommittedBytesMax: 8 * 1024 * 1024,
+  commitIntervalMs: 2,
   lingerMs: 1_000,
 });
 
@@ -96,11 +99,13 @@ const UINT16_FIELDS: readonly (keyof BrokerLimits)[] = [
   'keepAliveSecondsMax',
 ];
 
-/** Fills in the defaults; a limit that is not a whole number above 0, or does not fit its wire field, is refused. */
+/** Fills in the defaults; a limit that is not a whole number above 0 (an interval: from 0 on), or does not fit its wire field, is refused. */
 export function parseBrokerLimits(given: Partial<BrokerLimits> = {}): BrokerLimits {
   const limits: BrokerLimits = { ...DEFAULT_BROKER_LIMITS, ...given };
   for (const [name, value] of Object.entries(limits)) {
-    if (!Number.isSafeInteger(value) || value < 1) throw invalid(name, value, 'a whole number above 0');
+    const least = name === 'commitIntervalMs' ? 0 : 1;
+    if (!Number.isSafeInteger(value) || value < least)
+      throw invalid(name, value, `a whole number from ${least} on`);
   }
   for (const name of UINT16_FIELDS) {
     if (limits[name] > 0xffff) throw invalid(name, limits[name], 'at most 65535');
