@@ -120,6 +120,6 @@ export function sweepWorkload(publishers: number, bytes: number): Workload {
   return { ...fanIn(publishers), name: `fan-in-${publishers}-${bytes}`, payloadBytes: bytes };
 }
 
-function range(from: number, count: number): readonly number[] {
+export function range(from: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => from + index);
 }

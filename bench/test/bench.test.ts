@@ -4,19 +4,23 @@ import { expect, test } from 'vitest';
 const main = new URL('../src/main.ts', import.meta.url).pathname;
 
 function bench(...args: readonly string[]) {
-  return runProgram(process.execPath, ['--conditions=fleetward-source', main, ...args]);
+  return runProgram(process.execPath, ['--conditions=fleetward-source', main, ...args], {
+    timeoutMs: 300_000,
+  });
 }
 
 needs('mosquitto', 'mosquitto').describe('the benches beside throughput', () => {
-  test('each print what they found for each broker', { timeout: 120_000 }, async () => {
-    const only = ['filters', 'latency', 'handshakes'].flatMap((name) => ['--only', name]);
+  test('each print what they found for each broker', { timeout: 300_000 }, async () => {
+    const only = ['durable', 'filters', 'latency', 'handshakes'].flatMap((name) => ['--only', name]);
     const { code, stdout, stderr } = await bench(...only, '--seconds', '0.2', '--rounds', '1', '--json');
     expect(code, stderr).toBe(0);
-    const [filters, latency, handshakes] = stdout
+    const [durable, filters, latency, handshakes] = stdout
       .toString()
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
+    expect(durable.ratio).toBeGreaterThan(0);
+    for (const { qos0 } of durable.brokers) expect(qos0).toMatchObject({ lost: 0 });
     expect(filters.brokers).toHaveLength(2);
     for (const { costRatio, lost } of filters.brokers) {
       expect(costRatio).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 import { workloadNames } from '../workloads.ts';
 import type { Bench, LibraryBench } from './bench.ts';
+import { durable } from './durable.ts';
 import { filters } from './filters.ts';
 import { handshakes } from './handshakes.ts';
 import { idleMemory } from './idle-memory.ts';
@@ -12,6 +13,7 @@ import { throughputBench } from './throughput.ts';
 /** In the order in which they run. */
 export const benches: readonly (Bench | LibraryBench)[] = [
   ...workloadNames.map(throughputBench),
+  durable,
   filters,
   latency,
   handshakes,

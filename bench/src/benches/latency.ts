@@ -42,7 +42,9 @@ async function measure(broker: BenchBroker, field: Field): Promise<LatencyRun> {
     endpoint: { port: broker.port, ca: broker.ca },
     identities: field.identities,
     publishers: peakWorkload.streams.map(({ publisher }) => publisher),
+    topics: peakWorkload.streams.map(({ topic }) => topic),
     subscriber: 0,
+    filter: 'telemetry/+',
     messagesPerSecond: peakPerSecond / 2,
     seconds: field.options.seconds,
   };
@@ -50,7 +52,7 @@ async function measure(broker: BenchBroker, field: Field): Promise<LatencyRun> {
 }
 
 /** Medians over the rounds; `maxMs` is the largest of all. */
-function summary(runs: readonly PacedResult[]) {
+export function summary(runs: readonly PacedResult[]) {
   return {
     messagesPerSecond: Math.round(median(runs.map((run) => run.messages / run.seconds))),
     p50Ms: rounded(median(runs.map(({ p50Ms }) => p50Ms))),

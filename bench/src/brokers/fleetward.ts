@@ -28,7 +28,15 @@ const settings = {
   logLevel: 'error',
   listeners: { mqtt: loopback, devices: loopback, public: loopback, operators: loopback },
   tlsLimits: { connectionsPerCertificateMax: 20 },
-  mqttLimits: { messagesPerSecondMax: 100_000_000, bytesPerSecondMax: 10_000_000_000 },
+  mqttLimits: {
+    messagesPerSecondMax: 100_000_000,
+    bytesPerSecondMax: 10_000_000_000,
+    // Mosquitto's are unbounded too.
+    queuedMessagesMax: 100_000_000,
+    queuedBytesMax: 100_000_000_000,
+    storedMessagesMax: 100_000_000,
+    storedBytesMax: 100_000_000_000,
+  },
 };
 
 /** Initialises and starts a platform, stores the policy and enrols the devices. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { findProgram, type TemporaryFolder } from '@fleetward/testkit';
@@ -8,16 +8,42 @@ import type { BenchBroker, BrokerCredentials } from './broker.ts';
 export const mosquittoMissing =
   'mosquitto is not installed, so there is no ratio to it: apt-get install mosquitto';
 
+/** Nothing it could be slowed by. */
+const inMemory = ['persistence false'];
+
 /** Debian's Mosquitto with mutual TLS; undefined when it is not installed. */
-export async function startMosquitto(
+export function startMosquitto(
   folder: TemporaryFolder,
   credentials: BrokerCredentials,
 ): Promise<BenchBroker | undefined> {
+  return start(folder, { credentials, name: 'mosquitto', storage: inMemory });
+}
+
+/** The same with sessions on the disk: written once a second, after the acknowledgements. */
+export function startPersistentMosquitto(
+  folder: TemporaryFolder,
+  credentials: BrokerCredentials,
+): Promise<BenchBroker | undefined> {
+  const name = 'mosquitto-persistent';
+  mkdirSync(folder.join(name));
+  const storage = ['persistence true', `persistence_location ${folder.join(name)}/`, 'autosave_interval 1'];
+  return start(folder, { credentials, name, storage });
+}
+
+interface Variant {
+  readonly credentials: BrokerCredentials;
+  /** Of its files. */
+  readonly name: string;
+  readonly storage: readonly string[];
+}
+
+async function start(folder: TemporaryFolder, variant: Variant): Promise<BenchBroker | undefined> {
+  const { credentials } = variant;
   const program = findProgram('mosquitto');
   if (program === undefined) return undefined;
   const port = await freePort();
-  const file = folder.join('mosquitto.conf');
-  writeFileSync(file, configuration(folder, { port, credentials }));
+  const file = folder.join(`${variant.name}.conf`);
+  writeFileSync(file, configuration(folder, { port, ...variant }));
   const child = spawnChild(program, ['-c', file]);
   try {
     await listening(port);
@@ -28,20 +54,20 @@ export async function startMosquitto(
   return { name: 'mosquitto', pid: child.pid, port, ca: credentials.serverCertificate, stop: child.stop };
 }
 
-/** Nothing it could be slowed by: no persistence, no log, no limit on queues, no delay of small segments. */
+/** No log, no limit on queues, no delay of small segments. */
 function configuration(
   folder: TemporaryFolder,
-  { port, credentials }: { readonly port: number; readonly credentials: BrokerCredentials },
+  { port, credentials, name: prefix, storage }: Variant & { readonly port: number },
 ): string {
   const files = { cafile: 'clientAuthorities', certfile: 'serverCertificate', keyfile: 'serverKey' } as const;
   const tls = Object.entries(files).map(([setting, name]) => {
-    const path = folder.join(`mosquitto-${setting}.pem`);
+    const path = folder.join(`${prefix}-${setting}.pem`);
     writeFileSync(path, credentials[name], { mode: 0o600 });
     return `${setting} ${path}`;
   });
   const lines = [
     `user ${userInfo().username}`,
-    'persistence false',
+    ...storage,
     'log_type none',
     'log_dest none',
     'max_queued_messages 0',

@@ -36,6 +36,16 @@ export function publishPacket(topic: string, payloadBytes: number): Buffer {
   );
 }
 
+/** With QoS 1. */
+export function numberedPublishPacket(
+  topic: string,
+  { payloadBytes, packetId }: { readonly payloadBytes: number; readonly packetId: number },
+): Buffer {
+  const payload = Buffer.alloc(payloadBytes, 'fleetward ');
+  const flags = { qos: 1, dup: false, retain: false } as const;
+  return encodePacket({ kind: 'publish', topic, payload, packetId, ...flags, properties: NO_PROPERTIES }, 4);
+}
+
 /** Where the topic of a PUBLISH begins: after the remaining length (MQTT 3.1.1 section 2.2.3) and its own length, below 256 here. */
 export function topicStart(bytes: Buffer, start: number): number {
   let at = start + 1;

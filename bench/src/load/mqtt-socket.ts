@@ -12,13 +12,30 @@ export interface Endpoint {
 
 const answerTimeoutMs = 20_000;
 
+/** `clean`, or one that outlives the connection: `new`, or `kept` from before. */
+type SessionWanted = 'clean' | 'new' | 'kept';
+
 /** A TLS connection with an accepted CONNECT: TLS 1.3 with one cipher suite, so that every broker does the same work. */
-export async function openMqttSocket(identity: Identity, endpoint: Endpoint): Promise<TLSSocket> {
+export async function openMqttSocket(
+  identity: Identity,
+  endpoint: Endpoint,
+  session: SessionWanted = 'clean',
+): Promise<TLSSocket> {
   const socket = openTlsSocket(identity, endpoint);
-  const answer = await exchange(socket, connectPacket(identity.clientId));
-  if (!answer.equals(Buffer.from([0x20, 2, 0, 0])))
-    throw new Error(`the broker refused \`${identity.clientId}\`: ${answer.toString('hex')}`);
+  const answer = await exchange(socket, connectPacket(identity.clientId, session === 'clean'));
+  const connack = Buffer.from([0x20, 2, session === 'kept' ? 1 : 0, 0]);
+  if (!answer.subarray(0, 4).equals(connack))
+    throw new Error(`the broker refused \`${identity.clientId}\`: ${answer.subarray(0, 4).toString('hex')}`);
   return socket;
+}
+
+/** Says DISCONNECT and waits for the end. */
+export function disconnectMqtt(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('close', () => resolve());
+    socket.resume();
+    socket.end(Buffer.from([0xe0, 0]));
+  });
 }
 
 /** The connection alone, whose handshake has begun. */

@@ -1,6 +1,5 @@
 import type { TLSSocket } from 'node:tls';
 import type { Identity } from '../brokers/broker.ts';
-import { deviceName } from '../workloads.ts';
 import { publishPacket } from './messages.ts';
 import type { Endpoint } from './mqtt-socket.ts';
 import { closeAll, connectDevices, pause } from './sockets.ts';
@@ -9,9 +8,11 @@ import { subscribe } from './subscribe.ts';
 export interface PacedRequest {
   readonly endpoint: Endpoint;
   readonly identities: readonly Identity[];
-  /** They take turns. */
+  /** They take turns, each on its topic. */
   readonly publishers: readonly number[];
+  readonly topics: readonly string[];
   readonly subscriber: number;
+  readonly filter: string;
   readonly messagesPerSecond: number;
   readonly seconds: number;
 }
@@ -35,7 +36,7 @@ const drainMs = 1_000;
 export async function runPaced(request: PacedRequest): Promise<PacedResult> {
   const sockets = await connectDevices([request.subscriber, ...request.publishers], request);
   try {
-    await subscribe(sockets[request.subscriber]!, 'telemetry/+');
+    await subscribe(sockets[request.subscriber]!, request.filter);
     const latencies: number[] = [];
     receive(sockets[request.subscriber]!, latencies);
     await sendPaced(sockets, { ...request, seconds: request.seconds * warmUpShare });
@@ -51,9 +52,7 @@ export async function runPaced(request: PacedRequest): Promise<PacedResult> {
 }
 
 async function sendPaced(sockets: readonly TLSSocket[], request: PacedRequest): Promise<number> {
-  const packets = request.publishers.map((device) =>
-    publishPacket(`telemetry/${deviceName(device)}`, payloadBytes),
-  );
+  const packets = request.topics.map((topic) => publishPacket(topic, payloadBytes));
   const startedMs = performance.now();
   let sent = 0;
   for (;;) {
