@@ -8,6 +8,7 @@ import { addDemo } from './nouns/demo.ts';
 import { addDenial } from './nouns/denial.ts';
 import { addEnrollment } from './nouns/enrollment.ts';
 import { addGroup } from './nouns/group.ts';
+import { addGuardrail } from './nouns/guardrail.ts';
 import { addInit } from './nouns/init.ts';
 import { addJoinToken } from './nouns/join-token.ts';
 import { addMasterKey } from './nouns/master-key.ts';
@@ -60,6 +61,7 @@ const nouns: readonly ((program: Command, shell: Shell) => void)[] = [
   addOperator,
   addThing,
   addGroup,
+  addGuardrail,
   addActivity,
   addJoinToken,
   addEnrollment,

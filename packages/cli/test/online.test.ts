@@ -267,6 +267,37 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     );
   });
 
+  test('a guard rail refuses what would break it, with the request that shows it', {
+    timeout: 120_000,
+  }, async () => {
+    await say(['policy', 'create', 'railed', 'lamps.json']);
+    const never = ['never', '--action', 'publish', '--resource', 'firmware/*'];
+    expect((await say(['policy', 'prove', ...never, '--stored', 'railed'])).json).toMatchObject([
+      { verdict: 'yes' },
+    ]);
+    await say(['guardrail', 'create', 'no-firmware', ...never, '--policy', 'railed']);
+    writeFileSync(cli.home.join('railed-2.json'), document.replace('topic/telemetry/', 'topic/firmware/'));
+    const refused = await cli.run(['policy', 'add-version', 'railed', 'railed-2.json'], { environment });
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('policies.guardrail_broken');
+    expect(refused.stderr).toContain('topic/firmware/');
+    const proved = await run([
+      'policy',
+      'prove',
+      ...never,
+      '--stored',
+      'railed',
+      '--policy',
+      'railed-2.json',
+    ]);
+    expect(proved).toMatchObject({ code: 1, json: [{ verdict: 'no' }] });
+    expect((await say(['guardrail', 'list'])).json).toMatchObject([
+      { guardrailName: 'no-firmware', policyName: 'railed' },
+    ]);
+    await say(['guardrail', 'remove', 'no-firmware']);
+    await say(['policy', 'add-version', 'railed', 'railed-2.json']);
+  });
+
   test('a refused document is told with every place', async () => {
     writeFileSync(cli.home.join('bad.json'), '{"Version":"2012-10-17","Statement":[],"Extra":1}');
     const outcome = await cli.run(['policy', 'create', 'bad', 'bad.json'], { environment });

@@ -35,6 +35,7 @@ export { type DeadStatement, type DeadStatements, findDead } from './prove/dead.
 export { type Addition, diffPolicies, type Patterns, type PolicyDiff } from './prove/diff.ts';
 export { type NeverQuestion, proveNever } from './prove/never.ts';
 export type { CounterExample, DecidedRequest, Proof, ProofOptions } from './prove/proof.ts';
+export { type Property, prove } from './prove/prove.ts';
 export type { StatementRef } from './statement-ref.ts';
 export type { ObservedThing } from './synthesise/choose.ts';
 export { Sketch } from './synthesise/sketch.ts';

@@ -32,11 +32,19 @@ export {
   removeGroupThing,
 } from './http/groups.ts';
 export {
+  createGuardrail,
+  listGuardrails,
+  propertySchema,
+  provePolicies,
+  removeGuardrail,
+} from './http/guardrails.ts';
+export {
   createJoinToken,
   listEnrollmentAttempts,
   listJoinTokens,
   revokeJoinToken,
 } from './http/join-tokens.ts';
+export { policyNameSchema } from './http/names.ts';
 export {
   completeSetup,
   createOperatorToken,

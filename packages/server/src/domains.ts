@@ -1,5 +1,12 @@
 import { join } from 'node:path';
-import type { CertificateId, Clock, Random, Signer } from '@fleetward/core';
+import {
+  type CertificateId,
+  type Clock,
+  parsePolicyName,
+  parseThingName,
+  type Random,
+  type Signer,
+} from '@fleetward/core';
 import { parseKeyName, type SigningProcess } from '@fleetward/keys';
 import { Activity } from './activity/index.ts';
 import { type CertificateEvent, Certificates } from './certificates/index.ts';
@@ -97,6 +104,14 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     binding,
     announce,
     isKnownCertificate,
+    lineageOf: (certificateId) =>
+      groups.lineageOf(things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName))),
+    guardrails: config.guardrails.map(({ guardrailName, policyName, property }) => ({
+      name: guardrailName,
+      policyName: policyName === undefined ? undefined : parsePolicyName(policyName),
+      property,
+    })),
+    proofLimits: config.proofLimits,
   });
   const certificates = await openCertificates(parts, trail);
   const enrollment = new Enrollment({

@@ -1,3 +1,4 @@
+import { policyNameSchema, propertySchema } from '@fleetward/protocol';
 import { type Static, type TSchema, Type } from 'typebox';
 
 // The schema is the documentation: docs/reference/settings.md is generated from the descriptions and defaults here.
@@ -365,6 +366,43 @@ const groups = section(
   'Groups of things.',
 );
 
+const guardrails = Type.Array(
+  Type.Object(
+    {
+      guardrailName: Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' }),
+      policyName: Type.Optional(policyNameSchema),
+      property: propertySchema,
+    },
+    { additionalProperties: false },
+  ),
+  {
+    default: [],
+    maxItems: 100,
+    description:
+      'Proofs required of a policy, or without `policyName` of every policy, each given as for `POST /v1/guardrails`; what would break one is refused from the next change on (docs/how-to/prove-a-policy.md).',
+  },
+);
+
+const proofLimits = section(
+  {
+    statesMax: count(400_000, 'Automaton states that a proof may make before it is undecided.', {
+      maximum: 100_000_000,
+    }),
+    timeoutMs: count(30_000, 'A proof that takes longer is undecided.', { maximum: 600_000 }),
+    pendingMax: count(64, 'Proofs that may wait for the one that runs; one more is told to try again.', {
+      maximum: 10_000,
+    }),
+    setsMax: count(
+      200,
+      'Proofs that one change may need, by the policies that are attached together; a change that needs more is refused.',
+      {
+        maximum: 100_000,
+      },
+    ),
+  },
+  'Limits of proofs about policies, which run one at a time in a thread of their own.',
+);
+
 const activity = section(
   {
     entriesPerThingMax: count(
@@ -469,6 +507,8 @@ export const settings = section(
     releases,
     groups,
     activity,
+    guardrails,
+    proofLimits,
     denials,
   },
   'Settings of `fleetward serve`.',

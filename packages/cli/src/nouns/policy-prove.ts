@@ -2,15 +2,18 @@ import {
   type AttachedPolicy,
   diffPolicies,
   findDead,
+  POLICY_BYTES_MAX,
   type Proof,
   proveAtMost,
   proveEqual,
   proveNever,
   proveNoCrossDevice,
 } from '@fleetward/policy';
+import { type Part, type propertySchema, provePolicies } from '@fleetward/protocol';
 import { Argument, type Command } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { usage } from '../errors.ts';
+import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { writeNewFile } from '../write-file.ts';
 import { readPolicies } from './policy-files.ts';
@@ -29,6 +32,7 @@ interface ProveFlags {
   readonly exclusive: boolean;
   readonly states?: number;
   readonly requests?: string;
+  readonly stored?: readonly string[];
 }
 
 /** `fleetward policy prove`: answers over all requests there can be, without a platform. */
@@ -36,7 +40,8 @@ export function addPolicyProve(noun: Command, shell: Shell): void {
   const verb = addVerb(noun, 'prove', {
     summary: 'prove what policies can and cannot allow, over all requests there can be',
     description:
-      'Answers over the whole infinite space of requests, as of a principal to which all the given policies are attached. `no-cross-device`: ' +
+      'Answers over the whole infinite space of requests, as of a principal to which all the given policies are attached; with `--stored` the ' +
+      'platform answers about policies it has in force. `no-cross-device`: ' +
       'no two devices meet on a topic. `never --action A --resource R`: it can never be done; subscriptions are followed to the topics they ' +
       'cover. `at-most OTHER…`: nothing is allowed that the other does not allow. `equal OTHER…`: both allow the same. `diff OLD NEW`: what ' +
       'NEW allows that OLD did not. `dead`: statements that change nothing. A no comes with requests that `policy decide` confirms. Exit code ' +
@@ -55,6 +60,7 @@ export function addPolicyProve(noun: Command, shell: Shell): void {
       'policy documents: of the other side for `at-most` and `equal`, OLD and NEW for `diff`',
     )
     .option('--policy <file...>', 'policy documents that the question is about')
+    .addOption(repeatable('--stored <policy-name>', 'ask the platform about this stored policy too'))
     .option(
       '--action <name>',
       'for `never`: `publish`, `receive`, `subscribe`, `connect`, `retain-publish`, …',
@@ -95,7 +101,9 @@ async function run(property: Property, { files, flags, shell, read, options }: T
     if (requests !== undefined) writeNewFile(requests, requestLines(proof));
     showProof(proof, shell);
   };
-  if (property === 'diff') {
+  if (flags.stored !== undefined) {
+    show(await proveStored(property, { files, flags, shell, stored: flags.stored }));
+  } else if (property === 'diff') {
     const [before, now] = pairOf(files);
     showDiff(diffPolicies(await read([before]), await read([now]), options), shell);
   } else if (property === 'at-most' || property === 'equal') {
@@ -113,6 +121,52 @@ async function run(property: Property, { files, flags, shell, read, options }: T
     else if (property === 'never') show(proveNever(policies, questionOf(flags), options));
     else show(proveNoCrossDevice(policies, { ...options, ...sharing(flags) }));
   }
+}
+
+/** The platform proves it of the policies in force; documents in files are attached beside them. */
+async function proveStored(
+  property: Property,
+  {
+    files,
+    flags,
+    shell,
+    stored,
+  }: Pick<Task, 'files' | 'flags' | 'shell'> & { readonly stored: readonly string[] },
+): Promise<Proof> {
+  const texts = (names: readonly string[]) => Promise.all(names.map((name) => readText(name, shell)));
+  const { policy: own = [] } = flags;
+  const isLimit = property === 'at-most';
+  if (property === 'diff' || property === 'dead' || property === 'equal')
+    throw usage(
+      `\`--stored\` goes with \`no-cross-device\`, \`never\` and \`at-most\`; for \`${property}\` see \`policy show --document\``,
+    );
+  if (isLimit && files.length !== 1) throw usage('`at-most` with `--stored` needs one file, the other side');
+  const documents = await texts(isLimit ? own : [...own, ...files]);
+  const body = {
+    policyNames: [...stored],
+    documents,
+    property: await wireProperty(property, { files, flags, texts }),
+  };
+  const proof = await shell.withApi((api) => api.call(provePolicies, { body }));
+  return proof as Proof;
+}
+
+async function wireProperty(
+  property: 'no-cross-device' | 'never' | 'at-most',
+  {
+    files,
+    flags,
+    texts,
+  }: Pick<Task, 'files' | 'flags'> & { readonly texts: (names: readonly string[]) => Promise<string[]> },
+): Promise<Part<typeof propertySchema>> {
+  if (property === 'never') return { kind: property, ...questionOf(flags) };
+  if (property === 'at-most') return { kind: property, document: (await texts(files))[0] ?? '' };
+  const { shared, unique, withoutExclusive } = sharing(flags);
+  return { kind: property, shared: [...shared], unique: [...unique], withoutExclusive };
+}
+
+async function readText(file: string, { terminal }: Shell): Promise<string> {
+  return Buffer.from(await readInput(file, { terminal, bytesMax: POLICY_BYTES_MAX })).toString('utf8');
 }
 
 function pairOf(files: readonly string[]): readonly [string, string] {

@@ -194,7 +194,8 @@ export class Enrollment {
 
   async #commit(admitted: Admitted, signed: SignedCertificate): Promise<EnrollmentOutcome> {
     try {
-      await this.#options.transactor.transact((tx) => this.#write(tx, admitted, signed));
+      const newcomer = { policyNames: admitted.token.policies, thingName: admitted.thingName };
+      await this.#options.policies.whileNewcomerKept(newcomer, (tx) => this.#write(tx, admitted, signed));
     } catch (error) {
       const refusal = refusalOf(error, admitted.thingName);
       if (refusal === undefined) throw error;

@@ -12,7 +12,13 @@ export type PoliciesErrorCode =
   | 'policies.certificate_unknown'
   | 'policies.stored_invalid'
   | 'policies.nothing_recorded'
-  | 'policies.invalid_request';
+  | 'policies.invalid_request'
+  | 'policies.guardrail_broken'
+  | 'policies.guardrail_undecided'
+  | 'policies.guardrail_exists'
+  | 'policies.guardrail_not_found'
+  | 'policies.guardrail_configured'
+  | 'policies.proofs_busy';
 
 /** What an operator asked of a policy cannot be done; nothing was changed. */
 export class PoliciesError extends AppError<PoliciesErrorCode> {}

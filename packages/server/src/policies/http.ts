@@ -30,6 +30,7 @@ import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
 import { versionNotFound } from './errors.ts';
+import { guardrailHandlers } from './guardrail-http.ts';
 import { decideHypothetically } from './hypothesis.ts';
 import { hypotheticalPrincipal } from './hypothetical-principal.ts';
 import type { SavedVersion } from './rules.ts';
@@ -54,6 +55,7 @@ export function policyHandlers(options: PolicyHandlersOptions): readonly RouteHa
     ...attachmentHandlers(options),
     testHandler(options),
     synthesisHandler(options),
+    ...guardrailHandlers(options.policies),
   ];
 }
 

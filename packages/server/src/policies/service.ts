@@ -1,14 +1,26 @@
-import type { CertificateId, Clock, GroupName, PolicyName, Transaction, Transactor } from '@fleetward/core';
+import type {
+  CertificateId,
+  Clock,
+  GroupName,
+  PolicyName,
+  ThingName,
+  Transaction,
+  Transactor,
+} from '@fleetward/core';
 import {
   type AttachedPolicy,
   lintPolicy,
   type ParsedPolicy,
   type PolicyBinding,
+  type PolicyDocument,
   parsePolicy,
 } from '@fleetward/policy';
 import type { Groups } from '../groups/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
+import { Turns } from '../turns.ts';
+import { type PolicyChange, type Surroundings, setsAfter, setsInForce } from './attached-sets.ts';
 import { PoliciesError, policyNotFound } from './errors.ts';
+import { type Guardrail, Guardrails, type GuardrailsOptions } from './guardrails.ts';
 import { PolicyRecords, type VersionKey } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
 import {
@@ -38,7 +50,12 @@ export interface PoliciesOptions {
   readonly announce: (event: PolicyEvent) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
-  readonly groups: Pick<Groups, 'get' | 'hold' | 'certificatesUnder' | 'limits'>;
+  readonly groups: Pick<Groups, 'get' | 'hold' | 'certificatesUnder' | 'lineageOf' | 'limits'>;
+  /** The groups that have a say about a certificate, ancestors included. */
+  readonly lineageOf: (certificateId: CertificateId) => readonly GroupName[];
+  /** Guard rails from the settings, and what proofs may cost. */
+  readonly guardrails: readonly Guardrail[];
+  readonly proofLimits: GuardrailsOptions['limits'];
 }
 
 /** The policies of the platform, their versions, and the certificates and groups they are attached to. */
@@ -46,10 +63,14 @@ export class Policies {
   readonly #options: PoliciesOptions;
   readonly #records: PolicyRecords;
   readonly #registry = new PolicyRegistry();
+  /** What guard rails are about changes in turns: between a proof and its change nothing else may change. */
+  readonly #turns = new Turns();
+  readonly guardrails: Guardrails;
 
-  private constructor(options: PoliciesOptions) {
+  private constructor(options: PoliciesOptions, guardrails: Guardrails) {
     this.#options = options;
     this.#records = new PolicyRecords(options.store);
+    this.guardrails = guardrails;
   }
 
   /**
@@ -57,7 +78,9 @@ export class Policies {
    * document no longer parses: to go on without it could drop a Deny.
    */
   static async open(options: PoliciesOptions): Promise<Policies> {
-    const policies = new Policies(options);
+    const { guardrails: configured, proofLimits: limits, binding } = options;
+    const parse = (document: string) => parsePolicy(document, binding).document;
+    const policies = new Policies(options, await Guardrails.open({ ...options, configured, limits, parse }));
     for (const policy of await options.store.list()) await policies.#load(policy);
     for (const attachment of await options.store.attachments())
       policies.#registry.certificates.attach(attachment.policyName, attachment.certificateId);
@@ -81,16 +104,24 @@ export class Policies {
     const findings = lintPolicy(parsed.document);
     const createdAtMs = this.#options.clock.now();
     const version: PolicyVersion = { name, versionId: 1, document, createdAtMs };
-    await this.#options.transactor.transact(async (tx) => {
-      await this.#records.add(tx, { name, defaultVersionId: 1, createdAtMs }, version);
-      await this.#options.trail.append(tx, {
-        kind: 'policy.created',
-        actor,
-        payload: { policyName: name, document },
-      });
-      tx.afterCommit(() => this.#registry.putInForce(name, { versionId: 1, document: parsed.document }));
-    });
+    const change = { document: { name, versionId: 1, document: parsed.document } };
+    await this.#whileKept(change, (tx) => this.#add(tx, { version, document: parsed.document, actor }));
     return savedVersion({ version, isDefault: true }, parsed, findings);
+  }
+
+  async #add(
+    tx: Transaction,
+    {
+      version,
+      document: parsed,
+      actor,
+    }: { readonly version: PolicyVersion; readonly document: PolicyDocument; readonly actor: Actor },
+  ): Promise<void> {
+    const { name, document, createdAtMs } = version;
+    await this.#records.add(tx, { name, defaultVersionId: 1, createdAtMs }, version);
+    const payload = { policyName: name, document };
+    await this.#options.trail.append(tx, { kind: 'policy.created', actor, payload });
+    tx.afterCommit(() => this.#registry.putInForce(name, { versionId: 1, document: parsed }));
   }
 
   /** Throws `policy.invalid`, `policies.not_found`, or `policies.version_limit` when it has 5 versions already. */
@@ -101,7 +132,9 @@ export class Policies {
     const { name, document, setAsDefault } = wanted;
     const parsed = this.parse(document);
     const findings = lintPolicy(parsed.document);
-    const version = await this.#options.transactor.transact(async (tx) => {
+    // Refused when saved, also where it is not put in force yet: otherwise `set-default` would be the first to say so.
+    const change = { document: { name, versionId: 0, document: parsed.document } };
+    const version = await this.#whileKept(change, async (tx) => {
       const added = await this.#records.addVersion(tx, {
         name,
         document,
@@ -116,10 +149,12 @@ export class Policies {
   }
 
   /** Puts a version in force, on live connections too. Throws `policies.version_not_found`. */
-  setDefault(key: VersionKey, actor: Actor): Promise<void> {
-    return this.#options.transactor.transact(async (tx) => {
+  async setDefault(key: VersionKey, actor: Actor): Promise<void> {
+    const parsed = this.#parseStored(await this.#records.version(key));
+    const change = { document: { ...key, document: parsed.document } };
+    await this.#whileKept(change, async (tx) => {
       const version = await this.#records.version(key, tx);
-      await this.#putInForce(tx, version, { parsed: this.#parseStored(version), actor });
+      await this.#putInForce(tx, version, { parsed, actor });
     });
   }
 
@@ -154,7 +189,9 @@ export class Policies {
         `there is no certificate \`${attachment.certificateId}\``,
       );
     }
-    await this.#options.transactor.transact((tx) => this.attachWithin(tx, attachment, actor));
+    const { policyName, certificateId } = attachment;
+    const change = { attached: { names: [policyName], certificateIds: [certificateId] } };
+    await this.#whileKept(change, (tx) => this.attachWithin(tx, attachment, actor));
   }
 
   /** Attaches to all of the certificates or to none. Throws as `attach`. */
@@ -163,7 +200,7 @@ export class Policies {
     actor: Actor,
   ): Promise<void> {
     const { policyName, certificateIds } = wanted;
-    return this.#options.transactor.transact(async (tx) => {
+    return this.#whileKept({ attached: { names: [policyName], certificateIds } }, async (tx) => {
       await this.#records.get(policyName, tx);
       for (const certificateId of certificateIds)
         await this.attachWithin(tx, { policyName, certificateId }, actor);
@@ -201,12 +238,13 @@ export class Policies {
   /** It holds for every thing of the group and of what is under it, at once. Throws `policies.not_found`, `groups.not_found` or `policies.attachment_limit`. */
   attachToGroup(attachment: GroupAttachment, actor: Actor): Promise<void> {
     const { policyName, groupName } = attachment;
-    const { groups, store, trail, transactor } = this.#options;
+    const { groups, store, trail } = this.#options;
     return groups.hold(async () => {
       groups.get(groupName);
       const present = this.#registry.groups.policiesOf(groupName);
       assertGroupAttachable(attachment, { present, max: groups.limits.policiesPerGroupMax });
-      await transactor.transact(async (tx) => {
+      const onGroup = { name: policyName, groupName, certificateIds: groups.certificatesUnder(groupName) };
+      await this.#whileKept({ onGroup }, async (tx) => {
         await this.#records.get(policyName, tx);
         await store.attachToGroup(tx, attachment);
         await trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
@@ -233,6 +271,43 @@ export class Policies {
         this.#announce(policyName, groups.certificatesUnder(groupName));
       });
     });
+  }
+
+  /**
+   * Requires a proof from now on, of every policy and of all that are attached together. Throws `policies.guardrail_broken` or
+   * `policies.guardrail_undecided` when it does not hold now.
+   */
+  requireProof(wanted: Omit<Guardrail, 'createdAtMs'>, actor: Actor): Promise<Guardrail> {
+    return this.#turns.take('guardrails', async () => {
+      const names = (await this.list()).map(({ name }) => name);
+      const certificateIds = new Set(names.flatMap((name) => this.#certificatesUnder(name)));
+      return this.guardrails.create(wanted, setsInForce(this.#surroundings(), certificateIds, names), actor);
+    });
+  }
+
+  /** Does work that attaches the policies to a certificate that is new, after what guard rails ask of them is proved. */
+  whileNewcomerKept<Result>(
+    newcomer: { readonly policyNames: readonly PolicyName[]; readonly thingName: ThingName },
+    work: (tx: Transaction) => Promise<Result>,
+  ): Promise<Result> {
+    const groupNames = this.#options.groups.lineageOf([newcomer.thingName]);
+    return this.#whileKept({ newcomer: { names: newcomer.policyNames, groupNames } }, work);
+  }
+
+  /** The change in its turn, after every guard rail is proved of what will decide together. */
+  #whileKept<Result>(change: PolicyChange, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    const { transactor } = this.#options;
+    if (this.guardrails.isEmpty) return transactor.transact(work);
+    return this.#turns.take('guardrails', async () => {
+      const certificateIds =
+        change.document === undefined ? [] : this.#certificatesUnder(change.document.name);
+      await this.guardrails.assertKept(setsAfter(change, certificateIds, this.#surroundings()));
+      return transactor.transact(work);
+    });
+  }
+
+  #surroundings(): Surroundings {
+    return { registry: this.#registry, lineageOf: this.#options.lineageOf };
   }
 
   /** From memory: the policies attached to the certificate itself. */

@@ -25,6 +25,15 @@ export interface GroupAttachment {
   readonly groupName: GroupName;
 }
 
+/** A proof that is required of a policy, or of every policy. */
+export interface GuardrailRecord {
+  readonly name: string;
+  readonly policyName?: PolicyName;
+  /** What has to be proved, as JSON. */
+  readonly property: string;
+  readonly createdAtMs: number;
+}
+
 export interface PolicyStore {
   /** Stores the policy with its first version. Refuses a name that exists with `StoreError` `store.conflict`. */
   add(tx: Transaction, policy: PolicyRecord, version: PolicyVersion): Promise<void>;
@@ -53,4 +62,8 @@ export interface PolicyStore {
   detachFromGroup(tx: Transaction, attachment: GroupAttachment): Promise<boolean>;
   /** Every attachment to a group, for the registry in memory. */
   groupAttachments(): Promise<readonly GroupAttachment[]>;
+  /** Refuses a name that exists with `StoreError` `store.conflict`. */
+  addGuardrail(tx: Transaction, guardrail: GuardrailRecord): Promise<void>;
+  removeGuardrail(tx: Transaction, name: string): Promise<boolean>;
+  guardrails(): Promise<readonly GuardrailRecord[]>;
 }

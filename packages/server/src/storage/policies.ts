@@ -9,6 +9,7 @@ const policyColumns = ['name', 'default_version_id', 'created_at_ms'] as const;
 type PolicyRow = Pick<Schema['policies'], (typeof policyColumns)[number]>;
 type VersionRow = Schema['policy_versions'];
 type AttachmentRow = Schema['policy_attachments'];
+type GuardrailRow = Schema['guardrails'];
 type GroupAttachmentRow = Schema['policy_group_attachments'];
 
 /** Policies, their versions and attachments in the records. */
@@ -174,6 +175,40 @@ export function createPolicyStore(database: Database): PolicyStore {
           .execute();
       });
       return rows.map((row) => ({ policyName: row.policy_name, groupName: row.group_name }));
+    },
+    addGuardrail: async (tx, guardrail) => {
+      await queriesOf(tx)
+        .insertInto('guardrails')
+        .values({
+          name: guardrail.name,
+          policy_name: guardrail.policyName ?? null,
+          property: guardrail.property,
+          created_at_ms: guardrail.createdAtMs,
+        })
+        .execute();
+    },
+    removeGuardrail: async (tx, name) => {
+      const { numDeletedRows } = await queriesOf(tx)
+        .deleteFrom('guardrails')
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return numDeletedRows === 1n;
+    },
+    guardrails: async () => {
+      const rows = await allRows((after: GuardrailRow | undefined) => {
+        const page = reads
+          .selectFrom('guardrails')
+          .select(['name', 'policy_name', 'property', 'created_at_ms'])
+          .orderBy('name')
+          .limit(pageRowsMax);
+        return (after === undefined ? page : page.where('name', '>', after.name)).execute();
+      });
+      return rows.map((row) => ({
+        name: row.name,
+        ...(row.policy_name === null ? {} : { policyName: row.policy_name }),
+        property: row.property,
+        createdAtMs: row.created_at_ms,
+      }));
     },
   };
 }

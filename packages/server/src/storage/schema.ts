@@ -72,6 +72,14 @@ export interface Schema {
   };
   readonly policy_attachments: { readonly policy_name: PolicyName; readonly certificate_id: CertificateId };
   readonly policy_group_attachments: { readonly policy_name: PolicyName; readonly group_name: GroupName };
+  readonly guardrails: {
+    readonly name: string;
+    /** None: every policy. */
+    readonly policy_name: PolicyName | null;
+    /** JSON, as the API takes it. */
+    readonly property: string;
+    readonly created_at_ms: number;
+  };
   readonly certificates: CertificateRow;
   readonly authorities: {
     readonly certificate_id: CertificateId;

@@ -43,6 +43,8 @@ type TrailKind =
   | 'policy.attached'
   | 'policy.detached'
   | 'policy.removed'
+  | 'guardrail.created'
+  | 'guardrail.removed'
   | 'release.metadata_published'
   | 'release.artifact_stored'
   | 'connection.closed'

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import type { Random, Signer } from '@fleetward/core';
+import { parseThingName, type Random, type Signer } from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
 import { issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
@@ -11,6 +11,7 @@ import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
 import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/index.ts';
 import { Policies, type PolicyEvent } from '../../src/policies/index.ts';
+import type { PoliciesOptions } from '../../src/policies/service.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
 import { createTrail, type Trail } from '../../src/trail/index.ts';
@@ -34,6 +35,7 @@ function newKeys(): PlatformKeys {
 }
 
 export interface PlatformOptions {
+  readonly guardrails?: PoliciesOptions['guardrails'];
   readonly folder: string;
   readonly keys?: PlatformKeys;
   readonly clock?: FakeClock;
@@ -118,6 +120,10 @@ export async function openPlatform(options: PlatformOptions) {
     binding,
     announce,
     isKnownCertificate,
+    lineageOf: (certificateId) =>
+      groups.lineageOf(things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName))),
+    guardrails: options.guardrails ?? [],
+    proofLimits: { statesMax: 50_000, timeoutMs: 60_000, pendingMax: 16, setsMax: 20 },
   });
   const denials = new Denials({
     ...shared,

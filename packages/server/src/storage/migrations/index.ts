@@ -3,6 +3,7 @@ import type { ColumnTypes } from '../column-types.ts';
 import { spine } from './0001-spine.ts';
 import { groups } from './0002-groups.ts';
 import { activity } from './0003-activity.ts';
+import { guardrails } from './0004-guardrails.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -11,4 +12,4 @@ export interface Migration {
 }
 
 /** In order: the first is version 1. */
-export const migrations: readonly Migration[] = [spine, groups, activity];
+export const migrations: readonly Migration[] = [spine, groups, activity, guardrails];

@@ -83,6 +83,20 @@ export function describePolicies(opened: () => Opened): void {
     expect(await stores.policies.versions(name)).toEqual([]);
   });
 
+  test('a guard rail is kept under its name, with and without a policy, and ends once', async () => {
+    const { stores, transact } = opened();
+    const property = '{"kind":"no-cross-device"}';
+    const one = { name: 'all', property, createdAtMs: 1 };
+    const other = { name: 'one', policyName: named('of-a-rail'), property, createdAtMs: 2 };
+    for (const guardrail of [one, other]) await transact((tx) => stores.policies.addGuardrail(tx, guardrail));
+    expect(await stores.policies.guardrails()).toEqual([one, other]);
+    expect(await outcomes([transact((tx) => stores.policies.addGuardrail(tx, one))])).toEqual([
+      'store.conflict',
+    ]);
+    const remove = (name: string) => transact((tx) => stores.policies.removeGuardrail(tx, name));
+    expect([await remove('one'), await remove('one'), await remove('all')]).toEqual([true, false, true]);
+  });
+
   test('an attachment to a group is kept once, keeps its policy, and ends once', async () => {
     const { stores, transact } = opened();
     const name = named('of-a-group');

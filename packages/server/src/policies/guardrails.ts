@@ -1,0 +1,187 @@
+import type { Clock, PolicyName, Transactor } from '@fleetward/core';
+import type { AttachedPolicy, PolicyDocument, Proof, Property } from '@fleetward/policy';
+import type { Actor, Trail } from '../trail/index.ts';
+import { keyOf as keyOfSet } from './attached-sets.ts';
+import { PoliciesError } from './errors.ts';
+import { type ProofLimits, Prover } from './prover.ts';
+import type { GuardrailRecord, PolicyStore } from './store.ts';
+
+/** What is required, as the API and the settings write it. */
+export type WrittenProperty =
+  | Exclude<Property, { readonly kind: 'at-most' }>
+  | { readonly kind: 'at-most'; readonly document: string };
+
+export interface Guardrail {
+  readonly name: string;
+  /** None: it is about every policy. */
+  readonly policyName?: PolicyName | undefined;
+  readonly property: WrittenProperty;
+  /** Absent for one from the settings. */
+  readonly createdAtMs?: number;
+}
+
+export interface GuardrailsOptions {
+  readonly store: Pick<PolicyStore, 'addGuardrail' | 'removeGuardrail' | 'guardrails'>;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  readonly parse: (document: string) => PolicyDocument;
+  readonly configured: readonly Guardrail[];
+  readonly limits: ProofLimits & { readonly setsMax: number };
+}
+
+/** Policies that are attached together. */
+export type AttachedSet = readonly AttachedPolicy[];
+
+const errorsShown = 10;
+
+/** Proofs that have to hold after every change of policies and attachments; what would break one is refused. */
+export class Guardrails {
+  readonly #options: GuardrailsOptions;
+  readonly #prover: Prover;
+  readonly #stored = new Map<string, Guardrail>();
+  /** What was proved, by guard rail and set: a set is the same when it has the same versions. */
+  readonly #kept = new Set<string>();
+
+  private constructor(options: GuardrailsOptions) {
+    this.#options = options;
+    this.#prover = new Prover(options.limits);
+  }
+
+  static async open(options: GuardrailsOptions): Promise<Guardrails> {
+    const guardrails = new Guardrails(options);
+    for (const record of await options.store.guardrails())
+      guardrails.#stored.set(record.name, fromRecord(record));
+    for (const { property } of options.configured) guardrails.#read(property);
+    return guardrails;
+  }
+
+  list(): readonly Guardrail[] {
+    return [...this.#options.configured, ...this.#stored.values()];
+  }
+
+  /** Whether there is none, so that nothing has to be proved. */
+  get isEmpty(): boolean {
+    return this.#options.configured.length === 0 && this.#stored.size === 0;
+  }
+
+  /** Proves the property over the set. Throws `policies.invalid_request` for one that cannot be read. */
+  prove(set: AttachedSet, property: WrittenProperty): Promise<Proof> {
+    return this.#prover.prove(set, this.#read(property));
+  }
+
+  /** Throws `policies.guardrail_broken` with the counter-example, or `policies.guardrail_undecided`. */
+  async assertKept(sets: readonly AttachedSet[], only: readonly Guardrail[] = this.list()): Promise<void> {
+    const { setsMax } = this.#options.limits;
+    const tasks = sets.flatMap((set) =>
+      only.filter((guardrail) => isAbout(guardrail, set)).map((guardrail) => ({ guardrail, set })),
+    );
+    if (tasks.length > setsMax) {
+      const message = `${tasks.length} combinations of guard rails and policies would have to be proved, and at most ${setsMax} are`;
+      throw new PoliciesError('policies.guardrail_undecided', message);
+    }
+    for (const { guardrail, set } of tasks) await this.#assertOne(guardrail, set);
+  }
+
+  /** Requires a proof from now on; `sets` are all that are in force. Throws as `assertKept`, or `policies.guardrail_exists`. */
+  async create(
+    wanted: Omit<Guardrail, 'createdAtMs'>,
+    sets: readonly AttachedSet[],
+    actor: Actor,
+  ): Promise<Guardrail> {
+    const { store, transactor, trail, clock } = this.#options;
+    if (this.list().some(({ name }) => name === wanted.name))
+      throw new PoliciesError(
+        'policies.guardrail_exists',
+        `there is a guard rail \`${wanted.name}\` already`,
+      );
+    const guardrail = { ...wanted, createdAtMs: clock.now() };
+    await this.assertKept(sets, [guardrail]);
+    await transactor.transact(async (tx) => {
+      await store.addGuardrail(tx, toRecord(guardrail));
+      await trail.append(tx, { kind: 'guardrail.created', actor, payload: payloadOf(guardrail) });
+      tx.afterCommit(() => this.#stored.set(guardrail.name, guardrail));
+    });
+    return guardrail;
+  }
+
+  /** Throws `policies.guardrail_not_found`, or `policies.guardrail_configured` for one from the settings. */
+  async remove(name: string, actor: Actor): Promise<void> {
+    const { store, transactor, trail, configured } = this.#options;
+    if (configured.some((guardrail) => guardrail.name === name))
+      throw new PoliciesError(
+        'policies.guardrail_configured',
+        `guard rail \`${name}\` is from the settings: remove it there`,
+      );
+    await transactor.transact(async (tx) => {
+      if (!(await store.removeGuardrail(tx, name)))
+        throw new PoliciesError('policies.guardrail_not_found', `there is no guard rail \`${name}\``);
+      await trail.append(tx, { kind: 'guardrail.removed', actor, payload: { guardrailName: name } });
+      tx.afterCommit(() => this.#stored.delete(name));
+    });
+  }
+
+  async #assertOne(guardrail: Guardrail, set: AttachedSet): Promise<void> {
+    const key = keyOf(guardrail, set);
+    if (this.#kept.has(key)) return;
+    const proof = await this.prove(set, guardrail.property);
+    if (proof.verdict !== 'yes') throw broken(guardrail, set, proof);
+    if (this.#kept.size >= 10_000) this.#kept.clear();
+    this.#kept.add(key);
+  }
+
+  #read(property: WrittenProperty): Property {
+    if (property.kind !== 'at-most') return property;
+    const document = this.#options.parse(property.document);
+    return { kind: 'at-most', others: [{ name: 'limit', versionId: 1, via: 'certificate', document }] };
+  }
+}
+
+function isAbout({ policyName }: Guardrail, set: AttachedSet): boolean {
+  return set.length > 0 && (policyName === undefined || set.some(({ name }) => name === policyName));
+}
+
+function keyOf({ name, property }: Guardrail, set: AttachedSet): string {
+  return JSON.stringify([name, property, keyOfSet(set)]);
+}
+
+function broken(
+  { name, property }: Guardrail,
+  set: AttachedSet,
+  { verdict, summary, counterExample }: Proof,
+): PoliciesError {
+  const together = set.map((policy) => `\`${policy.name}\` version ${policy.versionId}`).join(' with ');
+  const code = verdict === 'no' ? 'policies.guardrail_broken' : 'policies.guardrail_undecided';
+  const errors = counterExample?.requests
+    .slice(0, errorsShown)
+    .map(({ by, action, resource, context, decision }, index) => ({
+      path: `/counterExample/requests/${index}`,
+      message: `${by === 'this' ? '' : `${by}: `}${decision}: ${JSON.stringify({ action, resource, context })}`,
+      expected: `what guard rail \`${name}\` (${property.kind}) asks for`,
+    }));
+  return new PoliciesError(code, `guard rail \`${name}\` of ${together}: ${summary}`, {
+    details: { errors },
+  });
+}
+
+function payloadOf({ name, policyName, property }: Guardrail) {
+  return {
+    guardrailName: name,
+    ...(policyName === undefined ? {} : { policyName }),
+    property: JSON.stringify(property),
+  };
+}
+
+function toRecord({ name, policyName, property, createdAtMs = 0 }: Guardrail): GuardrailRecord {
+  return {
+    name,
+    ...(policyName === undefined ? {} : { policyName }),
+    property: JSON.stringify(property),
+    createdAtMs,
+  };
+}
+
+function fromRecord({ property, ...record }: GuardrailRecord): Guardrail {
+  // Written by this class, after the API's schema was checked.
+  return { ...record, property: JSON.parse(property) as WrittenProperty };
+}
