@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FilterTrie, isTopicFilter, isTopicName } from '../src/index.ts';
@@ -117,5 +120,49 @@ describe('a walk over topics', () => {
     let steps = 0;
     for (; !walk.isDone; steps++) walk.step();
     expect(steps).toBeLessThan(10);
+  });
+
+  test('meets all that stays, whatever comes and goes before and behind it', () => {
+    const step = fc.record({ name: topic, isGone: fc.boolean() });
+    const turns = fc.array(fc.array(step, { maxLength: 8 }), { maxLength: 12 });
+    fc.assert(
+      fc.property(fc.uniqueArray(topic, { maxLength: 12 }), filter, turns, (staying, wanted, churn) => {
+        const trie = new TopicTrie<string>();
+        for (const name of staying) trie.set(name.split('/'), name);
+        const walk = new TopicWalk(trie, wanted);
+        const found = new Set<string>();
+        for (const turn of churn) {
+          for (const { name, isGone } of turn) {
+            if (staying.includes(name)) continue;
+            if (isGone) trie.delete(name.split('/'));
+            else trie.set(name.split('/'), name);
+          }
+          found.add(walk.step() ?? '');
+        }
+        while (!walk.isDone) found.add(walk.step() ?? '');
+        expect([...found]).toEqual(expect.arrayContaining(staying.filter((name) => matches(name, wanted))));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('that stands still keeps nothing of the topics that come and go meanwhile', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const trie = new TopicTrie<string>();
+    trie.set(['stays'], 'stays');
+    const walk = new TopicWalk(trie, '#');
+    walk.step();
+    const nodes: WeakRef<object>[] = [];
+    for (let round = 0; round < 10; round++) {
+      const names = Array.from({ length: 100 }, (_, index) => `${round}-${index}`);
+      for (const name of names) trie.set([name], name);
+      nodes.push(...names.map((name) => new WeakRef(trie.root.children?.get(name) as object)));
+      for (const name of names) trie.delete([name]);
+    }
+    await setImmediate(); // a WeakRef holds what it is made of until the turn ends
+    collectGarbage();
+    expect(nodes.filter((node) => node.deref() !== undefined)).toEqual([]);
+    expect(walk.isDone).toBe(false);
   });
 });

@@ -1,14 +1,17 @@
+import { Siblings } from './siblings.ts';
+
 /** A level of topic names; a value where a topic ends. */
 export interface TopicNode<Value> {
   readonly level: string;
+  readonly ordinal: number;
   readonly parent: TopicNode<Value> | undefined;
-  children: Map<string, TopicNode<Value>> | undefined;
+  children: Siblings<TopicNode<Value>> | undefined;
   value: Value | undefined;
 }
 
 /** Topic names to values. What a filter matches among them is found with a `TopicWalk`. */
 export class TopicTrie<Value> {
-  readonly root: TopicNode<Value> = newNode<Value>('', undefined);
+  readonly root: TopicNode<Value> = newNode<Value>('', 0, undefined);
 
   /** Returns the value it replaces. */
   set(levels: readonly string[], value: Value): Value | undefined {
@@ -47,25 +50,24 @@ export class TopicTrie<Value> {
   }
 }
 
-function newNode<Value>(level: string, parent: TopicNode<Value> | undefined): TopicNode<Value> {
-  return { level, parent, children: undefined, value: undefined };
+function newNode<Value>(
+  level: string,
+  ordinal: number,
+  parent: TopicNode<Value> | undefined,
+): TopicNode<Value> {
+  return { level, ordinal, parent, children: undefined, value: undefined };
 }
 
 function childOf<Value>(node: TopicNode<Value>, level: string): TopicNode<Value> {
-  node.children ??= new Map();
-  let child = node.children.get(level);
-  if (child === undefined) {
-    child = newNode(level, node);
-    node.children.set(level, child);
-  }
-  return child;
+  node.children ??= new Siblings();
+  return node.children.get(level) ?? node.children.add((ordinal) => newNode(level, ordinal, node));
 }
 
 function prune<Value>(from: TopicNode<Value>): void {
   let node = from;
   while (node.parent !== undefined && node.value === undefined && node.children === undefined) {
     const parent = node.parent;
-    parent.children?.delete(node.level);
+    parent.children?.delete(node);
     if (parent.children?.size === 0) parent.children = undefined;
     node = parent;
   }

@@ -1,8 +1,13 @@
+import type { Siblings } from './siblings.ts';
 import type { TopicNode, TopicTrie } from './topic-trie.ts';
 
-/** The children of one node that are still to be visited, and how many levels of the filter are behind them. */
+/** Where the walk stands among the children of one node, and how many levels of the filter are behind them. */
 interface Frame<Value> {
-  readonly nodes: Iterator<TopicNode<Value>>;
+  readonly siblings: Siblings<TopicNode<Value>>;
+  /** The only one to visit; undefined: all. */
+  readonly level: string | undefined;
+  /** The ordinal of the last one visited; 0: none yet. */
+  visited: number;
   /** Equal to the number of levels of the filter before its `#`: everything below matches. */
   readonly depth: number;
 }
@@ -33,12 +38,12 @@ export class TopicWalk<Value> {
   step(): Value | undefined {
     const frame = this.#stack.at(-1);
     if (frame === undefined) return undefined;
-    const next = frame.nodes.next();
-    if (next.done === true) {
+    const node = nextOf(frame);
+    if (node === undefined) {
       this.#stack.pop();
       return undefined;
     }
-    const node = next.value;
+    frame.visited = node.ordinal;
     if (frame.depth === 0 && this.#isHidden(node)) return undefined;
     const depth = Math.min(frame.depth + 1, this.#fixed);
     this.#descend(node, depth);
@@ -57,11 +62,13 @@ export class TopicWalk<Value> {
     if (children === undefined) return;
     if (depth === this.#fixed && !this.#hasRest) return;
     const level = depth === this.#fixed ? '+' : this.#levels[depth]!;
-    if (level === '+') {
-      this.#stack.push({ nodes: children.values(), depth });
-      return;
-    }
-    const child = children.get(level);
-    if (child !== undefined) this.#stack.push({ nodes: [child].values(), depth });
+    if (level === '+') this.#stack.push({ siblings: children, level: undefined, visited: 0, depth });
+    else if (children.get(level) !== undefined)
+      this.#stack.push({ siblings: children, level, visited: 0, depth });
   }
+}
+
+function nextOf<Value>({ siblings, level, visited }: Frame<Value>): TopicNode<Value> | undefined {
+  if (level === undefined) return siblings.after(visited);
+  return visited === 0 ? siblings.get(level) : undefined;
 }
