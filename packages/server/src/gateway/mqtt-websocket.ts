@@ -37,6 +37,10 @@ export function serveMqttWebSockets(server: Server, options: MqttWebSockets): vo
     clientTracking: false,
     perMessageDeflate: false,
     autoPong: false,
+    // One frame a turn of the event loop: a chunk of the socket may hold ten thousand, whose payload alone the broker paces.
+    allowSynchronousEvents: false,
+    maxFragments: fragmentsMax,
+    maxBufferedChunks: bufferedChunksMax,
     maxPayload: options.messageBytesMax,
     handleProtocols: () => subprotocol, // MQTT5-6.0.0-4
   });
@@ -60,6 +64,9 @@ export function serveMqttWebSockets(server: Server, options: MqttWebSockets): vo
 }
 
 const subprotocol = 'mqtt';
+/** Of one message, and pieces of one frame as TLS brings them: each costs some hundred bytes however small it is. */
+const fragmentsMax = 256;
+const bufferedChunksMax = 4_096;
 
 function judge({ headers }: IncomingMessage, admission: Admission): Admitted | Refusal {
   if (admission.kind === 'anonymous')

@@ -147,6 +147,31 @@ describe('MQTT over WebSocket', () => {
     expect([1006, 1009]).toContain(await code);
     expect((await causes(platform))[0]?.explanation).toMatch(/Max payload size exceeded/);
   });
+
+  test('bounds the pieces of a message, however small: each costs more than what is in it', async () => {
+    const socket = await connected();
+    const code = closed(socket);
+    for (let sent = 0; sent < 300; sent++) socket.send(Buffer.of(0), { fin: false });
+    expect([1006, 1008]).toContain(await code);
+    expect((await causes(platform))[0]?.explanation).toMatch(/Too many message fragments/);
+  });
+
+  test('of a flood of frames with nothing in them it takes one a turn, so that everybody else has theirs', async () => {
+    const socket = await connected();
+    const pong = once(socket, 'message');
+    for (let sent = 0; sent < 2_000; sent++) socket.send(Buffer.alloc(0));
+    socket.send(Buffer.of(0xc0, 0));
+    let turns = 0;
+    const turn = (): void => {
+      turns++;
+      counting = setImmediate(turn);
+    };
+    let counting = setImmediate(turn);
+    await pong;
+    clearImmediate(counting);
+    expect(turns).toBeGreaterThan(2_000);
+    socket.terminate();
+  });
 });
 
 describe('who may speak MQTT over WebSocket', () => {
