@@ -298,6 +298,13 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     await say(['policy', 'add-version', 'railed', 'railed-2.json']);
   });
 
+  test('a policy that is attached to nothing is shown as one that decides nothing', async () => {
+    const { createPolicy } = await import('@fleetward/protocol');
+    await platform.api.call(createPolicy, { body: { policyName: 'idle', document } });
+    const shown = await cli.run(['policy', 'show', 'idle'], { environment });
+    expect(shown.stdout).toContain('warning[not-attached]: the policy is attached to no certificate');
+  });
+
   test('a refused document is told with every place', async () => {
     writeFileSync(cli.home.join('bad.json'), '{"Version":"2012-10-17","Statement":[],"Extra":1}');
     const outcome = await cli.run(['policy', 'create', 'bad', 'bad.json'], { environment });

@@ -2,6 +2,7 @@ import { getPolicy, getPolicyVersion, listPolicies } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb, whole } from '../define.ts';
 import type { Shell } from '../shell.ts';
+import { diagnosticText } from './policy-diagnostics.ts';
 
 export function addPolicyList(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list', {
@@ -31,7 +32,7 @@ export function addPolicyShow(noun: Command, shell: Shell): void {
   addVerb(noun, 'show <policy-name>', {
     summary: 'show a policy: versions, document, and what it is attached to',
     description:
-      'Shows a policy with the document in force; with `--version`, one version; with `--document`, the document alone as it was written.',
+      'Shows a policy with the document in force, and what is probably not meant in it or with it; with `--version`, one version; with `--document`, the document alone as it was written.',
     examples: [
       'fleetward policy show lamps',
       'fleetward policy show lamps --version 2 --document > lamps-2.json',
@@ -66,7 +67,10 @@ async function showPolicy(
     'attached to': `${policy.certificateCount} certificates`,
     ...Object.fromEntries(policy.certificateIds.slice(0, 20).map((id, index) => [`  ${index + 1}`, id])),
   });
-  if (!output.json) output.line(`\n${policy.document}`);
+  if (output.json) return;
+  output.line(`\n${policy.document}\n`);
+  const source = { file: `${policyName} version ${policy.defaultVersionId}`, text: policy.document };
+  for (const diagnostic of policy.findings) output.line(diagnosticText(source, { diagnostic, output }));
 }
 
 async function showVersion(

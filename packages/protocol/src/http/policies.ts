@@ -13,6 +13,14 @@ const versionId = Type.Integer({ minimum: 1 });
 
 const versionSummary = Type.Object({ versionId, isDefault: Type.Boolean(), createdAtMs: timeMs });
 
+const finding = Type.Object({
+  id: Type.String(),
+  severity: Type.String(),
+  path: Type.String(),
+  message: Type.String(),
+  fix: Type.Optional(Type.String()),
+});
+
 const savedVersion = Type.Object({
   policyName: policyNameSchema,
   versionId,
@@ -20,16 +28,9 @@ const savedVersion = Type.Object({
   notes: Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {
     description: 'What was bound or read differently from the letter of the document.',
   }),
-  findings: Type.Array(
-    Type.Object({
-      id: Type.String(),
-      severity: Type.String(),
-      path: Type.String(),
-      message: Type.String(),
-      fix: Type.Optional(Type.String()),
-    }),
-    { description: 'What is probably not meant; the document was saved all the same.' },
-  ),
+  findings: Type.Array(finding, {
+    description: 'What is probably not meant; the document was saved all the same.',
+  }),
 });
 
 const policyParams = Type.Object({ policyName: policyNameSchema });
@@ -84,6 +85,10 @@ export const getPolicy = defineRoute({
     certificateIds: Type.Array(certificateIdSchema, { description: 'The first 1,000.' }),
     certificateCount: Type.Integer({ minimum: 0 }),
     groupNames: Type.Array(groupNameSchema, { description: 'The first 1,000.' }),
+    findings: Type.Array(finding, {
+      description:
+        'What is probably not meant in the document in force; `not-attached` when it decides nothing.',
+    }),
   }),
 });
 

@@ -30,6 +30,7 @@ import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
 import { versionNotFound } from './errors.ts';
+import { findingsOf } from './findings.ts';
 import { guardrailHandlers } from './guardrail-http.ts';
 import { decideHypothetically } from './hypothesis.ts';
 import { hypotheticalPrincipal } from './hypothetical-principal.ts';
@@ -156,6 +157,7 @@ async function detailsOf(policies: Policies, policyName: string) {
     certificateIds: certificates.values().take(1000).toArray(),
     certificateCount: certificates.size,
     groupNames: policies.groupsOf(policy.name).values().take(1000).toArray(),
+    findings: findingsOf(policies, policy.name).map((finding) => ({ ...finding })),
   };
 }
 

@@ -147,6 +147,25 @@ describe('over HTTP', () => {
     expect(await api.call(protocol.listPolicies)).toEqual({ policies: [] });
   });
 
+  test('a policy is shown as not attached as long as no certificate and no group has it', async () => {
+    const { certificateId } = await equippedDevice();
+    const groupName = 'pumps';
+    await api.call(protocol.createGroup, { body: { groupName } });
+    const found = async () =>
+      (await api.call(protocol.getPolicy, { params: { policyName: 'telemetry' } })).findings
+        .map(({ id }) => id)
+        .filter((id) => id === 'not-attached');
+    const certificate = { params: { policyName: 'telemetry', certificateId } };
+    const group = { params: { policyName: 'telemetry', groupName } };
+    expect(await found()).toEqual([]);
+    await api.call(protocol.detachPolicy, certificate);
+    expect(await found()).toEqual(['not-attached']);
+    await api.call(protocol.attachGroupPolicy, group);
+    expect(await found()).toEqual([]);
+    await api.call(protocol.detachGroupPolicy, group);
+    expect(await found()).toEqual(['not-attached']);
+  });
+
   test('a document that is wrong is refused with the path and what was expected', async () => {
     const body = { policyName: 'wrong', document: allow('iot:Publsh', '*') };
     const refused: unknown = await api.call(protocol.createPolicy, { body }).catch((error: unknown) => error);
