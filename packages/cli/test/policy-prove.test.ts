@@ -41,7 +41,7 @@ async function decisionsOf(cli: Cli, requests: readonly object[], file: string):
   return json.map((answer) => (answer as { decision: string }).decision);
 }
 
-describe('policy prove', () => {
+describe('policy prove', { timeout: 120_000 }, () => {
   test('says yes, and exits with 0, when no two devices can meet', async () => {
     using cli = openCli();
     const file = write(cli, 'lamps.json', connect, telemetry);

@@ -12,7 +12,9 @@ import { ACTIONS, contexts, namesFor, policyOf, relative, statements } from './r
 const CONTEXTS = contexts();
 const numRuns = Number(process.env.PROOF_RUNS ?? 30);
 
-it('what a diff lists is exactly what the new policies allow and the old ones did not', () => {
+it('what a diff lists is exactly what the new policies allow and the old ones did not', {
+  timeout: 180_000,
+}, () => {
   let additions = 0;
   const pair = fc.tuple(statements('leveled'), statements('leveled'), fc.nat());
   fc.assert(

@@ -21,7 +21,7 @@ function publish(Effect: 'Allow' | 'Deny', ...topics: readonly string[]): object
 
 const statesMax = 50_000;
 
-describe('a proof is bounded', () => {
+describe('a proof is bounded', { timeout: 120_000 }, () => {
   test('by what it may make, also where each `?` doubles the states', () => {
     const hard = policy(
       ...[20, 21, 22].map((count) => publish('Allow', `*a${'?'.repeat(count)}*`)),

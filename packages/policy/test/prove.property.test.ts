@@ -26,7 +26,7 @@ const numRuns = Number(process.env.PROOF_RUNS ?? 40);
 const KINDS = ['leveled', 'tangled'] as const;
 const options = { statesMax: 60_000 };
 
-describe.each(KINDS)('a proof about %s patterns', (kind) => {
+describe.each(KINDS)('a proof about %s patterns', { timeout: 180_000 }, (kind) => {
   it('that one policy is no more permissive than another is not contradicted by any small request', () => {
     const verdicts = count();
     const pair = fc.tuple(statements(kind), statements(kind), fc.nat());
