@@ -27,7 +27,10 @@ function install() {
   console.error('installing dependencies (npm ci) …');
   const npm = process.env.npm_execpath;
   const [command, first] = npm ? [process.execPath, [npm]] : ['npm', []];
-  const run = spawnSync(command, [...first, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  // The lock file does not say `gypfile: false`: with scripts npm would compile packages that bring their binary along,
+  // which takes a compiler and headers from the network.
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const run = spawnSync(command, [...first, 'ci', ...options], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
