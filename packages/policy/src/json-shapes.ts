@@ -22,7 +22,7 @@ export function listItems(value: Json, path: string): readonly ListItem[] {
 
 /** What a JSON value is called in a message. */
 export function jsonTypeOf(value: Json | undefined): string {
-  if (value === undefined) return 'missing';
+  if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   return isJsonList(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
