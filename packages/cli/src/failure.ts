@@ -68,6 +68,8 @@ const hints: Readonly<Record<string, string>> = {
   'api.unreachable':
     'is the platform running (`fleetward serve`), and are `--url` and `--ca` those of its operators listener?',
   'api.timeout': 'the platform answers slowly or not at all; try again',
+  'http.not_found':
+    'is `--url` the operators listener (9443 by default), and is the platform as new as this command?',
   'http.unauthenticated':
     'the token is wrong, expired or revoked: give another by `--token-file`, or make one with `fleetward operator create-token`; none left? stop the platform, `fleetward init --new-setup-token`',
   'http.too_many_failures': 'too many wrong tokens from this address; wait a minute',

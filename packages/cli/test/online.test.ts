@@ -97,6 +97,23 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(refused).toMatchObject({ code: 1, error: { code: 'http.unauthenticated' } });
   });
 
+  test('with the address of the devices’ listener it is told which listener is meant', async () => {
+    writeFileSync(cli.home.join('setup-token'), 'fws_any');
+    const refused = await cli.run(
+      ['operator', 'setup', 'bob', '--setup-token-file', 'setup-token', '--json'],
+      {
+        environment: {
+          ...environment,
+          FLEETWARD_URL: `https://localhost:${platform.platform.ports.devices}`,
+        },
+      },
+    );
+    expect(refused).toMatchObject({
+      code: 1,
+      error: { code: 'http.not_found', hint: expect.stringContaining('operators listener') },
+    });
+  });
+
   test('a thing is created, listed and shown, also to people', async () => {
     await say(['thing', 'create', 'pump-1', '--type', 'pump', '--attribute', 'site=hall']);
     expect((await say(['thing', 'list'])).json).toContainEqual(
