@@ -77,6 +77,8 @@ const hints: Readonly<Record<string, string>> = {
     'the setup token works once, for one day; `fleetward init --new-setup-token` makes another',
   'policies.exists': 'store another version of it: `fleetward policy add-version`',
   'policies.attached': 'detach it first: `fleetward policy detach`',
+  'policies.trial_not_clean':
+    '`fleetward policy trial show` has all of it; change the version, or put it in force all the same with `--force`',
   'policies.version_limit': 'remove one first: `fleetward policy remove-version`',
   'releases.artifact_missing': 'run `fleetward release publish` from the folder that holds the artifacts',
   'updates.key_locked': 'check the passphrase',

@@ -29,7 +29,10 @@ Exit codes: 0 done; 1 refused or failed; 2 the command line or a file cannot be 
 
 function contents({ name, command, children }: CommandNode): string {
   if (children.length === 0) return `- [\`${name}\`](#fleetward-${name}): ${command.summary()}`;
-  const verbs = children.map((child) => `[${child.name}](#fleetward-${child.path.replaceAll(' ', '-')})`);
+  const leaves = children.flatMap(everyNode).filter((node) => node.children.length === 0);
+  const verbs = leaves.map(
+    ({ path }) => `[${path.slice(name.length + 1)}](#fleetward-${path.replaceAll(' ', '-')})`,
+  );
   return `- \`${name}\`: ${command.summary()}: ${verbs.join(' · ')}`;
 }
 

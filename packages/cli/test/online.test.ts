@@ -209,6 +209,24 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     });
   });
 
+  test('a version goes through its trial into force and back', async () => {
+    writeFileSync(cli.home.join('lamps-2.json'), document.replace('telemetry', 'readings'));
+    await say(['policy', 'add-version', 'lamps', 'lamps-2.json']);
+    await say(['policy', 'trial', 'start', 'lamps', '--version', '2']);
+    expect((await say(['policy', 'trial', 'show', 'lamps'])).json).toMatchObject([
+      { versionId: 2, isClean: false, decisions: 0 },
+    ]);
+    const refused = await run(['policy', 'promote', 'lamps']);
+    expect(refused).toMatchObject({ code: 1, error: { code: 'policies.trial_not_clean' } });
+    await say(['policy', 'promote', 'lamps', '--force']);
+    expect((await say(['policy', 'rollback', 'lamps'])).json).toEqual([
+      { policyName: 'lamps', versionId: 1 },
+    ]);
+    await say(['policy', 'trial', 'start', 'lamps', '--version', '2']);
+    await say(['policy', 'trial', 'stop', 'lamps']);
+    await say(['policy', 'remove-version', 'lamps', '2']);
+  });
+
   test('a join token is made with its terms, listed without its secret, and revoked', async () => {
     const args = ['join-token', 'create', 'lamp-*', '--uses', '3', '--expires', '2h', '--policy', 'lamps'];
     const [token] = (await say(args)).json as [

@@ -71,6 +71,13 @@ export {
   testPolicy,
 } from './http/policies.ts';
 export {
+  getPolicyTrial,
+  promotePolicy,
+  rollbackPolicy,
+  startPolicyTrial,
+  stopPolicyTrial,
+} from './http/policy-trials.ts';
+export {
   getDeviceMetadata,
   getDeviceTarget,
   getMetadataFile,

@@ -16,7 +16,7 @@ import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
-import { Policies, type PolicyEvent } from './policies/index.ts';
+import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
@@ -34,6 +34,7 @@ export interface Domains {
   readonly groups: Groups;
   readonly activity: Activity;
   readonly policies: Policies;
+  readonly policyTrials: PolicyTrials;
   readonly certificates: Certificates;
   readonly enrollment: Enrollment;
   readonly releases: ReleaseService;
@@ -101,6 +102,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     ...shared,
     store: stores.policies,
     groups,
+    trialFindingsMax: config.trials.findingsMax,
     binding,
     announce,
     isKnownCertificate,
@@ -112,6 +114,12 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       property,
     })),
     proofLimits: config.proofLimits,
+  });
+  const policyTrials = new PolicyTrials({
+    ...shared,
+    store: stores.policies,
+    policies,
+    trialsMax: config.trials.trialsMax,
   });
   const certificates = await openCertificates(parts, trail);
   const enrollment = new Enrollment({
@@ -134,6 +142,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     groups,
     activity,
     policies,
+    policyTrials,
     certificates,
     enrollment,
     releases,

@@ -4,6 +4,7 @@ import type { Denials } from './denials/index.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
 import type { Groups } from './groups/index.ts';
+import type { Policies } from './policies/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
@@ -11,6 +12,7 @@ export function createPlatformMetrics(parts: {
   readonly denials: Denials;
   readonly groups: Groups;
   readonly activity: Activity;
+  readonly policies: Policies;
   readonly live: LiveSockets;
   readonly mqtt: MqttGateway;
   readonly messages: MessageFile;
@@ -33,6 +35,9 @@ export function createPlatformMetrics(parts: {
       for (const [counter, value] of Object.entries(parts.activity.counts)) this.set({ counter }, value);
     },
   });
+  gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>
+    metric.set(parts.policies.trials.size),
+  );
   const denied = {
     name: 'fleetward_denials',
     help: 'Denials since the start, by cause',

@@ -428,6 +428,18 @@ const activity = section(
   'What things do, as it is kept for `policy synthesise`.',
 );
 
+const trials = section(
+  {
+    trialsMax: count(20, 'Policies with a version in trial at once.', { maximum: 1_000 }),
+    findingsMax: count(
+      200,
+      'Kinds of requests kept of one trial that it would decide otherwise; further ones are counted.',
+      { maximum: 10_000 },
+    ),
+  },
+  'Trials of policy versions.',
+);
+
 const denials = section(
   {
     keptMax: count(10_000, 'Denials of certificates kept in memory for operators.'),
@@ -509,6 +521,7 @@ export const settings = section(
     activity,
     guardrails,
     proofLimits,
+    trials,
     denials,
   },
   'Settings of `fleetward serve`.',

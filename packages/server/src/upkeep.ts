@@ -26,6 +26,7 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
       everyMs: 10 * secondMs,
       run: () => domains.denials.flush(clock.now()),
     },
+    { name: 'keep what trials found', everyMs: 10 * secondMs, run: () => domains.policyTrials.flush() },
     {
       name: 'keep what things did',
       everyMs: config.activity.flushSeconds * secondMs,

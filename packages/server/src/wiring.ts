@@ -94,6 +94,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     () => domains.certificates.close(),
     () => domains.trail.close(),
     () => domains.activity.flush(),
+    () => domains.policyTrials.flush(),
     () => domains.denials.flush(Number.POSITIVE_INFINITY),
   );
   listeners = await startListeners(

@@ -8,6 +8,7 @@ import { addPolicyProve } from './policy-prove.ts';
 import { addPolicyList, addPolicyShow } from './policy-read.ts';
 import { addPolicySynthesise } from './policy-synthesise.ts';
 import { addPolicyTest } from './policy-test.ts';
+import { addPolicyPromote, addPolicyRollback, addPolicyTrial } from './policy-trial.ts';
 import { addPolicyWhy } from './policy-why.ts';
 import {
   addPolicyAddVersion,
@@ -36,6 +37,9 @@ export function addPolicy(program: Command, shell: Shell): void {
     addPolicyDecide,
     addPolicyProve,
     addPolicySynthesise,
+    addPolicyTrial,
+    addPolicyPromote,
+    addPolicyRollback,
   ];
   for (const add of verbs) add(noun, shell);
 }

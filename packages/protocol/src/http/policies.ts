@@ -64,7 +64,12 @@ export const listPolicies = defineRoute({
   access: 'operator',
   answer: Type.Object({
     policies: Type.Array(
-      Type.Object({ policyName: policyNameSchema, defaultVersionId: versionId, createdAtMs: timeMs }),
+      Type.Object({
+        policyName: policyNameSchema,
+        defaultVersionId: versionId,
+        previousVersionId: Type.Optional(versionId),
+        createdAtMs: timeMs,
+      }),
     ),
   }),
 });
@@ -79,6 +84,7 @@ export const getPolicy = defineRoute({
   answer: Type.Object({
     policyName: policyNameSchema,
     defaultVersionId: versionId,
+    previousVersionId: Type.Optional(versionId),
     createdAtMs: timeMs,
     document: documentText,
     versions: Type.Array(versionSummary),

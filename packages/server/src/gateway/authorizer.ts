@@ -1,20 +1,15 @@
 import type { CertificateId, Clock, ThingName } from '@fleetward/core';
 import type { Access } from '@fleetward/mqtt';
 import type { Certificate } from '@fleetward/pki';
-import {
-  type CompiledPrincipal,
-  compilePrincipal,
-  explainDecision,
-  type PolicyAction,
-  type PrincipalContext,
-} from '@fleetward/policy';
+import { compilePrincipal, type PolicyAction, type PrincipalContext } from '@fleetward/policy';
 import type { Activity } from '../activity/index.ts';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
 import type { Groups } from '../groups/index.ts';
-import { type Policies, policiesInEffect } from '../policies/index.ts';
+import { type Policies, policiesInEffect, type TrialKey } from '../policies/index.ts';
 import type { Things } from '../things/index.ts';
 import { AllowedNames } from './allowed-names.ts';
 import { certificateContext } from './certificate-context.ts';
+import { Rights } from './rights.ts';
 
 /** What a device says of itself when it connects, and how it proved who it is. */
 export interface PrincipalClaim {
@@ -33,7 +28,7 @@ export interface Principal extends Access {
   readonly thingName: ThingName | undefined;
   /** Decides Connect on the client id. */
   mayConnect(): boolean;
-  /** Hands in what was counted since the last time, for the sketch of what the thing does. */
+  /** Hands in what was counted since the last time, for the sketch of what the thing does and for trials. */
   drain(): void;
 }
 
@@ -56,6 +51,7 @@ export class Authorizer {
 
   /** Compiles the rights as they stand now; the gateway asks again whenever policies, things, groups or attachments change. */
   principal(claim: PrincipalClaim): Principal {
+    const { clock } = this.#parts;
     const { thing, policies } = policiesInEffect(claim, this.#parts);
     const context: PrincipalContext = {
       clientId: claim.clientId,
@@ -64,21 +60,34 @@ export class Authorizer {
       ...(claim.connect === undefined ? {} : { connect: claim.connect }),
       ...(thing === undefined ? {} : { thing }),
     };
-    const compiled = compilePrincipal(policies, context);
-    return new CompiledAccess(compiled, { ...this.#parts, claim, thingName: thing?.name });
+    const rights = new Rights(compilePrincipal(policies, context), clock);
+    const shadows = this.#parts.policies.trials.among(policies).map(
+      (trial): Shadow => ({
+        key: trial.key,
+        rights: new Rights(compilePrincipal(trial.policies, context), clock),
+      }),
+    );
+    return new CompiledAccess(rights, { ...this.#parts, claim, thingName: thing?.name, shadows });
   }
+}
+
+/** The rights as they would be if a version in trial were in force. */
+interface Shadow {
+  readonly key: TrialKey;
+  readonly rights: Rights;
 }
 
 /** Explaining costs more than deciding: a device that floods with refused packets gets this many explained a second. */
 const explainedPerSecondMax = 20;
 
+type AccessParts = Pick<AuthorizerParts, 'policies' | 'denials' | 'activity' | 'clock'> &
+  Pick<Principal, 'claim' | 'thingName'> & { readonly shadows: readonly Shadow[] };
+
 class CompiledAccess implements Principal {
   readonly claim: PrincipalClaim;
   readonly thingName: ThingName | undefined;
-  readonly #compiled: CompiledPrincipal;
-  readonly #denials: Denials;
-  readonly #activity: AuthorizerParts['activity'];
-  readonly #clock: Clock;
+  readonly #rights: Rights;
+  readonly #parts: AccessParts;
   readonly #published = this.#namesOf('iot:Publish');
   readonly #retained = this.#namesOf('iot:RetainPublish');
   readonly #subscribed = this.#namesOf('iot:Subscribe');
@@ -86,22 +95,18 @@ class CompiledAccess implements Principal {
   /** By the name with `$share/`; a delivery is allowed by either name. */
   readonly #receivedShared = new AllowedNames((shared, count, isSample) => {
     const topic = shared.replace(/^\$share\/[^/]*\//, '');
-    const name = this.#allows('iot:Receive', topic) ? topic : shared;
-    this.#countIn('iot:Receive', { name, count, isSample });
+    const name = this.#rights.allow('iot:Receive', topic) ? topic : shared;
+    this.#record('iot:Receive', { name, count, isSample });
+    this.#compareShared(topic, shared, { isAllowed: true, count });
   });
   #second = 0;
   #explainedInSecond = 0;
 
-  constructor(
-    compiled: CompiledPrincipal,
-    parts: Pick<AuthorizerParts, 'denials' | 'activity' | 'clock'> & Pick<Principal, 'claim' | 'thingName'>,
-  ) {
-    this.#compiled = compiled;
+  constructor(rights: Rights, parts: AccessParts) {
+    this.#rights = rights;
+    this.#parts = parts;
     this.claim = parts.claim;
     this.thingName = parts.thingName;
-    this.#denials = parts.denials;
-    this.#activity = parts.activity;
-    this.#clock = parts.clock;
   }
 
   mayConnect(): boolean {
@@ -127,14 +132,11 @@ class CompiledAccess implements Principal {
   }
 
   drain(): void {
-    for (const names of [
-      this.#published,
-      this.#retained,
-      this.#subscribed,
-      this.#received,
-      this.#receivedShared,
-    ])
-      names.drain();
+    this.#published.drain();
+    this.#retained.drain();
+    this.#subscribed.drain();
+    this.#received.drain();
+    this.#receivedShared.drain();
   }
 
   /** What was allowed once is allowed for as long as these rights stand, unless they depend on the time. */
@@ -143,51 +145,32 @@ class CompiledAccess implements Principal {
     name: string,
     { action, cause }: { readonly action: PolicyAction; readonly cause: DenialCause },
   ): boolean {
-    const isKnown = !this.#compiled.dependsOnTime && names.has(name);
-    if (isKnown) return true;
+    if (!this.#rights.dependOnTime && names.has(name)) return true;
     if (!this.#check(action, name, cause)) return false;
     this.#keep(names, name);
     return true;
   }
 
   #keep(names: AllowedNames, name: string): void {
-    if (!this.#compiled.dependsOnTime || !names.has(name)) names.add(name);
+    if (!this.#rights.dependOnTime || !names.has(name)) names.add(name);
   }
 
-  /** A member of a shared subscription needs one of its two names allowed and neither denied (AWS IoT, shared subscriptions). */
   #mayReceiveShared(topic: string, shared: string): boolean {
-    if (!this.#compiled.dependsOnTime && this.#receivedShared.has(shared)) return true;
-    const refused = this.#refusedOf(topic, shared);
-    if (refused !== undefined) {
-      this.#deny('iot:Receive', refused, 'receive_denied');
-      return false;
-    }
-    this.#keep(this.#receivedShared, shared);
-    return true;
-  }
-
-  /** The name for which a shared delivery is refused; undefined when it is allowed. */
-  #refusedOf(topic: string, shared: string): string | undefined {
-    const allowsTopic = this.#allows('iot:Receive', topic);
-    const allowsShared = this.#allows('iot:Receive', shared);
-    if (allowsTopic && allowsShared) return undefined;
-    const other = allowsTopic ? shared : topic;
-    if (!allowsTopic && !allowsShared) return other;
-    return this.#compiled.decide('iot:Receive', other, this.#clock.now()).kind === 'explicitDeny'
-      ? other
-      : undefined;
+    if (!this.#rights.dependOnTime && this.#receivedShared.has(shared)) return true;
+    const refused = this.#rights.refusedOfShared(topic, shared);
+    const isAllowed = refused === undefined;
+    this.#compareShared(topic, shared, { isAllowed, count: isAllowed ? 0 : 1 });
+    if (!isAllowed) this.#deny('iot:Receive', refused, 'receive_denied');
+    else this.#keep(this.#receivedShared, shared);
+    return isAllowed;
   }
 
   #check(action: PolicyAction, name: string, cause: DenialCause): boolean {
-    if (this.#allows(action, name)) return true;
-    this.#deny(action, name, cause);
-    return false;
-  }
-
-  #allows(action: PolicyAction, name: string): boolean {
-    return this.#compiled.dependsOnTime
-      ? this.#compiled.allows(action, name, this.#clock.now())
-      : this.#compiled.allows(action, name);
+    const isAllowed = this.#rights.allow(action, name);
+    // What is allowed is counted in later; a difference is told at once.
+    this.#compare(action, name, { isAllowed, count: isAllowed ? 0 : 1 });
+    if (!isAllowed) this.#deny(action, name, cause);
+    return isAllowed;
   }
 
   #namesOf(action: PolicyAction): AllowedNames {
@@ -196,17 +179,48 @@ class CompiledAccess implements Principal {
 
   #countIn(
     action: PolicyAction,
+    counted: { readonly name: string; readonly count: number; readonly isSample: boolean },
+  ): void {
+    this.#record(action, counted);
+    this.#compare(action, counted.name, { isAllowed: true, count: counted.count });
+  }
+
+  #record(
+    action: PolicyAction,
     { name, count, isSample }: { readonly name: string; readonly count: number; readonly isSample: boolean },
   ): void {
     if (this.thingName === undefined) return;
-    this.#activity.record({ thingName: this.thingName, action, name, outcome: 'allowed', count });
-    if (isSample) this.#activity.markSampled(this.thingName);
+    const { activity } = this.#parts;
+    activity.record({ thingName: this.thingName, action, name, outcome: 'allowed', count });
+    if (isSample) activity.markSampled(this.thingName);
+  }
+
+  /** Costs nothing but this look while no trial runs. */
+  #compare(action: PolicyAction, name: string, decided: Decided): void {
+    for (const shadow of this.#parts.shadows)
+      this.#observe(shadow, { action, name, ...decided, wouldAllow: shadow.rights.allow(action, name) });
+  }
+
+  #compareShared(topic: string, shared: string, decided: Decided): void {
+    for (const shadow of this.#parts.shadows) {
+      const wouldAllow = shadow.rights.refusedOfShared(topic, shared) === undefined;
+      this.#observe(shadow, { action: 'iot:Receive', name: topic, ...decided, wouldAllow });
+    }
+  }
+
+  #observe(
+    { key, rights }: Shadow,
+    seen: Decided & { readonly action: PolicyAction; readonly name: string; readonly wouldAllow: boolean },
+  ): void {
+    const { policies, clock } = this.#parts;
+    const { clientId } = this.claim;
+    const explain = (): string => rights.explain(seen.action, seen.name).explanation;
+    policies.trials.observe(key, { ...seen, clientId, thingName: this.thingName, explain }, clock.now());
   }
 
   #deny(action: PolicyAction, name: string, cause: DenialCause): void {
-    const nowMs = this.#clock.now();
     const { certificateId, clientId, remoteAddress = '' } = this.claim;
-    this.#denials.record({
+    this.#parts.denials.record({
       cause,
       certificateId,
       clientId,
@@ -214,26 +228,17 @@ class CompiledAccess implements Principal {
       action,
       resource: name,
       ...(this.thingName === undefined ? {} : { thingName: this.thingName }),
-      ...this.#explain(action, { name, nowMs }),
+      ...this.#explain(action, name),
     });
   }
 
-  #explain(
-    action: PolicyAction,
-    { name, nowMs }: { readonly name: string; readonly nowMs: number },
-  ): Pick<DenialReport, 'explanation' | 'statement' | 'decision'> {
-    if (!this.#mayExplain(nowMs))
+  #explain(action: PolicyAction, name: string): Pick<DenialReport, 'explanation' | 'statement' | 'decision'> {
+    if (!this.#mayExplain(this.#parts.clock.now()))
       return { explanation: `\`${action}\` denied; too many denials in this second to explain each` };
     // Not more often than that: a device that floods does not make work with its sketch either.
     if (this.thingName !== undefined)
-      this.#activity.record({ thingName: this.thingName, action, name, outcome: 'denied', count: 1 });
-    const decision = this.#compiled.decide(action, name, nowMs);
-    const statement = decision.kind === 'implicitDeny' ? decision.nearest?.statement : decision.statement;
-    return {
-      explanation: explainDecision(decision),
-      ...(statement === undefined ? {} : { statement }),
-      ...(decision.kind === 'allow' ? {} : { decision: decision.kind }),
-    };
+      this.#parts.activity.record({ thingName: this.thingName, action, name, outcome: 'denied', count: 1 });
+    return this.#rights.explain(action, name);
   }
 
   #mayExplain(nowMs: number): boolean {
@@ -245,4 +250,10 @@ class CompiledAccess implements Principal {
     this.#explainedInSecond++;
     return this.#explainedInSecond <= explainedPerSecondMax;
   }
+}
+
+/** How a request was decided by what is in force, and how often. */
+interface Decided {
+  readonly isAllowed: boolean;
+  readonly count: number;
 }

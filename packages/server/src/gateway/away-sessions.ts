@@ -38,6 +38,11 @@ export class AwaySessions {
       : FROZEN;
   }
 
+  /** What decides for them, where it is not frozen. */
+  *principals(): Iterable<Principal> {
+    for (const { access } of this.#away()) if (isPrincipal(access)) yield access;
+  }
+
   freeze(certificateId: CertificateId): void {
     for (const session of this.#away())
       if (session.principal === certificateId) session.replaceAccess(FROZEN);
@@ -79,4 +84,8 @@ export class AwaySessions {
     const standing = certificates.standing(certificateId, clock.now());
     return standing === 'active' || standing === 'expired'; // it may be renewed, and its thing's session goes on
   }
+}
+
+function isPrincipal(access: Access): access is Principal {
+  return 'drain' in access;
 }

@@ -131,11 +131,17 @@ export class MqttGateway {
   /** Has every live connection hand in what it has counted, in portions: there may be very many. */
   async collectActivity(): Promise<void> {
     let seen = 0;
-    for (const { peer } of this.broker.connections()) {
-      peer.principal?.drain();
+    for (const principal of this.#principals()) {
+      principal.drain();
       seen++;
       if (seen % connectionsAtOnce === 0) await setImmediate();
     }
+  }
+
+  /** Of every live connection, and of every session that is kept for a device that is away. */
+  *#principals(): Iterable<Principal> {
+    for (const { peer } of this.broker.connections()) if (peer.principal !== undefined) yield peer.principal;
+    yield* this.#away.principals();
   }
 
   connections(): Iterable<Connection<DevicePeer>> {

@@ -12,13 +12,18 @@ export type PoliciesErrorCode =
   | 'policies.certificate_unknown'
   | 'policies.stored_invalid'
   | 'policies.nothing_recorded'
-  | 'policies.invalid_request'
   | 'policies.guardrail_broken'
   | 'policies.guardrail_undecided'
   | 'policies.guardrail_exists'
   | 'policies.guardrail_not_found'
   | 'policies.guardrail_configured'
-  | 'policies.proofs_busy';
+  | 'policies.proofs_busy'
+  | 'policies.no_trial'
+  | 'policies.in_trial'
+  | 'policies.trial_limit'
+  | 'policies.trial_not_clean'
+  | 'policies.no_previous'
+  | 'policies.invalid_request';
 
 /** What an operator asked of a policy cannot be done; nothing was changed. */
 export class PoliciesError extends AppError<PoliciesErrorCode> {}
@@ -29,4 +34,34 @@ export function policyNotFound(name: string): PoliciesError {
 
 export function versionNotFound(name: string, versionId: number): PoliciesError {
   return new PoliciesError('policies.version_not_found', `policy \`${name}\` has no version ${versionId}`);
+}
+
+export function versionInForce({
+  name,
+  versionId,
+}: {
+  readonly name: string;
+  readonly versionId: number;
+}): PoliciesError {
+  return new PoliciesError(
+    'policies.default_version',
+    `version ${versionId} of policy \`${name}\` is in force`,
+  );
+}
+
+export function versionInTrial({
+  name,
+  versionId,
+}: {
+  readonly name: string;
+  readonly versionId: number;
+}): PoliciesError {
+  return new PoliciesError(
+    'policies.in_trial',
+    `version ${versionId} of policy \`${name}\` is in trial: stop the trial first`,
+  );
+}
+
+export function noTrial(name: string): PoliciesError {
+  return new PoliciesError('policies.no_trial', `no version of policy \`${name}\` is in trial`);
 }

@@ -37,12 +37,15 @@ import { hypotheticalPrincipal } from './hypothetical-principal.ts';
 import type { SavedVersion } from './rules.ts';
 import type { Policies } from './service.ts';
 import { synthesise } from './synthesis.ts';
+import { trialHandlers } from './trial-http.ts';
+import type { PolicyTrials } from './trials.ts';
 
 export interface PolicyHandlersOptions {
   readonly policies: Policies;
   readonly things: Things;
   readonly groups: Groups;
   readonly activity: Activity;
+  readonly trials: PolicyTrials;
   /** Has live connections hand in what they have counted. */
   readonly collect: () => Promise<void>;
   readonly clock: Clock;
@@ -57,6 +60,7 @@ export function policyHandlers(options: PolicyHandlersOptions): readonly RouteHa
     testHandler(options),
     synthesisHandler(options),
     ...guardrailHandlers(options.policies),
+    ...trialHandlers(options),
   ];
 }
 
@@ -149,6 +153,7 @@ async function detailsOf(policies: Policies, policyName: string) {
   return {
     policyName: policy.name,
     defaultVersionId: policy.defaultVersionId,
+    ...(policy.previousVersionId === undefined ? {} : { previousVersionId: policy.previousVersionId }),
     createdAtMs: policy.createdAtMs,
     document: inForce.document,
     versions: versions.map(({ versionId, createdAtMs }) => {

@@ -1,6 +1,6 @@
 import type { PolicyName, Transaction } from '@fleetward/core';
 import { StoreError } from '../store-error.ts';
-import { PoliciesError, policyNotFound, versionNotFound } from './errors.ts';
+import { PoliciesError, policyNotFound, versionInForce, versionNotFound } from './errors.ts';
 import { assertVersionAddable } from './rules.ts';
 import type { PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
 
@@ -49,10 +49,7 @@ export class PolicyRecords {
   /** Throws `policies.default_version` for the one in force. */
   async removeVersion(tx: Transaction, key: VersionKey): Promise<void> {
     const policy = await this.get(key.name, tx);
-    if (policy.defaultVersionId === key.versionId) {
-      const message = `version ${key.versionId} of policy \`${key.name}\` is in force`;
-      throw new PoliciesError('policies.default_version', message);
-    }
+    if (policy.defaultVersionId === key.versionId) throw versionInForce(key);
     if (!(await this.#store.removeVersion(tx, key))) throw versionNotFound(key.name, key.versionId);
   }
 

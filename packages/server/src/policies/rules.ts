@@ -1,7 +1,7 @@
 import type { PolicyName } from '@fleetward/core';
 import type { LintFinding, ParsedPolicy } from '@fleetward/policy';
 import { PoliciesError } from './errors.ts';
-import type { GroupAttachment, PolicyAttachment, PolicyVersion } from './store.ts';
+import type { GroupAttachment, PolicyAttachment, PolicyTrial, PolicyVersion, TrialState } from './store.ts';
 
 // AWS IoT's quotas.
 const versionsMax = 5;
@@ -71,5 +71,30 @@ export function assertGroupAttachable(
   throw new PoliciesError(
     'policies.attachment_limit',
     `group \`${wanted.groupName}\` has ${max} policies already (setting \`groups.policiesPerGroupMax\`)`,
+  );
+}
+
+/** Whether a trial has seen something, and would have denied nothing that is allowed. */
+export function isClean({ decisions, findings, unlisted }: TrialState): boolean {
+  return decisions > 0 && unlisted.wouldDeny === 0 && !findings.some(({ kind }) => kind === 'wouldDeny');
+}
+
+/** Throws `policies.trial_not_clean` with what it would have denied, each with its explanation. */
+export function assertPromotable({ policyName, versionId, state }: PolicyTrial): void {
+  if (isClean(state)) return;
+  const denied = state.findings.filter(({ kind }) => kind === 'wouldDeny');
+  const found =
+    state.decisions === 0
+      ? 'has seen no decision yet'
+      : `would have denied what is allowed: ${denied.length} kinds of requests`;
+  const issues = denied.slice(0, 20).map(({ action, resource, count, example }) => ({
+    path: `${action} on ${resource}`,
+    message: `${count} times, such as by \`${example.thingName ?? example.clientId}\`: ${example.explanation}`,
+    expected: 'to be allowed as it is now',
+  }));
+  throw new PoliciesError(
+    'policies.trial_not_clean',
+    `the trial of version ${versionId} of policy \`${policyName}\` ${found}`,
+    { details: { errors: issues } },
   );
 }

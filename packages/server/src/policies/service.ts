@@ -19,7 +19,7 @@ import type { Groups } from '../groups/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { type PolicyChange, type Surroundings, setsAfter, setsInForce } from './attached-sets.ts';
-import { PoliciesError, policyNotFound } from './errors.ts';
+import { PoliciesError, policyNotFound, versionInForce, versionInTrial } from './errors.ts';
 import { type Guardrail, Guardrails, type GuardrailsOptions } from './guardrails.ts';
 import { PolicyRecords, type VersionKey } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
@@ -30,7 +30,15 @@ import {
   type SavedVersion,
   savedVersion,
 } from './rules.ts';
-import type { GroupAttachment, PolicyAttachment, PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
+import type {
+  GroupAttachment,
+  PolicyAttachment,
+  PolicyRecord,
+  PolicyStore,
+  PolicyTrial,
+  PolicyVersion,
+} from './store.ts';
+import { TrialRegistry } from './trial-registry.ts';
 
 /** The rights of these certificates' connections changed. */
 export interface PolicyEvent {
@@ -56,6 +64,8 @@ export interface PoliciesOptions {
   /** Guard rails from the settings, and what proofs may cost. */
   readonly guardrails: readonly Guardrail[];
   readonly proofLimits: GuardrailsOptions['limits'];
+  /** Kinds of differences kept of one trial. */
+  readonly trialFindingsMax?: number;
 }
 
 /** The policies of the platform, their versions, and the certificates and groups they are attached to. */
@@ -66,11 +76,14 @@ export class Policies {
   /** What guard rails are about changes in turns: between a proof and its change nothing else may change. */
   readonly #turns = new Turns();
   readonly guardrails: Guardrails;
+  /** Versions that decide in shadow, in memory. */
+  readonly trials: TrialRegistry;
 
   private constructor(options: PoliciesOptions, guardrails: Guardrails) {
     this.#options = options;
     this.#records = new PolicyRecords(options.store);
     this.guardrails = guardrails;
+    this.trials = new TrialRegistry(options.trialFindingsMax ?? 200);
   }
 
   /**
@@ -86,6 +99,7 @@ export class Policies {
       policies.#registry.certificates.attach(attachment.policyName, attachment.certificateId);
     for (const { policyName, groupName } of await options.store.groupAttachments())
       policies.#registry.groups.attach(policyName, groupName);
+    for (const trial of await options.store.trials()) await policies.#loadTrial(trial);
     return policies;
   }
 
@@ -148,19 +162,33 @@ export class Policies {
     return savedVersion({ version, isDefault: setAsDefault }, parsed, findings);
   }
 
-  /** Puts a version in force, on live connections too. Throws `policies.version_not_found`. */
-  async setDefault(key: VersionKey, actor: Actor): Promise<void> {
+  /** Puts a version in force, on live connections too; `within` joins the change. Throws `policies.version_not_found`. */
+  async setDefault(
+    key: VersionKey,
+    actor: Actor,
+    within: (tx: Transaction) => Promise<void> = async () => undefined,
+  ): Promise<void> {
     const parsed = this.#parseStored(await this.#records.version(key));
     const change = { document: { ...key, document: parsed.document } };
     await this.#whileKept(change, async (tx) => {
       const version = await this.#records.version(key, tx);
+      await within(tx);
       await this.#putInForce(tx, version, { parsed, actor });
     });
   }
 
-  /** Throws `policies.default_version` for the one in force. */
+  /** The document of a stored version that is not in force. Throws `policies.version_not_found` or `policies.default_version`. */
+  async candidate(tx: Transaction, key: VersionKey): Promise<PolicyDocument> {
+    const version = await this.#records.version(key, tx);
+    const policy = await this.#records.get(key.name, tx);
+    if (policy.defaultVersionId === key.versionId) throw versionInForce(key);
+    return this.#parseStored(version).document;
+  }
+
+  /** Throws `policies.default_version` for the one in force, and `policies.in_trial`. */
   removeVersion(key: VersionKey, actor: Actor): Promise<void> {
     return this.#options.transactor.transact(async (tx) => {
+      if (this.trials.find(key.name)?.versionId === key.versionId) throw versionInTrial(key);
       await this.#records.removeVersion(tx, key);
       const payload = { policyName: key.name, versionId: key.versionId };
       await this.#options.trail.append(tx, { kind: 'policy.version_removed', actor, payload });
@@ -175,9 +203,13 @@ export class Policies {
         certificates: this.certificatesOf(name),
         groups: this.#registry.groups.targetsOf(name),
       });
+      await this.#options.store.endTrial(tx, name);
       await this.#records.remove(tx, name);
       await this.#options.trail.append(tx, { kind: 'policy.removed', actor, payload: { policyName: name } });
-      tx.afterCommit(() => this.#registry.remove(name));
+      tx.afterCommit(() => {
+        this.trials.end(name);
+        this.#registry.remove(name);
+      });
     });
   }
 
@@ -354,6 +386,11 @@ export class Policies {
     return { policy, versions: await this.#options.store.versions(name) };
   }
 
+  /** Has every connection that the policy may decide compiled anew. */
+  refresh(name: PolicyName): void {
+    this.#announce(name, this.#certificatesUnder(name));
+  }
+
   /** Parses a document as it would be at save time, without saving it. Throws `policy.invalid`. */
   parse(document: string): ParsedPolicy {
     return parsePolicy(document, this.#options.binding);
@@ -374,10 +411,19 @@ export class Policies {
     await this.#options.store.setDefaultVersion(tx, { name, versionId });
     const payload = { policyName: name, versionId };
     await this.#options.trail.append(tx, { kind: 'policy.default_changed', actor: by.actor, payload });
+    // A trial compares with what is in force, and that is another now.
+    await this.#options.store.endTrial(tx, name);
     tx.afterCommit(() => {
+      this.trials.end(name);
       this.#registry.putInForce(name, { versionId, document: by.parsed.document });
-      this.#announce(name, this.#certificatesUnder(name));
+      this.refresh(name);
     });
+  }
+
+  async #loadTrial(trial: PolicyTrial): Promise<void> {
+    const { policyName: name, versionId } = trial;
+    const version = await this.#records.version({ name, versionId });
+    this.trials.start(trial, this.#parseStored(version).document);
   }
 
   #parseStored(version: PolicyVersion): ParsedPolicy {

@@ -1,8 +1,10 @@
-import type { CertificateId, GroupName, PolicyName, Transaction } from '@fleetward/core';
+import type { CertificateId, GroupName, PolicyName, ThingName, Transaction } from '@fleetward/core';
 
 export interface PolicyRecord {
   readonly name: PolicyName;
   readonly defaultVersionId: number;
+  /** In force before that, as long as it is stored. */
+  readonly previousVersionId?: number;
   readonly createdAtMs: number;
 }
 
@@ -32,6 +34,39 @@ export interface GuardrailRecord {
   /** What has to be proved, as JSON. */
   readonly property: string;
   readonly createdAtMs: number;
+}
+
+/** What a version in trial would have decided otherwise, alike for every thing. */
+export interface TrialFinding {
+  readonly kind: 'wouldDeny' | 'wouldAllow';
+  readonly action: string;
+  /** `topic/a/${iot:Connection.Thing.ThingName}` */
+  readonly resource: string;
+  readonly count: number;
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  /** The first of them. */
+  readonly example: {
+    readonly thingName?: ThingName;
+    readonly clientId: string;
+    readonly name: string;
+    readonly explanation: string;
+  };
+}
+
+export interface TrialState {
+  readonly decisions: number;
+  readonly findings: readonly TrialFinding[];
+  /** Decisions beyond the findings that are kept. */
+  readonly unlisted: { readonly wouldDeny: number; readonly wouldAllow: number };
+}
+
+/** A version that decides in shadow. */
+export interface PolicyTrial {
+  readonly policyName: PolicyName;
+  readonly versionId: number;
+  readonly startedAtMs: number;
+  readonly state: TrialState;
 }
 
 export interface PolicyStore {
@@ -66,4 +101,10 @@ export interface PolicyStore {
   addGuardrail(tx: Transaction, guardrail: GuardrailRecord): Promise<void>;
   removeGuardrail(tx: Transaction, name: string): Promise<boolean>;
   guardrails(): Promise<readonly GuardrailRecord[]>;
+  /** In the place of the policy's trial, if there is one. */
+  startTrial(tx: Transaction, trial: PolicyTrial): Promise<void>;
+  /** Keeps what it found, if it is the trial that runs. */
+  saveTrial(tx: Transaction, trial: PolicyTrial): Promise<void>;
+  endTrial(tx: Transaction, name: PolicyName): Promise<boolean>;
+  trials(): Promise<readonly PolicyTrial[]>;
 }

@@ -1,15 +1,23 @@
-import type { PolicyAttachment, PolicyRecord, PolicyStore, PolicyVersion } from '../policies/store.ts';
+import type {
+  PolicyAttachment,
+  PolicyRecord,
+  PolicyStore,
+  PolicyTrial,
+  PolicyVersion,
+  TrialState,
+} from '../policies/store.ts';
 import { StoreError } from '../store-error.ts';
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
-import { allRows, pageRowsMax } from './paging.ts';
+import { allRows, pageRowsMax, storedJson } from './paging.ts';
 import type { Schema } from './schema.ts';
 
-const policyColumns = ['name', 'default_version_id', 'created_at_ms'] as const;
+const policyColumns = ['name', 'default_version_id', 'previous_version_id', 'created_at_ms'] as const;
 type PolicyRow = Pick<Schema['policies'], (typeof policyColumns)[number]>;
 type VersionRow = Schema['policy_versions'];
 type AttachmentRow = Schema['policy_attachments'];
 type GuardrailRow = Schema['guardrails'];
+type TrialRow = Schema['policy_trials'];
 type GroupAttachmentRow = Schema['policy_group_attachments'];
 
 /** Policies, their versions and attachments in the records. */
@@ -23,6 +31,7 @@ export function createPolicyStore(database: Database): PolicyStore {
         .values({
           name: policy.name,
           default_version_id: policy.defaultVersionId,
+          previous_version_id: null,
           last_version_id: version.versionId,
           created_at_ms: policy.createdAtMs,
         })
@@ -75,6 +84,12 @@ export function createPolicyStore(database: Database): PolicyStore {
       return row?.last_version_id ?? 0;
     },
     removeVersion: async (tx, { name, versionId }) => {
+      await queriesOf(tx)
+        .updateTable('policies')
+        .set({ previous_version_id: null })
+        .where('name', '=', name)
+        .where('previous_version_id', '=', versionId)
+        .execute();
       const { numDeletedRows } = await queriesOf(tx)
         .deleteFrom('policy_versions')
         .where('name', '=', name)
@@ -83,6 +98,12 @@ export function createPolicyStore(database: Database): PolicyStore {
       return numDeletedRows === 1n;
     },
     setDefaultVersion: async (tx, { name, versionId }) => {
+      await queriesOf(tx)
+        .updateTable('policies')
+        .set((eb) => ({ previous_version_id: eb.ref('default_version_id') }))
+        .where('name', '=', name)
+        .where('default_version_id', '!=', versionId)
+        .execute();
       const { numUpdatedRows } = await queriesOf(tx)
         .updateTable('policies')
         .set({ default_version_id: versionId })
@@ -210,7 +231,72 @@ export function createPolicyStore(database: Database): PolicyStore {
         createdAtMs: row.created_at_ms,
       }));
     },
+    ...trialStore(database),
   };
+}
+
+/** Trials of versions, as part of the policy store. */
+function trialStore({
+  reads,
+}: Database): Pick<PolicyStore, 'startTrial' | 'saveTrial' | 'endTrial' | 'trials'> {
+  return {
+    startTrial: async (tx, trial) => {
+      const row = trialRow(trial);
+      await queriesOf(tx)
+        .insertInto('policy_trials')
+        .values(row)
+        .onConflict((conflict) => conflict.column('policy_name').doUpdateSet(row))
+        .execute();
+    },
+    saveTrial: async (tx, trial) => {
+      const { policy_name, version_id, started_at_ms, state } = trialRow(trial);
+      await queriesOf(tx)
+        .updateTable('policy_trials')
+        .set({ state })
+        .where('policy_name', '=', policy_name)
+        .where('version_id', '=', version_id)
+        .where('started_at_ms', '=', started_at_ms)
+        .execute();
+    },
+    endTrial: async (tx, name) => {
+      const { numDeletedRows } = await queriesOf(tx)
+        .deleteFrom('policy_trials')
+        .where('policy_name', '=', name)
+        .executeTakeFirst();
+      return numDeletedRows === 1n;
+    },
+    trials: async () => {
+      const rows = await reads
+        .selectFrom('policy_trials')
+        .select(['policy_name', 'version_id', 'started_at_ms', 'state'])
+        .orderBy('policy_name')
+        .limit(pageRowsMax)
+        .execute();
+      return rows.map(toTrial);
+    },
+  };
+}
+
+function trialRow({ policyName, versionId, startedAtMs, state }: PolicyTrial): TrialRow {
+  return {
+    policy_name: policyName,
+    version_id: versionId,
+    started_at_ms: startedAtMs,
+    state: JSON.stringify(state),
+  };
+}
+
+function toTrial(row: TrialRow): PolicyTrial {
+  return {
+    policyName: row.policy_name,
+    versionId: row.version_id,
+    startedAtMs: row.started_at_ms,
+    state: storedJson(row.state, isTrialState),
+  };
+}
+
+function isTrialState(value: unknown): value is TrialState {
+  return typeof value === 'object' && value !== null && 'findings' in value && 'unlisted' in value;
 }
 
 function versionRow(version: PolicyVersion): VersionRow {
@@ -223,7 +309,12 @@ function versionRow(version: PolicyVersion): VersionRow {
 }
 
 function toPolicy(row: PolicyRow): PolicyRecord {
-  return { name: row.name, defaultVersionId: row.default_version_id, createdAtMs: row.created_at_ms };
+  return {
+    name: row.name,
+    defaultVersionId: row.default_version_id,
+    ...(row.previous_version_id === null ? {} : { previousVersionId: row.previous_version_id }),
+    createdAtMs: row.created_at_ms,
+  };
 }
 
 function toVersion(row: VersionRow): PolicyVersion {

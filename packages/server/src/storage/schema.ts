@@ -60,6 +60,7 @@ export interface Schema {
   readonly policies: {
     readonly name: PolicyName;
     readonly default_version_id: number;
+    readonly previous_version_id: number | null;
     /** The highest ever given out, so that removed versions are not reused. */
     readonly last_version_id: number;
     readonly created_at_ms: number;
@@ -71,6 +72,13 @@ export interface Schema {
     readonly created_at_ms: number;
   };
   readonly policy_attachments: { readonly policy_name: PolicyName; readonly certificate_id: CertificateId };
+  readonly policy_trials: {
+    readonly policy_name: PolicyName;
+    readonly version_id: number;
+    readonly started_at_ms: number;
+    /** JSON. */
+    readonly state: string;
+  };
   readonly policy_group_attachments: { readonly policy_name: PolicyName; readonly group_name: GroupName };
   readonly guardrails: {
     readonly name: string;

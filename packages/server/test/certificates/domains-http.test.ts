@@ -32,7 +32,17 @@ beforeAll(async () => {
 beforeEach(async () => {
   folder = temporaryFolder();
   platform = await openPlatform({ folder: folder.path });
-  const { certificates, things, groups, activity, policies, denials, enrollment, clock } = platform;
+  const {
+    certificates,
+    things,
+    groups,
+    activity,
+    policyTrials: trials,
+    policies,
+    denials,
+    enrollment,
+    clock,
+  } = platform;
   listening = await listen(tls, {
     clock,
     handlers: [
@@ -43,6 +53,7 @@ beforeEach(async () => {
         things,
         groups,
         activity,
+        trials,
         collect: async () => undefined,
         clock,
         certificateContext: contextOf,

@@ -10,7 +10,7 @@ import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
 import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/index.ts';
-import { Policies, type PolicyEvent } from '../../src/policies/index.ts';
+import { Policies, type PolicyEvent, PolicyTrials } from '../../src/policies/index.ts';
 import type { PoliciesOptions } from '../../src/policies/service.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
@@ -125,6 +125,7 @@ export async function openPlatform(options: PlatformOptions) {
     guardrails: options.guardrails ?? [],
     proofLimits: { statesMax: 50_000, timeoutMs: 60_000, pendingMax: 16, setsMax: 20 },
   });
+  const policyTrials = new PolicyTrials({ ...shared, store: stores.policies, policies, trialsMax: 2 });
   const denials = new Denials({
     ...shared,
     settings: {
@@ -161,6 +162,7 @@ export async function openPlatform(options: PlatformOptions) {
     things,
     groups,
     activity,
+    policyTrials,
     policies,
     denials,
     enrollment,

@@ -4,6 +4,7 @@ import { spine } from './0001-spine.ts';
 import { groups } from './0002-groups.ts';
 import { activity } from './0003-activity.ts';
 import { guardrails } from './0004-guardrails.ts';
+import { policyTrials } from './0005-policy-trials.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -12,4 +13,4 @@ export interface Migration {
 }
 
 /** In order: the first is version 1. */
-export const migrations: readonly Migration[] = [spine, groups, activity, guardrails];
+export const migrations: readonly Migration[] = [spine, groups, activity, guardrails, policyTrials];

@@ -1,5 +1,6 @@
 import { type PolicyName, parseGroupName, parsePolicyName } from '@fleetward/core';
 import { expect, test } from 'vitest';
+import type { PolicyTrial } from '../../../src/policies/store.ts';
 import { certificateIdOf, type Opened, outcomes } from './backend.ts';
 
 export function describePolicies(opened: () => Opened): void {
@@ -113,5 +114,46 @@ export function describePolicies(opened: () => Opened): void {
     const unknown = { policyName: named('no-such-policy'), groupName: attachment.groupName };
     const attached = transact((tx) => stores.policies.attachToGroup(tx, unknown));
     expect(await outcomes([attached])).toEqual(['store.conflict']);
+  });
+
+  test('the version that was in force before is known, until it is removed', async () => {
+    const { stores, transact } = opened();
+    const name = named('previous');
+    await add(name);
+    await transact((tx) => stores.policies.addVersion(tx, version(name, 2)));
+    const choose = (versionId: number) =>
+      transact((tx) => stores.policies.setDefaultVersion(tx, { name, versionId }));
+    const previous = async () => (await stores.policies.find(name))?.previousVersionId;
+    await choose(2);
+    await choose(2);
+    expect(await previous()).toBe(1);
+    await transact((tx) => stores.policies.removeVersion(tx, { name, versionId: 1 }));
+    expect(await previous()).toBeUndefined();
+  });
+
+  test('a trial is one a policy, of a version that is stored, keeps what it found, and ends once', async () => {
+    const { stores, transact } = opened();
+    const name = named('tried');
+    await add(name);
+    await transact((tx) => stores.policies.addVersion(tx, version(name, 2)));
+    const trial = (versionId: number, decisions: number, startedAtMs = 5): PolicyTrial => ({
+      policyName: name,
+      versionId,
+      startedAtMs,
+      state: { decisions, findings: [], unlisted: { wouldDeny: 0, wouldAllow: 1 } },
+    });
+    const begin = (one: PolicyTrial) => transact((tx) => stores.policies.startTrial(tx, one));
+    const save = (one: PolicyTrial) => transact((tx) => stores.policies.saveTrial(tx, one));
+    const end = () => transact((tx) => stores.policies.endTrial(tx, name));
+    expect(await outcomes([begin(trial(9, 0))])).toEqual(['store.conflict']);
+    await begin(trial(1, 0));
+    await begin(trial(2, 0));
+    await save(trial(2, 7));
+    await save(trial(2, 8, 4)); // of an earlier trial of the same version
+    await save(trial(1, 9));
+    expect(await stores.policies.trials()).toEqual([trial(2, 7)]);
+    expect([await end(), await end()]).toEqual([true, false]);
+    await save(trial(2, 10));
+    expect(await stores.policies.trials()).toEqual([]);
   });
 }
