@@ -15,6 +15,7 @@ const stories = {
   fleet: [
     'docs/tutorials/first-device.md',
     'docs/how-to/read-a-denial.md',
+    'docs/how-to/least-privilege.md',
     'docs/how-to/update-a-device.md',
     'docs/how-to/revoke.md',
     'docs/how-to/verify-the-trail.md',

@@ -209,21 +209,27 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     });
   });
 
-  test('a version goes through its trial into force and back', async () => {
+  test('a version in trial is shown, and not promoted before it has seen anything', async () => {
     writeFileSync(cli.home.join('lamps-2.json'), document.replace('telemetry', 'readings'));
     await say(['policy', 'add-version', 'lamps', 'lamps-2.json']);
     await say(['policy', 'trial', 'start', 'lamps', '--version', '2']);
     expect((await say(['policy', 'trial', 'show', 'lamps'])).json).toMatchObject([
       { versionId: 2, isClean: false, decisions: 0 },
     ]);
-    const refused = await run(['policy', 'promote', 'lamps']);
-    expect(refused).toMatchObject({ code: 1, error: { code: 'policies.trial_not_clean' } });
+    expect(await run(['policy', 'promote', 'lamps'])).toMatchObject({
+      code: 1,
+      error: { code: 'policies.trial_not_clean' },
+    });
+  });
+
+  test('a version in trial is put in force by force, and the one before is back with one command', async () => {
     await say(['policy', 'promote', 'lamps', '--force']);
     expect((await say(['policy', 'rollback', 'lamps'])).json).toEqual([
       { policyName: 'lamps', versionId: 1 },
     ]);
-    await say(['policy', 'trial', 'start', 'lamps', '--version', '2']);
-    await say(['policy', 'trial', 'stop', 'lamps']);
+    expect(await run(['policy', 'trial', 'stop', 'lamps'])).toMatchObject({
+      error: { code: 'policies.no_trial' },
+    });
     await say(['policy', 'remove-version', 'lamps', '2']);
   });
 

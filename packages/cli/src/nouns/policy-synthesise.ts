@@ -85,8 +85,19 @@ function showPolicy(
     'nothing',
   );
   for (const { message } of warnings) output.note(`note: ${message}`);
+  for (const line of beyondLines(answer.beyond)) output.note(line);
   if (flags.out === undefined) output.line(`\n${answer.document}`);
   else output.note(`written to \`${flags.out}\``);
+}
+
+/** What the present policies allow that nobody has used. */
+function beyondLines({ additions, isExact, reason }: Answer['beyond']): readonly string[] {
+  const lines = additions.map(({ actions, scope, resources, when, example }) => {
+    const where = `${scope === 'except' ? 'everything but ' : ''}${resources.join(', ')}`;
+    const only = when.length === 0 ? '' : ` when ${when.join(' and ')}`;
+    return `beyond it the present policy allows ${actions.join(', ')} on ${where}${only}, such as ${example.resource}`;
+  });
+  return isExact ? lines : [...lines, `that may not be all: ${reason ?? 'the comparison was not finished'}`];
 }
 
 function lookedAtText({ sharing, lookedAt }: Answer['things']): string {

@@ -296,6 +296,25 @@ export const synthesisePolicyDocument = defineRoute({
       Type.Object({ sid: Type.String(), action: Type.String(), resources: Type.Array(evidence) }),
     ),
     warnings: Type.Array(Type.Object({ kind: Type.String(), message: Type.String() })),
+    beyond: Type.Object(
+      {
+        isExact: Type.Boolean({
+          description: 'Whether that is all, and none of it is allowed by the new one.',
+        }),
+        reason: Type.Optional(Type.String()),
+        additions: Type.Array(
+          Type.Object({
+            actions: Type.Array(Type.String()),
+            scope: Type.Union([Type.Literal('only'), Type.Literal('except')]),
+            resources: Type.Array(Type.String()),
+            when: Type.Array(Type.String(), { description: 'Conditions.' }),
+            example: Type.Object({ action: Type.String(), resource: Type.String() }),
+          }),
+          { description: 'The first 100.' },
+        ),
+      },
+      { description: 'What the present policies allow that this one does not.' },
+    ),
     things: Type.Object({
       sharing: Type.Integer({ description: 'Things the policy would be for.' }),
       active: Type.Integer({ description: 'Of them those that did anything in that time.' }),

@@ -6,7 +6,7 @@ import {
   parsePolicyName,
   parseThingName,
 } from '@fleetward/core';
-import type { CertificateContext } from '@fleetward/policy';
+import type { CertificateContext, PolicyDiff } from '@fleetward/policy';
 import {
   attachGroupPolicy,
   attachPolicy,
@@ -136,13 +136,28 @@ function testHandler(options: PolicyHandlersOptions): RouteHandler {
 
 function synthesisHandler(options: PolicyHandlersOptions): RouteHandler {
   return handle(synthesisePolicyDocument, async ({ body }) => {
-    const { statements, warnings, ...rest } = await synthesise(body, options);
+    const { statements, warnings, beyond, ...rest } = await synthesise(body, options);
     return {
       ...rest,
       statements: statements.map((statement) => ({ ...statement, resources: [...statement.resources] })),
       warnings: [...warnings],
+      beyond: viewOfDiff(beyond),
     };
   });
+}
+
+function viewOfDiff({ additions, isExact, reason }: PolicyDiff) {
+  return {
+    isExact,
+    ...(reason === undefined ? {} : { reason }),
+    additions: additions.slice(0, 100).map(({ actions, pattern, example }) => ({
+      actions: [...actions],
+      scope: pattern.scope,
+      resources: [...pattern.resources],
+      when: [...pattern.when],
+      example: { action: example.action, resource: example.resource },
+    })),
+  };
 }
 
 async function detailsOf(policies: Policies, policyName: string) {

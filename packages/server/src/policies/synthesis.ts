@@ -6,7 +6,14 @@ import {
   parseThingName,
   type ThingName,
 } from '@fleetward/core';
-import { type ObservedThing, type SynthesisedPolicy, synthesisePolicy } from '@fleetward/policy';
+import {
+  type AttachedPolicy,
+  diffPolicies,
+  type ObservedThing,
+  type PolicyDiff,
+  type SynthesisedPolicy,
+  synthesisePolicy,
+} from '@fleetward/policy';
 import type { Part, synthesisePolicyDocument } from '@fleetward/protocol';
 import type { Activity } from '../activity/index.ts';
 import type { Groups } from '../groups/index.ts';
@@ -26,12 +33,16 @@ export interface SynthesisParts {
 }
 
 export interface Synthesis extends SynthesisedPolicy {
+  /** What the present policies allow beyond it. */
+  readonly beyond: PolicyDiff;
   /** Things whose policy it would be, of them those that did anything, and those that were looked at. */
   readonly things: { readonly sharing: number; readonly active: number; readonly lookedAt: number };
 }
 
 const standardWildcardValues = 8;
 const thingsPerRead = 100;
+// A quarter of a second at most: connections wait meanwhile.
+const statesMax = 50_000;
 
 /** The least policy for what the things did. Throws `policies.nothing_recorded`, and as the things are looked up. */
 export async function synthesise(question: Question, parts: SynthesisParts): Promise<Synthesis> {
@@ -42,7 +53,7 @@ export async function synthesise(question: Question, parts: SynthesisParts): Pro
   const policy = synthesisePolicy(observed, { wildcardValuesMin });
   if (policy === undefined) throw nothingRecorded(sharing.length);
   const things = { sharing: sharing.length, active: observed.length, lookedAt };
-  return { ...policy, things };
+  return { ...policy, things, beyond: beyondOf(policy, question, parts) };
 }
 
 function thingsOf(question: Question, parts: SynthesisParts): ReadonlySet<ThingName> {
@@ -73,6 +84,37 @@ function thingsOfPolicy(
   for (const groupName of policies.groupsOf(name))
     for (const thingName of groups.thingsUnder(groupName)) names.add(thingName);
   return names;
+}
+
+function beyondOf(
+  { document: text }: SynthesisedPolicy,
+  question: Question,
+  parts: SynthesisParts,
+): PolicyDiff {
+  const { document } = parts.policies.parse(text);
+  const least: AttachedPolicy = { name: 'synthesised', versionId: 0, document, via: 'certificate' };
+  // Compared as of a device that is a thing: then a group's policies have all their say.
+  const present = presentPolicies(question, parts).map((policy) => ({
+    ...policy,
+    via: 'certificate' as const,
+  }));
+  return diffPolicies([least], present, { statesMax });
+}
+
+/** The policies that the synthesised one would stand for. */
+function presentPolicies(
+  { groupName, policyName, thingName }: Question,
+  { things, groups, policies }: SynthesisParts,
+): readonly AttachedPolicy[] {
+  if (policyName !== undefined) return [policies.inForce(parsePolicyName(policyName))];
+  if (groupName !== undefined) {
+    const name = parseGroupName(groupName);
+    return policies.ofGroups([name, ...groups.surroundings(name).ancestorNames]);
+  }
+  const name = parseThingName(thingName);
+  const own = things.certificatesOf(name).flatMap(({ certificateId }) => policies.attachedTo(certificateId));
+  const all = [...own, ...policies.ofGroups(groups.lineageOf([name]))];
+  return [...new Map(all.map((policy) => [policy.name, policy])).values()];
 }
 
 /** What they did since, thing by thing, until it is as much as one policy is made from. */

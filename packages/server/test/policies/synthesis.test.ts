@@ -86,6 +86,10 @@ needs('openssl', 'openssl').describe('a synthesised policy', () => {
       ['iot:Subscribe', [[`topicfilter/orders/${NAME}/#`, 2]]],
     ]);
     expect(answer).toMatchObject({ warnings: [], things: { sharing: 2, active: 2, lookedAt: 2 } });
+    expect(answer.beyond.isExact).toBe(true);
+    expect(answer.beyond.additions).toContainEqual(
+      expect.objectContaining({ actions: expect.arrayContaining(['iot:Publish']), resources: ['*'] }),
+    );
     for (const same of [{ groupName: 'site' }, { policyName: 'ovens' }])
       expect((await synthesise(same)).document).toBe(answer.document);
     expect((await synthesise({ thingName: 'oven-1' })).things.active).toBe(1);
@@ -95,6 +99,7 @@ needs('openssl', 'openssl').describe('a synthesised policy', () => {
     });
     expect(saved.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
     for (const device of devices) await work(device);
+    expect((await synthesise({ policyName: 'ovens' })).beyond).toEqual({ isExact: true, additions: [] });
     const client = await connect(devices[0]!);
     await expect(client.publishAsync('heat/oven-2', '1', { qos: 1 })).rejects.toThrow();
     await expect(client.subscribeAsync('orders/oven-2/#')).rejects.toThrow();
