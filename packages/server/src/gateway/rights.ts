@@ -8,21 +8,19 @@ import {
 
 /** Compiled policies that are asked now. */
 export class Rights {
+  /** Whether what is allowed now may be denied later though nothing changed but the time. Asked for each packet. */
+  readonly dependOnTime: boolean;
   readonly #compiled: CompiledPrincipal;
   readonly #clock: Clock;
 
   constructor(compiled: CompiledPrincipal, clock: Clock) {
     this.#compiled = compiled;
     this.#clock = clock;
-  }
-
-  /** Whether what is allowed now may be denied later though nothing changed but the time. */
-  get dependOnTime(): boolean {
-    return this.#compiled.dependsOnTime;
+    this.dependOnTime = compiled.dependsOnTime;
   }
 
   allow(action: PolicyAction, name: string): boolean {
-    return this.#compiled.dependsOnTime
+    return this.dependOnTime
       ? this.#compiled.allows(action, name, this.#clock.now())
       : this.#compiled.allows(action, name);
   }
