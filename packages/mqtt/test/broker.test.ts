@@ -469,6 +469,38 @@ describe('limits', () => {
     expect(await client.next()).toEqual({ kind: 'pingresp' });
   });
 
+  test.each(['puback', 'pubrec', 'pubrel', 'pubcomp'] as const)(
+    'count a %s that answers nothing as any packet',
+    async (kind) => {
+      rig = await startRig({ limits: { messagesPerSecondMax: 10 } });
+      const client = await connected(rig, 5);
+      const flood = Array.from({ length: 30 }, () => ({ kind, packetId: 7, reasonCode: 0, properties: {} }));
+      client.send(...flood, { kind: 'pingreq' });
+      const told = async () => ((await client.next()) as Packet).kind;
+      for (let kindOf = await told(); kindOf !== 'pingresp'; ) kindOf = await told();
+      expect(rig.events).toContain('limited messagesPerSecondMax');
+    },
+  );
+
+  test('never hold against a client that it acknowledges what it was sent', async () => {
+    rig = await startRig({ limits: { messagesPerSecondMax: 10 } });
+    const client = await subscribed(rig, 5, { id: 'reader', filter: 't', qos: 2 });
+    for (let sent = 1; sent <= 30; sent++) {
+      rig.broker.publish('t', Buffer.from('x'), { qos: sent % 2 === 0 ? 1 : 2 });
+      const { packetId } = (await client.next()) as Extract<Packet, { kind: 'publish' }> & {
+        packetId: number;
+      };
+      const answer = { packetId, reasonCode: 0, properties: {} } as const;
+      client.send({ kind: sent % 2 === 0 ? 'puback' : 'pubrec', ...answer });
+      if (sent % 2 === 0) continue;
+      expect(await client.next()).toMatchObject({ kind: 'pubrel', packetId });
+      client.send({ kind: 'pubcomp', ...answer });
+    }
+    client.send({ kind: 'pingreq' });
+    expect(await client.next()).toEqual({ kind: 'pingresp' });
+    expect(rig.events).not.toContain('limited messagesPerSecondMax');
+  });
+
   test('drop QoS 0 for a subscriber that never reads, then cut it; others are served', async () => {
     rig = await startRig({ limits: { outgoingBytesMax: 200_000, stalledWriteMs: 5_000 } });
     const idle = await subscribed(rig, 4, { id: 'idle', filter: 't' });

@@ -293,6 +293,7 @@ export class BrokerConnection<Peer>
   released(packetId: number): ReasonCode {
     const { writes } = this.#host.journal;
     const wasThere = this.#openSession().released(packetId);
+    if (!wasThere) this.unasked();
     this.#mustBeDurableSince(writes);
     return wasThere ? REASON.success : REASON.packetIdentifierNotFound;
   }
@@ -300,6 +301,10 @@ export class BrokerConnection<Peer>
   completed(packetId: number): void {
     this.#deliveries?.completed(packetId);
     this.#host.retained.wake(this.#openSession());
+  }
+
+  unasked(): void {
+    this.#intake.charge();
   }
 
   answered(): void {

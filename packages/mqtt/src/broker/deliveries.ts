@@ -121,9 +121,9 @@ export class Deliveries implements Waiter {
   /** PUBACK. An acknowledgement of nothing is ignored (MQTT 5 section 4.3.2 names no answer). */
   acknowledged(packetId: number): void {
     const delivery = this.#sent(packetId);
-    if (delivery === undefined) return;
-    if (delivery.qos !== 1) throw protocolError('a PUBACK answers a message with QoS 2');
-    this.#finish(delivery);
+    if (delivery?.qos === 2) throw protocolError('a PUBACK answers a message with QoS 2');
+    if (delivery === undefined) this.#target.unasked();
+    else this.#finish(delivery);
   }
 
   /** PUBREC: the reason code for PUBREL; undefined: the client refused the message, and it is over (MQTT5-4.3.3-4). */
@@ -131,6 +131,7 @@ export class Deliveries implements Waiter {
     const delivery = this.#sent(packetId);
     if (delivery !== undefined && delivery.qos !== 2)
       throw protocolError('a PUBREC answers a message with QoS 1');
+    if (delivery === undefined || delivery.isReleased) this.#target.unasked();
     if (isFailure(reasonCode)) {
       if (delivery !== undefined) this.#finish(delivery);
       return undefined;
@@ -144,6 +145,7 @@ export class Deliveries implements Waiter {
   completed(packetId: number): void {
     const delivery = this.#sent(packetId);
     if (delivery?.isReleased === true) this.#finish(delivery);
+    else this.#target.unasked();
   }
 
   /** The socket took what it was given. */

@@ -36,6 +36,8 @@ export interface Target {
   limited(name: 'outgoingBytesMax' | 'pendingMessagesMax'): void;
   cutSlowConsumer(): void;
   sendPubrel(packetId: number): void;
+  /** An acknowledgement came that answers nothing, or for the second time. */
+  unasked(): void;
   /** What it waited for is durable: sends what may be sent now. */
   deliverMore(): void;
 }

@@ -73,11 +73,16 @@ export class Intake implements FrameSink, Waiter {
   }
 
   frame(bytes: Buffer, start: number, bodyStart: number, end: number): boolean {
-    // Acknowledgements answer what we sent: their rate is ours.
+    // Acknowledgements answer what we sent: their rate is ours, and those that do not are charged.
     const type = bytes[start]! >> 4;
     if (type < PACKET.puback || type > PACKET.pubcomp) this.#packetsRead++;
     this.#hasReadPacket = true;
     return this.#owner.receive(bytes, start, bodyStart, end) && (this.#holds & HOLD.disk) === 0;
+  }
+
+  /** The packet that is being handled counts after all. */
+  charge(): void {
+    this.#packetsRead++;
   }
 
   hold(reason: Hold): void {

@@ -28,7 +28,7 @@ export interface BrokerLimits {
   readonly outgoingBytesMax: number;
   /** How long a write may make no progress before the connection is cut. */
   readonly stalledWriteMs: number;
-  /** Packets but acknowledgements; above it reading pauses. A second's worth may come at once. */
+  /** Packets but acknowledgements of what it was sent; above it reading pauses. A second's worth may come at once. */
   readonly messagesPerSecondMax: number;
   /** Bytes read; above it reading pauses. A second's worth may come at once. */
   readonly bytesPerSecondMax: number;
