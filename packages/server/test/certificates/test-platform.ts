@@ -54,7 +54,8 @@ export type PlatformEvent = CertificateEvent | ThingEvent | GroupEvent | PolicyE
 /** The domains on real SQLite with a CA of their own; the first opening of a folder makes the authorities. */
 export async function openPlatform(options: PlatformOptions) {
   const { folder, keys = newKeys(), clock = new FakeClock(), random = seededRandom(Math.random()) } = options;
-  const opened = await openStorage({ kind: 'sqlite', folder });
+  // What comes together is one group, however slow the machine is.
+  const opened = await openStorage({ kind: 'sqlite', folder, groupMs: 60_000 });
   const storage = options.wrapStorage?.(opened) ?? opened;
   const { stores, transactor } = storage;
   const trail = createTrail({
