@@ -44,6 +44,7 @@ describe('saving a document', () => {
     );
     expect(saved.findings).toMatchObject([
       { id: 'subscribe-without-receive', path: '$.Statement[2].Resource[0]' },
+      { id: 'receive-wider-than-subscribe', path: '$.Statement[1].Resource[0]' },
     ]);
     const { versions } = await platform.policies.get(name);
     expect(versions.map(({ document }) => document)).toEqual([awsTelemetryPolicy]);
