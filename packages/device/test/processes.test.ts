@@ -81,7 +81,7 @@ describe('the agent and the starter as programs', () => {
     await using device = await RealDevice.create(platform);
     const first = device.startStarter();
     await first.waitForOutput(/nothing to start/);
-    expect((await device.startStarter().outcome).stderr).toMatch(/another starter runs/);
+    expect((await device.startStarter().outcome).stderr).toMatch(/^starter: another starter runs[^\n]*\n$/);
     const wrong = await device.startStarter('--attempts-max', '0').outcome;
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/--attempts-max/);

@@ -16,7 +16,11 @@ function log(line: string): void {
 async function main({ folder: given, settings }: StarterArguments): Promise<void> {
   mkdirSync(given, { recursive: true, mode: 0o700 });
   const path = realpathSync(given); // one name for the lock and for orphans
-  if (!(await lockFolder(path))) throw new Error(`another starter runs for \`${path}\``);
+  if (!(await lockFolder(path))) {
+    log(`another starter runs for \`${path}\`: stop it first, or give another folder`);
+    process.exitCode = 1;
+    return;
+  }
   const orphans = endOrphans(path);
   if (orphans > 0) log(`ended ${orphans} left by an earlier starter`);
   const stop = new AbortController();
