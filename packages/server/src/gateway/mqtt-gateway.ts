@@ -113,9 +113,10 @@ export class MqttGateway {
   /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
   recheck(): number {
     const { live, admit } = this.#options.guard;
-    this.#away.recheck();
     const condemned = live.certificates().filter(({ der }) => admit(der).kind === 'refused');
-    return condemned.reduce((count, { id }) => count + this.cut(id), 0);
+    const count = condemned.reduce((sum, { id }) => sum + this.cut(id), 0);
+    this.#away.recheck(); // last: who was cut just now is away as well
+    return count;
   }
 
   /** Compiles the rights of the certificate's live connections anew; the very next packet is decided by them. */

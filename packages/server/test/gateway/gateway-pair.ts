@@ -60,6 +60,12 @@ export async function startGatewayPair(cluster: ClusterParts) {
   return {
     gateways: gateways.map(({ gateway }) => gateway) as [MqttGateway, MqttGateway],
     enrol: (name: string) => issueIdentity(platform, name),
+    /** Takes its trust from every authority that issues, before the gateways are told. */
+    async removeIssuers() {
+      for (const { id } of platform.certificates.trust().issuers)
+        for (const state of ['retired', 'removed'] as const)
+          await platform.certificates.setAuthorityState({ certificateId: id, state }, operator);
+    },
     /** As upkeep does once two thirds of its life are over. */
     renewCredentials: () => {
       credentialsClock.advance(61 * dayMs);

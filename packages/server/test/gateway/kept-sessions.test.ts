@@ -144,3 +144,23 @@ test('a revocation freezes the sessions of the certificate at every gateway: not
     await pair.stop();
   }
 });
+
+test('the removal of a CA freezes the sessions of devices that are connected as well: nothing more is kept for them', async () => {
+  const pair = await startGatewayPair({
+    bus: new FaultyBus(),
+    leases: new SlowLeases(seededRandom('removed')),
+  });
+  try {
+    const [gateway] = pair.gateways;
+    const pump = await pair.enrol('pump');
+    const client = await pair.connect(0, pump, 'pump', kept);
+    await client.subscribeAsync('commands', { qos: 1 });
+    await pair.removeIssuers();
+    expect(gateway.recheck()).toBe(1);
+    gateway.broker.publish('commands', Buffer.from('1'), { qos: 1 });
+    expect(gateway.broker.metrics().storedMessages).toBe(0);
+    await client.endAsync(true);
+  } finally {
+    await pair.stop();
+  }
+});
