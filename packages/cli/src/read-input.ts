@@ -32,25 +32,28 @@ export async function readInput(
   return concatBytes(chunks);
 }
 
-/** The lines of a file without their line feeds, each bounded. Throws `cli.unreadable`. */
+/** The lines of a file without their line feeds; one above the bound is passed over and told as `too-long`. Throws `cli.unreadable`. */
 export async function* readLines(
   path: string,
   { terminal, lineBytesMax }: { readonly terminal: Terminal; readonly lineBytesMax: number },
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<Uint8Array | 'too-long', void, undefined> {
   let rest: Buffer = Buffer.alloc(0);
+  // Of a line above the bound nothing is kept but that it goes on.
+  let isTooLong = false;
   for await (const chunk of streamInput(path, terminal)) {
     rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk]);
     let from = 0;
     for (let end = rest.indexOf(0x0a); end >= 0; end = rest.indexOf(0x0a, from)) {
-      yield rest.subarray(from, end);
+      yield isTooLong || end - from > lineBytesMax ? 'too-long' : rest.subarray(from, end);
+      isTooLong = false;
       from = end + 1;
     }
     rest = rest.subarray(from);
-    if (rest.length > lineBytesMax) {
-      throw new CliError('cli.unreadable', `a line of \`${path}\` has more than ${lineBytesMax} bytes`);
-    }
+    if (rest.length > lineBytesMax) isTooLong = true;
+    if (isTooLong) rest = Buffer.alloc(0);
   }
-  if (rest.length > 0) yield rest;
+  if (isTooLong) yield 'too-long';
+  else if (rest.length > 0) yield rest;
 }
 
 function unreadable(path: string, cause: unknown): CliError {

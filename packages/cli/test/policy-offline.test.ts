@@ -185,14 +185,23 @@ describe('policy decide', () => {
     expect(outcome.code).toBe(2);
   });
 
-  test('bounds a line', async () => {
+  test('answers a line above the bound in its place, and goes on', async () => {
     using cli = openCli();
     const policy = write(cli, 'wide.json', wide);
-    const input = 'x'.repeat(600_000);
+    const long = 'x'.repeat(600_000);
+    const input = [request('a'), long, request('b'), 'x'.repeat(262_145), request('c'), long].join('\n');
     const outcome = await cli.run(['policy', 'decide', '--policy', policy, '--requests', '-', '--json'], {
       input,
     });
-    expect(outcome.error.message).toContain('a line of `-` has more than');
+    const tooLong = { code: 'policy.request', message: expect.stringContaining('more than 262144 bytes') };
+    expect(outcome.json).toMatchObject([
+      { decision: 'allow' },
+      { line: 2, error: tooLong },
+      { decision: 'allow' },
+      { line: 4, error: tooLong },
+      { decision: 'allow' },
+      { line: 6, error: tooLong },
+    ]);
     expect(outcome.code).toBe(2);
   });
 });

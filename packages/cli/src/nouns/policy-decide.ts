@@ -41,8 +41,8 @@ export function addPolicyDecide(noun: Command, shell: Shell): void {
       let number = 0;
       for await (const line of readLines(flags.requests, { terminal, lineBytesMax: requestBytesMax })) {
         number++;
-        if (isBlank(line)) continue;
-        const answer = answerLine(line, policies);
+        if (line !== 'too-long' && isBlank(line)) continue;
+        const answer = line === 'too-long' ? tooLong : answerLine(line, policies);
         output.done(...shown(answer, number));
         if (answer.kind === 'unreadable') exitWith(2);
       }
@@ -52,6 +52,12 @@ export function addPolicyDecide(noun: Command, shell: Shell): void {
 type Answer =
   | { readonly kind: 'decided'; readonly request: PolicyRequest; readonly decision: Decision }
   | { readonly kind: 'unreadable'; readonly code: string; readonly message: string };
+
+const tooLong: Answer = {
+  kind: 'unreadable',
+  code: 'policy.request',
+  message: `request refused: the line has more than ${requestBytesMax} bytes`,
+};
 
 /** A line that cannot be read is answered too: the answers stay in step with the requests. */
 function answerLine(line: Uint8Array, policies: readonly AttachedPolicy[]): Answer {
