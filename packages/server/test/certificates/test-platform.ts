@@ -37,6 +37,8 @@ function newKeys(): PlatformKeys {
 export interface PlatformOptions {
   readonly guardrails?: PoliciesOptions['guardrails'];
   readonly folder: string;
+  /** SQLite in the folder if not given. */
+  readonly storage?: Parameters<typeof openStorage>[0];
   readonly keys?: PlatformKeys;
   readonly clock?: FakeClock;
   readonly random?: Random;
@@ -51,11 +53,12 @@ export interface PlatformOptions {
 
 export type PlatformEvent = CertificateEvent | ThingEvent | GroupEvent | PolicyEvent;
 
-/** The domains on real SQLite with a CA of their own; the first opening of a folder makes the authorities. */
+/** The domains on a real database with a CA of their own; the first opening of a folder makes the authorities. */
 export async function openPlatform(options: PlatformOptions) {
   const { folder, keys = newKeys(), clock = new FakeClock(), random = seededRandom(Math.random()) } = options;
   // What comes together is one group, however slow the machine is.
-  const opened = await openStorage({ kind: 'sqlite', folder, groupMs: 60_000 });
+  const sqlite = { kind: 'sqlite', folder, groupMs: 60_000 } as const;
+  const opened = await openStorage(options.storage ?? sqlite);
   const storage = options.wrapStorage?.(opened) ?? opened;
   const { stores, transactor } = storage;
   const trail = createTrail({
