@@ -354,10 +354,12 @@ needs('openssl', 'openssl').describe('against a platform', () => {
   });
 
   test('a policy test exits with 0 when all is allowed, and with 1 when something is not', async () => {
-    const who = ['policy', 'test', '--certificate', certificateId, '--client-id', 'lamp-7'];
+    const who = ['policy', 'test', '--thing', 'lamp-7'];
     await say([...who, 'Connect', 'client/lamp-7', 'Publish', 'topic/telemetry/lamp-7']);
     const denied = await run([...who, 'Publish', 'topic/telemetry/lamp-8']);
-    expect(denied.json).toMatchObject([{ decision: 'implicitDeny' }]);
+    expect(denied.json).toMatchObject([
+      { decision: 'implicitDeny', nearest: { kind: 'variable', needed: 'lamp-8', statement: { index: 1 } } },
+    ]);
     expect(denied.code).toBe(1);
   });
 

@@ -336,6 +336,7 @@ function operatorApi(
       collect,
       clock,
       certificateContext: (certificateId) => contextOf(certificates, certificateId),
+      mayConnect: (certificateId) => certificates.standing(certificateId, clock.now()) === 'active',
     }),
     ...certificateHandlers({ certificates, things, policies }),
     ...enrollmentHandlers(domains.enrollment),

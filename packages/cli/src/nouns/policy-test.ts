@@ -8,9 +8,10 @@ import type { Shell } from '../shell.ts';
 import { namingFile } from './naming-file.ts';
 
 interface TestFlags {
-  readonly clientId: string;
+  readonly clientId?: string;
   readonly certificate?: string;
   readonly thing?: string;
+  readonly hypotheticalThing?: string;
   readonly sourceIp?: string;
   readonly policy?: readonly string[];
   readonly document?: readonly string[];
@@ -24,16 +25,22 @@ export function addPolicyTest(noun: Command, shell: Shell): void {
   addVerb(noun, 'test <action-and-resource...>', {
     summary: 'ask the platform what a device may do, without doing it',
     description:
-      'Decides pairs of action and resource for a certificate, or for a hypothetical device, as the gateway would, and says by which ' +
-      'statement. A resource is an ARN or its tail. Exit code 0: all allowed; 1: something denied.',
+      'Decides pairs of action and resource as the gateway would, for a thing or certificate with what is attached to it, or for a ' +
+      'hypothetical device, and says by which statement; `--json` has the statement, the variables and the nearest miss as fields. ' +
+      'A resource is an ARN or its tail. Exit code 0: all allowed; 1: something denied.',
     examples: [
+      'fleetward policy test --thing lamp-7 iot:Publish topic/telemetry/lamp-7',
       'fleetward policy test --certificate 9f86d081884c7d65… --client-id lamp-7 iot:Publish topic/telemetry/lamp-7',
-      "fleetward policy test --document lamps.json --thing lamp-7 --client-id lamp-7 Connect client/lamp-7 Subscribe 'topicfilter/#'",
+      "fleetward policy test --document lamps.json --hypothetical-thing lamp-7 Connect client/lamp-7 Subscribe 'topicfilter/#'",
     ],
   })
-    .requiredOption('--client-id <id>', 'the client id it connects with')
-    .option('--certificate <id>', 'the certificate it connects with')
-    .option('--thing <name>', 'a hypothetical thing; without it the certificate’s own')
+    .option('--thing <name>', 'a thing that exists')
+    .option(
+      '--certificate <id>',
+      'the certificate it connects with; by default the one of the thing that may',
+    )
+    .option('--hypothetical-thing <name>', 'decide as if it were this thing, though there may be none')
+    .option('--client-id <id>', 'the client id it connects with; by default the name of the thing')
     .option('--source-ip <address>', 'the address it connects from')
     .addOption(repeatable('--policy <name>', 'decide by this stored policy instead of the attached ones'))
     .addOption(repeatable('--document <file>', 'decide by this document too, though not stored'))
@@ -63,13 +70,14 @@ async function questionOf(
   words: readonly string[],
   { flags, shell }: { readonly flags: TestFlags; readonly shell: Shell },
 ): Promise<Question> {
-  const { clientId, certificate, thing, sourceIp, policy, document } = flags;
+  const { clientId, certificate, thing, hypotheticalThing, sourceIp, policy, document } = flags;
   const documents = document === undefined ? undefined : await readDocuments(document, shell);
   return {
-    clientId,
     requests: pairsOf(words),
+    ...(clientId === undefined ? {} : { clientId }),
     ...(certificate === undefined ? {} : { certificateId: certificate }),
-    ...(thing === undefined ? {} : { thing: { thingName: thing } }),
+    ...(thing === undefined ? {} : { thingName: thing }),
+    ...(hypotheticalThing === undefined ? {} : { thing: { thingName: hypotheticalThing } }),
     ...(sourceIp === undefined ? {} : { sourceIp }),
     ...(policy === undefined ? {} : { policyNames: [...policy] }),
     ...(documents === undefined ? {} : { documents }),

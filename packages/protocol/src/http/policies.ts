@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
 import { certificateIdSchema, groupNameSchema, policyNameSchema, thingNameSchema } from './names.ts';
+import { policyDecision } from './policy-decision.ts';
 
 const documentText = Type.String({
   minLength: 2,
@@ -208,7 +209,13 @@ export const testPolicy = defineRoute({
           description: 'Decide by these documents too, though not stored.',
         }),
       ),
-      clientId: Type.String({ minLength: 1, maxLength: 128 }),
+      thingName: Type.Optional({
+        ...thingNameSchema,
+        description: 'A thing that exists, with the one certificate of its own that may connect.',
+      }),
+      clientId: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 128, description: 'By default the name of the thing.' }),
+      ),
       sourceIp: Type.Optional(Type.String({ maxLength: 45 })),
       thing: Type.Optional(
         Type.Object(
@@ -240,18 +247,15 @@ export const testPolicy = defineRoute({
     { additionalProperties: false },
   ),
   answer: Type.Object({
-    results: Type.Array(
-      Type.Object({
-        action: Type.String(),
-        resource: Type.String(),
-        decision: Type.Union([
-          Type.Literal('allow'),
-          Type.Literal('explicitDeny'),
-          Type.Literal('implicitDeny'),
-        ]),
-        explanation: Type.String(),
-      }),
+    principal: Type.Object(
+      {
+        clientId: Type.String(),
+        certificateId: Type.Optional(certificateIdSchema),
+        thingName: Type.Optional(thingNameSchema),
+      },
+      { description: 'Whom it was decided for; without `thingName` the connection is of no thing.' },
     ),
+    results: Type.Array(policyDecision),
   }),
 });
 

@@ -51,6 +51,8 @@ export interface PolicyHandlersOptions {
   readonly clock: Clock;
   /** The certificate as policy variables see it; undefined when the platform does not know it. */
   readonly certificateContext: (certificateId: CertificateId) => Promise<CertificateContext | undefined>;
+  /** Whether the platform would let the certificate connect now. */
+  readonly mayConnect: (certificateId: CertificateId) => boolean;
 }
 
 export function policyHandlers(options: PolicyHandlersOptions): readonly RouteHandler[] {
@@ -126,9 +128,11 @@ function attachmentHandlers({ policies, things }: PolicyHandlersOptions): readon
 
 function testHandler(options: PolicyHandlersOptions): RouteHandler {
   return handle(testPolicy, async ({ body }) => {
-    const principal = await hypotheticalPrincipal(body, options);
+    const { named, ...principal } = await hypotheticalPrincipal(body, options);
     const { policies, clock } = options;
+    const { thing } = principal.context;
     return {
+      principal: { ...named, ...(thing === undefined ? {} : { thingName: thing.name }) },
       results: [...decideHypothetically(body.requests, { ...principal, binding: policies.binding, clock })],
     };
   });

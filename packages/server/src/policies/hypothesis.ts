@@ -5,11 +5,13 @@ import {
   type Decision,
   explainDecision,
   isPolicyAction,
+  type NearestMiss,
   type PolicyAction,
   type PolicyBinding,
   type PrincipalContext,
   resourceTypeOf,
 } from '@fleetward/policy';
+import type { Part, testPolicy } from '@fleetward/protocol';
 import { PoliciesError } from './errors.ts';
 
 /** A request as an operator writes it: the resource is an ARN, or its tail such as `topic/a/b`. */
@@ -18,10 +20,7 @@ export interface HypotheticalRequest {
   readonly resource: string;
 }
 
-export interface HypotheticalResult extends HypotheticalRequest {
-  readonly decision: Decision['kind'];
-  readonly explanation: string;
-}
+export type HypotheticalResult = Part<(typeof testPolicy)['answer']>['results'][number];
 
 /**
  * Decides requests as the gateway would, performing none. Throws `policies.invalid_request` for an action that does not exist or a
@@ -45,8 +44,33 @@ export function decideHypothetically(
       parseResourceName(action, request.resource, principal.binding),
       nowMs,
     );
-    return { ...request, decision: decision.kind, explanation: explainDecision(decision) };
+    return { ...request, ...answerOf(decision), explanation: explainDecision(decision) };
   });
+}
+
+function answerOf(decision: Decision): Omit<HypotheticalResult, keyof HypotheticalRequest | 'explanation'> {
+  if (decision.kind === 'implicitDeny') {
+    const { kind, nearest } = decision;
+    return { decision: kind, ...(nearest === undefined ? {} : { nearest: nearestOf(nearest) }) };
+  }
+  const { kind, statement, pattern, variables } = decision;
+  const reasons = { decision: kind, statement, pattern, variables: [...variables] };
+  return kind === 'allow' ? reasons : { ...reasons, unresolved: [...decision.unresolved] };
+}
+
+function nearestOf(miss: NearestMiss): NonNullable<HypotheticalResult['nearest']> {
+  switch (miss.kind) {
+    case 'condition': {
+      const { actual, ...rest } = miss;
+      const found = actual === undefined ? {} : { actual: [...actual] };
+      return { ...rest, ...found, expected: [...miss.expected] };
+    }
+    case 'unresolved':
+      return { ...miss, variables: [...miss.variables] };
+    case 'variable':
+    case 'resource':
+      return miss;
+  }
 }
 
 function parseAction(text: string): PolicyAction {

@@ -1,10 +1,11 @@
-import { type CertificateId, parseCertificateId, parsePolicyName } from '@fleetward/core';
+import { type CertificateId, parsePolicyName } from '@fleetward/core';
 import type { AttachedPolicy, CertificateContext, PrincipalContext } from '@fleetward/policy';
 import type { Part, testPolicy } from '@fleetward/protocol';
 import type { Groups } from '../groups/index.ts';
 import type { Things } from '../things/index.ts';
 import { PoliciesError } from './errors.ts';
 import { type InEffect, policiesInEffect, policiesOfThing } from './in-effect.ts';
+import { type NamedPrincipal, namedPrincipal } from './named-principal.ts';
 import type { Policies } from './service.ts';
 
 type Question = Part<(typeof testPolicy)['body']>;
@@ -14,24 +15,32 @@ interface Known {
   readonly things: Things;
   readonly groups: Groups;
   readonly certificateContext: (certificateId: CertificateId) => Promise<CertificateContext | undefined>;
+  /** Whether the platform would let the certificate connect now. */
+  readonly mayConnect: (certificateId: CertificateId) => boolean;
 }
 
-/** The principal a question is about: that of a certificate, with what the question says otherwise put in its place. */
+interface HypotheticalPrincipal {
+  readonly named: NamedPrincipal;
+  readonly policies: readonly AttachedPolicy[];
+  readonly context: PrincipalContext;
+}
+
+/** The principal a question is about: that of a certificate or a thing, with what the question says otherwise put in its place. */
 export async function hypotheticalPrincipal(
   question: Question,
   known: Known,
-): Promise<{ readonly policies: readonly AttachedPolicy[]; readonly context: PrincipalContext }> {
-  const certificateId =
-    question.certificateId === undefined ? undefined : parseCertificateId(question.certificateId);
+): Promise<HypotheticalPrincipal> {
+  const named = namedPrincipal(question, known);
+  const { certificateId, clientId } = named;
   const certificate = certificateId === undefined ? undefined : await certificateOf(certificateId, known);
-  const { thing, policies } = inEffect(question, certificateId, known);
+  const { thing, policies } = inEffect(question, named, known);
   const context: PrincipalContext = {
-    clientId: question.clientId,
+    clientId,
     ...(question.sourceIp === undefined ? {} : { sourceIp: question.sourceIp }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(thing === undefined ? {} : { thing }),
   };
-  return { policies: policiesOf(question, policies, known), context };
+  return { named, policies: policiesOf(question, policies, known), context };
 }
 
 async function certificateOf(certificateId: CertificateId, known: Known): Promise<CertificateContext> {
@@ -42,8 +51,8 @@ async function certificateOf(certificateId: CertificateId, known: Known): Promis
 
 /** The certificate's own thing and policies, with the hypothetical thing and its groups in their place. */
 function inEffect(
-  { clientId, thing }: Question,
-  certificateId: CertificateId | undefined,
+  { thing }: Question,
+  { clientId, certificateId }: NamedPrincipal,
   known: Known,
 ): { readonly thing: PrincipalContext['thing']; readonly policies: InEffect['policies'] } {
   if (thing !== undefined) {

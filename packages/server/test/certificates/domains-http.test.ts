@@ -57,6 +57,7 @@ beforeEach(async () => {
         collect: async () => undefined,
         clock,
         certificateContext: contextOf,
+        mayConnect: (certificateId) => certificates.standing(certificateId, clock.now()) === 'active',
       }),
       ...certificateHandlers({ certificates, things, policies }),
       ...enrollmentHandlers(enrollment),
@@ -218,6 +219,93 @@ describe('over HTTP', () => {
       'implicitDeny',
       'allow',
     ]);
+  });
+
+  test('a policy test of a thing decides for its certificate, with its name as the client id, and says by what', async () => {
+    const { certificateId } = await equippedDevice();
+    const requests = [
+      { action: 'iot:Publish', resource: 'topic/telemetry/pump' },
+      { action: 'iot:Publish', resource: 'topic/telemetry/valve' },
+    ];
+    const ofThing = await api.call(protocol.testPolicy, { body: { thingName: 'pump', requests } });
+    expect(ofThing.principal).toEqual({ clientId: 'pump', certificateId, thingName: 'pump' });
+    const statement = {
+      policyName: 'telemetry',
+      versionId: 1,
+      index: 1,
+      effect: 'Allow',
+      via: 'certificate',
+    };
+    const variable = 'iot:Connection.Thing.ThingName';
+    expect(ofThing.results).toEqual([
+      {
+        ...requests[0],
+        decision: 'allow',
+        explanation: expect.stringContaining('is allowed by statement 1 of policy `telemetry` version 1'),
+        statement,
+        pattern: expect.stringContaining('topic/telemetry/pump'),
+        variables: [{ name: variable, value: 'pump' }],
+      },
+      {
+        ...requests[1],
+        decision: 'implicitDeny',
+        explanation: expect.stringContaining('no statement allows it'),
+        nearest: {
+          kind: 'variable',
+          statement,
+          pattern: expect.stringContaining('topic/telemetry/pump'),
+          variable,
+          actual: 'pump',
+          needed: 'valve',
+        },
+      },
+    ]);
+    const ofCertificate = await api.call(protocol.testPolicy, { body: { certificateId, requests } });
+    expect(ofCertificate).toEqual(ofThing);
+  });
+
+  test('a policy test names the statement that denies, with its Sid', async () => {
+    const document = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Sid: 'Never', Effect: 'Deny', Action: 'iot:Publish', Resource: '*' }],
+    });
+    const requests = [{ action: 'iot:Publish', resource: 'topic/a' }];
+    const body = { documents: [document], clientId: 'c', requests };
+    expect((await api.call(protocol.testPolicy, { body })).results).toMatchObject([
+      { decision: 'explicitDeny', statement: { index: 0, sid: 'Never', effect: 'Deny' }, unresolved: [] },
+    ]);
+  });
+
+  test('a policy test of a thing asks which certificate is meant unless one alone may connect', async () => {
+    const { certificateId } = await equippedDevice();
+    const { record } = await issueDevice(platform, 'pump');
+    const second = { thingName: 'pump', certificateId: record.certificateId };
+    await api.call(protocol.attachThingCertificate, { params: second, body: { exclusive: false } });
+    const requests = [{ action: 'iot:Publish', resource: 'topic/telemetry/pump' }];
+    const ask = (body: object) =>
+      api.call(protocol.testPolicy, { body: { thingName: 'pump', requests, ...body } });
+    await expect(ask({})).rejects.toMatchObject({ problem: { code: 'policies.invalid_request' } });
+    expect((await ask({ certificateId })).results).toMatchObject([{ decision: 'allow' }]);
+    expect((await ask(second)).results).toMatchObject([{ decision: 'implicitDeny' }]);
+    await api.call(protocol.revokeCertificate, { params: second, body: {} });
+    expect((await ask({})).principal.certificateId).toBe(certificateId);
+    await api.call(protocol.revokeCertificate, { params: { certificateId }, body: {} });
+    await expect(ask({})).rejects.toMatchObject({ problem: { code: 'policies.invalid_request' } });
+  });
+
+  test.for([
+    ['a thing that is not there', { thingName: 'none' }, 'things.not_found'],
+    [
+      'a thing both real and hypothetical',
+      { thingName: 'a', thing: { thingName: 'a' } },
+      'policies.invalid_request',
+    ],
+    ['nobody', {}, 'policies.invalid_request'],
+  ] as const)('a policy test refuses to decide for %s', async ([, who, code]) => {
+    const requests = [{ action: 'iot:Publish', resource: 'topic/a' }];
+    await expect(api.call(protocol.testPolicy, { body: { ...who, requests } })).rejects.toMatchObject({
+      problem: { code },
+    });
   });
 
   test.for([
