@@ -87,6 +87,16 @@ describe('the agent and the starter as programs', () => {
     expect(wrong.stderr).toMatch(/--attempts-max/);
   });
 
+  test('name the file that the agent cannot read, in one line', async () => {
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    const settings = device.folder.join('agent.json');
+    rmSync(settings);
+    const { code, stderr } = await device.startAgent().outcome;
+    expect(stderr.toString()).toBe(`agent: ENOENT: \`${settings}\` cannot be read or written\n`);
+    expect(code).toBe(1);
+  });
+
   test("turn to the factory's image when what was confirmed keeps dying, and back", async () => {
     await using platform = await TestPlatform.start(await TestRepository.create());
     await using device = await RealDevice.create(platform);

@@ -47,8 +47,17 @@ if ('problem' in given || given.config === undefined) {
   process.exitCode = 2;
 } else {
   await main(given.config, given.once ?? false).catch((error: unknown) => {
-    if (!isAppError(error)) throw error;
-    log(`${error.code}: ${error.message}`);
+    const said = sayFailure(error);
+    if (said === undefined) throw error;
+    log(said);
     process.exitCode = 1;
   });
+}
+
+/** Undefined: a fault of the agent itself, which its stack explains. */
+function sayFailure(error: unknown): string | undefined {
+  if (isAppError(error)) return `${error.code}: ${error.message}`;
+  const { code, path } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  if (code === undefined || path === undefined) return undefined;
+  return `${code}: \`${path}\` cannot be read or written`;
 }
