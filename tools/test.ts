@@ -40,7 +40,12 @@ function runAll(): number {
     const started = performance.now();
     const run = spawnSync(command, args, {
       stdio: 'inherit',
-      env: { ...process.env, FLEETWARD_NOT_RUN: notRunFile },
+      env: {
+        ...process.env,
+        FLEETWARD_NOT_RUN: notRunFile,
+        // Private to this run: whoever writes there writes what we execute.
+        NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      },
     });
     if (run.status !== 0) {
       console.error(`\n${name}: failed`);

@@ -44,6 +44,12 @@ export function runProgram(
   return startProgram(program, args, options).outcome;
 }
 
+/** Where `npm test` keeps compiled code, so that our programs start in a third of the time. */
+function compileCache(): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE: folder } = process.env;
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
+}
+
 /** Starts a program that the test talks to meanwhile. It dies with the test process, should the test forget it. */
 export function startProgram(
   program: string,
@@ -53,7 +59,7 @@ export function startProgram(
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     ...(options.folder === undefined ? {} : { cwd: options.folder }),
-    ...(options.environment === undefined ? {} : { env: options.environment }),
+    ...(options.environment === undefined ? {} : { env: { ...compileCache(), ...options.environment } }),
     ...options.user,
   });
   const output = collectOutput(child);
