@@ -89,13 +89,13 @@ describe('an agent that updates itself, on a real platform', () => {
     await engineer.release(agentImage('4.0.1'), { ...agent, version: '4.0.1' });
     await untilReport(platform, { agent: { version: '4.0.1', update: { outcome: 'confirmed' } } });
     expect(await device.runningVersion()).toBe('1.1.0');
-  }, 300_000);
+  }, 600_000);
 });
 
 /** Waits until the device's newest report holds this. */
 async function untilReport({ api }: TestPlatform, wanted: object): Promise<void> {
   let newest: unknown;
-  for (let tries = 600; tries > 0; tries--) {
+  for (let tries = 2_400; tries > 0; tries--) {
     newest = (await api.call(getThing, { params: { thingName: 'lamp-1' } })).report?.report;
     try {
       return void expect(newest).toMatchObject(wanted);

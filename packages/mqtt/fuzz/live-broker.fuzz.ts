@@ -46,6 +46,7 @@ const broker: Broker<undefined> = createBroker<undefined>({
     topicAliasMax: 2,
     messagesPerSecondMax: 1_000,
     sessionExpirySecondsMax: SESSION_SECONDS_MAX,
+    commitIntervalMs: 0, // a conversation is over when its last batch is
     sessionsMax: 2,
     queuedMessagesMax: 5,
     storedMessagesMax: 8,
