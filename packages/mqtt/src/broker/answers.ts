@@ -1,3 +1,5 @@
+import { PACKET } from '../codec/packet-type.ts';
+import { isFailure } from '../reason-codes.ts';
 import type { Journal, Waiter } from './journal.ts';
 
 /** An acknowledgement of a few bytes, or a whole packet, for when its batch is durable. */
@@ -8,6 +10,9 @@ interface Answer {
   readonly reasonCode: number;
   readonly packet: Buffer | undefined;
 }
+
+/** Shared by all of which no answer waits. */
+const NONE: Answer[] = [];
 
 /** Puts an answer on its way. */
 export interface AnswerSink {
@@ -24,7 +29,11 @@ export interface AnswerSink {
 export class Answers implements Waiter {
   readonly #sink: AnswerSink;
   readonly #journal: Journal;
-  #waiting: Answer[] = [];
+  #waiting: Answer[] = NONE;
+  /** The batch that must be durable before what is being handled is answered; 0: none. */
+  batch = 0;
+  /** Messages with QoS 1 and 2 of the client that are not acknowledged yet. */
+  unacknowledged = 0;
   waitsFor = 0;
 
   constructor(sink: AnswerSink, journal: Journal) {
@@ -36,14 +45,21 @@ export class Answers implements Waiter {
     return this.#waiting.length;
   }
 
+  /** What is being handled is answered when all that was written for it is durable. */
+  mustBeDurableSince(writes: number): void {
+    this.batch = this.#journal.writes === writes ? 0 : this.#journal.lastBatch;
+  }
+
   /** Positional, as it runs for every message with QoS 1 and 2. */
-  acknowledge(batch: number, first: number, packetId: number, reasonCode: number): void {
+  acknowledge(first: number, packetId: number, reasonCode: number): void {
+    const { batch } = this;
     if (this.#waiting.length === 0 && this.#journal.isDurable(batch))
-      this.#sink.sendAcknowledgement(first, packetId, reasonCode);
+      this.#sendAcknowledgement(first, packetId, reasonCode);
     else this.#add({ batch, first, packetId, reasonCode, packet: undefined });
   }
 
-  packet(batch: number, packet: Buffer): void {
+  packet(packet: Buffer): void {
+    const { batch } = this;
     if (this.#waiting.length === 0 && this.#journal.isDurable(batch)) this.#sink.sendPacket(packet);
     else this.#add({ batch, first: 0, packetId: 0, reasonCode: 0, packet });
   }
@@ -61,16 +77,30 @@ export class Answers implements Waiter {
   }
 
   clear(): void {
-    this.#waiting = [];
+    this.#waiting = NONE;
   }
 
   #add(answer: Answer): void {
+    if (this.#waiting === NONE) this.#waiting = [];
     this.#waiting.push(answer);
     if (!this.#journal.isDurable(answer.batch)) this.#journal.wait(this, answer.batch);
   }
 
   #send({ packet, first, packetId, reasonCode }: Answer): void {
-    if (packet === undefined) this.#sink.sendAcknowledgement(first, packetId, reasonCode);
+    if (packet === undefined) this.#sendAcknowledgement(first, packetId, reasonCode);
     else this.#sink.sendPacket(packet);
   }
+
+  #sendAcknowledgement(first: number, packetId: number, reasonCode: number): void {
+    this.#sink.sendAcknowledgement(first, packetId, reasonCode);
+    if (isLast(first, reasonCode) && this.unacknowledged > 0) this.unacknowledged--;
+  }
+}
+
+/** The last answer to a message of the client, which makes room in its window (MQTT 5 section 4.9). */
+function isLast(first: number, reasonCode: number): boolean {
+  const type = first >> 4;
+  return (
+    type === PACKET.puback || type === PACKET.pubcomp || (type === PACKET.pubrec && isFailure(reasonCode))
+  );
 }

@@ -5,34 +5,26 @@ import { PACKET, type ProtocolVersion } from '../codec/packet-type.ts';
 import type { PublishFrame } from '../codec/publish-frame.ts';
 import type { SubscribePacket } from '../codec/subscribe.ts';
 import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
-import { protocolError } from '../errors.ts';
-import { isFailure, REASON, type ReasonCode } from '../reason-codes.ts';
-import { grantedExpirySeconds } from '../session/connect-rules.ts';
+import { REASON, type ReasonCode } from '../reason-codes.ts';
 import type { ConnectionEnding, ProtocolEffects } from '../session/effects.ts';
 import { keepAliveMs, ServerProtocol } from '../session/server-protocol.ts';
 import type { Topic } from '../topics/topic-table.ts';
 import { type AnswerSink, Answers } from './answers.ts';
-import { type ClientForm, clientForm } from './client-form.ts';
-import { connectRequest } from './connect-request.ts';
+import { type Applicant, Connecting } from './connecting.ts';
+import { nextLookMs, overdue, type Watched } from './deadlines.ts';
 import { Deliveries } from './deliveries.ts';
-import { mayPublish, NO_ACCESS } from './guarded-access.ts';
-import type { Access, Connection, ConnectRequest, ConnectVerdict, DisconnectOptions } from './hooks.ts';
+import { NO_ACCESS } from './guarded-access.ts';
+import type { Access, Connection, DisconnectOptions } from './hooks.ts';
 import type { Host, Target } from './host.ts';
 import { HOLD, Intake, type IntakeOwner } from './intake.ts';
 import { Outlet } from './outlet.ts';
+import { Publishing } from './publishing.ts';
 import type { Pause } from './read-pace.ts';
 import type { Session } from './session.ts';
 import type { Alarm } from './sessions.ts';
 import { subscribeAll, unsubscribeAll } from './subscribing.ts';
 import type { Route } from './subscriptions.ts';
 import type { WheelEntry } from './timer-wheel.ts';
-
-/** What a CONNECT said that the decision on it needs. */
-interface Applicant {
-  readonly request: ConnectRequest;
-  readonly form: ClientForm;
-  readonly expirySeconds: number;
-}
 
 /** One stream and its protocol, joined to the broker (`host`) and, once CONNECT was accepted, to its session. */
 export class BrokerConnection<Peer>
@@ -53,12 +45,9 @@ export class BrokerConnection<Peer>
   readonly #intake: Intake;
   readonly #outlet: Outlet;
   readonly #acceptedAtMs: number;
+  readonly #answers: Answers;
   #deliveries: Deliveries | undefined;
-  #answers: Answers | undefined;
-  /** The batch that must be durable before what is being handled is answered; 0: none. */
-  #batch = 0;
-  /** Messages with QoS 1 and 2 that are not acknowledged yet. */
-  #unacknowledged = 0;
+  #publishing: Publishing<Peer> | undefined;
   #pausedUntilMs = 0;
   #keepAliveMs = 0;
   #isAbrupt = false;
@@ -76,6 +65,7 @@ export class BrokerConnection<Peer>
     this.#protocol = new ServerProtocol(this, host.protocol);
     this.#intake = new Intake(stream, { owner: this, host });
     this.#outlet = new Outlet(stream, { pool: host.pool, written: () => this.#written() });
+    this.#answers = new Answers(this, host.journal);
     this.#acceptedAtMs = host.nowMs();
   }
 
@@ -150,7 +140,7 @@ export class BrokerConnection<Peer>
 
   /** The look at the clock that the timer wheel calls for. */
   due(nowMs: number): void {
-    const { limits, metrics } = this.#host;
+    const { metrics } = this.#host;
     if (this.#protocol.isClosed) {
       this.#stream?.destroy();
       return;
@@ -159,22 +149,21 @@ export class BrokerConnection<Peer>
       this.#connectTimedOut();
       return;
     }
-    if (this.#outlet.stalledMs(nowMs) >= limits.stalledWriteMs) {
-      this.cutSlowConsumer();
-      return;
+    switch (overdue(this.#watched, nowMs)) {
+      case 'write':
+        this.cutSlowConsumer();
+        return;
+      case 'silence':
+        metrics.keepAliveTimeouts++;
+        this.#protocol.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
+        return;
+      case 'packet':
+        this.#host.limited(this, 'packetTimeoutMs');
+        this.#protocol.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
+        return;
+      case undefined:
+        this.#watch(nowMs);
     }
-    const silentMs = nowMs - this.#intake.lastPacketMs;
-    if (this.#keepAliveMs > 0 && !this.#intake.isHeld && silentMs >= this.#keepAliveMs) {
-      metrics.keepAliveTimeouts++;
-      this.#protocol.close(REASON.keepAliveTimeout, { reason: 'MQTT_KEEP_ALIVE_TIMEOUT', sendWill: true });
-      return;
-    }
-    if (this.#isPacketLate(nowMs)) {
-      this.#host.limited(this, 'packetTimeoutMs');
-      this.#protocol.close(REASON.quotaExceeded, { reason: 'THROTTLED', sendWill: true });
-      return;
-    }
-    this.#watch(nowMs);
   }
 
   paused(pause: Pause): void {
@@ -209,11 +198,11 @@ export class BrokerConnection<Peer>
   }
 
   answer(packet: Buffer): void {
-    this.#openAnswers().packet(this.#batch, packet);
+    this.#answers.packet(packet);
   }
 
   acknowledge(first: number, packetId: number, reasonCode: ReasonCode): void {
-    this.#openAnswers().acknowledge(this.#batch, first, packetId, reasonCode);
+    this.#answers.acknowledge(first, packetId, reasonCode);
   }
 
   sendPacket(packet: Buffer): void {
@@ -223,7 +212,6 @@ export class BrokerConnection<Peer>
   sendAcknowledgement(first: number, packetId: number, reasonCode: ReasonCode): void {
     if (this.#isOverBound(5)) this.cutSlowConsumer();
     else this.#outlet.outbox.acknowledgement(first, packetId, reasonCode);
-    if (isLast(first, reasonCode) && this.#unacknowledged > 0) this.#unacknowledged--;
     this.touch();
   }
 
@@ -232,49 +220,36 @@ export class BrokerConnection<Peer>
   }
 
   connect(packet: ConnectPacket): void {
-    const { limits } = this.#host;
-    const request = connectRequest(packet, this.#host.random);
-    if (request === undefined) {
-      this.#host.metrics.connectsRefused++;
-      this.#host.clientIdRefused(this, packet.clientId);
-      this.#protocol.refuse(REASON.clientIdentifierNotValid, { reason: 'AUTH_ERROR' });
-      return;
-    }
-    this.#keepAliveMs = keepAliveMs(packet, limits);
-    const expirySeconds = grantedExpirySeconds(packet, limits);
-    const applicant = { request, expirySeconds, form: clientForm(packet, limits) };
-    const verdict = this.#ask(request);
-    if (!(verdict instanceof Promise)) {
-      this.#decided(applicant, verdict);
-      return;
-    }
-    this.#intake.hold(HOLD.deciding);
-    verdict.then(
-      (decided) => this.#decidedLater(applicant, decided),
-      () => this.#decidedLater(applicant, UNDECIDED),
-    );
+    this.#keepAliveMs = keepAliveMs(packet, this.#host.limits);
+    new Connecting(
+      {
+        connection: this,
+        protocol: this.#protocol,
+        intake: this.#intake,
+        isGone: () => this.#stream?.destroyed !== false,
+        join: (session, applicant) => this.#join(session, applicant),
+        cut: () => this.#stream?.destroy(),
+      },
+      this.#host,
+    ).decide(packet);
   }
 
   publish(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>): ReasonCode {
-    const { metrics, journal } = this.#host;
-    metrics.messagesReceived++;
-    const { writes } = journal;
-    const reasonCode = frame.qos === 0 ? this.#route(frame, topic) : this.#routeOnce(frame, topic);
-    if (journal.writes !== writes) this.#heedDisk();
-    return reasonCode;
+    if (this.#publishing === undefined) throw noSession();
+    return this.#publishing.publish(frame, topic);
   }
 
   subscribe(packet: SubscribePacket): readonly ReasonCode[] {
     const { writes } = this.#host.journal;
     const reasonCodes = subscribeAll(packet, this.#openSession(), this.#host);
-    this.#mustBeDurableSince(writes);
+    this.#answers.mustBeDurableSince(writes);
     return reasonCodes;
   }
 
   unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[] {
     const { writes } = this.#host.journal;
     const reasonCodes = unsubscribeAll(packet, this.#openSession(), this.#host);
-    this.#mustBeDurableSince(writes);
+    this.#answers.mustBeDurableSince(writes);
     return reasonCodes;
   }
 
@@ -286,7 +261,7 @@ export class BrokerConnection<Peer>
   received(packetId: number, reasonCode: ReasonCode): ReasonCode | undefined {
     const { writes } = this.#host.journal;
     const answer = this.#deliveries?.received(packetId, reasonCode);
-    this.#mustBeDurableSince(writes);
+    this.#answers.mustBeDurableSince(writes);
     return answer;
   }
 
@@ -294,7 +269,7 @@ export class BrokerConnection<Peer>
     const { writes } = this.#host.journal;
     const wasThere = this.#openSession().released(packetId);
     if (!wasThere) this.unasked();
-    this.#mustBeDurableSince(writes);
+    this.#answers.mustBeDurableSince(writes);
     return wasThere ? REASON.success : REASON.packetIdentifierNotFound;
   }
 
@@ -325,7 +300,7 @@ export class BrokerConnection<Peer>
     if (ending.limit !== undefined) this.#host.limited(this, ending.limit);
     this.#endStream(ending.packet);
     this.#intake.end();
-    this.#answers?.clear();
+    this.#answers.clear();
     this.#deliveries?.stop();
     this.#deliveries = undefined;
     wheel.set(this, this.#host.nowMs() + limits.lingerMs);
@@ -355,53 +330,6 @@ export class BrokerConnection<Peer>
     this.#host.flushLater(this);
   }
 
-  #routeOnce(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>): ReasonCode {
-    const { journal, limits } = this.#host;
-    const session = this.#openSession();
-    this.#unacknowledged++;
-    if (this.#unacknowledged > limits.inflightInMax && this.protocolVersion === 5)
-      throw protocolError('more than Receive Maximum messages at once', REASON.receiveMaximumExceeded); // MQTT5-3.3.4-7
-    // MQTT-4.3.3-2: not routed again, and not acknowledged before what it was the first time is durable.
-    this.#batch = journal.lastBatch;
-    if (session.hasReceived(frame.packetId))
-      return frame.qos === 2 ? REASON.success : REASON.packetIdentifierInUse;
-    const { writes } = journal;
-    const reasonCode = this.#route(frame, topic);
-    if (frame.qos === 2 && !isFailure(reasonCode)) session.received(frame.packetId);
-    this.#mustBeDurableSince(writes);
-    return reasonCode;
-  }
-
-  #route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>): ReasonCode {
-    const { metrics, hooks } = this.#host;
-    if (!mayPublish(this.access, topic.text, frame.retain)) {
-      metrics.publishesDenied++;
-      return REASON.notAuthorized;
-    }
-    if (topic.isReserved && hooks.reserved !== undefined) {
-      const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
-      const qos = frame.qos === 0 ? 0 : frame.qos === 1 ? 1 : 2;
-      if (hooks.reserved(this, { topic: topic.text, payload, qos })) return REASON.success;
-    }
-    return this.#host.route(frame, topic, this);
-  }
-
-  #mustBeDurableSince(writes: number): void {
-    const { journal } = this.#host;
-    this.#batch = journal.writes === writes ? 0 : journal.lastBatch;
-  }
-
-  /** What it sends takes longer to be kept than to come: backpressure, never loss. */
-  #heedDisk(): void {
-    const waiting = this.#answers?.size ?? 0;
-    if (this.#host.journal.isFull || waiting > this.#host.limits.inflightInMax) this.#intake.waitForDisk();
-  }
-
-  #openAnswers(): Answers {
-    this.#answers ??= new Answers(this, this.#host.journal);
-    return this.#answers;
-  }
-
   /** A foreign stream may throw; the rest of the end must happen. */
   #endStream(packet: Buffer | undefined): void {
     try {
@@ -424,74 +352,20 @@ export class BrokerConnection<Peer>
     }
   }
 
-  #ask(request: ConnectRequest): ConnectVerdict | Promise<ConnectVerdict> {
-    try {
-      return this.#host.hooks.connect(request, this.peer);
-    } catch {
-      return UNDECIDED;
-    }
-  }
-
-  #decidedLater(applicant: Applicant, verdict: ConnectVerdict): void {
-    if (this.#protocol.isClosed || this.#stream?.destroyed !== false) return;
-    try {
-      this.#decided(applicant, verdict);
-    } catch (error) {
-      this.#host.failed(this, error);
-      this.#protocol.fail(error);
-    }
-    try {
-      this.#intake.release(HOLD.deciding);
-    } catch (error) {
-      this.fault(error);
-    }
-  }
-
-  #decided(applicant: Applicant, verdict: ConnectVerdict): void {
-    const { metrics, sessions } = this.#host;
-    if (verdict.kind !== 'accept') {
-      metrics.connectsRefused++;
-      const why = verdict.why === undefined ? {} : { why: verdict.why };
-      this.#protocol.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
-      return;
-    }
-    const { request, expirySeconds, form } = applicant;
-    const { access, owner = '', principal = '', epoch = 0 } = verdict;
-    const claimant = { request, owner, expirySeconds };
-    if (!sessions.hasRoomFor(claimant)) {
-      metrics.connectsRefused++;
-      this.#host.limited(this, 'sessionsMax');
-      this.#protocol.refuse(REASON.quotaExceeded, { reason: 'THROTTLED' });
-      return;
-    }
-    const known = sessions.resumable(claimant);
-    const assignedClientId = request.isClientIdAssigned ? request.clientId : undefined;
-    this.#protocol.accept({ assignedClientId, sessionPresent: known !== undefined });
-    if (this.#protocol.isOpen) this.#host.takeOver(request.clientId);
-    if (!this.#protocol.isOpen || known?.isEnded === true) {
-      metrics.connectsRefused++; // it cannot take a CONNACK, or was told of a session that its predecessor's end ended
-      if (this.#protocol.isOpen) this.#stream?.destroy();
-      return;
-    }
-    metrics.connectsAccepted++;
+  #join(session: Session<Peer>, { request, form }: Pick<Applicant, 'request' | 'form'>): void {
     this.clientId = request.clientId;
     this.connectedAtMs = this.#host.nowMs();
     this.#watch(this.connectedAtMs);
-    const fields = { clientId: request.clientId, owner, principal, epoch, expirySeconds, access };
-    if (known !== undefined) sessions.resume(known, fields);
-    this.#join(known ?? sessions.begin(fields), { request, form });
-    this.#host.opened(this);
-  }
-
-  #join(session: Session<Peer>, { request, form }: Pick<Applicant, 'request' | 'form'>): void {
     this.#session = session;
     this.#deliveries = new Deliveries(this.#outlet, { host: this.#host, form, target: this });
+    const publisher = { connection: this, session, answers: this.#answers, intake: this.#intake };
+    this.#publishing = new Publishing(publisher, this.#host);
     this.#host.sessions.leaveWill(session, this, request.will);
     session.attach(this, this.#deliveries);
   }
 
   #openSession(): Session<Peer> {
-    if (this.#session === undefined) throw new TypeError('no session before its CONNECT is accepted');
+    if (this.#session === undefined) throw noSession();
     return this.#session;
   }
 
@@ -503,19 +377,12 @@ export class BrokerConnection<Peer>
   }
 
   #watch(nowMs: number): void {
-    const { lastPacketMs, packetSinceMs } = this.#intake;
-    const silenceEndsMs =
-      this.#keepAliveMs === 0 ? Number.POSITIVE_INFINITY : lastPacketMs + this.#keepAliveMs;
-    const { stalledWriteMs, packetTimeoutMs } = this.#host.limits;
-    // A packet that begins after this look is seen by the next one before its time is up.
-    const packetEndsMs = (packetSinceMs === 0 ? nowMs : packetSinceMs) + packetTimeoutMs;
-    this.#host.wheel.set(this, Math.min(silenceEndsMs, packetEndsMs, nowMs + stalledWriteMs));
+    this.#host.wheel.set(this, nextLookMs(this.#watched, nowMs));
   }
 
-  #isPacketLate(nowMs: number): boolean {
-    const { packetSinceMs, isHeld } = this.#intake;
-    if (packetSinceMs === 0 || isHeld) return false;
-    return nowMs - packetSinceMs >= this.#host.limits.packetTimeoutMs;
+  get #watched(): Watched {
+    const { limits } = this.#host;
+    return { intake: this.#intake, outlet: this.#outlet, keepAliveMs: this.#keepAliveMs, limits };
   }
 
   #closed(): void {
@@ -548,12 +415,6 @@ export class BrokerConnection<Peer>
   }
 }
 
-/** The last answer to a message of the client, which makes room in its window (MQTT 5 section 4.9). */
-function isLast(first: number, reasonCode: ReasonCode): boolean {
-  const type = first >> 4;
-  return (
-    type === PACKET.puback || type === PACKET.pubcomp || (type === PACKET.pubrec && isFailure(reasonCode))
-  );
+function noSession(): TypeError {
+  return new TypeError('no session before its CONNECT is accepted');
 }
-
-const UNDECIDED: ConnectVerdict = { kind: 'refuse', reasonCode: REASON.unspecifiedError };
