@@ -51,6 +51,10 @@ const broker: Broker<undefined> = createBroker<undefined>({
     queuedMessagesMax: 5,
     storedMessagesMax: 8,
     uncommittedBytesMax: 600,
+    sessionsPerOwnerMax: 1,
+    storedMessagesPerOwnerMax: 6,
+    storedBytesPerOwnerMax: 6_000,
+    retainedMessagesPerOwnerMax: 2,
   },
   store: createMemoryStore(contents),
   hooks: {
@@ -58,6 +62,7 @@ const broker: Broker<undefined> = createBroker<undefined>({
       clientId === 'two'
         ? {
             kind: 'accept',
+            owner: 'second',
             access: {
               mayPublish: () => true,
               maySubscribe: () => true,
@@ -66,6 +71,7 @@ const broker: Broker<undefined> = createBroker<undefined>({
           }
         : {
             kind: 'accept',
+            owner: 'first',
             access: { mayPublish: () => true, maySubscribe: () => true, mayReceive: () => true },
           },
     failed: (_connection, error) =>
@@ -199,6 +205,8 @@ function check(): void {
     findings.push(`${subscriptions} subscriptions are left of connections that are gone`);
   for (const name of ['storedSessions', 'storedMessages', 'storedBytes', 'uncommittedBytes'] as const)
     if (metrics[name] !== 0) findings.push(`${name} is ${metrics[name]} when all sessions are over`);
+  if (metrics.owners > metrics.retainedMessages)
+    findings.push(`${metrics.owners} owners are left, of ${metrics.retainedMessages} retained messages`);
   const { sessions, messages } = contents;
   if (sessions.size + messages.size > 0)
     findings.push(`the store keeps ${sessions.size} sessions and ${messages.size} messages`);

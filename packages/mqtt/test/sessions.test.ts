@@ -368,11 +368,11 @@ describe('limits of sessions', () => {
   });
 
   test.each([
-    ['storedMessagesMax', 4],
-    ['storedMessagesMax', 5],
-    ['storedBytesMax', 5],
-  ] as const)('refuse a publisher when %s is full, on level %i', async (limit, version) => {
-    rig = await startRig({ limits: { [limit]: 1 } });
+    ['storedMessagesMax', 4, 1],
+    ['storedMessagesMax', 5, 1],
+    ['storedBytesMax', 5, 34], // the subscription takes 33
+  ] as const)('refuse a publisher when %s is full, on level %i', async (limit, version, max) => {
+    rig = await startRig({ limits: { [limit]: max } });
     const { client } = await resume(5);
     client.send(subscribePacket('t', 1));
     await client.next();

@@ -37,7 +37,7 @@ const changes: readonly StoreChange[] = [
     isReleased: true,
   },
   { kind: 'inbound', session: 1, packetId: 65_535 },
-  { kind: 'retained', topic: 'a/b', packet, qos: 0, expiresAtMs: 0 },
+  { kind: 'retained', topic: 'a/b', packet, qos: 0, expiresAtMs: 0, owner: 'thing:pump' },
   { kind: 'will', session: 1, packet, qos: 1, retain: false, delaySeconds: 5 },
   { kind: 'delivery-released', session: 1, seq: 3 },
   { kind: 'delivery-gone', session: 1, seq: 3 },

@@ -61,6 +61,15 @@ export function createPlatformMetrics(parts: {
     },
   });
   new Gauge({
+    name: 'fleetward_mqtt_limits',
+    help: 'How often each of `mqttLimits` bit since the start, by its name',
+    labelNames: ['limit'] as const,
+    registers: [registry],
+    collect() {
+      for (const [limit, count] of parts.mqtt.broker.limitsReached()) this.set({ limit }, count);
+    },
+  });
+  new Gauge({
     name: 'fleetward_messages_file',
     help: 'What `messages.db` holds and took: messages, bytes, commits, the seconds they took together and the longest one',
     labelNames: ['figure'] as const,

@@ -232,9 +232,24 @@ const mqttLimits = section(
         minimum: 1_048_576,
       },
     ),
+    retainedMessagesPerOwnerMax: count(
+      10_000,
+      'Of these topics, those that one owner (a thing, or a certificate without one) was the last to set; one more is refused alike. Raise it for a back end that keeps one for each device.',
+    ),
+    retainedBytesPerOwnerMax: count(
+      8_388_608,
+      'Bytes of those retained messages; the same happens beyond it.',
+      {
+        minimum: 131_072,
+      },
+    ),
     sessionsMax: count(
       100_000,
-      'Sessions that outlive their connection; a device that asks for one more is refused.',
+      'Sessions that outlive their connection; a device that asks for one more is refused (0x97; MQTT 3.1.1: return code 3).',
+    ),
+    sessionsPerOwnerMax: count(
+      50,
+      'Of these, those of one owner (a thing, or a certificate without one), and so its delayed wills; one more is refused alike.',
     ),
     sessionExpirySecondsMax: count(
       604_800,
@@ -251,9 +266,23 @@ const mqttLimits = section(
       1_000_000,
       'Messages that all sessions are owed, counted for each; above it their publishers are refused (0x97; a 3.1.1 connection ends).',
     ),
-    storedBytesMax: count(268_435_456, 'Bytes of those messages, each counted once; the same fate.', {
-      minimum: 131_072,
-    }),
+    storedBytesMax: count(
+      268_435_456,
+      'Bytes of those messages, each counted once, and of all subscriptions, wills and inbound packet identifiers of sessions; the same fate, and no more of those is taken (0x97).',
+      {
+        minimum: 131_072,
+      },
+    ),
+    storedMessagesPerOwnerMax: count(
+      20_000,
+      'Messages that the sessions of one owner are owed; with one more that one of them ends that is owed most.',
+      { minimum: 100 },
+    ),
+    storedBytesPerOwnerMax: count(
+      33_554_432,
+      'Bytes of all that the sessions of one owner store, a message counted for each; the same fate, and no more is taken (0x97).',
+      { minimum: 131_072 },
+    ),
     uncommittedBytesMax: count(
       8_388_608,
       'Bytes on their way to the disk; above it the reads of those who send them pause.',

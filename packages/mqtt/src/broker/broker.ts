@@ -5,7 +5,7 @@ import { NO_PROPERTIES } from '../codec/properties.ts';
 import { REASON } from '../reason-codes.ts';
 import type { MessageStore } from '../store/message-store.ts';
 import { BrokerCore, TICK_MS } from './core.ts';
-import type { BrokerHooks, Connection, HeldSession } from './hooks.ts';
+import type { BrokerHooks, Connection, HeldSession, LimitName } from './hooks.ts';
 import { type BrokerLimits, parseBrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
 
@@ -34,6 +34,8 @@ export interface Broker<Peer> {
   sessions(): Iterable<HeldSession>;
   /** A copy. */
   metrics(): Readonly<BrokerMetrics>;
+  /** How often each limit bit since the start, by the name of its setting. */
+  limitsReached(): ReadonlyMap<LimitName, number>;
   /** Looks after keep-alives, timeouts and pauses; call it a few times a second with `ticks: 'manual'`. */
   tick(nowMs: number): void;
   /**
@@ -63,6 +65,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
     get: (clientId) => core.byClientId.get(clientId),
     sessions: () => core.sessions,
     metrics: () => ({ ...core.metrics }),
+    limitsReached: () => core.limitsReached,
     tick: (nowMs) => core.tick(nowMs),
     async close() {
       core.beginClosing();

@@ -10,6 +10,7 @@ import type { Host } from './host.ts';
 import { HOLD, type Intake } from './intake.ts';
 import type { Session } from './session.ts';
 import type { Route } from './subscriptions.ts';
+import { willBytes } from './wills.ts';
 
 /** The connection whose CONNECT is decided. */
 export interface Newcomer<Peer> {
@@ -107,10 +108,12 @@ export class Connecting<Peer> {
     }
     const { request, expirySeconds } = applicant;
     const { access, owner = '', principal = '', epoch = 0 } = verdict;
-    const claimant = { request, owner, expirySeconds };
-    if (!sessions.hasRoomFor(claimant)) {
+    const claimant = { request, owner, expirySeconds, willBytes: willBytes(request.will) };
+    const reached = sessions.limitReached(claimant);
+    if (reached !== undefined) {
       metrics.connectsRefused++;
-      this.#host.limited(connection, 'sessionsMax');
+      metrics.sessionsRefused++;
+      this.#host.limited(connection, reached);
       protocol.refuse(REASON.quotaExceeded, { reason: 'THROTTLED' });
       return;
     }

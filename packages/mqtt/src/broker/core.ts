@@ -23,10 +23,11 @@ import { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Session } from './session.ts';
 import { type Alarm, Sessions, type SessionsHost } from './sessions.ts';
 import type { SharedGroup } from './shared-group.ts';
+import { type QueueLimit, Shares } from './shares.ts';
 import { StoredMessages } from './stored-messages.ts';
 import { type Route, type Subscription, Subscriptions } from './subscriptions.ts';
 import { TimerWheel, type WheelEntry } from './timer-wheel.ts';
-import { Wills } from './wills.ts';
+import { type Author, Wills } from './wills.ts';
 
 /** How often the clock is looked at. */
 export const TICK_MS = 250;
@@ -54,7 +55,9 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   readonly retained: RetainedDeliveries<Session<Peer>>;
   readonly paused = new Set<Member<Peer>>();
   readonly metrics = newBrokerMetrics();
+  readonly limitsReached = new Map<LimitName, number>();
   readonly journal: Journal;
+  readonly shares: Shares;
   readonly messages: StoredMessages;
   readonly encoder = new KeptEncoder();
   readonly sessions: Sessions<Peer>;
@@ -90,7 +93,9 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs });
     const { metrics } = this;
     this.journal = new Journal({ store, limits, metrics, failed: (error) => this.#storeFailed(error) });
-    this.#retained = new RetainedMessages({ limits, metrics, journal: this.journal, nowMs });
+    this.shares = new Shares({ limits, metrics });
+    const { journal, shares } = this;
+    this.#retained = new RetainedMessages({ limits, metrics, journal, shares, nowMs });
     this.retained = new RetainedDeliveries(this.#retained, { metrics, now });
     this.messages = new StoredMessages({ journal: this.journal, limits, metrics });
     this.sessions = new Sessions(this);
@@ -136,7 +141,12 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   }
 
   limited(member: Member<Peer>, limit: LimitName): void {
+    this.#countLimit(limit);
     this.#tell(member, () => this.hooks.limited?.(member, limit));
+  }
+
+  #countLimit(limit: LimitName): void {
+    this.limitsReached.set(limit, (this.limitsReached.get(limit) ?? 0) + 1);
   }
 
   clientIdRefused(member: Member<Peer>, clientId: string): void {
@@ -179,12 +189,12 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   }
 
   willDue(session: Session<Peer>): void {
-    const { will, access } = session;
+    const { will } = session;
     if (will === undefined) return;
-    session.will = undefined;
+    session.replaceWill(undefined);
     if (session.isDurable && !session.isEnded)
       this.journal.write({ kind: 'will-gone', session: session.number });
-    this.#wills.publish(will, access);
+    this.#wills.publish(will, session);
   }
 
   /** Not while everybody is sent away: each message would go round all members. */
@@ -200,10 +210,9 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.sessions.due(session, nowMs);
   }
 
-  overflowed(session: Session<Peer>): void {
-    const { queue } = session.owed;
-    const limit = queue.size < this.limits.queuedMessagesMax ? 'queuedBytesMax' : 'queuedMessagesMax';
+  overflowed(session: Session<Peer>, limit: QueueLimit): void {
     this.metrics.sessionsDropped++;
+    this.#countLimit(limit);
     this.#tell(session.connection, () => this.hooks.sessionDropped?.(session, limit));
     const { connection } = session;
     session.expirySeconds = 0;
@@ -242,7 +251,9 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
       return REASON.quotaExceeded;
     }
     message.setFrame(frame, topic.bytes);
-    const reached = frame.retain ? this.#retained.keep(message, topic.text, this.nowMs()) : undefined;
+    const reached = frame.retain
+      ? this.#retained.keep(message, topic.text, { nowMs: this.nowMs(), owner: from.session?.owner ?? '' })
+      : undefined;
     if (reached !== undefined) {
       this.limited(from, reached);
       if (frame.qos > 0) return REASON.quotaExceeded; // acknowledged would mean kept (MQTT-3.3.1-5)
@@ -263,12 +274,21 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
    * Routes a message that did not come in as a packet, and keeps it if there is room (MQTT-3.3.1-5). A message object of its
    * own: this may run inside `route`.
    */
-  publish(text: string, source: Omit<MessageSource, 'topicBytes'>): number {
+  publish(
+    text: string,
+    source: Omit<MessageSource, 'topicBytes'>,
+    { owner, connection }: Author<Peer> = PLATFORM,
+  ): number {
     const topic = this.protocol.topics.fromText(text);
     const message = new OutgoingMessage();
     message.setSource({ ...source, topicBytes: topic.bytes });
-    if (source.retain && this.#retained.keep(message, topic.text, this.nowMs()) !== undefined)
+    const reached = source.retain
+      ? this.#retained.keep(message, topic.text, { nowMs: this.nowMs(), owner })
+      : undefined;
+    if (reached !== undefined) {
       this.#retained.delete(topic.text);
+      if (connection !== undefined) this.limited(connection, reached);
+    }
     return this.#send(message, topic.text, { route: this.subscriptions.route(topic), from: undefined });
   }
 
@@ -382,6 +402,9 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     throw new MqttError('mqtt.quota_exceeded', message, { reasonCode: REASON.topicNameInvalid });
   }
 }
+
+/** Whose what the platform itself publishes is. */
+const PLATFORM = { owner: '', connection: undefined } as const;
 
 function deliver<Peer>(message: OutgoingMessage, subscription: Subscription<Session<Peer>>): boolean {
   const { subscriber, qos, retainAsPublished, identifiers } = subscription;

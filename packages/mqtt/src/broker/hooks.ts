@@ -5,6 +5,7 @@ import type { UserProperty } from '../codec/properties.ts';
 import type { ReasonCode } from '../reason-codes.ts';
 import type { DisconnectReason } from '../session/effects.ts';
 import type { BrokerLimits } from './limits.ts';
+import type { QueueLimit } from './shares.ts';
 
 /** A CONNECT that is well formed and that the broker could serve. */
 export interface ConnectRequest {
@@ -26,7 +27,10 @@ export type ConnectVerdict =
   | {
       readonly kind: 'accept';
       readonly access: Access;
-      /** Whose session it is: another owner of the same client id gets a new one. Default: anybody's. */
+      /**
+       * Whose session it is: another owner of the same client id gets a new one. What all sessions and retained messages of an owner may
+       * take is bounded. Default: nobody's in particular, and bounded only together with everybody's.
+       */
       readonly owner?: string;
       /** Who connects, in words by which `accessOf` knows it again after a restart. */
       readonly principal?: string;
@@ -111,8 +115,8 @@ export interface BrokerHooks<Peer> {
    * until its client is back and may be asked about, and denies its will.
    */
   accessOf?(session: HeldSession): Access | undefined;
-  /** It was owed more than its limits allow, so it ended: its client finds none when it is back. */
-  sessionDropped?(session: HeldSession, limit: 'queuedMessagesMax' | 'queuedBytesMax'): void;
+  /** It, or all of its owner, was owed more than the limits allow, so it ended: its client finds none when it is back. */
+  sessionDropped?(session: HeldSession, limit: QueueLimit): void;
   /** The store did not say whether a batch is durable: everybody is disconnected and nobody may connect any more. */
   storeFailed?(error: unknown): void;
   subscribed?(connection: Connection<Peer>, filter: string): void;

@@ -39,8 +39,13 @@ export interface BrokerLimits {
   readonly retainedMessagesMax: number;
   /** Of the packets of all retained messages together; the same fate. */
   readonly retainedBytesMax: number;
+  /** Of these, those that one owner was the last to set; the same fate. What belongs to nobody has no such bound, here and below. */
+  readonly retainedMessagesPerOwnerMax: number;
+  readonly retainedBytesPerOwnerMax: number;
   /** Sessions that outlive their connection; who asks for one more is refused (0x97). */
   readonly sessionsMax: number;
+  /** Of one owner, and so its delayed wills; the same fate. */
+  readonly sessionsPerOwnerMax: number;
   /** How long they do at most, in seconds; 3.1.1 clients get this one. 4294967295: for ever. */
   readonly sessionExpirySecondsMax: number;
   /** Messages such a session is owed; with one more it ends, and its client finds none when it is back. */
@@ -49,8 +54,15 @@ export interface BrokerLimits {
   readonly queuedBytesMax: number;
   /** Messages that all such sessions are owed, counted for each session; above it their publishers are refused (0x97; a 3.1.1 connection ends). */
   readonly storedMessagesMax: number;
-  /** Of the packets of those messages, each counted once; the same fate. */
+  /**
+   * Of the packets of those messages, each counted once, and of the subscriptions, wills and inbound packet identifiers of such
+   * sessions; the same fate, and no more of those is taken.
+   */
   readonly storedBytesMax: number;
+  /** Messages that the sessions of one owner are owed; with one more the one that is owed most ends, as above `queuedMessagesMax`. */
+  readonly storedMessagesPerOwnerMax: number;
+  /** Of all that the sessions of one owner store, a message counted for each session; the same fate, and no more is taken (0x97). */
+  readonly storedBytesPerOwnerMax: number;
   /** On their way to the disk; above it those whose messages cause it are read no further until it has fallen. */
   readonly uncommittedBytesMax: number;
   /** From the beginning of one batch of durable changes to that of the next at least; 0: no pause. */
@@ -80,12 +92,17 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
   keepAliveSecondsMax: 1_200,
   retainedMessagesMax: 100_000,
   retainedBytesMax: 64 * 1024 * 1024,
+  retainedMessagesPerOwnerMax: 10_000,
+  retainedBytesPerOwnerMax: 8 * 1024 * 1024,
   sessionsMax: 100_000,
+  sessionsPerOwnerMax: 50,
   sessionExpirySecondsMax: 604_800,
   queuedMessagesMax: 10_000,
   queuedBytesMax: 16 * 1024 * 1024,
   storedMessagesMax: 1_000_000,
   storedBytesMax: 256 * 1024 * 1024,
+  storedMessagesPerOwnerMax: 20_000,
+  storedBytesPerOwnerMax: 32 * 1024 * 1024,
   uncommittedBytesMax: 8 * 1024 * 1024,
   commitIntervalMs: 2,
   lingerMs: 1_000,

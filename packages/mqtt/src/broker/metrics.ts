@@ -12,8 +12,10 @@ export interface BrokerMetrics {
   storedSessions: number;
   /** Now: messages they are owed, counted for each session. */
   storedMessages: number;
-  /** Now: bytes of those messages, each counted once. */
+  /** Now: bytes of those messages, each counted once, and of subscriptions, wills and inbound identifiers of such sessions. */
   storedBytes: number;
+  /** Now: owners that keep sessions or retained messages. */
+  owners: number;
   /** Now: on their way to the disk. */
   uncommittedBytes: number;
   connectsAccepted: number;
@@ -44,7 +46,9 @@ export interface BrokerMetrics {
   readsPaused: number;
   /** Sessions that ended as their clients did not come back in time. */
   sessionsExpired: number;
-  /** Sessions that ended as they were owed more than `queuedMessagesMax` or `queuedBytesMax`. */
+  /** CONNECTs refused as there is no room for the session they ask for. */
+  sessionsRefused: number;
+  /** Sessions that ended as they, or all of their owner, were owed more than the limits allow. */
   sessionsDropped: number;
   /** Messages refused as there is no room to keep them. */
   publishesRefused: number;
@@ -65,6 +69,7 @@ export function newBrokerMetrics(): BrokerMetrics {
     storedSessions: 0,
     storedMessages: 0,
     storedBytes: 0,
+    owners: 0,
     uncommittedBytes: 0,
     connectsAccepted: 0,
     connectsRefused: 0,
@@ -88,6 +93,7 @@ export function newBrokerMetrics(): BrokerMetrics {
     slowConsumersCut: 0,
     readsPaused: 0,
     sessionsExpired: 0,
+    sessionsRefused: 0,
     sessionsDropped: 0,
     publishesRefused: 0,
     commits: 0,

@@ -4,10 +4,12 @@ import type { SessionNumber, StoredDelivery } from '../store/message-store.ts';
 import type { Journal } from './journal.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
+import type { QueueLimit, Share, Shares } from './shares.ts';
 import type { StoredMessages } from './stored-messages.ts';
 
 export interface OwedHost {
   readonly journal: Journal;
+  readonly shares: Shares;
   readonly messages: StoredMessages;
   readonly limits: BrokerLimits;
   readonly metrics: BrokerMetrics;
@@ -25,23 +27,28 @@ export interface Orphan {
 export class Owed {
   readonly queue = new DeliveryQueue();
   readonly #session: SessionNumber;
+  readonly #share: Share | undefined;
   readonly #host: OwedHost;
 
-  /** `session` 0: it ends with its connection, so nothing of it is written. */
-  constructor(session: SessionNumber, host: OwedHost) {
-    this.#session = session;
+  /** No share: the session ends with its connection, so nothing of it is written. */
+  constructor(
+    session: { readonly number: SessionNumber; readonly share: Share | undefined },
+    host: OwedHost,
+  ) {
+    this.#session = session.number;
+    this.#share = session.share;
     this.#host = host;
   }
 
   get isDurable(): boolean {
-    return this.#session !== 0;
+    return this.#share !== undefined;
   }
 
-  /** Whether a message of so many bytes has room, after those that have expired made theirs. */
-  hasRoom(bytes: number, nowMs: number): boolean {
-    if (this.#fits(bytes)) return true;
+  /** The limit that leaves no room for a message of so many bytes, also after those that have expired made theirs. */
+  limitReached(bytes: number, nowMs: number): QueueLimit | undefined {
+    if (this.#limitReached(bytes) === undefined) return undefined;
     for (const delivery of this.queue) if (isOverdue(delivery, nowMs)) this.#expire(delivery);
-    return this.#fits(bytes);
+    return this.#limitReached(bytes);
   }
 
   add(
@@ -49,6 +56,7 @@ export class Owed {
     fields: Pick<Delivery, 'qos' | 'retain' | 'shareName' | 'identifiers'>,
   ): Delivery {
     if (!this.isDurable) return this.queue.push({ ...fields, message, batch: 0 });
+    this.#charge(message, 1);
     const { qos, retain, shareName = '', identifiers } = fields;
     this.#host.messages.refer(message);
     const { lastBatch } = this.#host.journal;
@@ -79,13 +87,14 @@ export class Owed {
     this.queue.finish(delivery);
     if (!this.isDurable) return;
     this.#host.journal.write({ kind: 'delivery-gone', session: this.#session, seq: delivery.seq });
-    if (delivery.message !== undefined) this.#host.messages.letGo(delivery.message);
+    if (delivery.message !== undefined) this.#letGo(delivery.message);
   }
 
   /** Whether one more of so many bytes leaves room to spare. */
   hasSpareRoom(bytes: number): boolean {
     const { queuedBytesMax, pendingBytesMax } = this.#host.limits;
     const bytesMax = this.isDurable ? queuedBytesMax : pendingBytesMax;
+    if (this.#shareLimit(bytes) !== undefined) return false;
     return (
       2 * (this.queue.bytes + bytes) <= bytesMax && 2 * this.queue.size < this.#host.limits.queuedMessagesMax
     );
@@ -105,7 +114,7 @@ export class Owed {
   /** The session is gone, and its deliveries in the store with it. */
   drop(): void {
     if (!this.isDurable) return;
-    for (const { message } of this.queue) if (message !== undefined) this.#host.messages.letGo(message);
+    for (const { message } of this.queue) if (message !== undefined) this.#letGo(message);
   }
 
   /** False when the message is over, which nobody has begun to send (MQTT5-3.3.2-5). */
@@ -121,14 +130,32 @@ export class Owed {
     const shareName = stored.shareName === '' ? undefined : stored.shareName;
     const delivery = this.queue.push({ qos, retain, shareName, identifiers, message, batch: 0 }, seq);
     message.references++;
+    this.#charge(message, 1);
     delivery.isReleased = isReleased;
     delivery.isSent = true;
     delivery.isDoubtful = !inWindow && !isReleased;
   }
 
-  #fits(bytes: number): boolean {
+  #limitReached(bytes: number): QueueLimit | undefined {
     const { queuedMessagesMax, queuedBytesMax } = this.#host.limits;
-    return this.queue.size < queuedMessagesMax && this.queue.bytes + bytes <= queuedBytesMax;
+    if (this.queue.size >= queuedMessagesMax) return 'queuedMessagesMax';
+    return this.queue.bytes + bytes > queuedBytesMax ? 'queuedBytesMax' : this.#shareLimit(bytes);
+  }
+
+  #shareLimit(bytes: number): QueueLimit | undefined {
+    if (this.#share === undefined) return undefined;
+    return this.#host.shares.storedLimit(this.#share, { messages: 1, bytes });
+  }
+
+  #letGo(message: KeptMessage): void {
+    this.#charge(message, -1);
+    this.#host.messages.letGo(message);
+  }
+
+  #charge(message: KeptMessage, count: 1 | -1): void {
+    if (this.#share === undefined) return;
+    this.#share.storedMessages += count;
+    this.#share.storedBytes += count * message.packet.length;
   }
 
   #expire(delivery: Delivery): void {

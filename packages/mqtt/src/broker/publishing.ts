@@ -5,6 +5,7 @@ import type { Topic } from '../topics/topic-table.ts';
 import type { Answers } from './answers.ts';
 import type { BrokerConnection } from './connection.ts';
 import { mayPublish } from './guarded-access.ts';
+import type { LimitName } from './hooks.ts';
 import type { Host } from './host.ts';
 import type { Intake } from './intake.ts';
 import type { Session } from './session.ts';
@@ -46,11 +47,20 @@ export class Publishing<Peer> {
     answers.batch = journal.lastBatch;
     if (session.hasReceived(frame.packetId))
       return frame.qos === 2 ? REASON.success : REASON.packetIdentifierInUse;
+    const full = frame.qos === 2 ? session.inboundLimit : undefined;
+    if (full !== undefined) return this.#refuse(full);
     const { writes } = journal;
     const reasonCode = this.#route(frame, topic);
     if (frame.qos === 2 && !isFailure(reasonCode)) session.received(frame.packetId);
     answers.mustBeDurableSince(writes);
     return reasonCode;
+  }
+
+  /** There is no room for its packet identifier. */
+  #refuse(limit: LimitName): ReasonCode {
+    this.#host.metrics.publishesRefused++;
+    this.#host.limited(this.#publisher.connection, limit);
+    return REASON.quotaExceeded;
   }
 
   #route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>): ReasonCode {

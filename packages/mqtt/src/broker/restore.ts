@@ -17,13 +17,13 @@ export function restoreSessions<Peer>(state: StoredState, host: SessionsHost<Pee
     const { qos, noLocal, retainAsPublished, identifier } = stored;
     const identifiers = identifier === 0 ? [] : [identifier];
     const subscription = { qos, noLocal, retainAsPublished, identifiers };
-    if (session !== undefined) session.filters.set(stored.filter, { subscriber: session, ...subscription });
+    if (session !== undefined) session.setFilter(stored.filter, { subscriber: session, ...subscription });
   }
   restoreDeliveries(state, sessions, host);
   for (const { session, packetId } of state.inbound) sessions.get(session)?.restoreInbound(packetId);
   for (const stored of state.wills) {
     const session = sessions.get(stored.session);
-    if (session !== undefined) session.will = restoreWill(stored, host.nowMs());
+    if (session !== undefined) session.replaceWill(restoreWill(stored, host.nowMs()));
   }
   return [...sessions.values()];
 }

@@ -3,7 +3,9 @@ import type { StoredRetained } from '../store/message-store.ts';
 import { TopicTrie } from '../topics/topic-trie.ts';
 import { TopicWalk } from '../topics/topic-walk.ts';
 import type { Journal } from './journal.ts';
+import type { BrokerLimits } from './limits.ts';
 import type { OutgoingMessage } from './message.ts';
+import type { Share, ShareLimit, Shares } from './shares.ts';
 import { TimerWheel, type WheelEntry } from './timer-wheel.ts';
 
 /** The last message of a topic that was sent with RETAIN. */
@@ -17,24 +19,27 @@ export interface RetainedMessage {
 }
 
 interface Kept extends RetainedMessage, WheelEntry {
+  /** Of who sent it. */
+  readonly share: Share;
   /** Rising, so that a walk can leave out what came after it began. */
   readonly number: number;
 }
 
 interface RetainedOptions {
-  readonly limits: { readonly retainedMessagesMax: number; readonly retainedBytesMax: number };
+  readonly limits: Pick<BrokerLimits, 'retainedMessagesMax' | 'retainedBytesMax'>;
   readonly metrics: { retainedMessages: number; retainedBytes: number; retainedRefused: number };
   readonly journal: Pick<Journal, 'write'>;
+  readonly shares: Shares;
   readonly nowMs: number;
 }
 
-type RetainedLimit = 'retainedMessagesMax' | 'retainedBytesMax';
+type RetainedLimit = 'retainedMessagesMax' | 'retainedBytesMax' | ShareLimit;
 
 const EXPIRY_SLOT_MS = 1000;
 
 /**
- * One message a topic, in the journal too: bounded in number and bytes together, what is kept stays and what would be one too many
- * is refused.
+ * One message a topic, in the journal too: bounded in number and bytes, all together and of each owner. What is kept stays, and what
+ * would be one too many is refused. Who sent it pays for it until it is replaced.
  */
 export class RetainedMessages {
   readonly #trie = new TopicTrie<Kept>();
@@ -42,9 +47,11 @@ export class RetainedMessages {
   readonly #limits: RetainedOptions['limits'];
   readonly #metrics: RetainedOptions['metrics'];
   readonly #journal: RetainedOptions['journal'];
+  readonly #shares: Shares;
   #number = 0;
 
-  constructor({ limits, metrics, journal, nowMs }: RetainedOptions) {
+  constructor({ limits, metrics, journal, shares, nowMs }: RetainedOptions) {
+    this.#shares = shares;
     this.#limits = limits;
     this.#metrics = metrics;
     this.#journal = journal;
@@ -55,7 +62,11 @@ export class RetainedMessages {
    * Keeps a message that is being routed (MQTT-3.3.1-5, MQTT5-3.3.1-5), or with no payload forgets the one there is; returns the
    * limit that leaves no room, and then nothing has changed.
    */
-  keep(message: OutgoingMessage, topic: string, nowMs: number): RetainedLimit | undefined {
+  keep(
+    message: OutgoingMessage,
+    topic: string,
+    { nowMs, owner }: { readonly nowMs: number; readonly owner: string },
+  ): RetainedLimit | undefined {
     if (message.payloadBytes === 0) {
       this.delete(topic); // MQTT-3.3.1-10, -11; MQTT5-3.3.1-6, -7
       return undefined;
@@ -63,19 +74,21 @@ export class RetainedMessages {
     const expirySeconds = message.properties.messageExpiryInterval;
     const expiresAtMs = expirySeconds === undefined ? 0 : nowMs + expirySeconds * 1000;
     const retained = { topic, packet: message.retainedPacket(), qos: message.qos, expiresAtMs };
-    const reached = this.#limitReached(retained);
+    const share = this.#shares.of(owner);
+    const reached = this.#limitReached(retained, share);
     if (reached === undefined) {
-      this.#set(retained);
-      this.#journal.write({ kind: 'retained', ...retained }, retained.packet.length);
+      this.#set(retained, share);
+      this.#journal.write({ kind: 'retained', ...retained, owner }, retained.packet.length);
     } else this.#metrics.retainedRefused++;
+    this.#shares.settle(share);
     return reached;
   }
 
   /** Takes up what the last run left, also where a limit is lower now. */
-  restore({ topic, packet, qos, expiresAtMs }: StoredRetained): void {
+  restore({ topic, packet, qos, expiresAtMs, owner }: StoredRetained): void {
     const own = Buffer.allocUnsafeSlow(packet.length);
     own.set(packet);
-    this.#set({ topic, packet: own, qos, expiresAtMs });
+    this.#set({ topic, packet: own, qos, expiresAtMs }, this.#shares.of(owner));
   }
 
   /** False when there was none. */
@@ -83,8 +96,7 @@ export class RetainedMessages {
     const previous = this.#trie.delete(topic.split('/'));
     if (previous === undefined) return false;
     this.#wheel.delete(previous);
-    this.#metrics.retainedMessages--;
-    this.#metrics.retainedBytes -= previous.packet.length;
+    this.#count(previous, -1);
     this.#journal.write({ kind: 'retained-gone', topic });
     return true;
   }
@@ -103,18 +115,28 @@ export class RetainedMessages {
     return new RetainedWalk(new TopicWalk(this.#trie, filter), this.#number);
   }
 
-  #set(message: RetainedMessage): void {
+  #set(message: RetainedMessage, share: Share): void {
     const levels = message.topic.split('/');
-    const kept: Kept = { ...message, number: ++this.#number, deadlineMs: 0, wheelSlot: -1 };
+    const kept: Kept = { ...message, share, number: ++this.#number, deadlineMs: 0, wheelSlot: -1 };
     const previous = this.#trie.set(levels, kept);
-    if (previous === undefined) this.#metrics.retainedMessages++;
-    else this.#wheel.delete(previous);
-    this.#metrics.retainedBytes += message.packet.length - (previous?.packet.length ?? 0);
+    this.#count(kept, 1);
+    if (previous !== undefined) {
+      this.#wheel.delete(previous);
+      this.#count(previous, -1);
+    }
     if (message.expiresAtMs > 0) this.#wheel.set(kept, message.expiresAtMs);
   }
 
+  #count({ packet, share }: Kept, count: 1 | -1): void {
+    this.#metrics.retainedMessages += count;
+    this.#metrics.retainedBytes += count * packet.length;
+    share.retainedMessages += count;
+    share.retainedBytes += count * packet.length;
+    if (count < 0) this.#shares.settle(share);
+  }
+
   /** What takes no more than it gives back is taken also where a lowered limit is already passed. */
-  #limitReached({ topic, packet }: RetainedMessage): RetainedLimit | undefined {
+  #limitReached({ topic, packet }: RetainedMessage, share: Share): RetainedLimit | undefined {
     const { retainedMessagesMax, retainedBytesMax } = this.#limits;
     const previous = this.#trie.get(topic.split('/'));
     if (previous === undefined && this.#metrics.retainedMessages >= retainedMessagesMax)
@@ -122,7 +144,9 @@ export class RetainedMessages {
     const moreBytes = packet.length - (previous?.packet.length ?? 0);
     if (moreBytes > 0 && this.#metrics.retainedBytes + moreBytes > retainedBytesMax)
       return 'retainedBytesMax';
-    return undefined;
+    const ownBytes = previous?.share === share ? previous.packet.length : 0;
+    const messages = previous?.share === share ? 0 : 1;
+    return this.#shares.retainedLimit(share, { messages, bytes: packet.length - ownBytes });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Access, HeldSession } from './hooks.ts';
 import type { OutgoingMessage } from './message.ts';
 import { type Orphan, Owed } from './owed.ts';
 import type { Alarm, SessionHost } from './sessions.ts';
+import { type Holder, largestOf, type QueueLimit, type Share } from './shares.ts';
 import type { Subscription } from './subscriptions.ts';
 import type { WheelEntry } from './timer-wheel.ts';
 
@@ -13,6 +14,8 @@ import type { WheelEntry } from './timer-wheel.ts';
 export interface LeftWill<Peer> {
   readonly will: Will;
   readonly connection: BrokerConnection<Peer> | undefined;
+  /** What it takes in the store. */
+  readonly bytes: number;
   /** Undefined as long as the client is connected. */
   dueAtMs: number | undefined;
 }
@@ -31,12 +34,22 @@ export interface SessionFields {
 /** MQTT 5 section 3.1.2.11.2: the session does not expire. */
 export const NEVER_EXPIRES = 0xffff_ffff;
 
+/** What a row of the store takes besides its text, roughly. */
+const ROW_BYTES = 32;
+
+/** Of a subscription in the store, roughly. */
+export function filterBytes(filter: string): number {
+  return ROW_BYTES + Buffer.byteLength(filter);
+}
+
 /** What a client is owed and what it asked for, whether or not it is connected: the subscriber of its subscriptions. */
-export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
+export class Session<Peer> implements WheelEntry, Alarm, HeldSession, Holder {
   readonly clientId: string;
   readonly owner: string;
   readonly number: SessionNumber;
-  readonly filters = new Map<string, Subscription<Session<Peer>>>();
+  /** Undefined: it ends with its connection, and nothing of it is stored. */
+  readonly share: Share | undefined;
+  readonly #filters = new Map<string, Subscription<Session<Peer>>>();
   readonly #host: SessionHost<Peer>;
   #owed: Owed | undefined;
   #inbound: Set<number> | undefined;
@@ -49,7 +62,9 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
   connection: BrokerConnection<Peer> | undefined;
   #deliveries: Deliveries | undefined;
   disconnectedAtMs: number | undefined;
-  will: LeftWill<Peer> | undefined;
+  #will: LeftWill<Peer> | undefined;
+  /** Of its subscriptions, will and inbound identifiers, as far as they are stored. */
+  #heldBytes = 0;
   isEnded = false;
   deadlineMs = 0;
   wheelSlot = -1;
@@ -63,6 +78,7 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
     this.expirySeconds = fields.expirySeconds;
     this.access = fields.access;
     this.#host = host;
+    this.share = this.number === 0 ? undefined : host.shares.of(this.owner);
   }
 
   get isDurable(): boolean {
@@ -74,8 +90,29 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
   }
 
   get owed(): Owed {
-    this.#owed ??= new Owed(this.number, this.#host);
+    this.#owed ??= new Owed(this, this.#host);
     return this.#owed;
+  }
+
+  get filters(): ReadonlyMap<string, Subscription<Session<Peer>>> {
+    return this.#filters;
+  }
+
+  get will(): LeftWill<Peer> | undefined {
+    return this.#will;
+  }
+
+  /** Of all it stores. */
+  get storedBytes(): number {
+    return this.#heldBytes + (this.#owed?.queue.bytes ?? 0);
+  }
+
+  /** Whether it stores that much more without passing what its owner, or all, may. */
+  canStore(bytes: number): QueueLimit | 'storedBytesMax' | undefined {
+    if (this.share === undefined) return undefined;
+    const { shares, metrics, limits } = this.#host;
+    if (metrics.storedBytes + bytes > limits.storedBytesMax) return 'storedBytesMax';
+    return shares.storedLimit(this.share, { messages: 0, bytes });
   }
 
   due(nowMs: number): void {
@@ -115,6 +152,32 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
     return this.#deliveries?.sendOrKeep(message, kept, identifiers) === true;
   }
 
+  /** Adds the subscription or replaces it; false when it was there. */
+  setFilter(filter: string, subscription: Subscription<Session<Peer>>): boolean {
+    const isNew = !this.#filters.has(filter);
+    if (isNew) this.#hold(filterBytes(filter));
+    this.#filters.set(filter, subscription);
+    return isNew;
+  }
+
+  /** False when it was not there. */
+  deleteFilter(filter: string): boolean {
+    if (!this.#filters.delete(filter)) return false;
+    this.#hold(-filterBytes(filter));
+    return true;
+  }
+
+  /** Undefined: there is none any more. */
+  replaceWill(will: LeftWill<Peer> | undefined): void {
+    this.#hold((will?.bytes ?? 0) - (this.#will?.bytes ?? 0));
+    this.#will = will;
+  }
+
+  /** What the limit for one more inbound identifier is, if there is no room for it. */
+  get inboundLimit(): QueueLimit | 'storedBytesMax' | undefined {
+    return this.canStore(ROW_BYTES);
+  }
+
   /** Whether PUBLISH with this packet identifier came before and PUBREL did not (MQTT-4.3.3-2). */
   hasReceived(packetId: number): boolean {
     return this.#inbound?.has(packetId) === true;
@@ -122,14 +185,14 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
 
   received(packetId: number): void {
     if (this.isEnded) return; // the message itself may have ended it: nothing is written of what is gone
-    this.#inbound ??= new Set();
-    this.#inbound.add(packetId);
+    this.restoreInbound(packetId);
     if (this.isDurable) this.#host.journal.write({ kind: 'inbound', session: this.number, packetId });
   }
 
   /** PUBREL; false when there was nothing to release. */
   released(packetId: number): boolean {
     if (this.#inbound?.delete(packetId) !== true) return false;
+    this.#hold(-ROW_BYTES);
     if (this.isDurable) this.#host.journal.write({ kind: 'inbound-gone', session: this.number, packetId });
     return true;
   }
@@ -138,6 +201,11 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
   restoreInbound(packetId: number): void {
     this.#inbound ??= new Set();
     this.#inbound.add(packetId);
+    this.#hold(ROW_BYTES);
+  }
+
+  overflow(limit: QueueLimit): void {
+    this.#host.overflowed(this, limit);
   }
 
   /** Whether it takes one more message of so many bytes without being cut or ended for it. */
@@ -152,10 +220,12 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
 
   /** Lets go of all it holds; nothing is delivered to it any more. */
   drop(): void {
-    this.isEnded = true;
     this.#owed?.drop();
     this.#owed = undefined;
     this.#inbound = undefined;
+    this.#filters.clear();
+    this.#hold(-this.#heldBytes);
+    this.isEnded = true;
     this.detach();
   }
 
@@ -171,13 +241,35 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession {
     const { messages } = this.#host;
     const nowMs = this.#host.nowMs();
     const kept = message.keep(messages.bytes, nowMs);
-    if (!this.owed.hasRoom(kept.packet.length, nowMs)) {
-      this.#host.overflowed(this);
-      return false;
-    }
+    const { length } = kept.packet;
+    if (!this.#makeRoom(length, nowMs)) return false;
     const { retain, shareName } = message;
     const delivery = this.owed.add(kept, { qos, retain, shareName, identifiers });
     this.#deliveries?.sendFresh(delivery, message);
     return true;
   }
+
+  /** Ends the session of its owner that is owed most where they are owed too much together, and itself where that is not enough. */
+  #makeRoom(bytes: number, nowMs: number): boolean {
+    let reached = this.owed.limitReached(bytes, nowMs);
+    if (reached === undefined) return true;
+    if (this.share !== undefined && isOfOwner(reached)) {
+      largestOf(this.share, reached)?.overflow(reached);
+      reached = this.isEnded ? undefined : this.owed.limitReached(bytes, nowMs);
+    }
+    if (reached !== undefined) this.overflow(reached);
+    return !this.isEnded;
+  }
+
+  /** Counts so many bytes more, or less, for its owner and for all. Of one that is over nothing is counted. */
+  #hold(bytes: number): void {
+    if (this.share === undefined || this.isEnded) return;
+    this.#heldBytes += bytes;
+    this.share.storedBytes += bytes;
+    this.#host.metrics.storedBytes += bytes;
+  }
+}
+
+function isOfOwner(limit: QueueLimit): boolean {
+  return limit === 'storedMessagesPerOwnerMax' || limit === 'storedBytesPerOwnerMax';
 }

@@ -6,6 +6,7 @@ import type { Journal } from './journal.ts';
 import type { Orphan, OwedHost } from './owed.ts';
 import { restoreSessions } from './restore.ts';
 import { NEVER_EXPIRES, Session, type SessionFields } from './session.ts';
+import type { QueueLimit, ShareLimit } from './shares.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import type { TimerWheel, WheelEntry } from './timer-wheel.ts';
 import { storedWill } from './wills.ts';
@@ -13,8 +14,8 @@ import { storedWill } from './wills.ts';
 /** What a session needs of the broker. */
 export interface SessionHost<Peer> extends OwedHost {
   nowMs(): number;
-  /** It is owed more than its limits allow: it ends. */
-  overflowed(session: Session<Peer>): void;
+  /** It, or all of its owner, is owed more than the limits allow: it ends. */
+  overflowed(session: Session<Peer>, limit: QueueLimit): void;
   /** Its time may have come. */
   due(session: Session<Peer>, nowMs: number): void;
 }
@@ -41,7 +42,11 @@ export interface Claimant {
   readonly request: Pick<ConnectRequest, 'clientId' | 'cleanStart'>;
   readonly owner: string;
   readonly expirySeconds: number;
+  /** What its will would take in the store. */
+  readonly willBytes: number;
 }
+
+type RoomLimit = 'sessionsMax' | 'storedBytesMax' | ShareLimit;
 
 /** All sessions by client id, those without a connection included: there is one of each client id (MQTT-3.1.2-4). */
 export class Sessions<Peer> {
@@ -62,16 +67,33 @@ export class Sessions<Peer> {
   }
 
   /** The session that such a client goes on with, if there is one (MQTT-3.1.2-4, MQTT5-3.1.2-5). */
-  resumable({ request, owner }: Claimant): Session<Peer> | undefined {
+  resumable({ request, owner }: Pick<Claimant, 'request' | 'owner'>): Session<Peer> | undefined {
     const session = this.#byClientId.get(request.clientId);
     if (session === undefined || request.cleanStart || session.owner !== owner) return undefined;
     return session.expirySeconds === 0 || isExpired(session, this.#host.nowMs()) ? undefined : session;
   }
 
-  /** Whether one more that outlives its connection has room; one of the same client id makes room for it. */
-  hasRoomFor({ request, expirySeconds }: Claimant): boolean {
-    if (expirySeconds === 0 || this.#byClientId.get(request.clientId)?.isDurable === true) return true;
-    return this.#host.metrics.storedSessions < this.#host.limits.sessionsMax;
+  /**
+   * The limit that leaves no room for what it asks to be kept; the session of the same client id makes room for it. One that is there
+   * may be resumed also when all sessions together store too much: else nobody could fetch what is.
+   */
+  limitReached(claimant: Claimant): RoomLimit | undefined {
+    if (claimant.expirySeconds === 0) return undefined;
+    const { shares, metrics, limits } = this.#host;
+    const { owner, request, willBytes } = claimant;
+    const previous = this.#byClientId.get(request.clientId);
+    const isResumed = this.resumable(claimant) !== undefined;
+    if (previous?.isDurable !== true && metrics.storedSessions >= limits.sessionsMax) return 'sessionsMax';
+    if (!isResumed && willBytes > 0 && metrics.storedBytes + willBytes > limits.storedBytesMax)
+      return 'storedBytesMax';
+    const share = shares.of(owner);
+    const own = previous?.share === share ? previous : undefined;
+    const freedBytes = isResumed ? (own?.will?.bytes ?? 0) : (own?.storedBytes ?? 0);
+    const reached =
+      (own === undefined ? shares.sessionLimit(share) : undefined) ??
+      shares.storedLimit(share, { messages: 0, bytes: willBytes - freedBytes });
+    shares.settle(share);
+    return reached;
   }
 
   /** A new one in the place of what its client id had before (MQTT5-3.1.2-4). */
@@ -110,9 +132,10 @@ export class Sessions<Peer> {
       this.#discardWill(session);
       return;
     }
-    session.will = { will, connection, dueAtMs: undefined };
-    if (session.isDurable)
-      this.#host.journal.write({ kind: 'will', ...storedWill(session.number, will) }, will.payload.length);
+    const stored = session.isDurable ? storedWill(session.number, will) : undefined;
+    const bytes = stored?.packet.length ?? 0;
+    session.replaceWill({ will, connection, bytes, dueAtMs: undefined });
+    if (stored !== undefined) this.#host.journal.write({ kind: 'will', ...stored }, bytes);
   }
 
   /**
@@ -137,13 +160,13 @@ export class Sessions<Peer> {
     if (session.isEnded) return;
     this.#host.wheel.delete(session);
     for (const filter of session.filters.keys()) this.#host.subscriptions.delete(filter, session);
-    session.filters.clear();
     this.#host.metrics.subscriptions = this.#host.subscriptions.size;
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
     const orphans = session.orphans();
     session.drop();
     if (session.isDurable) {
       this.#host.metrics.storedSessions--;
+      this.#forgetShare(session);
       this.#host.journal.write({ kind: 'session-gone', session: session.number });
     }
     this.#host.forgotten(session);
@@ -174,7 +197,7 @@ export class Sessions<Peer> {
 
   #discardWill(session: Session<Peer>): void {
     if (session.will === undefined) return;
-    session.will = undefined;
+    session.replaceWill(undefined);
     if (session.isDurable) this.#host.journal.write({ kind: 'will-gone', session: session.number });
   }
 
@@ -198,7 +221,14 @@ export class Sessions<Peer> {
 
   #add(session: Session<Peer>): void {
     this.#byClientId.set(session.clientId, session);
+    session.share?.sessions.add(session);
     if (session.isDurable) this.#host.metrics.storedSessions++;
+  }
+
+  #forgetShare(session: Session<Peer>): void {
+    if (session.share === undefined) return;
+    session.share.sessions.delete(session);
+    this.#host.shares.settle(session.share);
   }
 
   #write(session: Session<Peer>): void {

@@ -5,7 +5,7 @@ import { countLevels, isSharedFilter, parseSharedFilter } from '../topics/names.
 import { maySubscribe } from './guarded-access.ts';
 import type { LimitName } from './hooks.ts';
 import type { Host } from './host.ts';
-import type { Session } from './session.ts';
+import { filterBytes, type Session } from './session.ts';
 import type { Subscription } from './subscriptions.ts';
 
 /** Subscribes one session to each filter it may have; one reason code a filter (MQTT-3.8.4-5). */
@@ -50,8 +50,13 @@ function problemWith<Peer>(filter: string, attempt: Attempt<Peer>): ReasonCode |
     metrics.subscriptionsDenied++;
     return REASON.notAuthorized;
   }
-  if (session.filters.size < limits.subscriptionsMax || session.filters.has(filter)) return undefined;
-  attempt.reached = 'subscriptionsMax';
+  if (session.filters.has(filter)) return undefined;
+  const reached =
+    session.filters.size < limits.subscriptionsMax
+      ? session.canStore(filterBytes(filter))
+      : 'subscriptionsMax';
+  if (reached === undefined) return undefined;
+  attempt.reached = reached;
   return REASON.quotaExceeded;
 }
 
@@ -61,8 +66,7 @@ function subscribe<Peer>(
   host: Host<Peer>,
 ): void {
   const { subscriber } = subscription;
-  const isNew = !subscriber.filters.has(filter);
-  subscriber.filters.set(filter, subscription);
+  const isNew = subscriber.setFilter(filter, subscription);
   host.subscriptions.set(filter, subscription);
   host.metrics.subscriptions = host.subscriptions.size;
   if (subscriber.isDurable) {
@@ -84,7 +88,7 @@ export function unsubscribeAll<Peer>(
   host: Host<Peer>,
 ): readonly ReasonCode[] {
   return packet.filters.map((filter) => {
-    if (!session.filters.delete(filter)) return REASON.noSubscriptionExisted;
+    if (!session.deleteFilter(filter)) return REASON.noSubscriptionExisted;
     host.subscriptions.delete(filter, session);
     host.retained.stop(session, filter);
     if (session.isDurable)

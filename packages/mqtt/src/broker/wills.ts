@@ -3,6 +3,7 @@ import { PublishFrame, readPublish } from '../codec/publish-frame.ts';
 import { decodeText } from '../codec/wire-reader.ts';
 import { bodyStart } from '../session/kept-message.ts';
 import type { SessionNumber, StoredWill } from '../store/message-store.ts';
+import type { BrokerConnection } from './connection.ts';
 import { mayPublish } from './guarded-access.ts';
 import type { BrokerHooks, Connection } from './hooks.ts';
 import { type MessageSource, OutgoingMessage } from './message.ts';
@@ -12,15 +13,18 @@ import type { LeftWill, Session } from './session.ts';
 interface WillsHost<Peer> {
   readonly hooks: BrokerHooks<Peer>;
   readonly metrics: BrokerMetrics;
-  publish(topic: string, source: Omit<MessageSource, 'topicBytes'>): number;
+  publish(topic: string, source: Omit<MessageSource, 'topicBytes'>, from: Author<Peer>): number;
   failed(connection: Connection<Peer> | undefined, error: unknown): void;
 }
 
-/** A will that was taken from its session, with the rights it is decided by. */
-interface DueWill<Peer> {
-  readonly left: LeftWill<Peer>;
-  readonly access: Session<Peer>['access'];
+/** Whose message it is that did not come in as a packet; without a connection when it is of an earlier run. */
+export interface Author<Peer> {
+  readonly owner: string;
+  readonly connection: BrokerConnection<Peer> | undefined;
 }
+
+/** A will that was taken from its session, with the rights it is decided by. */
+type DueWill<Peer> = Pick<Session<Peer>, 'access' | 'owner'> & { readonly left: LeftWill<Peer> };
 
 /** Publishes wills, one after the other: a will may cut a slow consumer that has a will, and so on; that must not recurse. */
 export class Wills<Peer> {
@@ -32,8 +36,8 @@ export class Wills<Peer> {
     this.#host = host;
   }
 
-  publish(left: LeftWill<Peer>, access: Session<Peer>['access']): void {
-    this.#due.push({ left, access });
+  publish(left: LeftWill<Peer>, { access, owner }: Session<Peer>): void {
+    this.#due.push({ left, access, owner });
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     for (let index = 0; index < this.#due.length; index++) this.#publishOrDeny(this.#due[index]!);
@@ -44,7 +48,7 @@ export class Wills<Peer> {
   /** Never throws: it runs while a connection ends. */
   #publishOrDeny(due: DueWill<Peer>): void {
     try {
-      if (this.#mayPublish(due)) this.#publish(due.left);
+      if (this.#mayPublish(due)) this.#publish(due);
       else this.#host.metrics.willsDenied++;
     } catch (error) {
       this.#host.metrics.willsDenied++;
@@ -61,12 +65,13 @@ export class Wills<Peer> {
     return connection !== undefined && !this.#host.hooks.reserved?.(connection, { topic, payload, qos });
   }
 
-  #publish({ will, connection }: LeftWill<Peer>): void {
+  #publish({ left: { will, connection }, owner }: DueWill<Peer>): void {
     const { topic, payload, qos, retain, properties } = will;
     this.#host.hooks.published?.(connection, { topic, payload, qos });
     const bytes = Buffer.from(payload);
     // MQTT-3.1.2-16, -17; MQTT5-3.1.2-14, -15
-    this.#host.publish(topic, { bytes, payloadStart: 0, payloadEnd: bytes.length, qos, retain, properties });
+    const source = { bytes, payloadStart: 0, payloadEnd: bytes.length, qos, retain, properties };
+    this.#host.publish(topic, source, { owner, connection });
     this.#host.metrics.willsPublished++;
   }
 }
@@ -84,6 +89,11 @@ export function storedWill(
   return { session, packet: message.packet(5, 0, []), qos, retain, delaySeconds };
 }
 
+/** What it takes in the store. */
+export function willBytes(will: Will | undefined): number {
+  return will === undefined ? 0 : storedWill(0, will).packet.length;
+}
+
 /** Its delay counts from now: its client has been away at least since then. */
 export function restoreWill<Peer>(stored: StoredWill, nowMs: number): LeftWill<Peer> {
   const packet = Buffer.from(stored.packet.buffer, stored.packet.byteOffset, stored.packet.byteLength);
@@ -93,5 +103,5 @@ export function restoreWill<Peer>(stored: StoredWill, nowMs: number): LeftWill<P
   const topic = decodeText(packet, frame.topicStart, frame.topicEnd);
   const payload = packet.subarray(frame.payloadStart);
   const will = { topic, payload, qos, retain, properties: frame.properties };
-  return { will, connection: undefined, dueAtMs: nowMs + delaySeconds * 1000 };
+  return { will, connection: undefined, bytes: packet.length, dueAtMs: nowMs + delaySeconds * 1000 };
 }

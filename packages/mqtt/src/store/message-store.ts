@@ -68,6 +68,8 @@ export interface StoredRetained {
   readonly packet: Uint8Array;
   readonly qos: 0 | 1 | 2;
   readonly expiresAtMs: number;
+  /** Who sent it, and pays for it until it is replaced; empty: nobody. */
+  readonly owner: string;
 }
 
 /** A will that waits for its delay, or for the return of its client. */

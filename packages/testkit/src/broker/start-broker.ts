@@ -72,6 +72,12 @@ function limitsOf({ serverKeepAliveSeconds, topicAliasMax }: BrokerOptions): Par
     queuedBytesMax: 1024 ** 3,
     storedMessagesMax: 10_000_000,
     storedBytesMax: 4 * 1024 ** 3,
+    // There is one owner.
+    sessionsPerOwnerMax: 1_000_000,
+    storedMessagesPerOwnerMax: 10_000_000,
+    storedBytesPerOwnerMax: 4 * 1024 ** 3,
+    retainedMessagesPerOwnerMax: 1_000_000,
+    retainedBytesPerOwnerMax: 1024 ** 3,
     ...(serverKeepAliveSeconds === undefined ? {} : { keepAliveSecondsMax: serverKeepAliveSeconds }),
     ...(topicAliasMax === undefined ? {} : { topicAliasMax }),
   };

@@ -108,7 +108,7 @@ export class ChangeApplier {
         run.subscriptionGone.run(change.session, change.filter);
         return;
       case 'retained':
-        run.retained.run(change.topic, change.qos, change.expiresAtMs, change.packet);
+        run.retained.run(change.topic, change.qos, change.expiresAtMs, change.owner, change.packet);
         return;
       case 'retained-gone':
         run.retainedGone.run(change.topic);
@@ -149,7 +149,7 @@ function prepareStatements(database: Database) {
     inbound: prepare('insert or ignore into inbound (session, packet_id) values (?, ?)'),
     inboundGone: prepare('delete from inbound where session = ? and packet_id = ?'),
     retained: prepare(
-      'insert or replace into retained (topic, qos, expires_at_ms, packet) values (?, ?, ?, ?)',
+      'insert or replace into retained (topic, qos, expires_at_ms, owner, packet) values (?, ?, ?, ?, ?)',
     ),
     retainedGone: prepare('delete from retained where topic = ?'),
     will: prepare(

@@ -56,6 +56,7 @@ export function writeChange(to: PackedWriter, change: StoreChange): void {
       to.text(change.topic);
       writeFlags(to, change.qos, false, false);
       to.integer(change.expiresAtMs);
+      to.text(change.owner);
       to.bytes(change.packet);
       return;
     case 'will':
@@ -189,7 +190,8 @@ function readDelivery(from: PackedReader): StoreChange {
 
 function readRetained(from: PackedReader): StoreChange {
   const [topic, { qos }] = [from.text(), readFlags(from)];
-  return { kind: 'retained', topic, qos, expiresAtMs: from.integer(), packet: from.bytes() };
+  const [expiresAtMs, owner] = [from.integer(), from.text()];
+  return { kind: 'retained', topic, qos, expiresAtMs, owner, packet: from.bytes() };
 }
 
 function readWill(from: PackedReader): StoreChange {

@@ -67,4 +67,6 @@ export const migrations: readonly string[] = [
     packet blob not null
   ) strict;
   `,
+  // Nobody pays for a retained message of before until it is replaced.
+  `alter table retained add column owner text not null default '';`,
 ];

@@ -99,12 +99,13 @@ const queries: readonly { readonly sql: string; readonly toChange: (row: Row) =>
     }),
   },
   {
-    sql: 'select topic, qos, expires_at_ms, packet from retained order by topic',
+    sql: 'select topic, qos, expires_at_ms, owner, packet from retained order by topic',
     toChange: (row) => ({
       kind: 'retained',
       topic: text(row, 'topic'),
       qos: qosOf(row),
       expiresAtMs: integer(row, 'expires_at_ms'),
+      owner: text(row, 'owner'),
       packet: bytes(row, 'packet'),
     }),
   },

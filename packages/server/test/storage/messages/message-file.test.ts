@@ -3,6 +3,7 @@ import type { StoreChange } from '@fleetward/mqtt';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import Sqlite from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { migrations } from '../../../src/storage/messages/migrations.ts';
 import { openMessages } from '../../../src/storage/messages/open.ts';
 
 let folder: TemporaryFolder;
@@ -17,6 +18,7 @@ const rows: readonly StoreChange[] = Array.from({ length: 2000 }, (_, index) => 
   packet: Buffer.alloc(100, index),
   qos: 1,
   expiresAtMs: 0,
+  owner: 'thing:pump',
 }));
 
 async function fill(): Promise<void> {
@@ -52,6 +54,19 @@ describe('messages.db', () => {
         message: expect.stringMatching(/messages\.db` is damaged: .*restore it from a backup, or move it/),
       });
     }
+  });
+
+  test('of the first schema is taken up: nobody pays for the retained messages in it', async () => {
+    const handle = new Sqlite(folder.join('messages.db'));
+    handle.exec(migrations[0]!);
+    handle.pragma(`application_id = ${0x46774d73}`);
+    handle.pragma('user_version = 1');
+    handle.exec("insert into retained (topic, qos, expires_at_ms, packet) values ('t', 1, 0, x'30')");
+    handle.close();
+    const store = await openMessages({ folder: folder.path });
+    const { retained } = await store.load();
+    await store.close();
+    expect(retained).toEqual([{ topic: 't', qos: 1, expiresAtMs: 0, owner: '', packet: Buffer.of(0x30) }]);
   });
 
   test('that a newer Fleetward wrote is refused', async () => {

@@ -136,6 +136,7 @@ class RandomBroker {
       packet: this.#packet(),
       qos: this.#qos(),
       expiresAtMs: this.#choice(9),
+      owner: this.#topic(),
     };
   }
 

@@ -99,6 +99,7 @@ export function describeMessageStore(makeBackend: () => Promise<Backend>): void 
       packet: Buffer.from('r'),
       qos: 1,
       expiresAtMs: 1_790_000_000_000,
+      owner: 'thing:pump',
     } as const;
     const rows = [
       session,
