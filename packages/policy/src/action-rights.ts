@@ -4,7 +4,7 @@ import { type PrincipalContext, substitutedText } from './context.ts';
 import type { Condition, PolicyBinding, ResourceEntry } from './document.ts';
 import type { ActionIndex, GuardedEntry, SideIndex } from './document-index.ts';
 import { type EntryForm, globsAfter, type IndexedEntry, type IndexedStatement } from './indexed-statement.ts';
-import { anyOf, ExactName, NameBeginning, type NameMatcher, NEVER } from './name-matcher.ts';
+import { NameMatcher } from './name-matcher.ts';
 import type { StatementRef } from './statement-ref.ts';
 import { substitute } from './substitute.ts';
 import type { TextTrie } from './text-trie.ts';
@@ -96,17 +96,24 @@ export class ActionRights {
   }
 
   #matchesSide(side: SideIndex, name: string, nowMs: number | undefined): boolean {
-    if (side.plain.matches(name)) return true;
-    for (
-      let node: TextTrie<GuardedEntry> | undefined = side.guarded;
-      node !== undefined;
-      node = node.next(name)
-    ) {
-      for (const guarded of node.items)
-        if (this.#matcher(guarded).matches(name) && this.applies(guarded.statement, nowMs)) return true;
-    }
-    for (const indexed of side.exceptions)
+    if (side.hasPlain && side.plain.matches(name)) return true;
+    if (side.hasGuarded && this.#matchesGuarded(side.guarded, name, nowMs)) return true;
+    const { exceptions } = side;
+    for (let at = 0; at < exceptions.length; at++) {
+      const indexed = exceptions[at]!;
       if (this.matchesScope(indexed, name) && this.applies(indexed, nowMs)) return true;
+    }
+    return false;
+  }
+
+  #matchesGuarded(root: TextTrie<GuardedEntry>, name: string, nowMs: number | undefined): boolean {
+    for (let node: TextTrie<GuardedEntry> | undefined = root; node !== undefined; node = node.next(name)) {
+      const { items } = node;
+      for (let at = 0; at < items.length; at++) {
+        const guarded = items[at]!;
+        if (this.#matcher(guarded).matches(name) && this.applies(guarded.statement, nowMs)) return true;
+      }
+    }
     return false;
   }
 
@@ -121,14 +128,14 @@ export class ActionRights {
 
   #makeMatcher({ statement: { statement }, entry: { entry, form } }: GuardedEntry): NameMatcher {
     const { binding, context } = this.of;
-    if (!isHere(entry, binding)) return NEVER;
-    if (form.kind === 'fixed') return anyOf(form.globs);
+    if (!isHere(entry, binding)) return NameMatcher.never;
+    if (form.kind === 'fixed') return NameMatcher.anyOf(form.globs);
     const text = form.kind === 'text' ? textMatcher(form, context) : undefined;
     if (text !== undefined) return text;
     const { kind, parts } = substitute(entry.tail, context);
     // An unresolved exception of a Deny excludes nothing; an unresolved resource of a Deny stands for `*`.
-    if (kind === 'unresolved' && statement.scope.kind === 'except') return NEVER;
-    return anyOf(globsAfter(parts, form.prefix));
+    if (kind === 'unresolved' && statement.scope.kind === 'except') return NameMatcher.never;
+    return NameMatcher.anyOf(globsAfter(parts, form.prefix));
   }
 
   #isSteady(indexed: IndexedStatement): boolean {
@@ -180,5 +187,5 @@ function textMatcher(
   }
   // Joined, not added up: what `+` makes is a tree that is compared several times slower.
   const text = pieces.join('');
-  return isOpen ? new NameBeginning(text) : new ExactName(text);
+  return isOpen ? NameMatcher.beginningWith(text) : NameMatcher.exactly(text);
 }

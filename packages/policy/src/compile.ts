@@ -59,6 +59,8 @@ interface RightsTo {
 class Principal implements CompiledPrincipal {
   readonly #parts: readonly Part[];
   readonly #rights = new Map<PolicyAction, RightsTo>();
+  #lastAction: PolicyAction | undefined;
+  #lastRights: RightsTo | undefined;
 
   constructor(parts: readonly Part[]) {
     this.#parts = parts;
@@ -71,8 +73,8 @@ class Principal implements CompiledPrincipal {
   allows(action: PolicyAction, name: string, nowMs?: number): boolean {
     const { isNameless, denying, allowing } = this.#rightsTo(action);
     const matched = isNameless ? '' : name;
-    for (const rights of denying) if (rights.denies(matched, nowMs)) return false;
-    for (const rights of allowing) if (rights.allows(matched, nowMs)) return true;
+    for (let at = 0; at < denying.length; at++) if (denying[at]!.denies(matched, nowMs)) return false;
+    for (let at = 0; at < allowing.length; at++) if (allowing[at]!.allows(matched, nowMs)) return true;
     return false;
   }
 
@@ -85,7 +87,15 @@ class Principal implements CompiledPrincipal {
     return decide({ action, name, nowMs }, this.#rightsTo(action).policies);
   }
 
+  /** Devices mostly do the same as just before. */
   #rightsTo(action: PolicyAction): RightsTo {
+    if (action === this.#lastAction) return this.#lastRights!;
+    this.#lastAction = action;
+    this.#lastRights = this.#knownRightsTo(action);
+    return this.#lastRights;
+  }
+
+  #knownRightsTo(action: PolicyAction): RightsTo {
     const known = this.#rights.get(action);
     if (known !== undefined) return known;
     const policies = this.#parts.map(({ of, index }) => new ActionRights(of, index.forAction(action)));

@@ -16,6 +16,8 @@ export interface ActionIndex {
 /** The statements of one effect about one action, by what has to be looked at to decide them. */
 export interface SideIndex {
   readonly isEmpty: boolean;
+  readonly hasPlain: boolean;
+  readonly hasGuarded: boolean;
   /** Names listed without variables by statements without conditions: the same for every principal. */
   readonly plain: PlainNames;
   /** All other listed names, by the text they begin with. */
@@ -81,7 +83,14 @@ function indexSide(statements: readonly IndexedStatement[], { binding }: PolicyD
     }
   }
   const exceptions = statements.filter(({ statement }) => statement.scope.kind === 'except');
-  return { isEmpty: statements.length === 0, plain, guarded, exceptions };
+  return {
+    isEmpty: statements.length === 0,
+    hasPlain: !plain.isEmpty,
+    hasGuarded: !guarded.isEmpty,
+    plain,
+    guarded,
+    exceptions,
+  };
 }
 
 /** Under each text that one of its patterns begins with, once. */

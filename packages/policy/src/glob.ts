@@ -1,3 +1,4 @@
+import { beginsWith } from './begins-with.ts';
 import { GlobSegment } from './glob-segment.ts';
 
 /** A resolved pattern's piece: literal text, `*` or `?`. */
@@ -15,8 +16,8 @@ export class Glob {
   readonly literal: string | undefined;
   /** The text that every match begins with. */
   readonly lead: string;
-  /** Whether anything may follow `lead`, because a final star is the only wildcard. */
-  readonly #isOpen: boolean;
+  /** What every match ends with behind `lead`, when one star between the two is the only wildcard. */
+  readonly #tail: string | undefined;
   readonly #segments: readonly GlobSegment[];
 
   constructor(parts: readonly GlobPart[]) {
@@ -25,12 +26,12 @@ export class Glob {
     this.lead = first?.lead ?? '';
     const isText = first === undefined || first.isText;
     this.literal = isText && this.#segments.length === 1 ? this.lead : undefined;
-    this.#isOpen = isText && this.#segments.length === 2 && second?.isEmpty === true;
+    this.#tail = isText && this.#segments.length === 2 && second?.isText ? second.lead : undefined;
   }
 
   matches(text: string): boolean {
     if (this.literal !== undefined) return text === this.literal;
-    if (this.#isOpen) return text.startsWith(this.lead);
+    if (this.#tail !== undefined) return isBetween(text, this.lead, this.#tail);
     return this.#matchesSegments(text);
   }
 
@@ -42,6 +43,14 @@ export class Glob {
     for (let index = 1; index < last && at >= 0; index++) at = segments[index]!.find(text, at);
     return at >= 0 && segments[last]!.ends(text, at);
   }
+}
+
+function isBetween(text: string, lead: string, tail: string): boolean {
+  const at = text.length - tail.length;
+  if (at < lead.length) return false;
+  // Most texts that are not meant show it in their last character.
+  if (tail !== '' && text.charCodeAt(text.length - 1) !== tail.charCodeAt(tail.length - 1)) return false;
+  return beginsWith(text, lead) && text.indexOf(tail, at) === at;
 }
 
 function splitAtStars(parts: readonly GlobPart[]): readonly (readonly (string | number)[])[] {

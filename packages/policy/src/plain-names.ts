@@ -5,11 +5,17 @@ import { TextTrie } from './text-trie.ts';
 export class PlainNames {
   readonly #literals = new Set<string>();
   readonly #globs = new TextTrie<Glob>();
+  #hasLiterals = false;
   #hasGlobs = false;
+
+  get isEmpty(): boolean {
+    return !this.#hasLiterals && !this.#hasGlobs;
+  }
 
   add(glob: Glob): void {
     if (glob.literal !== undefined) {
       this.#literals.add(glob.literal);
+      this.#hasLiterals = true;
       return;
     }
     this.#globs.add(glob.lead, glob);
@@ -17,13 +23,15 @@ export class PlainNames {
   }
 
   matches(name: string): boolean {
-    if (this.#literals.size > 0 && this.#literals.has(name)) return true;
+    if (this.#hasLiterals && this.#literals.has(name)) return true;
     return this.#hasGlobs && this.#matchesGlob(name);
   }
 
   #matchesGlob(name: string): boolean {
-    for (let node: TextTrie<Glob> | undefined = this.#globs; node !== undefined; node = node.next(name))
-      for (const glob of node.items) if (glob.matches(name)) return true;
+    for (let node: TextTrie<Glob> | undefined = this.#globs; node !== undefined; node = node.next(name)) {
+      const { items } = node;
+      for (let at = 0; at < items.length; at++) if (items[at]!.matches(name)) return true;
+    }
     return false;
   }
 }
