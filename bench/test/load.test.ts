@@ -48,6 +48,19 @@ test('a receiver counts messages however they are cut, and takes none that was n
   expect(() => receiver.read(Buffer.from('0123456780'))).toThrow('nobody sent');
 });
 
+test('a receiver finds the one byte that is wrong, wherever it is in what arrives at once', () => {
+  const packet = Buffer.from('0123456789');
+  const stream = { publisher: 0, topic: 't', receivers: [1], batch: 2_000, window: 1 };
+  const flow = new Flow(stream, { packet, write: () => undefined });
+  const bytes = Buffer.concat(Array.from({ length: 2_000 }, () => packet));
+  expect(flow.isSame(bytes, 0, bytes.length)).toBe(true);
+  for (const at of [0, 9, 8_191, 8_192, 12_345, bytes.length - 1]) {
+    const wrong = Buffer.from(bytes);
+    wrong[at] = 0;
+    expect(flow.isSame(wrong, 0, wrong.length)).toBe(false);
+  }
+});
+
 test('all packets of a workload have one length, and one byte of remaining length', () => {
   for (const name of workloadNames) {
     const lengths = new Set(streamPackets(workload(name)).map(({ length }) => length));
@@ -80,8 +93,11 @@ test('no two messages of a counted stream have one topic, and each is known as i
   const flow = new Flow(streams[0]!, { packet, write: (bytes) => written.push(bytes) });
   flow.start();
   expect(new Set(written.map((bytes) => bytes.toString('latin1'))).size).toBe(32);
-  expect(written.every((bytes) => bytes.length === packet.length && flow.isSame(bytes, 0))).toBe(true);
-  expect(flow.isSame(publishPacket('filters/00000000/hat', 8), 0)).toBe(false);
+  expect(
+    written.every((bytes) => bytes.length === packet.length && flow.isSame(bytes, 0, bytes.length)),
+  ).toBe(true);
+  const strange = publishPacket('filters/00000000/hat', 8);
+  expect(flow.isSame(strange, 0, strange.length)).toBe(false);
 });
 
 test('no subscriber of the filters has more filters than a session may have', () => {

@@ -4,6 +4,8 @@ import { topicStart } from './messages.ts';
 /** One stream under way: writes the next batch when every receiver has a batch, so that at most `window` are under way. */
 export class Flow {
   readonly packet: Buffer;
+  /** What it sends, many times over: one comparison for all that arrives at once. Undefined when messages differ. */
+  readonly #run: Buffer | undefined;
   /** From and to, in the packet. */
   readonly #counter: readonly number[];
   readonly #write: () => void;
@@ -20,6 +22,7 @@ export class Flow {
     const { packet, write } = options;
     const bytes = Buffer.concat(Array.from({ length: stream.batch }, () => packet));
     this.packet = packet;
+    this.#run = stream.counter === undefined ? repeated(packet) : undefined;
     this.#counter = stream.counter?.map((at) => topicStart(packet, 0) + at) ?? [];
     this.#write = () => write(stream.counter === undefined ? bytes : this.#counted());
     this.#batch = stream.batch;
@@ -42,14 +45,18 @@ export class Flow {
     this.#isEnding = true;
   }
 
-  /** Whether the bytes at `at` are a message of this stream, whatever its counter says. */
-  isSame(bytes: Buffer, at: number): boolean {
-    const { length } = this.packet;
-    const [from = length, to = length] = this.#counter;
-    return (
-      bytes.compare(this.packet, 0, from, at, at + from) === 0 &&
-      bytes.compare(this.packet, to, length, at + to, at + length) === 0
-    );
+  /** Whether the bytes from `start` to `end` are messages of this stream and nothing else, whatever their counters say. */
+  isSame(bytes: Buffer, start: number, end: number): boolean {
+    const run = this.#run;
+    const step = run === undefined ? this.packet.length : run.length;
+    for (let at = start; at < end; at += step) {
+      const isSame =
+        run === undefined
+          ? this.#isCounted(bytes, at)
+          : bytes.compare(run, 0, Math.min(step, end - at), at, Math.min(at + step, end)) === 0;
+      if (!isSame) return false;
+    }
+    return true;
   }
 
   /** A receiver that had `before` messages of this stream now has `after`. */
@@ -68,6 +75,15 @@ export class Flow {
     if (!this.#isEnding) this.#fill();
   }
 
+  #isCounted(bytes: Buffer, at: number): boolean {
+    const { length } = this.packet;
+    const [from = length, to = length] = this.#counter;
+    return (
+      bytes.compare(this.packet, 0, from, at, at + from) === 0 &&
+      bytes.compare(this.packet, to, length, at + to, at + length) === 0
+    );
+  }
+
   #counted(): Buffer {
     const packet = Buffer.from(this.packet);
     const [from = 0, to = 0] = this.#counter;
@@ -81,4 +97,10 @@ export class Flow {
       this.#write();
     }
   }
+}
+
+const runBytes = 8_192;
+
+function repeated(packet: Buffer): Buffer {
+  return Buffer.concat(Array.from({ length: Math.ceil(runBytes / packet.length) }, () => packet));
 }

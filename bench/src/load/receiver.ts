@@ -29,7 +29,7 @@ export class Receiver {
 
   #readRun(bytes: Buffer, end: number): void {
     const flow = this.#flows[0]!;
-    for (let at = 0; at < end; at += this.#packetBytes) assertSame(bytes, at, flow);
+    assertSame(flow, bytes, { start: 0, end });
     this.#count(0, end / this.#packetBytes);
   }
 
@@ -37,7 +37,7 @@ export class Receiver {
     const index = this.#keyOf(bytes, at);
     const flow = this.#flows[index];
     if (flow === undefined) throw new Error('a packet arrived that nobody sent');
-    assertSame(bytes, at, flow);
+    assertSame(flow, bytes, { start: at, end: at + this.#packetBytes });
     this.#count(index, 1);
   }
 
@@ -48,6 +48,10 @@ export class Receiver {
   }
 }
 
-function assertSame(bytes: Buffer, at: number, flow: Flow): void {
-  if (!flow.isSame(bytes, at)) throw new Error('a packet arrived that nobody sent');
+function assertSame(
+  flow: Flow,
+  bytes: Buffer,
+  { start, end }: { readonly start: number; readonly end: number },
+): void {
+  if (!flow.isSame(bytes, start, end)) throw new Error('a packet arrived that nobody sent');
 }
