@@ -1,6 +1,6 @@
 import { toHex } from '@fleetward/core';
 import { PkiError } from './errors.ts';
-import { bitLength, keyObjectOf, type PublicKey } from './public-key.ts';
+import { assertLoadable, bitLength, type PublicKey } from './public-key.ts';
 
 export type KeyVerdict =
   | { readonly kind: 'accepted' }
@@ -74,7 +74,7 @@ function ecWeakness(key: PublicKey & { kind: 'ec' | 'ed25519' }): string | undef
 
 function loadable(key: PublicKey): KeyVerdict {
   try {
-    keyObjectOf(key);
+    assertLoadable(key);
     return accepted;
   } catch (cause) {
     if (cause instanceof PkiError) return refused(cause.message);

@@ -111,6 +111,11 @@ export function keyObjectOf(key: PublicKey): KeyObject {
   return made;
 }
 
+/** As `keyObjectOf`, but nothing is kept: whoever only asks whether a key is one may never verify with it. */
+export function assertLoadable(key: PublicKey): void {
+  if (!keyObjects.has(key)) makeKeyObject(key);
+}
+
 function makeKeyObject(key: PublicKey): KeyObject {
   if (key.kind === 'unsupported') throw new PkiError('pki.key', key.reason);
   const { buffer, byteOffset, length } = key.spki;

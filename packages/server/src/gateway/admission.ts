@@ -2,6 +2,7 @@ import type { CertificateId, Clock } from '@fleetward/core';
 import { type Certificate, PkiError, parseCertificate, validatePath } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 import type { DenialCause } from '../denials/index.ts';
+import { KnownCertificates } from './known-certificates.ts';
 
 /** What a finished TLS handshake says of the peer. */
 export type Admission =
@@ -30,18 +31,24 @@ interface AdmissionParts {
   readonly graceMs: number;
 }
 
+/** About 3 kB each, and nothing for one that is connected, whose certificate is held anyhow. */
+const knownCertificatesMax = 8_192;
+
 /**
  * "Who may speak" (docs/ARCHITECTURE.md): runs before the first application byte of every connection, resumed ones too,
  * since OpenSSL keeps a resumed session authorised after its CA is gone. Our own path validation, then the registry's state,
  * both in memory. Any doubt is a refusal.
  */
 export function createAdmission(platform: AdmissionParts): Admit {
+  const known = new KnownCertificates({ certificatesMax: knownCertificatesMax });
   return (peerDer) => {
     if (peerDer === undefined) return { kind: 'anonymous' };
-    const leaf = readCertificate(peerDer);
+    const leaf = readCertificate(peerDer, known);
     if (leaf.kind === 'refused') return leaf;
     try {
-      return judge(leaf.certificate, platform);
+      const admission = judge(leaf.certificate, platform);
+      if (admission.kind === 'admitted') known.keep(leaf.certificate);
+      return admission;
     } catch {
       // A fault of ours in deciding; a throw here would end the process at the will of any peer.
       return untrusted('the certificate could not be checked');
@@ -51,9 +58,10 @@ export function createAdmission(platform: AdmissionParts): Admit {
 
 function readCertificate(
   der: Uint8Array,
+  known: KnownCertificates,
 ): { readonly kind: 'read'; readonly certificate: Certificate } | Extract<Admission, { kind: 'refused' }> {
   try {
-    return { kind: 'read', certificate: parseCertificate(der) };
+    return { kind: 'read', certificate: known.find(der) ?? parseCertificate(der) };
   } catch (error) {
     return untrusted(error instanceof PkiError ? error.message : 'the certificate cannot be read');
   }
