@@ -9,7 +9,7 @@ import { type Topic, TopicTable } from '../topics/topic-table.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
 import { ENQUEUE_ONLY, mayReceive } from './guarded-access.ts';
-import { Handover } from './handover.ts';
+import { type Estate, Handover } from './handover.ts';
 import type { Access, BrokerHooks, HeldSession, LimitName } from './hooks.ts';
 import type { Ended, Host } from './host.ts';
 import { Journal } from './journal.ts';
@@ -17,7 +17,6 @@ import { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
 import { type MessageSource, OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
-import type { Orphan } from './owed.ts';
 import { RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Session } from './session.ts';
@@ -103,6 +102,8 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     const { subscriptions } = this;
     this.#handover = new Handover({
       metrics,
+      journal,
+      isOpen: () => this.#state === 'open',
       nowMs: now,
       topic: (text) => topics.fromText(text),
       routeOf: (topic) => subscriptions.route(topic),
@@ -197,9 +198,9 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.#wills.publish(will, session);
   }
 
-  /** Not while everybody is sent away: each message would go round all members. */
-  handOn(orphans: readonly Orphan[]): void {
-    if (orphans.length > 0 && this.#state === 'open') this.#handover.give(orphans);
+  /** Not while everybody is sent away: each message would go round all members, and what is in the store is there in the next run. */
+  handOn(estate: Estate): void {
+    if (this.#state === 'open') this.#handover.give(estate);
   }
 
   forgotten(session: Session<Peer>): void {

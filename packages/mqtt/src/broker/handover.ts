@@ -1,14 +1,24 @@
 import { PublishFrame, readPublish } from '../codec/publish-frame.ts';
 import { bodyStart, type KeptMessage } from '../session/kept-message.ts';
 import type { Topic } from '../topics/topic-table.ts';
+import type { Journal, Waiter } from './journal.ts';
 import { OutgoingMessage } from './message.ts';
 import type { BrokerMetrics } from './metrics.ts';
-import type { Orphan } from './owed.ts';
+import type { Orphan, Owed } from './owed.ts';
 import type { Session } from './session.ts';
 import type { Route, Subscription } from './subscriptions.ts';
 
+/** What a session that is over leaves to others; its messages are its own, in the store too, until they are given. */
+export interface Estate {
+  readonly owed: Owed;
+  readonly orphans: readonly Orphan[];
+}
+
 interface HandoverHost<Peer> {
   readonly metrics: BrokerMetrics;
+  readonly journal: Journal;
+  /** False once everybody is sent away. */
+  isOpen(): boolean;
   nowMs(): number;
   topic(text: string): Topic<Route<Session<Peer>>>;
   routeOf(topic: Topic<Route<Session<Peer>>>): Route<Session<Peer>>;
@@ -16,29 +26,62 @@ interface HandoverHost<Peer> {
   failed(error: unknown): void;
 }
 
+/** Messages given in one turn of the event loop. */
+const GIVEN_A_TURN = 64;
+
 /**
  * Gives what one member of a shared subscription did not acknowledge before its session ended to another one (MQTT 5 section
  * 4.8.2). Only to one that has room to spare: what nobody can take is dropped and counted, rather than that one member's end cuts
- * the next. One after the other: what is given may end a session, whose messages come here again.
+ * the next. Some a turn, and no faster than the disk takes it: what is taken from one and given to the other is in one batch, so that
+ * after a crash it is owed by one of them.
  */
-export class Handover<Peer> {
+export class Handover<Peer> implements Waiter {
   readonly #host: HandoverHost<Peer>;
-  readonly #orphans: Orphan[] = [];
+  readonly #estates: { readonly estate: Estate; given: number }[] = [];
   readonly #frame = new PublishFrame();
-  #isGiving = false;
+  readonly #turn = (): void => this.#giveSome();
+  #isScheduled = false;
+  waitsFor = 0;
 
   constructor(host: HandoverHost<Peer>) {
     this.#host = host;
   }
 
-  /** Never throws: it runs while a session ends. */
-  give(orphans: readonly Orphan[]): void {
-    for (const orphan of orphans) this.#orphans.push(orphan);
-    if (this.#isGiving) return;
-    this.#isGiving = true;
-    for (let index = 0; index < this.#orphans.length; index++) this.#giveOrFail(this.#orphans[index]!);
-    this.#orphans.length = 0;
-    this.#isGiving = false;
+  give(estate: Estate): void {
+    this.#estates.push({ estate, given: 0 });
+    this.#schedule();
+  }
+
+  durable(): void {
+    this.#isScheduled = false;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#estates.length === 0) return;
+    this.#isScheduled = true;
+    const { journal } = this.#host;
+    if (journal.isFull) journal.wait(this, journal.lastBatch);
+    else setImmediate(this.#turn);
+  }
+
+  #giveSome(): void {
+    this.#isScheduled = false;
+    if (!this.#host.isOpen()) return;
+    for (let count = 0; count < GIVEN_A_TURN; count++) {
+      const next = this.#estates[0];
+      if (next === undefined) return;
+      const { owed, orphans } = next.estate;
+      const orphan = orphans[next.given++];
+      if (orphan !== undefined) {
+        this.#giveOrFail(orphan);
+        owed.finish(orphan);
+      } else {
+        this.#estates.shift();
+        owed.close();
+      }
+    }
+    this.#schedule();
   }
 
   #giveOrFail(orphan: Orphan): void {

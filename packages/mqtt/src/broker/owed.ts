@@ -16,12 +16,7 @@ export interface OwedHost {
 }
 
 /** A message of a shared subscription whose member is gone before it acknowledged it. */
-export interface Orphan {
-  readonly shareName: string;
-  readonly message: KeptMessage;
-  readonly qos: 1 | 2;
-  readonly retain: boolean;
-}
+export type Orphan = Delivery & { readonly shareName: string; readonly message: KeptMessage };
 
 /** What one session is owed; in the journal too when the session outlives its connections. */
 export class Owed {
@@ -101,20 +96,28 @@ export class Owed {
   }
 
   /**
-   * What another member of the shared subscription may be given when this session ends: a message with QoS 2 only if it was never
-   * sent (MQTT5-4.8.2-5).
+   * The session is over: lets go of all but what another member of a shared subscription may be given, and returns that, owed still. A
+   * message with QoS 2 is given only if it was never sent (MQTT5-4.8.2-5).
    */
-  *orphans(): IterableIterator<Orphan> {
-    for (const { shareName, message, qos, retain, isSent } of this.queue) {
-      if (shareName === undefined || message === undefined || (qos === 2 && isSent)) continue;
-      yield { shareName, message, qos, retain };
+  bequeath(): readonly Orphan[] {
+    const orphans = [...this.queue].filter(isOrphan);
+    for (const delivery of this.queue) {
+      if (orphans.length > 0 && !isOrphan(delivery)) this.finish(delivery);
+      else if (orphans.length === 0 && delivery.message !== undefined) this.#letGo(delivery.message);
     }
+    return orphans;
   }
 
-  /** The session is gone, and its deliveries in the store with it. */
-  drop(): void {
-    if (!this.isDurable) return;
-    for (const { message } of this.queue) if (message !== undefined) this.#letGo(message);
+  /** What it was left with by the last run, which had let go of the rest. */
+  get bequeathed(): readonly Orphan[] {
+    return [...this.queue].filter(hasShareName);
+  }
+
+  /** It is over, nothing is owed by it, and nothing of it is in the store. */
+  close(): void {
+    if (this.#share === undefined) return;
+    this.#host.journal.write({ kind: 'session-gone', session: this.#session });
+    this.#host.shares.settle(this.#share);
   }
 
   /** False when the message is over, which nobody has begun to send (MQTT5-3.3.2-5). */
@@ -148,6 +151,7 @@ export class Owed {
   }
 
   #letGo(message: KeptMessage): void {
+    if (!this.isDurable) return;
     this.#charge(message, -1);
     this.#host.messages.letGo(message);
   }
@@ -162,6 +166,14 @@ export class Owed {
     this.#host.metrics.messagesExpired++;
     this.finish(delivery);
   }
+}
+
+function hasShareName(delivery: Delivery): delivery is Orphan {
+  return delivery.shareName !== undefined && delivery.message !== undefined;
+}
+
+function isOrphan(delivery: Delivery): delivery is Orphan {
+  return hasShareName(delivery) && (delivery.qos === 1 || !delivery.isSent);
 }
 
 function isOverdue({ isSent, isDoubtful, message }: Delivery, nowMs: number): boolean {

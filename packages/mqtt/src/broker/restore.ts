@@ -1,17 +1,22 @@
 import { KeptMessage } from '../session/kept-message.ts';
-import type { MessageNumber, StoredState } from '../store/message-store.ts';
+import type { MessageNumber, StoredSession, StoredState } from '../store/message-store.ts';
 import { ENQUEUE_ONLY } from './guarded-access.ts';
 import { Session } from './session.ts';
 import type { SessionsHost } from './sessions.ts';
 import { restoreWill } from './wills.ts';
 
+interface Restored<Peer> {
+  readonly sessions: readonly Session<Peer>[];
+  /** Over, but for what others are still to be given. */
+  readonly estates: readonly Session<Peer>[];
+}
+
 /** Makes of what the last run left the sessions as they were; those it did not see end have been away since now. */
-export function restoreSessions<Peer>(state: StoredState, host: SessionsHost<Peer>): Session<Peer>[] {
+export function restoreSessions<Peer>(state: StoredState, host: SessionsHost<Peer>): Restored<Peer> {
   const sessions = new Map<number, Session<Peer>>();
-  for (const stored of state.sessions) {
-    if (stored.expirySeconds === 0) host.journal.write({ kind: 'session-gone', session: stored.session });
-    else sessions.set(stored.session, restoreSession(stored, host));
-  }
+  const estates = new Map<number, Session<Peer>>();
+  for (const stored of state.sessions)
+    (isOver(stored) ? estates : sessions).set(stored.session, restoreSession(stored, host));
   for (const stored of state.subscriptions) {
     const session = sessions.get(stored.session);
     const { qos, noLocal, retainAsPublished, identifier } = stored;
@@ -19,13 +24,18 @@ export function restoreSessions<Peer>(state: StoredState, host: SessionsHost<Pee
     const subscription = { qos, noLocal, retainAsPublished, identifiers };
     if (session !== undefined) session.setFilter(stored.filter, { subscriber: session, ...subscription });
   }
-  restoreDeliveries(state, sessions, host);
+  restoreDeliveries(state, new Map([...sessions, ...estates]), host);
   for (const { session, packetId } of state.inbound) sessions.get(session)?.restoreInbound(packetId);
   for (const stored of state.wills) {
     const session = sessions.get(stored.session);
     if (session !== undefined) session.replaceWill(restoreWill(stored, host.nowMs()));
   }
-  return [...sessions.values()];
+  return { sessions: [...sessions.values()], estates: [...estates.values()] };
+}
+
+/** One that ends with its connection had one when the last run ended, unless it was over by then. */
+function isOver({ expirySeconds, disconnectedAtMs }: StoredSession): boolean {
+  return expirySeconds === 0 && disconnectedAtMs !== undefined;
 }
 
 function restoreSession<Peer>(

@@ -2,9 +2,10 @@ import type { Will } from '../codec/connect.ts';
 import type { SessionNumber, StoredSession } from '../store/message-store.ts';
 import type { BrokerConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
+import type { Estate } from './handover.ts';
 import type { Access, HeldSession } from './hooks.ts';
 import type { OutgoingMessage } from './message.ts';
-import { type Orphan, Owed } from './owed.ts';
+import { Owed } from './owed.ts';
 import type { Alarm, SessionHost } from './sessions.ts';
 import { type Holder, largestOf, type QueueLimit, type Share } from './shares.ts';
 import type { Subscription } from './subscriptions.ts';
@@ -213,20 +214,22 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession, Holder {
     return (this.isDurable || this.hasRoom) && !this.isEnded && this.owed.hasSpareRoom(bytes);
   }
 
-  /** What others may be given when it ends. */
-  orphans(): readonly Orphan[] {
-    return this.#owed === undefined ? [] : [...this.#owed.orphans()];
-  }
-
-  /** Lets go of all it holds; nothing is delivered to it any more. */
-  drop(): void {
-    this.#owed?.drop();
+  /** It is over: lets go of all it holds but what others may be given, which it returns. Nothing is delivered to it any more. */
+  drop(): Estate {
+    const owed = this.owed;
+    const orphans = owed.bequeath();
     this.#owed = undefined;
     this.#inbound = undefined;
     this.#filters.clear();
     this.#hold(-this.#heldBytes);
     this.isEnded = true;
     this.detach();
+    return { owed, orphans };
+  }
+
+  /** What the last run left of it, in which it was over already. */
+  get estate(): Estate {
+    return { owed: this.owed, orphans: this.owed.bequeathed };
   }
 
   /** What it is in the store. */

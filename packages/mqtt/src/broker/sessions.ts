@@ -1,9 +1,10 @@
 import type { Will } from '../codec/connect.ts';
 import type { SessionNumber, StoredState } from '../store/message-store.ts';
 import type { BrokerConnection } from './connection.ts';
+import type { Estate } from './handover.ts';
 import type { ConnectRequest, HeldSession } from './hooks.ts';
 import type { Journal } from './journal.ts';
-import type { Orphan, OwedHost } from './owed.ts';
+import type { OwedHost } from './owed.ts';
 import { restoreSessions } from './restore.ts';
 import { NEVER_EXPIRES, Session, type SessionFields } from './session.ts';
 import type { QueueLimit, ShareLimit } from './shares.ts';
@@ -27,8 +28,8 @@ export interface SessionsHost<Peer> extends SessionHost<Peer> {
   readonly wheel: TimerWheel<WheelEntry & Alarm>;
   /** Publishes the will of a session whose time has come. */
   willDue(session: Session<Peer>): void;
-  /** Gives others what a session that is gone did not acknowledge. */
-  handOn(orphans: readonly Orphan[]): void;
+  /** Gives others what a session that is over did not acknowledge. */
+  handOn(estate: Estate): void;
   /** Nothing refers to it any more. */
   forgotten(session: Session<Peer>): void;
 }
@@ -162,17 +163,15 @@ export class Sessions<Peer> {
     for (const filter of session.filters.keys()) this.#host.subscriptions.delete(filter, session);
     this.#host.metrics.subscriptions = this.#host.subscriptions.size;
     if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
-    const orphans = session.orphans();
-    session.drop();
-    if (session.isDurable) {
-      this.#host.metrics.storedSessions--;
-      this.#forgetShare(session);
-      this.#host.journal.write({ kind: 'session-gone', session: session.number });
-    }
+    const estate = session.drop();
+    if (session.isDurable) this.#host.metrics.storedSessions--;
+    session.share?.sessions.delete(session);
+    if (estate.orphans.length === 0) estate.owed.close();
+    else this.#writeOver(session);
     this.#host.forgotten(session);
     // Last: the will may bring messages, and the session gets none of them.
     this.#host.willDue(session); // MQTT5-3.1.3-9: its end comes before the delay has passed
-    this.#host.handOn(orphans);
+    if (estate.orphans.length > 0) this.#host.handOn(estate);
   }
 
   /** The look at the clock that the timer wheel calls for. */
@@ -209,7 +208,8 @@ export class Sessions<Peer> {
   /** Takes up what the last run left. */
   load(state: StoredState, accessOf: (held: HeldSession) => Session<Peer>['access']): void {
     this.#last = state.lastSession;
-    for (const session of restoreSessions(state, this.#host)) {
+    const { sessions, estates } = restoreSessions(state, this.#host);
+    for (const session of sessions) {
       session.access = accessOf(session);
       this.#add(session);
       for (const [filter, subscription] of session.filters)
@@ -217,6 +217,8 @@ export class Sessions<Peer> {
       this.#watch(session);
     }
     this.#host.metrics.subscriptions = this.#host.subscriptions.size;
+    for (const { estate } of estates) this.#host.handOn(estate);
+    for (const session of sessions) if (session.expirySeconds === 0) this.end(session); // with its connection, which the crash ended
   }
 
   #add(session: Session<Peer>): void {
@@ -225,10 +227,11 @@ export class Sessions<Peer> {
     if (session.isDurable) this.#host.metrics.storedSessions++;
   }
 
-  #forgetShare(session: Session<Peer>): void {
-    if (session.share === undefined) return;
-    session.share.sessions.delete(session);
-    this.#host.shares.settle(session.share);
+  /** It is over but for what others are still to be given: a run that finds it so goes on with that. */
+  #writeOver(session: Session<Peer>): void {
+    session.expirySeconds = 0;
+    session.disconnectedAtMs ??= this.#host.nowMs();
+    this.#write(session);
   }
 
   #write(session: Session<Peer>): void {

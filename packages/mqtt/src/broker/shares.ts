@@ -67,8 +67,8 @@ export class Shares {
   }
 
   /** Forgets an owner that takes nothing any more. */
-  settle({ owner, sessions, retainedMessages }: Share): void {
-    if (sessions.size === 0 && retainedMessages === 0) this.#byOwner.delete(owner);
+  settle({ owner, sessions, storedMessages, retainedMessages }: Share): void {
+    if (sessions.size + storedMessages + retainedMessages === 0) this.#byOwner.delete(owner);
     this.#metrics.owners = this.#byOwner.size;
   }
 
