@@ -78,6 +78,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     announce,
     isKnownCertificate,
     reportLimits: reportLimitsOf(config),
+    whileKept: (change, work) => policies.whileKept(change, work),
     forget: async (tx, thingName) => {
       await groups.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
@@ -89,6 +90,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     things,
     announce,
     policiesOn: (name) => policies.namesOn(name).size,
+    whileKept: (change, work) => policies.whileKept({ kind: 'hierarchy', ...change }, work),
     limits: config.groups,
   });
   const activity = await Activity.open({
@@ -106,14 +108,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     binding,
     announce,
     isKnownCertificate,
-    lineageOf: (certificateId) =>
-      groups.lineageOf(things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName))),
+    thingsOf: (certificateId) =>
+      things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName)),
     guardrails: config.guardrails.map(({ guardrailName, policyName, property }) => ({
       name: guardrailName,
       policyName: policyName === undefined ? undefined : parsePolicyName(policyName),
       property,
     })),
     proofLimits: config.proofLimits,
+    warn: parts.warn,
   });
   const policyTrials = new PolicyTrials({
     ...shared,

@@ -38,6 +38,17 @@ export function createPlatformMetrics(parts: {
   gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>
     metric.set(parts.policies.trials.size),
   );
+  new Gauge({
+    name: 'fleetward_guardrails',
+    help: 'Guard rails, and of them those that did not hold when all that is in force was last looked at',
+    labelNames: ['state'] as const,
+    registers: [registry],
+    collect() {
+      const { guardrails } = parts.policies;
+      this.set({ state: 'required' }, guardrails.list().length);
+      this.set({ state: 'broken' }, guardrails.broken.length);
+    },
+  });
   const denied = {
     name: 'fleetward_denials',
     help: 'Denials since the start, by cause',

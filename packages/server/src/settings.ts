@@ -408,7 +408,7 @@ const guardrails = Type.Array(
     default: [],
     maxItems: 100,
     description:
-      'Proofs required of a policy, or without `policyName` of every policy, each given as for `POST /v1/guardrails`; what would break one is refused from the next change on (docs/how-to/prove-a-policy.md).',
+      'Proofs required of a policy, or without `policyName` of every policy, each given as for `POST /v1/guardrails`; what would break one is refused, and what broke one before it was required is reported at the start (docs/how-to/prove-a-policy.md).',
   },
 );
 

@@ -93,6 +93,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
   undo.push(
     () => domains.certificates.close(),
     () => domains.trail.close(),
+    async () => domains.policies.close(),
     () => domains.activity.flush(),
     () => domains.policyTrials.flush(),
     () => domains.denials.flush(Number.POSITIVE_INFINITY),
@@ -111,6 +112,8 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     },
     undo,
   );
+  // Not waited for: a device that may connect does so meanwhile.
+  void domains.policies.checkGuardrails();
   undo.push(startUpkeep({ config, clock, log, domains, listeners }));
   return listeners;
 }

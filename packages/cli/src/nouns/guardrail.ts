@@ -37,8 +37,8 @@ function addCreate(noun: Command, shell: Shell): void {
   const verb = addVerb(noun, 'create', {
     summary: 'require a proof of a policy, or of every policy',
     description:
-      'From now on a new version, a change of the version in force and an attachment are refused, with the counter-example, when the proof does not hold for the ' +
-      'policy alone and together with those it is attached beside. Refused at once while it does not hold already.',
+      'From now on every change of what policies decide together (a version, an attachment or detachment, a membership, a moved group) is refused, with the counter-example, ' +
+      'when the proof does not hold after it for the policy alone and together with those it is attached beside. Refused at once while it does not hold already.',
     examples: [
       'fleetward guardrail create apart no-cross-device',
       "fleetward guardrail create no-firmware never --action publish --resource 'firmware/*' --policy lamps",
@@ -77,7 +77,8 @@ function addCreate(noun: Command, shell: Shell): void {
 function addList(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list', {
     summary: 'list the guard rails',
-    description: 'Lists the guard rails, those from the settings first.',
+    description:
+      'Lists the guard rails, those from the settings first. One is `broken` when it does not hold for what was in force before it was required: the findings follow.',
     examples: ['fleetward guardrail list'],
   }).action(async () => {
     const { guardrails } = await withApi((api) => api.call(listGuardrails));
@@ -87,10 +88,13 @@ function addList(noun: Command, { output, withApi }: Shell): void {
         'guard rail': (row) => row.guardrailName,
         policy: (row) => row.policyName ?? 'every policy',
         property: (row) => row.property.kind,
+        state: (row) => (row.broken === undefined ? 'holds' : 'broken'),
         from: (row) => (row.createdAtMs === undefined ? 'settings' : { atMs: row.createdAtMs }),
       },
       'no guard rails',
     );
+    for (const { guardrailName, broken } of guardrails)
+      for (const finding of broken?.findings ?? []) output.note(`${guardrailName}: ${finding}`);
   });
 }
 

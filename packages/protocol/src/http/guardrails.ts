@@ -58,6 +58,18 @@ const guardrail = Type.Object({
   property: propertySchema,
   createdAtMs: Type.Optional(timeMs),
   isConfigured: Type.Boolean({ description: 'From the settings: it cannot be removed here.' }),
+  broken: Type.Optional(
+    Type.Object(
+      {
+        sets: Type.Integer({
+          minimum: 1,
+          description: 'Sets of policies for which it is not proved.',
+        }),
+        findings: Type.Array(Type.String(), { description: 'What was found, the first of it.' }),
+      },
+      { description: 'It does not hold for what is in force: that was so before it was required.' },
+    ),
+  ),
 });
 
 const noun = 'guardrails';

@@ -1,5 +1,5 @@
 import type { GroupName, ThingName } from '@fleetward/core';
-import type { Group, GroupStore, Membership } from './store.ts';
+import type { Group, GroupStore, HierarchyChange, Membership } from './store.ts';
 
 const pageSize = 1000;
 const noGroups: readonly GroupName[] = [];
@@ -72,9 +72,14 @@ export class GroupRegistry {
     this.#memberships--;
   }
 
-  /** The groups the thing itself was put in, in that order. */
-  groupsOf(thingName: ThingName): readonly GroupName[] {
-    return this.#byThing.get(thingName) ?? noGroups;
+  /** The groups the thing itself was put in, in that order; as of after the change, if one is given. */
+  groupsOf(thingName: ThingName, after?: HierarchyChange): readonly GroupName[] {
+    const groups = this.#byThing.get(thingName) ?? noGroups;
+    if (after === undefined || after.kind === 'moved' || after.membership.thingName !== thingName)
+      return groups;
+    const { groupName } = after.membership;
+    const others = groups.filter((name) => name !== groupName);
+    return after.kind === 'left' ? others : [...others, groupName];
   }
 
   thingsOf(name: GroupName): ReadonlySet<ThingName> {
@@ -85,16 +90,22 @@ export class GroupRegistry {
     return [...(this.#children.get(name) ?? noGroups)].sort();
   }
 
-  /** What the group is under, nearest first. */
-  ancestorsOf(name: GroupName): readonly GroupName[] {
+  /** What the group is under, nearest first; as of after the change, if one is given. */
+  ancestorsOf(name: GroupName, after?: HierarchyChange): readonly GroupName[] {
     const ancestors: GroupName[] = [];
-    let parent = this.#groups.get(name)?.parentName;
+    let parent = this.#parentOf(name, after);
     // Never longer than there are groups, should damaged records hold a cycle.
     while (parent !== undefined && ancestors.length < this.#groups.size) {
       ancestors.push(parent);
-      parent = this.#groups.get(parent)?.parentName;
+      parent = this.#parentOf(parent, after);
     }
     return ancestors;
+  }
+
+  #parentOf(name: GroupName, after: HierarchyChange | undefined): GroupName | undefined {
+    return after?.kind === 'moved' && after.name === name
+      ? after.parentName
+      : this.#groups.get(name)?.parentName;
   }
 
   /** The group and everything under it, level by level. */

@@ -6,7 +6,7 @@ import { Turns } from '../turns.ts';
 import { GroupsError, groupNotEmpty, groupNotFound, notMember } from './errors.ts';
 import { GroupRegistry } from './registry.ts';
 import { assertLevels, assertNoCycle, assertRoom, type GroupLimits, standardGroupLimits } from './rules.ts';
-import type { Group, GroupStore, Membership } from './store.ts';
+import type { Group, GroupStore, HierarchyChange, Membership } from './store.ts';
 
 /** The rights of these certificates' connections may have changed. */
 export interface GroupEvent {
@@ -25,6 +25,11 @@ export interface GroupsOptions {
   readonly announce: (event: GroupEvent) => void;
   /** How many policies are attached to the group: then it is not removed. */
   readonly policiesOn: (name: GroupName) => number;
+  /** Does the work when what is required of policies holds after the change, which is about these certificates. */
+  readonly whileKept: <Result>(
+    change: { readonly change: HierarchyChange; readonly certificateIds: readonly CertificateId[] },
+    work: () => Promise<Result>,
+  ) => Promise<Result>;
   readonly limits?: GroupLimits;
 }
 
@@ -74,11 +79,12 @@ export class Groups {
 
   /** Puts a group with everything under it elsewhere; without a parent, at the top. Throws as `create`, and `groups.cycle`. */
   move({ name, parentName }: Pick<Group, 'name' | 'parentName'>, actor: Actor): Promise<void> {
-    return this.hold(() =>
-      this.#transact(async (tx) => {
-        const { createdAtMs } = this.get(name);
-        this.#assertMovable(name, parentName);
-        const to = parentName === undefined ? {} : { parentName };
+    return this.hold(async () => {
+      const { createdAtMs } = this.get(name);
+      this.#assertMovable(name, parentName);
+      const to = parentName === undefined ? {} : { parentName };
+      const certificateIds = this.certificatesUnder(name);
+      await this.#change({ change: { kind: 'moved', name, ...to }, certificateIds }, async (tx) => {
         if (!(await this.#options.store.setParent(tx, { name, ...to }))) throw groupNotFound(name);
         await this.#options.trail.append(tx, {
           kind: 'group.moved',
@@ -89,8 +95,8 @@ export class Groups {
           this.#registry.put({ name, createdAtMs, ...to });
           this.#announce(name, this.certificatesUnder(name));
         });
-      }),
-    );
+      });
+    });
   }
 
   /** Throws `groups.not_empty` while it holds groups or things, or policies are attached to it. */
@@ -111,7 +117,8 @@ export class Groups {
     const { groupName, thingName } = membership;
     return this.#options.things.hold(thingName, async () => {
       this.#assertAddable(membership);
-      await this.#options.transactor.transact(async (tx) => {
+      const certificateIds = this.#certificatesOf(thingName);
+      await this.#change({ change: { kind: 'joined', membership }, certificateIds }, async (tx) => {
         await this.#addThing(tx, membership);
         await this.#options.trail.append(tx, {
           kind: 'group.thing_added',
@@ -129,8 +136,9 @@ export class Groups {
   /** Takes effect on live connections at once. Throws `groups.not_member`. */
   removeThing(membership: Membership, actor: Actor): Promise<void> {
     const { groupName, thingName } = membership;
-    return this.#options.things.hold(thingName, () =>
-      this.#transact(async (tx) => {
+    return this.#options.things.hold(thingName, () => {
+      const certificateIds = this.#certificatesOf(thingName);
+      return this.#change({ change: { kind: 'left', membership }, certificateIds }, async (tx) => {
         if (!(await this.#options.store.removeThing(tx, membership))) throw notMember(membership);
         await this.#options.trail.append(tx, {
           kind: 'group.thing_removed',
@@ -141,8 +149,8 @@ export class Groups {
           this.#registry.removeThing(membership);
           this.#announce(groupName, this.#certificatesOf(thingName));
         });
-      }),
-    );
+      });
+    });
   }
 
   /** Takes a thing that is being removed out of every group. */
@@ -195,13 +203,13 @@ export class Groups {
     return this.#registry.groupsOf(thingName);
   }
 
-  /** From memory: the groups of the things and what they are under, each once, nearest first. */
-  lineageOf(thingNames: Iterable<ThingName>): readonly GroupName[] {
+  /** From memory: the groups of the things and what they are under, each once, nearest first; as of after a change, if one is given. */
+  lineageOf(thingNames: Iterable<ThingName>, after?: HierarchyChange): readonly GroupName[] {
     const lineage = new Set<GroupName>();
     for (const thingName of thingNames) {
-      for (const name of this.groupsOf(thingName)) {
+      for (const name of this.#registry.groupsOf(thingName, after)) {
         lineage.add(name);
-        for (const ancestor of this.#registry.ancestorsOf(name)) lineage.add(ancestor);
+        for (const ancestor of this.#registry.ancestorsOf(name, after)) lineage.add(ancestor);
       }
     }
     return [...lineage];
@@ -280,6 +288,13 @@ export class Groups {
       // A thing in the records that memory will know of in a moment.
       throw isConflict(cause) ? groupNotEmpty(name, 'things', cause) : cause;
     }
+  }
+
+  #change(
+    change: Parameters<GroupsOptions['whileKept']>[0],
+    work: (tx: Transaction) => Promise<void>,
+  ): Promise<void> {
+    return this.#options.whileKept(change, () => this.#transact(work));
   }
 
   #transact<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {

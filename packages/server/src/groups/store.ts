@@ -13,6 +13,11 @@ export interface Membership {
   readonly thingName: ThingName;
 }
 
+/** A change of who is under what that has not been made yet. */
+export type HierarchyChange =
+  | { readonly kind: 'joined' | 'left'; readonly membership: Membership }
+  | { readonly kind: 'moved'; readonly name: GroupName; readonly parentName?: GroupName | undefined };
+
 export interface GroupStore {
   /** Refuses a name that exists, or a parent that does not, with `StoreError` `store.conflict`. */
   add(tx: Transaction, group: Group): Promise<void>;

@@ -11,7 +11,7 @@ import {
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import { PoliciesError } from './errors.ts';
-import type { Guardrail } from './guardrails.ts';
+import type { Guardrail, Guardrails } from './guardrails.ts';
 import type { Policies } from './service.ts';
 
 export function guardrailHandlers(policies: Policies): readonly RouteHandler[] {
@@ -23,9 +23,11 @@ export function guardrailHandlers(policies: Policies): readonly RouteHandler[] {
         policyName: policyName === undefined ? undefined : parsePolicyName(policyName),
         property,
       };
-      return viewOf(await policies.requireProof(wanted, operatorActor(caller)));
+      return viewOf(await policies.requireProof(wanted, operatorActor(caller)), policies.guardrails);
     }),
-    handle(listGuardrails, async () => ({ guardrails: policies.guardrails.list().map(viewOf) })),
+    handle(listGuardrails, async () => ({
+      guardrails: policies.guardrails.list().map((guardrail) => viewOf(guardrail, policies.guardrails)),
+    })),
     handle(removeGuardrail, async ({ params, caller }) => {
       await policies.guardrails.remove(params.guardrailName, operatorActor(caller));
       return undefined;
@@ -37,7 +39,9 @@ export function guardrailHandlers(policies: Policies): readonly RouteHandler[] {
   ];
 }
 
-function viewOf({ name, policyName, property, createdAtMs }: Guardrail) {
+function viewOf(guardrail: Guardrail, { broken }: Guardrails) {
+  const { name, policyName, property, createdAtMs } = guardrail;
+  const found = broken.find((each) => each.guardrail === guardrail);
   return {
     guardrailName: name,
     ...(policyName === undefined ? {} : { policyName }),
@@ -45,6 +49,9 @@ function viewOf({ name, policyName, property, createdAtMs }: Guardrail) {
     property: structuredClone(property) as Part<typeof propertySchema>,
     ...(createdAtMs === undefined ? {} : { createdAtMs }),
     isConfigured: createdAtMs === undefined,
+    ...(found === undefined
+      ? {}
+      : { broken: { sets: found.sets, findings: found.findings.map(({ message }) => message) } }),
   };
 }
 

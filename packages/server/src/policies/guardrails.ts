@@ -1,7 +1,7 @@
 import type { Clock, PolicyName, Transactor } from '@fleetward/core';
-import type { AttachedPolicy, PolicyDocument, Proof, Property } from '@fleetward/policy';
+import type { PolicyDocument, Proof, Property } from '@fleetward/policy';
 import type { Actor, Trail } from '../trail/index.ts';
-import { keyOf as keyOfSet } from './attached-sets.ts';
+import { type AttachedSet, keyOf as keyOfSet, type SetChange } from './attached-sets.ts';
 import { PoliciesError } from './errors.ts';
 import { type ProofLimits, Prover } from './prover.ts';
 import type { GuardrailRecord, PolicyStore } from './store.ts';
@@ -30,10 +30,18 @@ export interface GuardrailsOptions {
   readonly limits: ProofLimits & { readonly setsMax: number };
 }
 
-/** Policies that are attached together. */
-export type AttachedSet = readonly AttachedPolicy[];
+/** A guard rail that does not hold for what is in force: what was found, the first of it. */
+export interface BrokenGuardrail {
+  readonly guardrail: Guardrail;
+  /** Sets of policies for which it does not hold, or for which that is not known. */
+  readonly sets: number;
+  readonly findings: readonly PoliciesError[];
+}
 
 const errorsShown = 10;
+const findingsKept = 10;
+/** Proofs remembered, some hundred bytes each. */
+const keptMax = 10_000;
 
 /** Proofs that have to hold after every change of policies and attachments; what would break one is refused. */
 export class Guardrails {
@@ -42,6 +50,7 @@ export class Guardrails {
   readonly #stored = new Map<string, Guardrail>();
   /** What was proved, by guard rail and set: a set is the same when it has the same versions. */
   readonly #kept = new Set<string>();
+  #broken: readonly BrokenGuardrail[] = [];
 
   private constructor(options: GuardrailsOptions) {
     this.#options = options;
@@ -65,22 +74,55 @@ export class Guardrails {
     return this.#options.configured.length === 0 && this.#stored.size === 0;
   }
 
+  /** Those that did not hold when all that is in force was last looked at. */
+  get broken(): readonly BrokenGuardrail[] {
+    return this.#broken.filter(({ guardrail }) => this.list().includes(guardrail));
+  }
+
+  get isClosed(): boolean {
+    return this.#prover.isClosed;
+  }
+
+  /** Ends the proof under way and all that wait: they are refused. */
+  close(): void {
+    this.#prover.close();
+  }
+
   /** Proves the property over the set. Throws `policies.invalid_request` for one that cannot be read. */
   prove(set: AttachedSet, property: WrittenProperty): Promise<Proof> {
     return this.#prover.prove(set, this.#read(property));
   }
 
-  /** Throws `policies.guardrail_broken` with the counter-example, or `policies.guardrail_undecided`. */
-  async assertKept(sets: readonly AttachedSet[], only: readonly Guardrail[] = this.list()): Promise<void> {
-    const { setsMax } = this.#options.limits;
-    const tasks = sets.flatMap((set) =>
-      only.filter((guardrail) => isAbout(guardrail, set)).map((guardrail) => ({ guardrail, set })),
-    );
-    if (tasks.length > setsMax) {
-      const message = `${tasks.length} combinations of guard rails and policies would have to be proved, and at most ${setsMax} are`;
-      throw new PoliciesError('policies.guardrail_undecided', message);
+  /**
+   * Throws `policies.guardrail_broken` with the counter-example, or `policies.guardrail_undecided`. Where a guard rail does not
+   * hold before the change either, the change is let through if it is proved to allow nothing more: otherwise nothing could be
+   * mended step by step.
+   */
+  async assertKept(changes: readonly SetChange[]): Promise<void> {
+    const sets = changes.map(({ after }) => after);
+    this.#assertFew(sets, this.list());
+    for (const change of changes) {
+      for (const guardrail of this.list()) {
+        if (!isAbout(guardrail, change.after)) continue;
+        const found = await this.#findBreach(guardrail, change.after);
+        if (found !== undefined && !(await this.#isNoWorse(guardrail, change))) throw found;
+      }
     }
-    for (const { guardrail, set } of tasks) await this.#assertOne(guardrail, set);
+  }
+
+  /** Looks at all that is in force, and tells the trail what it did not tell before. */
+  async findBroken(sets: readonly AttachedSet[]): Promise<readonly BrokenGuardrail[]> {
+    const broken: BrokenGuardrail[] = [];
+    for (const guardrail of this.list()) {
+      const found = await this.#breachesOf(guardrail, sets);
+      if (found.length > 0)
+        broken.push({ guardrail, sets: found.length, findings: found.slice(0, findingsKept) });
+    }
+    const known = new Set(this.#broken.map(({ guardrail }) => guardrail));
+    const news = broken.filter(({ guardrail }) => !known.has(guardrail));
+    this.#broken = broken;
+    for (const each of news) await this.#tell(each);
+    return news;
   }
 
   /** Requires a proof from now on; `sets` are all that are in force. Throws as `assertKept`, or `policies.guardrail_exists`. */
@@ -96,7 +138,11 @@ export class Guardrails {
         `there is a guard rail \`${wanted.name}\` already`,
       );
     const guardrail = { ...wanted, createdAtMs: clock.now() };
-    await this.assertKept(sets, [guardrail]);
+    this.#assertFew(sets, [guardrail]);
+    for (const set of sets) {
+      const found = isAbout(guardrail, set) ? await this.#findBreach(guardrail, set) : undefined;
+      if (found !== undefined) throw found;
+    }
     await transactor.transact(async (tx) => {
       await store.addGuardrail(tx, toRecord(guardrail));
       await trail.append(tx, { kind: 'guardrail.created', actor, payload: payloadOf(guardrail) });
@@ -121,13 +167,60 @@ export class Guardrails {
     });
   }
 
-  async #assertOne(guardrail: Guardrail, set: AttachedSet): Promise<void> {
+  #assertFew(sets: readonly AttachedSet[], guardrails: readonly Guardrail[]): void {
+    const { setsMax } = this.#options.limits;
+    const wanted = sets.flatMap((set) => guardrails.filter((guardrail) => isAbout(guardrail, set))).length;
+    if (wanted <= setsMax) return;
+    throw new PoliciesError(
+      'policies.guardrail_undecided',
+      `${wanted} combinations of guard rails and policies would have to be proved, and at most ${setsMax} are (\`proofLimits.setsMax\`)`,
+    );
+  }
+
+  async #breachesOf(guardrail: Guardrail, sets: readonly AttachedSet[]): Promise<readonly PoliciesError[]> {
+    const found: PoliciesError[] = [];
+    try {
+      this.#assertFew(sets, [guardrail]);
+      for (const set of sets) {
+        const breach = isAbout(guardrail, set) ? await this.#findBreach(guardrail, set) : undefined;
+        if (breach !== undefined) found.push(breach);
+      }
+    } catch (error) {
+      if (!(error instanceof PoliciesError) || error.code !== 'policies.guardrail_undecided') throw error;
+      found.push(error);
+    }
+    return found;
+  }
+
+  /** Nothing when it is proved. */
+  async #findBreach(guardrail: Guardrail, set: AttachedSet): Promise<PoliciesError | undefined> {
     const key = keyOf(guardrail, set);
-    if (this.#kept.has(key)) return;
+    if (this.#kept.has(key)) return undefined;
     const proof = await this.prove(set, guardrail.property);
-    if (proof.verdict !== 'yes') throw broken(guardrail, set, proof);
-    if (this.#kept.size >= 10_000) this.#kept.clear();
+    if (proof.verdict !== 'yes') return broken(guardrail, set, proof);
+    if (this.#kept.size >= keptMax) this.#kept.clear();
     this.#kept.add(key);
+    return undefined;
+  }
+
+  /** Whether it was broken before, and the change allows nothing that was not allowed. */
+  async #isNoWorse(guardrail: Guardrail, { before, after }: SetChange): Promise<boolean> {
+    if (before === undefined || !isAbout(guardrail, before)) return false;
+    if ((await this.#findBreach(guardrail, before)) === undefined) return false;
+    const { verdict } = await this.#prover.prove(after, { kind: 'at-most', others: before });
+    return verdict === 'yes';
+  }
+
+  #tell({ guardrail, sets, findings }: BrokenGuardrail): Promise<void> {
+    const { transactor, trail } = this.#options;
+    const payload = {
+      guardrailName: guardrail.name,
+      sets,
+      findings: findings.map(({ code, message }) => ({ code, message })),
+    };
+    return transactor.transact(async (tx) => {
+      await trail.append(tx, { kind: 'guardrail.broken', actor: { kind: 'system' }, payload });
+    });
   }
 
   #read(property: WrittenProperty): Property {

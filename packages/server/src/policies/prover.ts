@@ -25,10 +25,19 @@ export interface ProofLimits {
 export class Prover {
   readonly #limits: ProofLimits;
   readonly #turns = new Turns();
+  readonly #closing = new AbortController();
   #pending = 0;
 
   constructor(limits: ProofLimits) {
     this.#limits = limits;
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  close(): void {
+    this.#closing.abort();
   }
 
   /** Throws `policies.invalid_request` for a property that cannot be read, `policies.proofs_busy` when too many wait. */
@@ -52,6 +61,7 @@ export class Prover {
 
   async #ask(task: ProofTask): Promise<ProofAnswer> {
     const { timeoutMs } = this.#limits;
+    if (this.isClosed) throw stopping();
     const worker = new Worker(entry, { workerData: task, execArgv: conditions(), env: {}, name: 'proof' });
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
@@ -59,11 +69,16 @@ export class Prover {
         worker.once('message', resolve);
         worker.once('error', reject);
         timeout.addEventListener('abort', () => resolve(tooSlow(timeoutMs)));
+        this.#closing.signal.addEventListener('abort', () => reject(stopping()), { once: true });
       });
     } finally {
       await worker.terminate();
     }
   }
+}
+
+function stopping(): PoliciesError {
+  return new PoliciesError('policies.proofs_busy', 'the platform stops: nothing is proved any more');
 }
 
 function tooSlow(timeoutMs: number): ProofAnswer {

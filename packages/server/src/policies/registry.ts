@@ -27,13 +27,16 @@ export class PolicyRegistry {
     return [...this.certificates.policiesOf(certificateId)].flatMap((name) => this.#inForce.get(name) ?? []);
   }
 
-  /** Each policy once, under the first of the groups that has it. */
-  ofGroups(groupNames: Iterable<GroupName>): readonly AttachedPolicy[] {
+  /** Each policy once, under the first of the groups that has it, and that counts. */
+  ofGroups(
+    groupNames: Iterable<GroupName>,
+    counts: (groupName: GroupName, name: PolicyName) => boolean = () => true,
+  ): readonly AttachedPolicy[] {
     const policies = new Map<PolicyName, AttachedPolicy>();
     for (const groupName of groupNames) {
       for (const name of this.groups.policiesOf(groupName)) {
         const policy = this.#inForce.get(name);
-        if (policy !== undefined && !policies.has(name))
+        if (policy !== undefined && !policies.has(name) && counts(groupName, name))
           policies.set(name, { ...policy, via: 'group', groupName });
       }
     }

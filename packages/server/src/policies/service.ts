@@ -17,9 +17,9 @@ import {
 } from '@fleetward/policy';
 import type { Groups } from '../groups/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
-import { Turns } from '../turns.ts';
-import { type PolicyChange, type Surroundings, setsAfter, setsInForce } from './attached-sets.ts';
+import { certificatesUnder, type PolicyChange, type Surroundings } from './attached-sets.ts';
 import { PoliciesError, policyNotFound, versionInForce, versionInTrial } from './errors.ts';
+import { GuardedChanges } from './guarded-changes.ts';
 import { type Guardrail, Guardrails, type GuardrailsOptions } from './guardrails.ts';
 import { PolicyRecords, type VersionKey } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
@@ -59,8 +59,10 @@ export interface PoliciesOptions {
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
   readonly groups: Pick<Groups, 'get' | 'hold' | 'certificatesUnder' | 'lineageOf' | 'limits'>;
-  /** The groups that have a say about a certificate, ancestors included. */
-  readonly lineageOf: (certificateId: CertificateId) => readonly GroupName[];
+  /** The things the certificate speaks for. */
+  readonly thingsOf: (certificateId: CertificateId) => readonly ThingName[];
+  /** What goes wrong, or turns out to be wrong, in the background. */
+  readonly warn: (message: string, error: unknown) => void;
   /** Guard rails from the settings, and what proofs may cost. */
   readonly guardrails: readonly Guardrail[];
   readonly proofLimits: GuardrailsOptions['limits'];
@@ -73,8 +75,7 @@ export class Policies {
   readonly #options: PoliciesOptions;
   readonly #records: PolicyRecords;
   readonly #registry = new PolicyRegistry();
-  /** What guard rails are about changes in turns: between a proof and its change nothing else may change. */
-  readonly #turns = new Turns();
+  readonly #changes: GuardedChanges;
   readonly guardrails: Guardrails;
   /** Versions that decide in shadow, in memory. */
   readonly trials: TrialRegistry;
@@ -83,6 +84,12 @@ export class Policies {
     this.#options = options;
     this.#records = new PolicyRecords(options.store);
     this.guardrails = guardrails;
+    this.#changes = new GuardedChanges({
+      ...options,
+      guardrails,
+      around: this.#surroundings(),
+      names: async () => (await this.list()).map(({ name }) => name),
+    });
     this.trials = new TrialRegistry(options.trialFindingsMax ?? 200);
   }
 
@@ -118,8 +125,8 @@ export class Policies {
     const findings = lintPolicy(parsed.document);
     const createdAtMs = this.#options.clock.now();
     const version: PolicyVersion = { name, versionId: 1, document, createdAtMs };
-    const change = { document: { name, versionId: 1, document: parsed.document } };
-    await this.#whileKept(change, (tx) => this.#add(tx, { version, document: parsed.document, actor }));
+    const change = { kind: 'document', name, versionId: 1, document: parsed.document } as const;
+    await this.#transact(change, (tx) => this.#add(tx, { version, document: parsed.document, actor }));
     return savedVersion({ version, isDefault: true }, parsed, findings);
   }
 
@@ -147,8 +154,8 @@ export class Policies {
     const parsed = this.parse(document);
     const findings = lintPolicy(parsed.document);
     // Refused when saved, also where it is not put in force yet: otherwise `set-default` would be the first to say so.
-    const change = { document: { name, versionId: 0, document: parsed.document } };
-    const version = await this.#whileKept(change, async (tx) => {
+    const change = { kind: 'document', name, versionId: 0, document: parsed.document } as const;
+    const version = await this.#transact(change, async (tx) => {
       const added = await this.#records.addVersion(tx, {
         name,
         document,
@@ -169,8 +176,8 @@ export class Policies {
     within: (tx: Transaction) => Promise<void> = async () => undefined,
   ): Promise<void> {
     const parsed = this.#parseStored(await this.#records.version(key));
-    const change = { document: { ...key, document: parsed.document } };
-    await this.#whileKept(change, async (tx) => {
+    const change = { kind: 'document', ...key, document: parsed.document } as const;
+    await this.#transact(change, async (tx) => {
       const version = await this.#records.version(key, tx);
       await within(tx);
       await this.#putInForce(tx, version, { parsed, actor });
@@ -222,8 +229,8 @@ export class Policies {
       );
     }
     const { policyName, certificateId } = attachment;
-    const change = { attached: { names: [policyName], certificateIds: [certificateId] } };
-    await this.#whileKept(change, (tx) => this.attachWithin(tx, attachment, actor));
+    const change = { kind: 'attached', name: policyName, certificateIds: [certificateId] } as const;
+    await this.#transact(change, (tx) => this.attachWithin(tx, attachment, actor));
   }
 
   /** Attaches to all of the certificates or to none. Throws as `attach`. */
@@ -232,7 +239,7 @@ export class Policies {
     actor: Actor,
   ): Promise<void> {
     const { policyName, certificateIds } = wanted;
-    return this.#whileKept({ attached: { names: [policyName], certificateIds } }, async (tx) => {
+    return this.#transact({ kind: 'attached', name: policyName, certificateIds }, async (tx) => {
       await this.#records.get(policyName, tx);
       for (const certificateId of certificateIds)
         await this.attachWithin(tx, { policyName, certificateId }, actor);
@@ -253,9 +260,10 @@ export class Policies {
 
   /** Throws `policies.not_attached`. */
   detach(attachment: PolicyAttachment, actor: Actor): Promise<void> {
-    return this.#options.transactor.transact(async (tx) => {
+    const { policyName, certificateId } = attachment;
+    const change = { kind: 'detached', name: policyName, certificateIds: [certificateId] } as const;
+    return this.#transact(change, async (tx) => {
       if (!(await this.#options.store.detach(tx, attachment))) {
-        const { policyName, certificateId } = attachment;
         const message = `policy \`${policyName}\` is not attached to certificate \`${certificateId}\``;
         throw new PoliciesError('policies.not_attached', message);
       }
@@ -275,8 +283,7 @@ export class Policies {
       groups.get(groupName);
       const present = this.#registry.groups.policiesOf(groupName);
       assertGroupAttachable(attachment, { present, max: groups.limits.policiesPerGroupMax });
-      const onGroup = { name: policyName, groupName, certificateIds: groups.certificatesUnder(groupName) };
-      await this.#whileKept({ onGroup }, async (tx) => {
+      await this.#transact({ kind: 'attached-to-group', name: policyName, groupName }, async (tx) => {
         await this.#records.get(policyName, tx);
         await store.attachToGroup(tx, attachment);
         await trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
@@ -291,8 +298,8 @@ export class Policies {
   /** Throws `policies.not_attached`. */
   detachFromGroup(attachment: GroupAttachment, actor: Actor): Promise<void> {
     const { policyName, groupName } = attachment;
-    const { groups, store, trail, transactor } = this.#options;
-    return transactor.transact(async (tx) => {
+    const { groups, store, trail } = this.#options;
+    return this.#transact({ kind: 'detached-from-group', name: policyName, groupName }, async (tx) => {
       if (!(await store.detachFromGroup(tx, attachment))) {
         const message = `policy \`${policyName}\` is not attached to group \`${groupName}\``;
         throw new PoliciesError('policies.not_attached', message);
@@ -310,11 +317,17 @@ export class Policies {
    * `policies.guardrail_undecided` when it does not hold now.
    */
   requireProof(wanted: Omit<Guardrail, 'createdAtMs'>, actor: Actor): Promise<Guardrail> {
-    return this.#turns.take('guardrails', async () => {
-      const names = (await this.list()).map(({ name }) => name);
-      const certificateIds = new Set(names.flatMap((name) => this.#certificatesUnder(name)));
-      return this.guardrails.create(wanted, setsInForce(this.#surroundings(), certificateIds, names), actor);
-    });
+    return this.#changes.requireProof(wanted, actor);
+  }
+
+  /** Proves the guard rails of all that is in force; what is broken is told loudly and stays as it is. Does not throw. */
+  checkGuardrails(): Promise<void> {
+    return this.#changes.check();
+  }
+
+  /** Ends proofs under way; what waits for one is refused. */
+  close(): void {
+    this.guardrails.close();
   }
 
   /** Does work that attaches the policies to a certificate that is new, after what guard rails ask of them is proved. */
@@ -322,24 +335,22 @@ export class Policies {
     newcomer: { readonly policyNames: readonly PolicyName[]; readonly thingName: ThingName },
     work: (tx: Transaction) => Promise<Result>,
   ): Promise<Result> {
-    const groupNames = this.#options.groups.lineageOf([newcomer.thingName]);
-    return this.#whileKept({ newcomer: { names: newcomer.policyNames, groupNames } }, work);
+    const { policyNames: names, thingName } = newcomer;
+    return this.#transact({ kind: 'newcomer', names, thingName }, work);
   }
 
-  /** The change in its turn, after every guard rail is proved of what will decide together. */
-  #whileKept<Result>(change: PolicyChange, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    const { transactor } = this.#options;
-    if (this.guardrails.isEmpty) return transactor.transact(work);
-    return this.#turns.take('guardrails', async () => {
-      const certificateIds =
-        change.document === undefined ? [] : this.#certificatesUnder(change.document.name);
-      await this.guardrails.assertKept(setsAfter(change, certificateIds, this.#surroundings()));
-      return transactor.transact(work);
-    });
+  /** Does the work after every guard rail is proved of what will decide together. */
+  whileKept<Result>(change: PolicyChange, work: () => Promise<Result>): Promise<Result> {
+    return this.#changes.whileKept(change, work);
+  }
+
+  #transact<Result>(change: PolicyChange, work: (tx: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#changes.whileKept(change, () => this.#options.transactor.transact(work));
   }
 
   #surroundings(): Surroundings {
-    return { registry: this.#registry, lineageOf: this.#options.lineageOf };
+    const { groups, thingsOf } = this.#options;
+    return { registry: this.#registry, groups, thingsOf };
   }
 
   /** From memory: the policies attached to the certificate itself. */
@@ -435,11 +446,8 @@ export class Policies {
     }
   }
 
-  /** Whoever may be decided by the policy: those it is attached to, and those of things under its groups. */
   #certificatesUnder(name: PolicyName): readonly CertificateId[] {
-    const { groups } = this.#options;
-    const under = [...this.groupsOf(name)].flatMap((groupName) => groups.certificatesUnder(groupName));
-    return [...new Set([...this.certificatesOf(name), ...under])];
+    return certificatesUnder(name, this.#surroundings());
   }
 
   #announce(policyName: PolicyName, certificateIds: readonly CertificateId[]): void {

@@ -25,6 +25,15 @@ export interface ThingsOptions {
   readonly announce: (event: ThingEvent) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
+  /** Does the work when what is required of policies holds after the certificate has come to the thing, or left it. */
+  readonly whileKept: <Result>(
+    change: {
+      readonly kind: 'thing-attached' | 'thing-detached';
+      readonly thingName: ThingName;
+      readonly certificateId: CertificateId;
+    },
+    work: () => Promise<Result>,
+  ) => Promise<Result>;
   /** Removes what other domains keep of a thing, in the transaction that removes it. */
   readonly forget: (tx: Transaction, thingName: ThingName) => Promise<void>;
   readonly reportLimits?: ReportLimits;
@@ -150,15 +159,15 @@ export class Things {
 
   /** Throws `things.not_found`, `things.certificate_unknown` or, where exclusive, `things.attachment_refused`. */
   async attach(attachment: CertificateAttachment, actor: Actor): Promise<void> {
-    this.get(attachment.thingName);
+    const { thingName, certificateId } = attachment;
+    this.get(thingName);
     if (!this.#options.isKnownCertificate(attachment.certificateId)) {
-      throw new ThingsError(
-        'things.certificate_unknown',
-        `there is no certificate \`${attachment.certificateId}\``,
-      );
+      throw new ThingsError('things.certificate_unknown', `there is no certificate \`${certificateId}\``);
     }
-    await this.#turns.take(attachment.certificateId, () =>
-      this.#options.transactor.transact((tx) => this.attachWithin(tx, attachment, actor)),
+    await this.#turns.take(certificateId, () =>
+      this.#options.whileKept({ kind: 'thing-attached', thingName, certificateId }, () =>
+        this.#options.transactor.transact((tx) => this.attachWithin(tx, attachment, actor)),
+      ),
     );
   }
 
@@ -179,6 +188,12 @@ export class Things {
 
   /** Throws `things.not_attached`. */
   detach(pair: Pair, actor: Actor): Promise<void> {
+    return this.#turns.take(pair.certificateId, () =>
+      this.#options.whileKept({ kind: 'thing-detached', ...pair }, () => this.#detach(pair, actor)),
+    );
+  }
+
+  #detach(pair: Pair, actor: Actor): Promise<void> {
     return this.#options.transactor.transact(async (tx) => {
       if (!(await this.#options.store.detach(tx, pair))) throw notAttached(pair);
       await this.#options.trail.append(tx, {

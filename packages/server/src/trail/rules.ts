@@ -48,6 +48,7 @@ type TrailKind =
   | 'policy.removed'
   | 'guardrail.created'
   | 'guardrail.removed'
+  | 'guardrail.broken'
   | 'release.metadata_published'
   | 'release.artifact_stored'
   | 'connection.closed'

@@ -72,6 +72,7 @@ export async function openPlatform(options: PlatformOptions) {
   if ((await stores.certificates.authorities()).length === 0)
     await makeAuthorities(storage, { keys, clock, random });
   const events: PlatformEvent[] = [];
+  const warnings: string[] = [];
   const shared = { transactor, trail, clock, random };
   const certificates = await Certificates.open({
     ...shared,
@@ -92,6 +93,7 @@ export async function openPlatform(options: PlatformOptions) {
     store: stores.things,
     announce,
     isKnownCertificate,
+    whileKept: (change, work) => policies.whileKept(change, work),
     forget: async (tx, thingName) => {
       await groups.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
@@ -103,6 +105,7 @@ export async function openPlatform(options: PlatformOptions) {
     things,
     announce,
     policiesOn: (name) => policies.namesOn(name).size,
+    whileKept: (change, work) => policies.whileKept({ kind: 'hierarchy', ...change }, work),
     ...(options.groups === undefined ? {} : { limits: options.groups }),
   });
   const activity = await Activity.open({
@@ -124,8 +127,9 @@ export async function openPlatform(options: PlatformOptions) {
     binding,
     announce,
     isKnownCertificate,
-    lineageOf: (certificateId) =>
-      groups.lineageOf(things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName))),
+    thingsOf: (certificateId) =>
+      things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName)),
+    warn: (message) => warnings.push(message),
     guardrails: options.guardrails ?? [],
     proofLimits: { statesMax: 50_000, timeoutMs: 60_000, pendingMax: 16, setsMax: 20 },
   });
@@ -151,6 +155,7 @@ export async function openPlatform(options: PlatformOptions) {
     ...(options.enrollment === undefined ? {} : { settings: options.enrollment }),
   });
   const close = async () => {
+    policies.close();
     await certificates.close();
     await trail.close();
     await storage.close();
@@ -162,6 +167,7 @@ export async function openPlatform(options: PlatformOptions) {
     storage,
     trail,
     events,
+    warnings,
     certificates,
     things,
     groups,

@@ -1,4 +1,10 @@
-import { type CertificateId, parsePolicyName } from '@fleetward/core';
+import {
+  type CertificateId,
+  type GroupName,
+  parseGroupName,
+  parsePolicyName,
+  parseThingName,
+} from '@fleetward/core';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueDevice, openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
@@ -137,3 +143,137 @@ describe('a guard rail', { timeout: 60_000 }, () => {
     expect(platform.policies.guardrails.list()).toEqual([]);
   });
 });
+
+describe('a guard rail about what decides together', { timeout: 60_000 }, () => {
+  const closing = parsePolicyName('closing');
+  const [europe, closed, inner] = ['europe', 'closed', 'inner'].map(parseGroupName) as [
+    GroupName,
+    GroupName,
+    GroupName,
+  ];
+  const thingName = parseThingName('lamp-1');
+  const broken = { code: 'policies.guardrail_broken' };
+
+  // Each of the policies holds alone; `lamps` with `extra` does not: `eu-1` of thing `1` is the topic of thing `eu-1`; with `closing` it does.
+  beforeEach(async () => {
+    const { policies, groups, things } = platform;
+    await policies.create({ name: extra, document: publish(`up/eu-${thing}`) }, operator);
+    await policies.create({ name: closing, document: denyPublish('up/eu-*') }, operator);
+    await things.create({ name: thingName }, operator);
+    for (const name of [europe, closed, inner]) await groups.create({ name }, operator);
+    await policies.attachToGroup({ policyName: extra, groupName: europe }, operator);
+    await policies.attachToGroup({ policyName: closing, groupName: closed }, operator);
+    await policies.attach({ policyName: lamps, certificateId }, operator);
+  });
+
+  const speak = () => platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
+  const silence = () => platform.things.detach({ thingName, certificateId }, operator);
+  const join = (groupName: GroupName) => platform.groups.addThing({ groupName, thingName }, operator);
+  const leave = (groupName: GroupName) => platform.groups.removeThing({ groupName, thingName }, operator);
+  const under = (parentName?: GroupName) =>
+    platform.groups.move({ name: inner, ...(parentName && { parentName }) }, operator);
+
+  test.each<[string, readonly (() => Promise<void>)[], () => Promise<void>]>([
+    ['a thing joins a group', [speak], () => join(europe)],
+    ['a group with the thing is moved', [speak, () => join(inner)], () => under(europe)],
+    ['a certificate comes to a thing', [() => join(europe)], speak],
+    [
+      'a thing leaves the group with the Deny',
+      [speak, () => join(closed), () => join(europe)],
+      () => leave(closed),
+    ],
+    [
+      'the Deny leaves the group',
+      [speak, () => join(closed), () => join(europe)],
+      () => platform.policies.detachFromGroup({ policyName: closing, groupName: closed }, operator),
+    ],
+    [
+      'the Deny leaves the certificate',
+      [
+        () => platform.policies.attach({ policyName: closing, certificateId }, operator),
+        speak,
+        () => join(europe),
+      ],
+      () => platform.policies.detach({ policyName: closing, certificateId }, operator),
+    ],
+  ])('refuses when %s, and changes nothing', async (_, given, change) => {
+    for (const step of given) await step();
+    await platform.policies.requireProof(apart, operator);
+    const before = await trailOf(platform.trail);
+    const groups = platform.groups.lineageOf([thingName]);
+    await expect(change()).rejects.toMatchObject(broken);
+    expect(await trailOf(platform.trail)).toEqual(before);
+    expect(platform.groups.lineageOf([thingName])).toEqual(groups);
+  });
+
+  test('lets through what keeps it', async () => {
+    await platform.policies.requireProof(apart, operator);
+    await speak();
+    await join(closed);
+    await join(inner);
+    await under(closed);
+    await join(europe);
+    await leave(closed); // `inner` is under it
+    await leave(europe);
+    await under();
+    await silence();
+    expect(platform.groups.lineageOf([thingName])).toEqual([inner]);
+  });
+
+  test('from the settings, broken by what was there: told in the log, the trail and the list, until it is mended', async () => {
+    const third = parsePolicyName('third');
+    await platform.policies.create({ name: third, document: publish(`up/us-${thing}`) }, operator);
+    for (const policyName of [extra, third])
+      await platform.policies.attach({ policyName, certificateId }, operator);
+    const { keys, clock } = platform;
+    await platform.close();
+    platform = await openPlatform({ folder: folder.path, keys, clock, guardrails: [apart] });
+    await platform.policies.checkGuardrails();
+    await platform.policies.checkGuardrails(); // told once
+    expect(platform.policies.guardrails.broken).toMatchObject([{ guardrail: { name: 'apart' }, sets: 1 }]);
+    expect(platform.warnings).toEqual(['guard rail `apart` does not hold for what is in force']);
+    const told = (await trailOf(platform.trail)).filter(({ kind }) => kind === 'guardrail.broken');
+    expect(told).toMatchObject([
+      {
+        payload: {
+          guardrailName: 'apart',
+          sets: 1,
+          findings: [
+            { code: 'policies.guardrail_broken', message: expect.stringContaining('`extra` version 1') },
+          ],
+        },
+      },
+    ]);
+    // More is refused; less is let through, though it is not whole yet.
+    await expect(addVersion(`up/${thing}`, 'b/*')).rejects.toMatchObject(broken);
+    await platform.policies.detach({ policyName: extra, certificateId }, operator);
+    await platform.policies.checkGuardrails();
+    expect(platform.policies.guardrails.broken).toHaveLength(1);
+    await platform.policies.detach({ policyName: third, certificateId }, operator);
+    await platform.policies.checkGuardrails();
+    expect(platform.policies.guardrails.broken).toEqual([]);
+  });
+
+  test('waits for changes that began before it was asked for', async () => {
+    const [attached, required] = await Promise.allSettled([
+      platform.policies.attach({ policyName: extra, certificateId }, operator),
+      platform.policies.requireProof(apart, operator),
+    ]);
+    expect(attached.status).toBe('fulfilled');
+    expect(required).toMatchObject({ status: 'rejected', reason: broken });
+  });
+
+  test('a proof under way ends with the platform', async () => {
+    const proof = platform.policies.guardrails.prove([platform.policies.inForce(lamps)], apart.property);
+    platform.policies.close();
+    await expect(proof).rejects.toMatchObject({ code: 'policies.proofs_busy' });
+  });
+});
+
+function denyPublish(topic: string): string {
+  const Resource = `arn:aws:iot:REGION:ACCOUNT_ID:topic/${topic}`;
+  return JSON.stringify({
+    Version: '2012-10-17',
+    Statement: { Effect: 'Deny', Action: 'iot:Publish', Resource },
+  });
+}

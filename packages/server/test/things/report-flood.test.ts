@@ -75,6 +75,7 @@ async function open(reportLimits: ReportLimits, names: readonly ThingName[]): Pr
     clock,
     announce: () => undefined,
     isKnownCertificate: (certificateId) => certificates.isKnown(certificateId),
+    whileKept: (_, work) => work(),
     forget: async () => undefined,
     reportLimits,
   });
