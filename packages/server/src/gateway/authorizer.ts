@@ -88,17 +88,12 @@ class CompiledAccess implements Principal {
   readonly thingName: ThingName | undefined;
   readonly #rights: Rights;
   readonly #parts: AccessParts;
-  readonly #published = this.#namesOf('iot:Publish');
-  readonly #retained = this.#namesOf('iot:RetainPublish');
-  readonly #subscribed = this.#namesOf('iot:Subscribe');
-  readonly #received = this.#namesOf('iot:Receive');
-  /** By the name with `$share/`; a delivery is allowed by either name. */
-  readonly #receivedShared = new AllowedNames((shared, count, isSample) => {
-    const topic = shared.replace(/^\$share\/[^/]*\//, '');
-    const name = this.#rights.allow('iot:Receive', topic) ? topic : shared;
-    this.#record('iot:Receive', { name, count, isSample });
-    this.#compareShared(topic, shared, { isAllowed: true, count });
-  });
+  // Made when the first name is asked about: a connection that does nothing has none of them.
+  #publishedNames: AllowedNames | undefined;
+  #retainedNames: AllowedNames | undefined;
+  #subscribedNames: AllowedNames | undefined;
+  #receivedNames: AllowedNames | undefined;
+  #receivedSharedNames: AllowedNames | undefined;
   #second = 0;
   #explainedInSecond = 0;
 
@@ -132,11 +127,39 @@ class CompiledAccess implements Principal {
   }
 
   drain(): void {
-    this.#published.drain();
-    this.#retained.drain();
-    this.#subscribed.drain();
-    this.#received.drain();
-    this.#receivedShared.drain();
+    this.#publishedNames?.drain();
+    this.#retainedNames?.drain();
+    this.#subscribedNames?.drain();
+    this.#receivedNames?.drain();
+    this.#receivedSharedNames?.drain();
+  }
+
+  get #published(): AllowedNames {
+    this.#publishedNames ??= this.#namesOf('iot:Publish');
+    return this.#publishedNames;
+  }
+
+  get #retained(): AllowedNames {
+    this.#retainedNames ??= this.#namesOf('iot:RetainPublish');
+    return this.#retainedNames;
+  }
+
+  get #subscribed(): AllowedNames {
+    this.#subscribedNames ??= this.#namesOf('iot:Subscribe');
+    return this.#subscribedNames;
+  }
+
+  get #received(): AllowedNames {
+    this.#receivedNames ??= this.#namesOf('iot:Receive');
+    return this.#receivedNames;
+  }
+
+  /** By the name with `$share/`; a delivery is allowed by either name. */
+  get #receivedShared(): AllowedNames {
+    this.#receivedSharedNames ??= new AllowedNames((shared, count, isSample) =>
+      this.#countShared(shared, count, isSample),
+    );
+    return this.#receivedSharedNames;
   }
 
   /** What was allowed once is allowed for as long as these rights stand, unless they depend on the time. */
@@ -171,6 +194,13 @@ class CompiledAccess implements Principal {
     this.#compare(action, name, { isAllowed, count: isAllowed ? 0 : 1 });
     if (!isAllowed) this.#deny(action, name, cause);
     return isAllowed;
+  }
+
+  #countShared(shared: string, count: number, isSample: boolean): void {
+    const topic = shared.replace(/^\$share\/[^/]*\//, '');
+    const name = this.#rights.allow('iot:Receive', topic) ? topic : shared;
+    this.#record('iot:Receive', { name, count, isSample });
+    this.#compareShared(topic, shared, { isAllowed: true, count });
   }
 
   #namesOf(action: PolicyAction): AllowedNames {

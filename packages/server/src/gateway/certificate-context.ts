@@ -3,13 +3,34 @@ import type { CertificateContext, CertificateName } from '@fleetward/policy';
 
 /** The certificate as policy variables see it (`iot:Certificate.…`). */
 export function certificateContext(certificate: Certificate): CertificateContext {
-  const { id, serial, subject, issuer, extensions } = certificate;
-  return {
-    id,
-    serialNumber: serial,
-    subject: nameOf(subject, extensions.subjectAltName),
-    issuer: nameOf(issuer, extensions.issuerAltName),
-  };
+  return new SeenByPolicies(certificate);
+}
+
+/** Names are put together when a policy asks for them: there is one of these for each connection, and few policies ask. */
+class SeenByPolicies implements CertificateContext {
+  readonly #certificate: Certificate;
+
+  constructor(certificate: Certificate) {
+    this.#certificate = certificate;
+  }
+
+  get id(): string {
+    return this.#certificate.id;
+  }
+
+  get serialNumber(): string {
+    return this.#certificate.serial;
+  }
+
+  get subject(): CertificateName {
+    const { subject, extensions } = this.#certificate;
+    return nameOf(subject, extensions.subjectAltName);
+  }
+
+  get issuer(): CertificateName {
+    const { issuer, extensions } = this.#certificate;
+    return nameOf(issuer, extensions.issuerAltName);
+  }
 }
 
 const attributeNames = {

@@ -18,7 +18,7 @@ export class LiveSockets {
     const sockets = this.#byCertificate.get(certificateId) ?? new Set();
     if (sockets.size >= max) return false;
     this.#byCertificate.set(certificateId, sockets.add(live));
-    live.socket.once('close', () => this.#remove(certificateId, live));
+    live.socket.on('close', () => this.#remove(certificateId, live));
     return true;
   }
 

@@ -30,7 +30,7 @@ export class AddressCount {
     const count = (this.#open.get(key) ?? 0) + 1;
     this.#open.set(key, count);
     this.#total++;
-    socket.once('close', () => this.#remove(key));
+    socket.on('close', () => this.#remove(key));
     return count;
   }
 
