@@ -1,15 +1,16 @@
 import type { Route } from '@fleetward/protocol';
-import { Compile } from 'typebox/compile';
+import { compileOnUse } from './compile-on-use.ts';
 import { HttpError } from './errors.ts';
 
 /**
- * Compiles what turns a handler's result into the JSON text of an answer. A field the route does not document never
+ * Makes what turns a handler's result into the JSON text of an answer. A field the route does not document never
  * leaves, so that a record handed through by mistake cannot leak; a result that lacks something is a failure of ours.
  */
 export function compileJsonAnswer(route: Route): (result: unknown) => string | undefined {
   if (route.answer === undefined || route.answer === 'bytes') return () => undefined;
-  const validator = Compile(route.answer);
+  const compiled = compileOnUse(route.answer);
   return (result) => {
+    const validator = compiled();
     const cleaned = validator.Clean(JSON.parse(JSON.stringify(result ?? null)));
     if (validator.Check(cleaned)) return JSON.stringify(cleaned);
     const [first] = validator.Errors(cleaned);

@@ -1,16 +1,16 @@
 import type { FieldError, Route } from '@fleetward/protocol';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { closeSchema } from './close-schema.ts';
 import { coerceText } from './coerce-text.ts';
+import { compileOnUse } from './compile-on-use.ts';
 import { HttpError } from './errors.ts';
 
 const errorsMax = 20;
 
 type Parts = { readonly params: unknown; readonly query: unknown; readonly body: unknown };
 
-/** Compiles a route's schemas once into a check of each request; it throws `http.invalid_request` with every reason. */
+/** Makes of a route's schemas a check of each request; it throws `http.invalid_request` with every reason. */
 export function compileRequestCheck(route: Route): (parts: Parts) => Parts {
   const params = compileText(route.params, 'params');
   const query = compileText(route.query, 'query');
@@ -36,8 +36,9 @@ function compileCheck(
   schema: TSchema,
   pathOf: (error: TLocalizedValidationError) => string,
 ): (value: unknown) => unknown {
-  const validator = Compile(schema);
+  const compiled = compileOnUse(schema);
   return (value) => {
+    const validator = compiled();
     if (validator.Check(value)) return value;
     throw invalidRequest(validator.Errors(value).flatMap((error) => fieldErrors(error, pathOf(error))));
   };
