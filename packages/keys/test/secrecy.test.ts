@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { enableCompileCache, getCompileCacheDir } from 'node:module';
 import { seededRandom, temporaryFolder } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
 import { createEnvelope } from '../src/envelope.ts';
@@ -88,3 +89,29 @@ describe('what leaves the signing process', () => {
     expect(log.toString()).toBe('');
   });
 });
+
+describe.skipIf(process.platform !== 'linux')('a published signing process', () => {
+  test('takes no compiled code from where whoever runs the server could have left it', async () => {
+    using folder = temporaryFolder();
+    enableCompileCache(folder.path); // Changes nothing where this process keeps its own already.
+    const published = folder.join('entry.js');
+    writeFileSync(published, 'setInterval(() => undefined, 1000)');
+    expect(await environOf(testEntry)).toContain(`NODE_COMPILE_CACHE=${getCompileCacheDir()}`);
+    expect(await environOf(published)).toBe('KEY=x\0');
+  });
+});
+
+async function environOf(entry: string): Promise<string> {
+  const child = spawnSigningChild({
+    entry,
+    masterKeys: [{ kind: 'environment', variable: 'KEY' }],
+    environment: { KEY: 'x' },
+    log: () => undefined,
+  });
+  try {
+    return readFileSync(`/proc/${child.process.pid}/environ`, 'utf8');
+  } finally {
+    child.process.kill('SIGKILL');
+    await once(child.process, 'close');
+  }
+}

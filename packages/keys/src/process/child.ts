@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
 import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { KeysError } from '../errors.ts';
@@ -21,7 +22,7 @@ export function spawnSigningChild(options: {
   readonly log: (line: string) => void;
 }): SigningChild {
   const child = spawn(process.execPath, [...resolutionFlags(), options.entry], {
-    env: takeEnvironment(options.masterKeys, options.environment),
+    env: { ...compiledCode(options.entry), ...takeEnvironment(options.masterKeys, options.environment) },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });
@@ -39,6 +40,15 @@ export function spawnSigningChild(options: {
 /** The conditions that pick source or build in `exports`; no other flag of ours, such as an inspector, goes along. */
 function resolutionFlags(): readonly string[] {
   return process.execArgv.filter((flag) => flag.startsWith('--conditions=') || flag.startsWith('-C='));
+}
+
+/**
+ * Whoever runs the server may write where it keeps compiled code, so a published signing process takes none of it. One that runs
+ * from source is made of such files anyway, and starts in a third of the time.
+ */
+function compiledCode(entry: string): NodeJS.ProcessEnv {
+  const folder = entry.endsWith('.ts') ? getCompileCacheDir() : undefined;
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
 /** Hands over the variables that the sources name. One that holds a master key is gone from ours afterwards. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AttachedPolicy, Proof, Property } from '@fleetward/policy';
+import { bareThread } from '../bare-thread.ts';
 import { Turns } from '../turns.ts';
 import { PoliciesError } from './errors.ts';
 
@@ -62,7 +63,12 @@ export class Prover {
   async #ask(task: ProofTask): Promise<ProofAnswer> {
     const { timeoutMs } = this.#limits;
     if (this.isClosed) throw stopping();
-    const worker = new Worker(entry, { workerData: task, execArgv: conditions(), env: {}, name: 'proof' });
+    const worker = new Worker(entry, {
+      ...bareThread(),
+      workerData: task,
+      execArgv: conditions(),
+      name: 'proof',
+    });
     const timeout = AbortSignal.timeout(timeoutMs);
     try {
       return await new Promise<ProofAnswer>((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { bareThread } from '../../bare-thread.ts';
 import { StoreError } from '../../store-error.ts';
 import { messageFileError } from './file-errors.ts';
 import type { MessageThreadReply, MessageThreadRequest, MessageThreadSetup } from './requests.ts';
@@ -22,9 +23,7 @@ export class MessageThread {
 
   private constructor(setup: MessageThreadSetup) {
     this.#path = setup.path;
-    // Neither flags nor environment of the process: some flags break a worker, and it needs no secret that stands there.
-    const bare = { execArgv: [], env: {} };
-    this.#worker = new Worker(workerFile(), { ...bare, workerData: setup, name: 'sqlite-messages' });
+    this.#worker = new Worker(workerFile(), { ...bareThread(), workerData: setup, name: 'sqlite-messages' });
     this.#worker.on('message', (reply: MessageThreadReply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#die(cause));
     this.#exited = new Promise((resolve) => {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { bareThread } from '../../bare-thread.ts';
 import { StoreError } from '../../store-error.ts';
 import type { Statement, StatementResult } from '../statement.ts';
 import { sqliteError } from './errors.ts';
@@ -24,9 +25,11 @@ export class WorkerClient {
 
   private constructor(setup: WorkerSetup, pendingMax: number) {
     this.#pendingMax = pendingMax;
-    // Neither flags nor environment of the process: some flags break a worker, and it needs no secret that stands there.
-    const bare = { execArgv: [], env: {} };
-    this.#worker = new Worker(workerFile(), { ...bare, workerData: setup, name: `sqlite-${setup.role}` });
+    this.#worker = new Worker(workerFile(), {
+      ...bareThread(),
+      workerData: setup,
+      name: `sqlite-${setup.role}`,
+    });
     this.#worker.on('message', (reply: WorkerReply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#die(cause));
     this.#exited = new Promise((resolve) => {
