@@ -15,7 +15,7 @@ const terminal: Terminal = {
   random: { bytes: (length) => new Uint8Array(length) },
 };
 
-const reference = renderReference(createProgram(terminal).program);
+const reference = renderReference((await createProgram(terminal)).program);
 
 if (process.argv.includes('--check')) check();
 else {

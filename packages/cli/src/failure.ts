@@ -1,5 +1,5 @@
 import { isAppError } from '@fleetward/core';
-import { ApiError } from '@fleetward/protocol';
+import type { ApiError } from '@fleetward/protocol';
 import { CommanderError } from 'commander';
 import { CliError } from './errors.ts';
 import { misnamedPart } from './misnamed-part.ts';
@@ -31,7 +31,7 @@ const unreadableCodes =
 /** Turns anything thrown into what is shown and the exit code. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CommanderError) return describeUsage(error);
-  if (error instanceof ApiError) return describeApiError(error);
+  if (isApiError(error)) return describeApiError(error);
   if (!isAppError(error)) return { code: 'cli.unexpected', message: messageOf(error), exitCode: 1 };
   const hint = error instanceof CliError ? error.hint : hintOf(error.code, error.message);
   const issues = error.details.issues;
@@ -91,6 +91,11 @@ function hintOf(code: string, message: string): string | undefined {
   if (code === 'keys.master_key' && message.includes('read by others'))
     return 'if somebody else may have read it, make another and run `fleetward master-key rotate`';
   return hints[code];
+}
+
+/** By its codes, which are nobody else's: the class would bring the whole protocol along. */
+function isApiError(error: unknown): error is ApiError {
+  return isAppError(error) && error.code.startsWith('api.');
 }
 
 function describeApiError(error: ApiError): Failure {

@@ -1,31 +1,21 @@
 import { Command, type Option } from 'commander';
-import { addActivity } from './nouns/activity.ts';
-import { addAuthority } from './nouns/authority.ts';
-import { addCert } from './nouns/cert.ts';
+import { addNoun } from './define.ts';
+import { type AddCommands, isNamed, loadVerbs, type Noun, type Words } from './load.ts';
 import { addCompletion } from './nouns/completion.ts';
-import { addConnection } from './nouns/connection.ts';
 import { addDemo } from './nouns/demo.ts';
-import { addDenial } from './nouns/denial.ts';
-import { addEnrollment } from './nouns/enrollment.ts';
-import { addGroup } from './nouns/group.ts';
-import { addGuardrail } from './nouns/guardrail.ts';
 import { addInit } from './nouns/init.ts';
-import { addJoinToken } from './nouns/join-token.ts';
-import { addMasterKey } from './nouns/master-key.ts';
-import { addOperator } from './nouns/operator.ts';
-import { addPolicy } from './nouns/policy.ts';
-import { addRelease } from './nouns/release.ts';
 import { addServe } from './nouns/serve.ts';
-import { addThing } from './nouns/thing.ts';
-import { addTrail } from './nouns/trail.ts';
 import { createShell, type Shell } from './shell.ts';
 import type { Terminal } from './terminal.ts';
 
-/** The whole command tree over one terminal; nothing runs until it is parsed. `quiet` shows no help where a verb is missing. */
-export function createProgram(
+/**
+ * The command tree over one terminal; nothing runs until it is parsed. With `words`, those parts of it that a command line of
+ * these words can reach. `quiet` shows no help where a verb is missing.
+ */
+export async function createProgram(
   terminal: Terminal,
-  { quiet = false }: { readonly quiet?: boolean } = {},
-): { readonly program: Command; readonly shell: Shell } {
+  { quiet = false, words }: { readonly quiet?: boolean; readonly words?: readonly string[] } = {},
+): Promise<{ readonly program: Command; readonly shell: Shell }> {
   const program = new Command('fleetward')
     .description(
       'Gives every device an identity, a policy and firmware it can trust, and shows what was refused and why.',
@@ -49,29 +39,103 @@ export function createProgram(
     })
     .exitOverride();
   const shell = createShell(program, terminal);
-  for (const add of nouns) add(program, shell);
+  for (const command of commands) {
+    if (typeof command === 'function') command(program, shell);
+    else await addNamed(command, { program, shell, words });
+  }
   return { program, shell };
 }
 
-const nouns: readonly ((program: Command, shell: Shell) => void)[] = [
+/** A noun is always in the help; its verbs are loaded where they can be asked for, so that a command starts at once. */
+async function addNamed(
+  { name, summary, load }: Noun,
+  parts: { readonly program: Command; readonly shell: Shell; readonly words: Words },
+): Promise<void> {
+  const noun = addNoun(parts.program, name, summary);
+  if (!isNamed(name, parts.words)) return;
+  const addVerbs = await load(parts.words);
+  addVerbs(noun, parts.shell);
+}
+
+const commands: readonly (AddCommands | Noun)[] = [
   addInit,
   addServe,
-  addMasterKey,
+  {
+    name: 'master-key',
+    summary: 'the key that encrypts all others at rest',
+    load: async () => (await import('./nouns/master-key.ts')).addMasterKey,
+  },
   addDemo,
-  addOperator,
-  addThing,
-  addGroup,
-  addGuardrail,
-  addActivity,
-  addJoinToken,
-  addEnrollment,
-  addPolicy,
-  addCert,
-  addAuthority,
-  addRelease,
-  addTrail,
-  addDenial,
-  addConnection,
+  {
+    name: 'operator',
+    summary: 'operators and their tokens',
+    load: async () => (await import('./nouns/operator.ts')).addOperator,
+  },
+  {
+    name: 'thing',
+    summary: 'devices as the registry knows them',
+    load: async () => (await import('./nouns/thing.ts')).addThing,
+  },
+  {
+    name: 'group',
+    summary: 'groups of things, whose policies hold for every thing under them',
+    load: async () => (await import('./nouns/group.ts')).addGroup,
+  },
+  {
+    name: 'guardrail',
+    summary: 'proofs that the platform requires of policies',
+    load: async () => (await import('./nouns/guardrail.ts')).addGuardrail,
+  },
+  {
+    name: 'activity',
+    summary: 'what things do and are denied',
+    load: async () => (await import('./nouns/activity.ts')).addActivity,
+  },
+  {
+    name: 'join-token',
+    summary: 'secrets with which new devices enrol',
+    load: async () => (await import('./nouns/join-token.ts')).addJoinToken,
+  },
+  {
+    name: 'enrollment',
+    summary: 'attempts of devices to enrol',
+    load: async () => (await import('./nouns/enrollment.ts')).addEnrollment,
+  },
+  {
+    name: 'policy',
+    summary: 'what devices may do',
+    load: async (words) => loadVerbs((await import('./nouns/policy.ts')).policyVerbs, words),
+  },
+  {
+    name: 'cert',
+    summary: 'certificates of devices',
+    load: async (words) => loadVerbs((await import('./nouns/cert.ts')).certVerbs, words),
+  },
+  {
+    name: 'authority',
+    summary: 'certificate authorities of the platform',
+    load: async () => (await import('./nouns/authority.ts')).addAuthority,
+  },
+  {
+    name: 'release',
+    summary: 'firmware: signed offline, published by the platform',
+    load: async (words) => loadVerbs((await import('./nouns/release.ts')).releaseVerbs, words),
+  },
+  {
+    name: 'trail',
+    summary: 'the hash-chained record of what was done',
+    load: async (words) => loadVerbs((await import('./nouns/trail.ts')).trailVerbs, words),
+  },
+  {
+    name: 'denial',
+    summary: 'what was refused, and why',
+    load: async () => (await import('./nouns/denial.ts')).addDenial,
+  },
+  {
+    name: 'connection',
+    summary: 'live MQTT connections',
+    load: async () => (await import('./nouns/connection.ts')).addConnection,
+  },
   addCompletion,
 ];
 

@@ -8,7 +8,7 @@ import { cliVersion } from './version.ts';
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   // The flags may not be understood: this one is looked for by hand.
   const asJson = args.includes('--json');
-  const { program, shell } = createProgram(terminal, { quiet: asJson });
+  const { program, shell } = await createProgram(terminal, { quiet: asJson, words: args });
   // Only as the first word: verbs have a `--version` of their own.
   if (args[0] === '--version' || args[0] === '-V') {
     terminal.stdout.write(`${cliVersion}\n`);

@@ -1,4 +1,3 @@
-import { isCancel, password } from '@clack/prompts';
 import { CliError, usage } from './errors.ts';
 import { readInput } from './read-input.ts';
 import { isInteractive, type Terminal } from './terminal.ts';
@@ -42,6 +41,7 @@ async function readSecretFile(path: string, terminal: Terminal): Promise<string>
 }
 
 async function ask(what: string, { stdin, stderr }: Terminal): Promise<string> {
+  const { isCancel, password } = await import('@clack/prompts');
   const answer = await password({ message: what, input: stdin, output: stderr });
   if (isCancel(answer)) throw new CliError('cli.cancelled', 'cancelled');
   return answer ?? '';

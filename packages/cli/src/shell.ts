@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { type ContextFlags, resolveContext } from './context.ts';
 import { createOutput, type Output } from './output.ts';
 import type { Terminal } from './terminal.ts';
-import { callPlatform } from './with-api.ts';
 
 /** What every command is given. */
 export interface Shell {
@@ -34,6 +33,10 @@ export function createShell(program: Command, terminal: Terminal): Shell {
     exitWith: (code) => {
       if (code > exitCode) exitCode = code;
     },
-    withApi: async (work) => callPlatform(resolveContext(flags(), terminal.environment), work),
+    withApi: async (work) => {
+      const context = resolveContext(flags(), terminal.environment);
+      const { callPlatform } = await import('./with-api.ts');
+      return callPlatform(context, work);
+    },
   };
 }

@@ -1,11 +1,10 @@
 import { getActivity } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addNoun, addVerb } from '../define.ts';
+import { addVerb } from '../define.ts';
 import type { Shell } from '../shell.ts';
 
 /** `fleetward activity …`: what things really do. */
-export function addActivity(program: Command, { output, withApi }: Shell): void {
-  const noun = addNoun(program, 'activity', 'what things do and are denied');
+export function addActivity(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'show <thing-name>', {
     summary: 'show what a thing did',
     description:

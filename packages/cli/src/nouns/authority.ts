@@ -1,14 +1,12 @@
-import { confirm } from '@clack/prompts';
 import { listAuthorities, setAuthorityState } from '@fleetward/protocol';
 import { Argument, type Command } from 'commander';
-import { addNoun, addVerb } from '../define.ts';
+import { addVerb } from '../define.ts';
 import { CliError } from '../errors.ts';
 import type { Shell } from '../shell.ts';
 import { isInteractive } from '../terminal.ts';
 
 /** `fleetward authority …`: the certificate authorities of the platform. */
-export function addAuthority(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'authority', 'certificate authorities of the platform');
+export function addAuthority(noun: Command, shell: Shell): void {
   addList(noun, shell);
   addSetState(noun, shell);
 }
@@ -63,6 +61,7 @@ function addSetState(noun: Command, shell: Shell): void {
 async function confirmRemoval(certificateId: string, { terminal }: Shell): Promise<void> {
   if (!isInteractive(terminal)) return;
   const message = `Shut out every device with a certificate of ${certificateId.slice(0, 16)}…?`;
+  const { confirm } = await import('@clack/prompts');
   const answer = await confirm({
     message,
     initialValue: false,

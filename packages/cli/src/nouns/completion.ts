@@ -13,8 +13,8 @@ const scripts: Readonly<Record<'bash' | 'zsh' | 'fish', (root: CommandNode) => s
 };
 
 /** `fleetward completion`: what the shell needs to complete nouns, verbs and flags. */
-export function addCompletion(program: Command, { output }: Shell): void {
-  addVerb(program, 'completion', {
+export function addCompletion(parent: Command, { output, terminal }: Shell): void {
+  addVerb(parent, 'completion', {
     summary: 'print the completion script of a shell',
     description: 'Prints a script that lets a shell complete nouns, verbs, flags and their choices.',
     examples: [
@@ -24,7 +24,9 @@ export function addCompletion(program: Command, { output }: Shell): void {
     ],
   })
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(scripts)))
-    .action((shell: keyof typeof scripts) => {
+    .action(async (shell: keyof typeof scripts) => {
+      const { createProgram } = await import('../program.ts');
+      const { program } = await createProgram(terminal);
       const script = scripts[shell](commandTree(program));
       if (output.json) output.done({ shell, script }, '');
       else output.line(script.trimEnd());

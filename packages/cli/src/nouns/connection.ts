@@ -1,11 +1,10 @@
 import { closeConnection, listConnections } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addNoun, addVerb, whole } from '../define.ts';
+import { addVerb, whole } from '../define.ts';
 import type { Shell } from '../shell.ts';
 
 /** `fleetward connection …`: who is connected now. */
-export function addConnection(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'connection', 'live MQTT connections');
+export function addConnection(noun: Command, shell: Shell): void {
   addList(noun, shell);
   addClose(noun, shell);
 }

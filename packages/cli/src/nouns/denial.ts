@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, denialCauses, listDenials, type Part } from '@fleetward/protocol';
 import { type Command, Option } from 'commander';
-import { addNoun, addVerb, whole } from '../define.ts';
+import { addVerb, whole } from '../define.ts';
 import { parseMomentMs } from '../moment.ts';
 import type { Columns } from '../output.ts';
 import type { Shell } from '../shell.ts';
@@ -19,8 +19,7 @@ interface ListFlags {
 }
 
 /** `fleetward denial …`: what was refused, and why. */
-export function addDenial(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'denial', 'what was refused, and why');
+export function addDenial(noun: Command, shell: Shell): void {
   addVerb(noun, 'list', {
     summary: 'list the newest denials with their explanations',
     description:

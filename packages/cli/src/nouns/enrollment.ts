@@ -1,11 +1,10 @@
 import { listEnrollmentAttempts } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addNoun, addVerb, whole } from '../define.ts';
+import { addVerb, whole } from '../define.ts';
 import type { Shell } from '../shell.ts';
 
 /** `fleetward enrollment …`: who tried to come in. */
-export function addEnrollment(program: Command, { output, withApi }: Shell): void {
-  const noun = addNoun(program, 'enrollment', 'attempts of devices to enrol');
+export function addEnrollment(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list', {
     summary: 'list the newest attempts to enrol, refused ones included',
     description:

@@ -9,14 +9,13 @@ import {
   removeGroupThing,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addNoun, addVerb, limit } from '../define.ts';
+import { addVerb, limit } from '../define.ts';
 import { usage } from '../errors.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 
 /** `fleetward group …`: static groups of things, whose policies hold for every thing under them. */
-export function addGroup(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'group', 'groups of things, whose policies hold for every thing under them');
+export function addGroup(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
   addShow(noun, shell);

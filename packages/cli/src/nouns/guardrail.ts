@@ -7,7 +7,7 @@ import {
   removeGuardrail,
 } from '@fleetward/protocol';
 import { Argument, type Command } from 'commander';
-import { addNoun, addVerb, repeatable } from '../define.ts';
+import { addVerb, repeatable } from '../define.ts';
 import { usage } from '../errors.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
@@ -25,8 +25,7 @@ interface CreateFlags {
 }
 
 /** `fleetward guardrail …`: proofs that the platform requires of policies. */
-export function addGuardrail(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'guardrail', 'proofs that the platform requires of policies');
+export function addGuardrail(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
   addDelete(noun, shell);

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { encodePem } from '@fleetward/pki';
 import type { Config, Initialised } from '@fleetward/server';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
@@ -34,7 +33,7 @@ export function addInit(program: Command, shell: Shell): void {
       const ports = { clock: systemClock, random: systemRandom, environment };
       const options = { newSetupToken: flags.newSetupToken === true };
       const made = await onFolder(config.folder, () => initialise(config, ports, options));
-      const files = writePublicFiles(made);
+      const files = await writePublicFiles(made);
       show(shell, { config, flags, made, files });
     });
 }
@@ -48,7 +47,8 @@ interface PublicFiles {
   readonly trailPublicKeyFile: string;
 }
 
-function writePublicFiles({ folder, root, trailPublicKey }: Initialised): PublicFiles {
+async function writePublicFiles({ folder, root, trailPublicKey }: Initialised): Promise<PublicFiles> {
+  const { encodePem } = await import('@fleetward/pki');
   const rootCaFile = join(folder, 'root-ca.pem');
   const trailPublicKeyFile = join(folder, 'trail-public-key.pem');
   writeFileOver(rootCaFile, encodePem('CERTIFICATE', root.der));

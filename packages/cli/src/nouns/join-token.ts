@@ -1,12 +1,11 @@
 import { createJoinToken, listJoinTokens, revokeJoinToken } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addNoun, addVerb, repeatable, whole } from '../define.ts';
+import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 
 /** `fleetward join-token …`: the secrets with which devices without a certificate enrol. */
-export function addJoinToken(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'join-token', 'secrets with which new devices enrol');
+export function addJoinToken(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
   addRevoke(noun, shell);

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import { addNoun, addVerb } from '../define.ts';
+import { addVerb } from '../define.ts';
 import { onFolder } from '../own-folder.ts';
 import type { Shell } from '../shell.ts';
 import { addSettingsFlags, type SettingsFlags, settingsSources } from './platform-settings.ts';
 
 /** `fleetward master-key …`: the key that encrypts all others at rest. */
-export function addMasterKey(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'master-key', 'the key that encrypts all others at rest');
+export function addMasterKey(noun: Command, shell: Shell): void {
   const rotate = addVerb(noun, 'rotate', {
     summary: 'seal every stored key under the current master key',
     description:

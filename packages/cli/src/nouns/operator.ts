@@ -8,14 +8,13 @@ import {
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { resolveTarget, saveContext } from '../context.ts';
-import { addNoun, addVerb, whole } from '../define.ts';
+import { addVerb, whole } from '../define.ts';
 import { readSecret } from '../secrets.ts';
 import type { Shell } from '../shell.ts';
 import { callPlatform } from '../with-api.ts';
 
 /** `fleetward operator …`: the people and machines that run the platform, and their tokens. */
-export function addOperator(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'operator', 'operators and their tokens');
+export function addOperator(noun: Command, shell: Shell): void {
   addSetup(noun, shell);
   addWhoami(noun, shell);
   addList(noun, shell);

@@ -9,7 +9,7 @@ import {
   proveNever,
   proveNoCrossDevice,
 } from '@fleetward/policy';
-import { type Part, type propertySchema, provePolicies } from '@fleetward/protocol';
+import type { Part, propertySchema } from '@fleetward/protocol';
 import { Argument, type Command } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { usage } from '../errors.ts';
@@ -147,6 +147,7 @@ async function proveStored(
     documents,
     property: await wireProperty(property, { files, flags, texts }),
   };
+  const { provePolicies } = await import('@fleetward/protocol');
   const proof = await shell.withApi((api) => api.call(provePolicies, { body }));
   return proof as Proof;
 }

@@ -1,45 +1,28 @@
-import type { Command } from 'commander';
-import { addNoun } from '../define.ts';
-import type { Shell } from '../shell.ts';
-import { addPolicyAttach, addPolicyDetach } from './policy-attach.ts';
-import { addPolicyDecide } from './policy-decide.ts';
-import { addPolicyLint } from './policy-lint.ts';
-import { addPolicyProve } from './policy-prove.ts';
-import { addPolicyList, addPolicyShow } from './policy-read.ts';
-import { addPolicySynthesise } from './policy-synthesise.ts';
-import { addPolicyTest } from './policy-test.ts';
-import { addPolicyPromote, addPolicyRollback, addPolicyTrial } from './policy-trial.ts';
-import { addPolicyWhy } from './policy-why.ts';
-import {
-  addPolicyAddVersion,
-  addPolicyCreate,
-  addPolicyRemove,
-  addPolicyRemoveVersion,
-  addPolicySetDefault,
-} from './policy-write.ts';
+import type { Verbs } from '../load.ts';
+
+const write = () => import('./policy-write.ts');
+const read = () => import('./policy-read.ts');
+const attach = () => import('./policy-attach.ts');
+const trial = () => import('./policy-trial.ts');
 
 /** `fleetward policy …`: what devices may do. */
-export function addPolicy(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'policy', 'what devices may do');
-  const verbs = [
-    addPolicyCreate,
-    addPolicyAddVersion,
-    addPolicySetDefault,
-    addPolicyList,
-    addPolicyShow,
-    addPolicyRemove,
-    addPolicyRemoveVersion,
-    addPolicyAttach,
-    addPolicyDetach,
-    addPolicyLint,
-    addPolicyTest,
-    addPolicyWhy,
-    addPolicyDecide,
-    addPolicyProve,
-    addPolicySynthesise,
-    addPolicyTrial,
-    addPolicyPromote,
-    addPolicyRollback,
-  ];
-  for (const add of verbs) add(noun, shell);
-}
+export const policyVerbs: Verbs = {
+  create: async () => (await write()).addPolicyCreate,
+  'add-version': async () => (await write()).addPolicyAddVersion,
+  'set-default': async () => (await write()).addPolicySetDefault,
+  list: async () => (await read()).addPolicyList,
+  show: async () => (await read()).addPolicyShow,
+  remove: async () => (await write()).addPolicyRemove,
+  'remove-version': async () => (await write()).addPolicyRemoveVersion,
+  attach: async () => (await attach()).addPolicyAttach,
+  detach: async () => (await attach()).addPolicyDetach,
+  lint: async () => (await import('./policy-lint.ts')).addPolicyLint,
+  test: async () => (await import('./policy-test.ts')).addPolicyTest,
+  why: async () => (await import('./policy-why.ts')).addPolicyWhy,
+  decide: async () => (await import('./policy-decide.ts')).addPolicyDecide,
+  prove: async () => (await import('./policy-prove.ts')).addPolicyProve,
+  synthesise: async () => (await import('./policy-synthesise.ts')).addPolicySynthesise,
+  trial: async () => (await trial()).addPolicyTrial,
+  promote: async () => (await trial()).addPolicyPromote,
+  rollback: async () => (await trial()).addPolicyRollback,
+};

@@ -1,5 +1,4 @@
 import { fromBase64, parseStrictJson } from '@fleetward/core';
-import { getOnlineKeys } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { CliError } from '../errors.ts';
@@ -22,6 +21,7 @@ export function addReleaseOnlineKeys(noun: Command, { output, withApi }: Shell):
   })
     .option('--out <file>', 'a new file; standard output without it')
     .action(async ({ out }: { readonly out?: string }) => {
+      const { getOnlineKeys } = await import('@fleetward/protocol');
       const keys = await withApi((api) => api.call(getOnlineKeys));
       if (out === undefined) {
         output.line(jsonLine(keys));

@@ -1,29 +1,18 @@
-import type { Command } from 'commander';
-import { addNoun } from '../define.ts';
-import type { Shell } from '../shell.ts';
-import { addReleaseAdd } from './release-add.ts';
-import { addReleaseInit } from './release-init.ts';
-import { addReleaseKeygen } from './release-keygen.ts';
-import { addReleaseList } from './release-list.ts';
-import { addReleaseOnlineKeys } from './release-online-keys.ts';
-import { addReleasePublish } from './release-publish.ts';
-import { addReleaseSign, addReleaseStatus } from './release-sign.ts';
-import { addReleaseSignFile, addReleaseVerify } from './release-verify.ts';
+import type { Verbs } from '../load.ts';
+
+const sign = () => import('./release-sign.ts');
+const verify = () => import('./release-verify.ts');
 
 /** `fleetward release …`: firmware, signed on the engineer's machine and published by the platform. */
-export function addRelease(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'release', 'firmware: signed offline, published by the platform');
-  const verbs = [
-    addReleaseKeygen,
-    addReleaseOnlineKeys,
-    addReleaseInit,
-    addReleaseAdd,
-    addReleaseSign,
-    addReleaseStatus,
-    addReleasePublish,
-    addReleaseList,
-    addReleaseSignFile,
-    addReleaseVerify,
-  ];
-  for (const add of verbs) add(noun, shell);
-}
+export const releaseVerbs: Verbs = {
+  keygen: async () => (await import('./release-keygen.ts')).addReleaseKeygen,
+  'online-keys': async () => (await import('./release-online-keys.ts')).addReleaseOnlineKeys,
+  init: async () => (await import('./release-init.ts')).addReleaseInit,
+  add: async () => (await import('./release-add.ts')).addReleaseAdd,
+  sign: async () => (await sign()).addReleaseSign,
+  status: async () => (await sign()).addReleaseStatus,
+  publish: async () => (await import('./release-publish.ts')).addReleasePublish,
+  list: async () => (await import('./release-list.ts')).addReleaseList,
+  'sign-file': async () => (await verify()).addReleaseSignFile,
+  verify: async () => (await verify()).addReleaseVerify,
+};

@@ -7,15 +7,14 @@ import {
   type Part,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addNoun, addVerb, limit, repeatable } from '../define.ts';
+import { addVerb, limit, repeatable } from '../define.ts';
 import type { Cell } from '../output.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 import { addThingDelete, addThingUpdate, parseAttribute } from './thing-change.ts';
 
 /** `fleetward thing …`: the devices as the registry knows them. */
-export function addThing(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'thing', 'devices as the registry knows them');
+export function addThing(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
   addShow(noun, shell);

@@ -1,16 +1,12 @@
-import type { Command } from 'commander';
-import { addNoun } from '../define.ts';
-import type { Shell } from '../shell.ts';
-import { addTrailCheckpoint, addTrailExport, addTrailPublicKey } from './trail-export.ts';
-import { addTrailList } from './trail-list.ts';
-import { addTrailVerify } from './trail-verify.ts';
+import type { Verbs } from '../load.ts';
+
+const exported = () => import('./trail-export.ts');
 
 /** `fleetward trail …`: the hash-chained record of what was done. */
-export function addTrail(program: Command, shell: Shell): void {
-  const noun = addNoun(program, 'trail', 'the hash-chained record of what was done');
-  addTrailList(noun, shell);
-  addTrailExport(noun, shell);
-  addTrailVerify(noun, shell);
-  addTrailCheckpoint(noun, shell);
-  addTrailPublicKey(noun, shell);
-}
+export const trailVerbs: Verbs = {
+  list: async () => (await import('./trail-list.ts')).addTrailList,
+  export: async () => (await exported()).addTrailExport,
+  verify: async () => (await import('./trail-verify.ts')).addTrailVerify,
+  checkpoint: async () => (await exported()).addTrailCheckpoint,
+  'public-key': async () => (await exported()).addTrailPublicKey,
+};

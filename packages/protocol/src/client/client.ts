@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent } from 'node:https';
 import { parseStrictJson, utf8 } from '@fleetward/core';
 import type { TSchema } from 'typebox';
-import { Check } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { problem, problemMediaType } from '../errors.ts';
 import type { Part, Route } from '../route.ts';
 import { ApiError } from './api-error.ts';

@@ -1,0 +1,103 @@
+import { getCertificate, listCertificates, type Part, revokeCertificate } from '@fleetward/protocol';
+import { type Command, Option } from 'commander';
+import { addVerb, limit } from '../define.ts';
+import { readPages } from '../pages.ts';
+import type { Shell } from '../shell.ts';
+
+export function addCertList(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'list', {
+    summary: 'list the certificates',
+    description: 'Lists the certificates of devices by id, the SHA-256 of their DER.',
+    examples: [
+      'fleetward cert list',
+      'fleetward cert list --json | jq -r \'select(.state=="REVOKED").certificateId\'',
+    ],
+  })
+    .addOption(limit())
+    .action(async (flags: { limit: number }) => {
+      const { items, more } = await withApi((api) =>
+        readPages(flags.limit, async (query) => {
+          const { certificates, next } = await api.call(listCertificates, { query });
+          return { items: certificates, next };
+        }),
+      );
+      output.list(
+        items,
+        {
+          certificate: (row) => row.certificateId,
+          subject: (row) => row.subject,
+          state: (row) => row.state,
+          'valid until': (row) => ({ atMs: row.notAfterMs }),
+        },
+        'no certificates',
+      );
+      if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);
+    });
+}
+
+export function addCertShow(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'show <certificate-id>', {
+    summary: 'show a certificate',
+    description:
+      'Shows a certificate, the things it speaks for and the policies attached to it; `--json` has it in PEM.',
+    examples: [
+      'fleetward cert show 9f86d081884c7d65…',
+      'fleetward cert show 9f86d081884c7d65… --json | jq -r .pem | openssl x509 -text',
+    ],
+  }).action(async (certificateId: string) => {
+    const found = await withApi((api) => api.call(getCertificate, { params: { certificateId } }));
+    output.record(found, {
+      certificate: found.certificateId,
+      subject: found.subject,
+      serial: found.serial,
+      issuer: found.issuerId,
+      state: found.state,
+      issued: { atMs: found.issuedAtMs },
+      'valid from': { atMs: found.notBeforeMs },
+      'valid until': { atMs: found.notAfterMs },
+      ...(found.revokedAtMs === undefined
+        ? {}
+        : { revoked: { atMs: found.revokedAtMs }, reason: found.revocationReason }),
+      things: found.thingNames.join(' '),
+      policies: found.policyNames.join(' '),
+    });
+  });
+}
+
+type Reason = NonNullable<Part<(typeof revokeCertificate)['body']>['reason']>;
+
+const reasons: readonly Reason[] = [
+  'unspecified',
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'privilegeWithdrawn',
+];
+
+export function addCertRevoke(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'revoke <certificate-id>', {
+    summary: 'revoke a certificate for ever',
+    description:
+      'Revokes a certificate for ever: its live connections are cut at once and new ones refused. With `--wait` the command ends when ' +
+      'the revocation list is signed too. It prints when each step was done.',
+    examples: ['fleetward cert revoke 9f86d081884c7d65… --reason keyCompromise --wait'],
+  })
+    .addOption(new Option('--reason <reason>', 'why (RFC 5280 §5.3.1)').choices(reasons))
+    .option('--wait', 'wait until the new revocation list is signed')
+    .action(async (certificateId: string, { reason, wait }: { reason?: Reason; wait?: boolean }) => {
+      const body = { wait: wait === true, ...(reason === undefined ? {} : { reason }) };
+      const answer = await withApi((api) => api.call(revokeCertificate, { params: { certificateId }, body }));
+      const requestedAtMs = answer.steps[0]?.atMs ?? answer.revokedAtMs;
+      const steps = answer.steps.map(({ step, atMs }) => [step, `+${atMs - requestedAtMs} ms`]);
+      output.record(answer, {
+        certificate: certificateId,
+        outcome: answer.outcome,
+        revoked: { atMs: answer.revokedAtMs },
+        'sessions cut': answer.sessionsCut,
+        'CRL number': answer.crlNumber,
+        ...Object.fromEntries(steps),
+      });
+    });
+}
