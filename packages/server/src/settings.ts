@@ -206,9 +206,13 @@ const mqttLimits = section(
       { minimum: 65_536 },
     ),
     stalledWriteMs: count(30_000, 'How long a write may make no progress before the connection is cut.'),
-    messagesPerSecondMax: count(1_000, 'Incoming packets a second of one connection, then its reads pause.', {
-      minimum: 100,
-    }),
+    messagesPerSecondMax: count(
+      1_000,
+      'Incoming packets a second of one connection, then its reads pause; acknowledgements count only when they answer nothing that was sent. A second’s worth may come at once.',
+      {
+        minimum: 100,
+      },
+    ),
     bytesPerSecondMax: count(4_194_304, 'Incoming bytes a second of one connection, then its reads pause.', {
       minimum: 524_288,
     }),

@@ -58,10 +58,17 @@ export class Answers implements Waiter {
     else this.#add({ batch, first, packetId, reasonCode, packet: undefined });
   }
 
-  packet(packet: Buffer): void {
+  packet(packet: Buffer, packetId: number): void {
     const { batch } = this;
     if (this.#waiting.length === 0 && this.#journal.isDurable(batch)) this.#sink.sendPacket(packet);
-    else this.#add({ batch, first: 0, packetId: 0, reasonCode: 0, packet });
+    else this.#add({ batch, first: 0, packetId, reasonCode: 0, packet });
+  }
+
+  /** Whether a packet of the client with this identifier still waits for its answer; PUBREL answers one of ours. */
+  isWaiting(packetId: number): boolean {
+    for (const answer of this.#waiting)
+      if (answer.packetId === packetId && answer.first >> 4 !== PACKET.pubrel) return true;
+    return false;
   }
 
   durable(): void {

@@ -197,8 +197,8 @@ export class BrokerConnection<Peer>
     this.touch();
   }
 
-  answer(packet: Buffer): void {
-    this.#answers.packet(packet);
+  answer(packet: Buffer, packetId: number): void {
+    this.#answers.packet(packet, packetId);
   }
 
   acknowledge(first: number, packetId: number, reasonCode: ReasonCode): void {
@@ -240,6 +240,7 @@ export class BrokerConnection<Peer>
   }
 
   subscribe(packet: SubscribePacket): readonly ReasonCode[] {
+    if (this.#isInUse(packet.packetId)) return packet.subscriptions.map(() => REASON.packetIdentifierInUse);
     const { writes } = this.#host.journal;
     const reasonCodes = subscribeAll(packet, this.#openSession(), this.#host);
     this.#answers.mustBeDurableSince(writes);
@@ -247,6 +248,7 @@ export class BrokerConnection<Peer>
   }
 
   unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[] {
+    if (this.#isInUse(packet.packetId)) return packet.filters.map(() => REASON.packetIdentifierInUse);
     const { writes } = this.#host.journal;
     const reasonCodes = unsubscribeAll(packet, this.#openSession(), this.#host);
     this.#answers.mustBeDurableSince(writes);
@@ -328,6 +330,13 @@ export class BrokerConnection<Peer>
     if (this.isDirty) return;
     this.isDirty = true;
     this.#host.flushLater(this);
+  }
+
+  /** MQTT5-2.2.1-3; 3.1.1 has no answer that says it. */
+  #isInUse(packetId: number): boolean {
+    this.#answers.batch = 0; // a refusal promises nothing
+    if (this.protocolVersion === 4) return false;
+    return this.#openSession().hasReceived(packetId) || this.#answers.isWaiting(packetId);
   }
 
   /** A foreign stream may throw; the rest of the end must happen. */

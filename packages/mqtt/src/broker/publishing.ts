@@ -47,6 +47,8 @@ export class Publishing<Peer> {
     answers.batch = journal.lastBatch;
     if (session.hasReceived(frame.packetId))
       return frame.qos === 2 ? REASON.success : REASON.packetIdentifierInUse;
+    if (connection.protocolVersion === 5 && answers.isWaiting(frame.packetId))
+      return REASON.packetIdentifierInUse; // MQTT5-2.2.1-3
     const full = frame.qos === 2 ? session.inboundLimit : undefined;
     if (full !== undefined) return this.#refuse(full);
     const { writes } = journal;

@@ -36,8 +36,8 @@ export interface ConnectionEnding {
 export interface ProtocolEffects<Route> {
   /** Sends bytes that are not touched again. */
   send(packet: Buffer): void;
-  /** Sends what answers a packet, after the answers to those before it. */
-  answer(packet: Buffer): void;
+  /** Sends what answers the packet with this identifier, after the answers to those before it. */
+  answer(packet: Buffer, packetId: number): void;
   /** As `answer`: PUBACK, PUBREC, PUBREL or PUBCOMP, by its first byte. A reason code but 0 is for MQTT 5 only. */
   acknowledge(first: number, packetId: number, reasonCode: ReasonCode): void;
   /** Someone must answer with `accept` or `refuse`; until then nothing is read. */

@@ -167,8 +167,8 @@ export class ServerProtocol<Route> {
    * Sends what must be answered; when it is above the client's Maximum Packet Size the connection ends instead (MQTT5-3.1.2-24).
    * All other packets are smaller than the CONNACK that fitted.
    */
-  #answer(packet: Buffer): void {
-    if (packet.length <= this.#clientBytesMax) this.#effects.answer(packet);
+  #answer(packet: Buffer, packetId: number): void {
+    if (packet.length <= this.#clientBytesMax) this.#effects.answer(packet, packetId);
     else this.close(REASON.packetTooLarge, { reason: 'CLIENT_ERROR', sendWill: true, why: TOO_LARGE_FOR_IT });
   }
 
@@ -277,6 +277,7 @@ export class ServerProtocol<Route> {
     const { packetId } = packet;
     this.#answer(
       encodeSuback({ kind: 'suback', packetId, reasonCodes: told, properties: NO_PROPERTIES }, this.#version),
+      packetId,
     );
   }
 
@@ -286,6 +287,7 @@ export class ServerProtocol<Route> {
     const { packetId } = packet;
     this.#answer(
       encodeUnsuback({ kind: 'unsuback', packetId, reasonCodes, properties: NO_PROPERTIES }, this.#version),
+      packetId,
     );
   }
 

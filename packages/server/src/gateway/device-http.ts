@@ -15,6 +15,7 @@ import type { Things } from '../things/index.ts';
 import type { Admission } from './admission.ts';
 import { type ServeMqtt, sourceOf } from './mqtt-source.ts';
 import { isMqttWebSocket, serveMqttWebSockets } from './mqtt-websocket.ts';
+import { recordWhatIsNotHttp } from './not-http.ts';
 import { createRequestRate } from './request-rate.ts';
 import type { ServerCredentials } from './server-credentials.ts';
 import {
@@ -67,10 +68,12 @@ export class DeviceHttp {
       isForAdmitted: speaksMqtt,
     });
     this.#divideByProtocol(admissionOf);
+    recordWhatIsNotHttp(this.#server, { ...guard, admissionOf });
     serveMqttWebSockets(this.#server, {
       ...guard,
       serveMqtt: this.#options.serveMqtt,
       messageBytesMax: config.mqttLimits.packetBytesMax,
+      lingerMs: config.mqttLimits.lingerMs,
     });
     this.#app = await createHttpApp({
       server: this.#server,

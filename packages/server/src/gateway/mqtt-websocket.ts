@@ -15,6 +15,8 @@ interface MqttWebSockets {
   readonly serveMqtt: ServeMqtt;
   /** Of one WebSocket message; as many as the largest packet has. */
   readonly messageBytesMax: number;
+  /** How long one that is refused may take to read why. */
+  readonly lingerMs: number;
 }
 
 interface Refusal {
@@ -51,12 +53,14 @@ export function serveMqttWebSockets(server: Server, options: MqttWebSockets): vo
       const who = 'certificateId' in admission ? { certificateId: admission.certificateId } : {};
       denials.record({ ...who, ...report, remoteAddress: addressOf(socket) });
     };
+    const lingering = destroyAfter(socket, options.lingerMs); // also where the library refuses the handshake
     const judged = judge(request, admission);
     if ('reason' in judged) {
       deny({ cause: 'request_denied', explanation: `devices: MQTT over WebSocket: ${judged.reason}` });
       return refuse(socket, judged);
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      clearTimeout(lingering);
       const violated = (why: string) => deny({ cause: 'protocol_error', explanation: `mqtt: ${why}` });
       serveMqtt(webSocketStream(webSocket, violated), sourceOf(socket, judged));
     });
@@ -85,6 +89,12 @@ function isOfThisHost({ origin, host = '' }: IncomingMessage['headers']): boolea
   if (origin === undefined) return true;
   const [page, here] = [URL.parse(origin), URL.parse(`https://${host}`)];
   return page !== null && here !== null && page.host === here.host;
+}
+
+function destroyAfter(socket: TLSSocket, ms: number): NodeJS.Timeout {
+  const timer = setTimeout(() => socket.destroy(), ms);
+  socket.once('close', () => clearTimeout(timer));
+  return timer;
 }
 
 function refuse(socket: TLSSocket, { status, reason }: Refusal): void {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { listAuthorities, revokeCertificate, setAuthorityState } from '@fleetward/protocol';
+import { listAuthorities, listDenials, revokeCertificate, setAuthorityState } from '@fleetward/protocol';
 import { FakeClock, mosquittoClients, needs, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -146,6 +146,19 @@ describe('8443 by ALPN', () => {
     socket.write(`GET / HTTP/1.1\r\nHost: ${'a'.repeat(80)}\r\n\r\n`);
     await ended(socket);
     expect((await causes(platform))[0]?.cause).toBe('protocol_error');
+  });
+
+  test('MQTT without ALPN is told to the operator, with what to do', async () => {
+    const socket = await open(platform, tlsOf(pump));
+    socket.write(Buffer.from('101000044d5154540402003c000470756d70', 'hex'));
+    await once(socket.resume(), 'close');
+    const { denials } = await platform.api.call(listDenials, {
+      query: { cause: 'protocol_error', limit: 1 },
+    });
+    expect(denials[0]).toMatchObject({
+      certificateId: expect.any(String),
+      explanation: expect.stringMatching(/MQTT without ALPN.* offer `mqtt`/),
+    });
   });
 
   test('connections of one certificate are counted over both, and over 8883', async () => {

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { revokeCertificate } from '@fleetward/protocol';
 import { FakeClock, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
-import { allowAll, causes, connectPacket, idOf } from './raw-peers.ts';
+import { allowAll, causes, connectPacket, idOf, tlsOf } from './raw-peers.ts';
 
 // The numbered statements are those of MQTT 5, section 6; 3.1.1 has the same.
 
@@ -94,6 +95,25 @@ describe('MQTT over WebSocket', () => {
       cause: 'request_denied',
       explanation: expect.stringMatching(/WebSocket: the subprotocol `mqtt`/),
     });
+  });
+
+  test.each([
+    ['that does not offer `mqtt`', ''],
+    ['whose handshake is not one', 'Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: short\r\n'],
+  ])('cuts a peer %s and does not end its side', async (_, header) => {
+    const at = { port: platform.platform.ports.devices, host: '127.0.0.1', servername: 'localhost' };
+    const options: ConnectionOptions = { ...at, ...tlsOf(device), ca: platform.rootPem };
+    const socket = connect({ ...options, ...{ allowHalfOpen: true } }); // of Node’s sockets, which the types of TLS leave out
+    socket.on('error', () => undefined);
+    await once(socket, 'secureConnect');
+    socket.write(
+      `GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${header}\r\n`,
+    );
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 400 /);
+    // That the other side is gone is seen by who writes.
+    const writing = setInterval(() => socket.write('x'), 50);
+    await new Promise((resolve) => socket.resume().once('close', resolve));
+    clearInterval(writing);
   });
 
   test('MQTT5-6.0.0-2: a packet may span messages and frames, and a message may hold several packets', async () => {
