@@ -6,6 +6,7 @@ export type {
   ConnectRequest,
   ConnectVerdict,
   DisconnectOptions,
+  ForwardedMessage,
   HeldSession,
   LimitName,
   PublishedMessage,
@@ -44,4 +45,5 @@ export {
   isSharedFilter,
   isTopicFilter,
   isTopicName,
+  parseSharedFilter,
 } from './topics/names.ts';

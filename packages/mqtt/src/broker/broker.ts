@@ -1,11 +1,10 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Random } from '@fleetward/core';
 import type { Qos } from '../codec/packet-type.ts';
-import { NO_PROPERTIES } from '../codec/properties.ts';
 import { REASON } from '../reason-codes.ts';
 import type { MessageStore } from '../store/message-store.ts';
 import { BrokerCore, TICK_MS } from './core.ts';
-import type { BrokerHooks, Connection, HeldSession, LimitName } from './hooks.ts';
+import type { BrokerHooks, Connection, ForwardedMessage, HeldSession, LimitName } from './hooks.ts';
 import { type BrokerLimits, parseBrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
 
@@ -27,6 +26,11 @@ export interface Broker<Peer> {
   accept(stream: Duplex, peer: Peer): Connection<Peer>;
   /** Sends a message of the platform's own; returns to how many it was handed. Throws `MqttError` for what is no topic name. */
   publish(topic: string, payload: Uint8Array, options: { readonly qos: Qos }): number;
+  /**
+   * Takes a message that another broker forwards; answers with those of its shared subscriptions that no member here can take.
+   * Throws `MqttError` for a topic that this broker's limits refuse.
+   */
+  receive(message: ForwardedMessage): readonly string[];
   /** Those whose CONNECT was accepted. */
   connections(): Iterable<Connection<Peer>>;
   get(clientId: string): Connection<Peer> | undefined;
@@ -60,7 +64,8 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
   return {
     start: () => core.start(),
     accept: (stream, peer) => core.accept(stream, peer),
-    publish: (topic, payload, { qos }) => publish(core, topic, { payload, qos }),
+    publish: (topic, payload, { qos }) => core.publishOwn({ topic, payload, qos }),
+    receive: (message) => core.receive(message),
     connections: () => core.byClientId.values(),
     get: (clientId) => core.byClientId.get(clientId),
     sessions: () => core.sessions,
@@ -80,20 +85,4 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
       clearInterval(timer);
     },
   };
-}
-
-function publish<Peer>(
-  core: BrokerCore<Peer>,
-  topic: string,
-  { payload, qos }: { readonly payload: Uint8Array; readonly qos: Qos },
-): number {
-  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  return core.publish(topic, {
-    bytes,
-    payloadStart: 0,
-    payloadEnd: bytes.length,
-    qos,
-    retain: false,
-    properties: NO_PROPERTIES,
-  });
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ClientId, Clock, Random } from '@fleetward/core';
+import { NO_PROPERTIES } from '../codec/properties.ts';
 import { PublishFrame } from '../codec/publish-frame.ts';
 import { MqttError } from '../errors.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
@@ -10,12 +11,19 @@ import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
 import { ENQUEUE_ONLY, mayReceive } from './guarded-access.ts';
 import { type Estate, Handover } from './handover.ts';
-import type { Access, BrokerHooks, HeldSession, LimitName } from './hooks.ts';
+import type {
+  Access,
+  BrokerHooks,
+  ForwardedMessage,
+  HeldSession,
+  LimitName,
+  PublishedMessage,
+} from './hooks.ts';
 import type { Ended, Host } from './host.ts';
 import { Journal } from './journal.ts';
 import { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
-import { type MessageSource, OutgoingMessage } from './message.ts';
+import { OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
 import { RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
@@ -26,7 +34,7 @@ import { type QueueLimit, Shares } from './shares.ts';
 import { StoredMessages } from './stored-messages.ts';
 import { type Route, type Subscription, Subscriptions } from './subscriptions.ts';
 import { TimerWheel, type WheelEntry } from './timer-wheel.ts';
-import { type Author, Wills } from './wills.ts';
+import { Wills } from './wills.ts';
 
 /** How often the clock is looked at. */
 export const TICK_MS = 250;
@@ -86,7 +94,12 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
       refuse: (topic) => this.#refuseTopic(topic),
     });
     this.protocol = { limits, topics, frame: new PublishFrame() };
-    this.subscriptions = new Subscriptions({ levelsMax: limits.topicLevelsMax });
+    this.subscriptions = new Subscriptions({
+      levelsMax: limits.topicLevelsMax,
+      ...(hooks.sharedMembers && {
+        groupSized: (filter, members) => this.#tell(undefined, () => hooks.sharedMembers?.(filter, members)),
+      }),
+    });
     const nowMs = clock.now();
     const now = (): number => clock.now();
     this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs });
@@ -108,6 +121,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
       topic: (text) => topics.fromText(text),
       routeOf: (topic) => subscriptions.route(topic),
       deliver,
+      giveAway: (message, shareName) => hooks.orphaned?.(message, shareName) === true,
       failed: (error) => this.failed(undefined, error),
     });
   }
@@ -260,37 +274,71 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
       if (frame.qos > 0) return REASON.quotaExceeded; // acknowledged would mean kept (MQTT-3.3.1-5)
       this.#retained.delete(topic.text); // MQTT-3.3.1-7: it is routed, so the one before is not the last any more
     }
-    if (this.hooks.published !== undefined) this.#tellPublished(frame, topic.text, from);
-    this.#send(message, topic.text, { route, from });
+    const elsewhere = this.hooks.published && this.#tellPublished(frame, topic.text, from);
+    this.#send(message, topic.text, { route, from, elsewhere });
     return REASON.success;
   }
 
-  #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): void {
+  #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): ReadonlySet<string> | undefined {
     const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
     const qos = frame.qos === 0 ? 0 : frame.qos === 1 ? 1 : 2;
-    this.hooks.published?.(from, { topic, payload, qos });
+    const { retain, properties } = frame;
+    const owner = from.session?.owner ?? '';
+    return this.hooks.published?.(from, { topic, payload, qos, retain, properties, owner });
   }
 
-  /**
-   * Routes a message that did not come in as a packet, and keeps it if there is room (MQTT-3.3.1-5). A message object of its
-   * own: this may run inside `route`.
-   */
-  publish(
-    text: string,
-    source: Omit<MessageSource, 'topicBytes'>,
-    { owner, connection }: Author<Peer> = PLATFORM,
-  ): number {
+  /** Routes a will, and keeps it if there is room (MQTT-3.3.1-5). */
+  publish(message: PublishedMessage, from: Member<Peer> | undefined): void {
+    const elsewhere = this.hooks.published?.(from, message);
+    const { outgoing, topic } = this.#take(message, from);
+    this.#send(outgoing, topic.text, { route: this.subscriptions.route(topic), from: undefined, elsewhere });
+  }
+
+  /** Sends the platform's own message; returns to how many it was handed. */
+  publishOwn(message: Pick<PublishedMessage, 'topic' | 'payload' | 'qos'>): number {
+    const { outgoing, topic } = this.#take({
+      ...message,
+      retain: false,
+      properties: NO_PROPERTIES,
+      owner: '',
+    });
+    return this.#send(outgoing, topic.text, {
+      route: this.subscriptions.route(topic),
+      from: undefined,
+      elsewhere: undefined,
+    });
+  }
+
+  /** Takes what another broker forwards; answers with those of its shared subscriptions whose members here cannot have it. */
+  receive({ shares, isForAll, ...message }: ForwardedMessage): readonly string[] {
+    const { outgoing, topic } = this.#take(message);
+    const { subscriptions, groups } = this.subscriptions.route(topic);
+    if (isForAll) {
+      const route = { subscriptions, groups: NO_GROUPS };
+      this.#send(outgoing, topic.text, { route, from: undefined, elsewhere: undefined });
+    }
+    outgoing.isForOne = false;
+    return shares.filter((share) => {
+      const group = groups.find(({ filter }) => filter === share);
+      return group === undefined || !this.#sendShared(outgoing, topic.text, group);
+    });
+  }
+
+  /** What did not come in as a packet. A message object of its own: this may run inside `route`. */
+  #take({ topic: text, payload, qos, retain, properties, owner }: PublishedMessage, from?: Member<Peer>) {
     const topic = this.protocol.topics.fromText(text);
-    const message = new OutgoingMessage();
-    message.setSource({ ...source, topicBytes: topic.bytes });
-    const reached = source.retain
-      ? this.#retained.keep(message, topic.text, { nowMs: this.nowMs(), owner })
+    const outgoing = new OutgoingMessage();
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const range = { bytes, payloadStart: 0, payloadEnd: bytes.length };
+    outgoing.setSource({ topicBytes: topic.bytes, ...range, qos, retain, properties });
+    const reached = retain
+      ? this.#retained.keep(outgoing, topic.text, { nowMs: this.nowMs(), owner })
       : undefined;
     if (reached !== undefined) {
       this.#retained.delete(topic.text);
-      if (connection !== undefined) this.limited(connection, reached);
+      if (from !== undefined) this.limited(from, reached);
     }
-    return this.#send(message, topic.text, { route: this.subscriptions.route(topic), from: undefined });
+    return { outgoing, topic };
   }
 
   tick(nowMs: number): void {
@@ -367,11 +415,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     }
   }
 
-  #send(
-    message: OutgoingMessage,
-    topic: string,
-    { route, from }: { readonly route: Route<Session<Peer>>; readonly from: Member<Peer> | undefined },
-  ): number {
+  #send(message: OutgoingMessage, topic: string, { route, from, elsewhere }: Way<Peer>): number {
     let deliveries = 0;
     const { subscriptions, groups } = route;
     const own = from?.session;
@@ -387,13 +431,19 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     }
     for (let index = 0; index < groups.length; index++) {
       const group = groups[index]!;
-      const chosen = group.choose(topic);
-      message.shareName = group.shareName;
-      if (chosen === undefined) this.metrics.messagesWithheld++;
-      else if (deliver(message, chosen)) deliveries++;
+      if (elsewhere?.has(group.filter) === true) continue;
+      if (this.#sendShared(message, topic, group)) deliveries++;
     }
-    message.shareName = undefined;
     return deliveries;
+  }
+
+  #sendShared(message: OutgoingMessage, topic: string, group: SharedGroup<Session<Peer>>): boolean {
+    const chosen = group.choose(topic);
+    message.shareName = group.shareName;
+    if (chosen === undefined) this.metrics.messagesWithheld++;
+    const isDelivered = chosen !== undefined && deliver(message, chosen);
+    message.shareName = undefined;
+    return isDelivered;
   }
 
   #refuseTopic(topic: Topic<Route<Session<Peer>>>): void {
@@ -404,8 +454,16 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   }
 }
 
-/** Whose what the platform itself publishes is. */
-const PLATFORM = { owner: '', connection: undefined } as const;
+const NO_GROUPS: readonly never[] = [];
+
+/** Where a message goes. */
+interface Way<Peer> {
+  readonly route: Route<Session<Peer>>;
+  /** Not by a filter of its own that is no-local. */
+  readonly from: Member<Peer> | undefined;
+  /** The shared subscriptions of which another broker's member gets it. */
+  readonly elsewhere: ReadonlySet<string> | undefined;
+}
 
 function deliver<Peer>(message: OutgoingMessage, subscription: Subscription<Session<Peer>>): boolean {
   const { subscriber, qos, retainAsPublished, identifiers } = subscription;

@@ -1,6 +1,7 @@
 import { PublishFrame, readPublish } from '../codec/publish-frame.ts';
 import { bodyStart, type KeptMessage } from '../session/kept-message.ts';
 import type { Topic } from '../topics/topic-table.ts';
+import type { PublishedMessage } from './hooks.ts';
 import type { Journal, Waiter } from './journal.ts';
 import { OutgoingMessage } from './message.ts';
 import type { BrokerMetrics } from './metrics.ts';
@@ -23,6 +24,8 @@ interface HandoverHost<Peer> {
   topic(text: string): Topic<Route<Session<Peer>>>;
   routeOf(topic: Topic<Route<Session<Peer>>>): Route<Session<Peer>>;
   deliver(message: OutgoingMessage, subscription: Subscription<Session<Peer>>): boolean;
+  /** Whether a member at another broker gets it. */
+  giveAway(message: PublishedMessage, shareName: string): boolean;
   failed(error: unknown): void;
 }
 
@@ -101,31 +104,28 @@ export class Handover<Peer> implements Waiter {
     }
     const topic = this.#host.topic(kept.topic);
     const group = this.#host.routeOf(topic).groups.find((each) => each.shareName === shareName);
-    if (group === undefined) return; // nobody is subscribed any more
-    const chosen = group.choose(topic.text);
+    const chosen = group?.choose(topic.text);
+    const { payload, properties } = this.#partsOf(kept);
     if (chosen?.subscriber.canTake(kept.packet.length) !== true) {
-      metrics.messagesDropped++;
+      const orphan = { topic: topic.text, payload, qos, retain, properties, owner: '' };
+      if (this.#host.giveAway(orphan, shareName)) metrics.messagesHandedOn++;
+      else if (group !== undefined) metrics.messagesDropped++; // else nobody is subscribed any more
       return;
     }
-    const message = this.#messageOf(kept, topic.bytes);
-    message.qos = qos;
-    message.wasRetained = retain;
+    const message = new OutgoingMessage(); // of its own: this may run inside the routing of another
+    const range = { bytes: payload, payloadStart: 0, payloadEnd: payload.length };
+    message.setSource({ ...range, topicBytes: topic.bytes, qos, retain, properties });
     message.shareName = shareName;
     if (this.#host.deliver(message, chosen)) metrics.messagesHandedOn++;
   }
 
-  /** A message of its own: this may run inside the routing of another. */
-  #messageOf({ packet, expiresAtMs }: KeptMessage, topicBytes: Buffer): OutgoingMessage {
+  #partsOf({ packet, expiresAtMs }: KeptMessage) {
     const frame = this.#frame;
     readPublish(frame, packet, 0, bodyStart(packet), packet.length, 5);
-    const message = new OutgoingMessage();
-    const range = { bytes: packet, payloadStart: frame.payloadStart, payloadEnd: frame.end };
-    const properties =
-      expiresAtMs === 0
-        ? frame.properties
-        : { ...frame.properties, messageExpiryInterval: this.#secondsTo(expiresAtMs) };
-    message.setSource({ ...range, topicBytes, qos: 0, retain: false, properties });
-    return message;
+    const payload = packet.subarray(frame.payloadStart, frame.end);
+    const { properties } = frame;
+    if (expiresAtMs === 0) return { payload, properties };
+    return { payload, properties: { ...properties, messageExpiryInterval: this.#secondsTo(expiresAtMs) } };
   }
 
   #secondsTo(atMs: number): number {

@@ -1,7 +1,7 @@
 import type { ClientId } from '@fleetward/core';
 import type { Will } from '../codec/connect.ts';
 import type { ProtocolVersion, Qos } from '../codec/packet-type.ts';
-import type { UserProperty } from '../codec/properties.ts';
+import type { Properties, UserProperty } from '../codec/properties.ts';
 import type { ReasonCode } from '../reason-codes.ts';
 import type { DisconnectReason } from '../session/effects.ts';
 import type { BrokerLimits } from './limits.ts';
@@ -108,8 +108,22 @@ export interface BrokerHooks<Peer> {
   limited?(connection: Connection<Peer>, limit: LimitName): void;
   /** Sees each allowed message, wills included, to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */
   reserved?(connection: Connection<Peer>, message: ReservedMessage): boolean;
-  /** Hears each message of a device, wills included, that is about to be routed, in the order of routing; no connection: a will of an earlier run. The payload is valid during the call. */
-  published?(connection: Connection<Peer> | undefined, message: PublishedMessage): void;
+  /**
+   * Hears each message of a device, wills included, that is about to be routed, in the order of routing; no connection: a will of an
+   * earlier run. All bytes are valid during the call. Answers with the shared subscriptions (`$share/NAME/FILTER`) of which it goes
+   * to a member at another broker.
+   */
+  published?(
+    connection: Connection<Peer> | undefined,
+    message: PublishedMessage,
+  ): ReadonlySet<string> | undefined;
+  /** A shared subscription has so many members now, away or not. */
+  sharedMembers?(subscription: string, members: number): void;
+  /**
+   * No member here can take what one that is gone did not acknowledge; true: one of another broker gets it. All bytes are valid
+   * during the call.
+   */
+  orphaned?(message: PublishedMessage, shareName: string): boolean;
   /**
    * The rights of a session that an earlier run left, as far as they are known: undefined, or a throw, keeps for it what comes
    * until its client is back and may be asked about, and denies its will.
@@ -125,7 +139,22 @@ export interface BrokerHooks<Peer> {
   failed?(connection: Connection<Peer> | undefined, error: unknown): void;
 }
 
-export type PublishedMessage = ReservedMessage;
+/** What another broker needs to know to do with a message as this one does. */
+export interface PublishedMessage extends ReservedMessage {
+  readonly retain: boolean;
+  /** As they came: an alias or a will's delay among them is not for others. */
+  readonly properties: Properties;
+  /** Whose share of what is retained it takes; empty for the platform's own. */
+  readonly owner: string;
+}
+
+/** A message that another broker's client published. */
+export interface ForwardedMessage extends PublishedMessage {
+  /** The shared subscriptions of which a member here is to have it. */
+  readonly shares: readonly string[];
+  /** Whether it is also for the subscriptions that are not shared. */
+  readonly isForAll: boolean;
+}
 
 export interface ReservedMessage {
   readonly topic: string;

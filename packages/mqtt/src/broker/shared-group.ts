@@ -14,16 +14,19 @@ const LOOKED_AT_MAX = 64;
 
 /** The subscribers of one `$share/NAME/FILTER` (MQTT 5 section 4.8.2); each message goes to one of them. */
 export class SharedGroup<Subscriber extends SharedSubscriber> {
+  /** The whole `$share/NAME/FILTER`. */
+  readonly filter: string;
   readonly shareName: string;
   /** In the order of their turns. */
   readonly #members = new Map<Subscriber, Subscription<Subscriber>>();
 
-  constructor(shareName: string) {
+  constructor(filter: string, shareName: string) {
+    this.filter = filter;
     this.shareName = shareName;
   }
 
-  get isEmpty(): boolean {
-    return this.#members.size === 0;
+  get size(): number {
+    return this.#members.size;
   }
 
   some(is: (subscription: Subscription<Subscriber>) => boolean): boolean {

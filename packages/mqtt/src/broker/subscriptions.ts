@@ -21,6 +21,9 @@ export interface Route<Subscriber extends SharedSubscriber> {
   readonly groups: readonly SharedGroup<Subscriber>[];
 }
 
+/** Hears how many members a shared subscription, `$share/NAME/FILTER`, has now. */
+type GroupSized = (filter: string, members: number) => void;
+
 const CACHED_ROUTE_MAX = 4096;
 const CACHED_ROUTES_MAX = 16_384;
 /** Of all cached routes together. */
@@ -35,10 +38,12 @@ export class Subscriptions<Subscriber extends SharedSubscriber> {
   readonly #groupTrie: FilterTrie<string, SharedGroup<Subscriber>>;
   /** Those with a route: a route left behind would keep subscribers that are gone. */
   readonly #routed: Topic<Route<Subscriber>>[] = [];
+  readonly #sized: GroupSized;
   #routedEntries = 0;
   #size = 0;
 
-  constructor(options: { readonly levelsMax: number }) {
+  constructor(options: { readonly levelsMax: number; readonly groupSized?: GroupSized }) {
+    this.#sized = options.groupSized ?? (() => undefined);
     this.#trie = new FilterTrie(options);
     this.#groupTrie = new FilterTrie(options);
   }
@@ -53,7 +58,7 @@ export class Subscriptions<Subscriber extends SharedSubscriber> {
     const previous =
       shared === undefined
         ? this.#setDirect(filter, subscription)
-        : (this.#groups.get(filter) ?? this.#newGroup(filter, shared)).set(subscription);
+        : this.#join(this.#groups.get(filter) ?? this.#newGroup(filter, shared), subscription);
     if (previous === undefined) this.#size++;
   }
 
@@ -61,7 +66,8 @@ export class Subscriptions<Subscriber extends SharedSubscriber> {
     const group = this.#groups.get(filter);
     const isDeleted = group === undefined ? this.#deleteDirect(filter, subscriber) : group.delete(subscriber);
     if (isDeleted) this.#size--;
-    if (group?.isEmpty === true) this.#deleteGroup(filter);
+    if (group?.size === 0) this.#deleteGroup(filter);
+    if (isDeleted && group !== undefined) this.#sized(filter, group.size);
     return isDeleted;
   }
 
@@ -88,12 +94,21 @@ export class Subscriptions<Subscriber extends SharedSubscriber> {
     return true;
   }
 
+  #join(
+    group: SharedGroup<Subscriber>,
+    subscription: Subscription<Subscriber>,
+  ): Subscription<Subscriber> | undefined {
+    const previous = group.set(subscription);
+    if (previous === undefined) this.#sized(group.filter, group.size);
+    return previous;
+  }
+
   /** Members come and go without a change of any route. */
   #newGroup(
     filter: string,
     shared: { readonly shareName: string; readonly filter: string },
   ): SharedGroup<Subscriber> {
-    const group = new SharedGroup<Subscriber>(shared.shareName);
+    const group = new SharedGroup<Subscriber>(filter, shared.shareName);
     this.#groupTrie.set(shared.filter, filter, group);
     this.#groups.set(filter, group);
     this.#forgetRoutes();

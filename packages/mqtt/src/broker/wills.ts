@@ -5,22 +5,17 @@ import { bodyStart } from '../session/kept-message.ts';
 import type { SessionNumber, StoredWill } from '../store/message-store.ts';
 import type { BrokerConnection } from './connection.ts';
 import { mayPublish } from './guarded-access.ts';
-import type { BrokerHooks, Connection } from './hooks.ts';
-import { type MessageSource, OutgoingMessage } from './message.ts';
+import type { BrokerHooks, Connection, PublishedMessage } from './hooks.ts';
+import { OutgoingMessage } from './message.ts';
 import type { BrokerMetrics } from './metrics.ts';
 import type { LeftWill, Session } from './session.ts';
 
 interface WillsHost<Peer> {
   readonly hooks: BrokerHooks<Peer>;
   readonly metrics: BrokerMetrics;
-  publish(topic: string, source: Omit<MessageSource, 'topicBytes'>, from: Author<Peer>): number;
+  /** Without a connection when it is of an earlier run. */
+  publish(message: PublishedMessage, from: BrokerConnection<Peer> | undefined): void;
   failed(connection: Connection<Peer> | undefined, error: unknown): void;
-}
-
-/** Whose message it is that did not come in as a packet; without a connection when it is of an earlier run. */
-export interface Author<Peer> {
-  readonly owner: string;
-  readonly connection: BrokerConnection<Peer> | undefined;
 }
 
 /** A will that was taken from its session, with the rights it is decided by. */
@@ -66,12 +61,7 @@ export class Wills<Peer> {
   }
 
   #publish({ left: { will, connection }, owner }: DueWill<Peer>): void {
-    const { topic, payload, qos, retain, properties } = will;
-    this.#host.hooks.published?.(connection, { topic, payload, qos });
-    const bytes = Buffer.from(payload);
-    // MQTT-3.1.2-16, -17; MQTT5-3.1.2-14, -15
-    const source = { bytes, payloadStart: 0, payloadEnd: bytes.length, qos, retain, properties };
-    this.#host.publish(topic, source, { owner, connection });
+    this.#host.publish({ ...will, owner }, connection); // MQTT-3.1.2-16, -17; MQTT5-3.1.2-14, -15
     this.#host.metrics.willsPublished++;
   }
 }

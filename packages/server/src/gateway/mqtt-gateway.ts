@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { type CertificateId, type Clock, parseCertificateId, type Random } from '@fleetward/core';
+import { type CertificateId, type Clock, parseCertificateId, type Random, toHex } from '@fleetward/core';
 import {
   type Broker,
   type BrokerHooks,
@@ -8,6 +8,7 @@ import {
   type ConnectRequest,
   type ConnectVerdict,
   createBroker,
+  type ForwardedMessage,
   type HeldSession,
   type MessageStore,
   REASON,
@@ -19,6 +20,7 @@ import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import { AwaySessions } from './away-sessions.ts';
+import { ClusterMessages } from './cluster-messages.ts';
 import type { MqttSource } from './mqtt-source.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
 import type { Guard } from './tls-listener.ts';
@@ -66,13 +68,16 @@ export class MqttGateway {
   readonly #options: MqttGatewayOptions;
   readonly #connections = new Map<CertificateId, Set<Connection<DevicePeer>>>();
   readonly #ownership: SessionOwnership | undefined;
+  readonly #clusterMessages: ClusterMessages | undefined;
   readonly #away: AwaySessions;
   #sweep: NodeJS.Timeout | undefined;
   #isStopping = false;
 
   constructor(options: MqttGatewayOptions) {
     this.#options = options;
-    this.#ownership = this.#joinCluster();
+    const node = toHex(options.random.bytes(8));
+    this.#ownership = this.#ownSessions(node);
+    this.#clusterMessages = this.#exchangeMessages(node);
     this.#away = new AwaySessions({ ...options, sessions: () => this.broker.sessions() });
     this.broker = this.#createBroker();
   }
@@ -88,6 +93,7 @@ export class MqttGateway {
     this.#isStopping = true;
     clearInterval(this.#sweep);
     this.#ownership?.leave();
+    this.#clusterMessages?.leave();
     await this.broker.close();
   }
 
@@ -206,21 +212,27 @@ export class MqttGateway {
     return count;
   }
 
-  #joinCluster(): SessionOwnership | undefined {
-    const { cluster, random } = this.#options;
-    if (cluster === undefined) return undefined;
-    return new SessionOwnership({
-      ...cluster,
-      random,
-      cut: (certificateId) => this.#cutRevoked(certificateId),
-      deliver: ({ topic, payload, qos }) => this.broker.publish(topic, payload, { qos }),
-    });
+  #ownSessions(node: string): SessionOwnership | undefined {
+    const { cluster } = this.#options;
+    const cut = (certificateId: CertificateId) => void this.#cutRevoked(certificateId);
+    return cluster && new SessionOwnership({ ...cluster, node, cut });
+  }
+
+  #exchangeMessages(node: string): ClusterMessages | undefined {
+    const { cluster, clock, config } = this.#options;
+    const receive = (message: ForwardedMessage) => this.broker.receive(message);
+    return cluster && new ClusterMessages({ ...cluster, node, clock, limits: config.mqttLimits, receive });
   }
 
   /** No hook at all for a gateway that is alone: nothing is asked for each message. */
-  #forwarding(): Pick<BrokerHooks<DevicePeer>, 'published'> {
-    const ownership = this.#ownership;
-    return ownership === undefined ? {} : { published: (_, message) => ownership.announcePublished(message) };
+  #forwarding(): Pick<BrokerHooks<DevicePeer>, 'published' | 'sharedMembers' | 'orphaned'> {
+    const messages = this.#clusterMessages;
+    if (messages === undefined) return {};
+    return {
+      published: (_, message) => messages.announce(message),
+      sharedMembers: (subscription, members) => messages.membersChanged(subscription, members),
+      orphaned: (message, shareName) => messages.giveAway(message, shareName),
+    };
   }
 
   async #claimAndConnect(

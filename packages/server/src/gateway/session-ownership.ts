@@ -1,7 +1,6 @@
-import { type CertificateId, type Random, toHex } from '@fleetward/core';
-import { type Connection, MqttError, type PublishedMessage, REASON } from '@fleetward/mqtt';
-import type { BusMessage, Epoch, GatewayBus, PublishedByDevice, SessionLeases } from './bus.ts';
-import { RecentIds } from './recent-ids.ts';
+import type { CertificateId } from '@fleetward/core';
+import { type Connection, REASON } from '@fleetward/mqtt';
+import type { BusMessage, Epoch, GatewayBus, SessionLeases } from './bus.ts';
 
 /** What several gateways share. */
 export interface ClusterParts {
@@ -10,11 +9,10 @@ export interface ClusterParts {
 }
 
 interface OwnershipParts extends ClusterParts {
-  readonly random: Random;
+  /** Names this run of this gateway. */
+  readonly node: string;
   /** Cuts every connection of the certificate at this gateway. */
   readonly cut: (certificateId: CertificateId) => void;
-  /** Routes a message of another gateway's device to the subscribers here. */
-  readonly deliver: (message: PublishedByDevice) => void;
 }
 
 /** One connection's hold on a client id, from before its epoch is asked for until it ends. */
@@ -30,29 +28,19 @@ export interface Claim {
 /** `lost`: another connection claimed the client id later, or nobody could say who did. */
 export type ClaimOutcome = { readonly kind: 'held'; readonly claim: Claim } | { readonly kind: 'lost' };
 
-/** Of one gateway run; 1,024 ids are 8 KiB. */
-const windowIds = 1_024;
-const originsMax = 64;
-
 /**
  * Which sessions are this gateway's, among several (docs/adr/0007): the highest epoch owns a client id. Every message may come
  * late, twice or out of order.
  */
 export class SessionOwnership {
-  /** What the bus did to us, for whoever watches it. */
-  readonly counts = { repeated: 0, late: 0, stale: 0, undeliverable: 0 };
   readonly #parts: OwnershipParts;
-  readonly #node: string;
   readonly #claims = new Map<string, Set<Claim>>();
   /** Final, so never forgotten: as many as operators revoked since the start. */
   readonly #revoked = new Set<CertificateId>();
-  readonly #recent = new RecentIds({ windowIds, originsMax });
   readonly #unsubscribe: () => void;
-  #lastId = 0;
 
   constructor(parts: OwnershipParts) {
     this.#parts = parts;
-    this.#node = toHex(parts.random.bytes(8));
     this.#unsubscribe = parts.bus.subscribe((message) => this.#receive(message));
   }
 
@@ -62,7 +50,7 @@ export class SessionOwnership {
     // Before asking: a higher claim may be heard of before our own answer is here.
     this.#keep(claim);
     try {
-      claim.epoch = await this.#parts.leases.claim(clientId, this.#node);
+      claim.epoch = await this.#parts.leases.claim(clientId, this.#parts.node);
     } catch {
       this.release(claim);
       return { kind: 'lost' };
@@ -84,7 +72,8 @@ export class SessionOwnership {
     claim.connection = connection;
     this.#hear(clientId, epoch);
     if (claim.heard > epoch) return;
-    this.#parts.bus.publish({ kind: 'session-claimed', clientId, epoch, node: this.#node });
+    const { bus, node } = this.#parts;
+    bus.publish({ kind: 'session-claimed', clientId, epoch, node });
   }
 
   release(claim: Claim): void {
@@ -103,13 +92,6 @@ export class SessionOwnership {
     this.#parts.bus.publish({ kind: 'certificate-revoked', certificateId });
   }
 
-  announcePublished({ topic, payload, qos }: PublishedMessage): void {
-    this.#lastId++;
-    // A copy: the payload is the reader's buffer, which is used again.
-    const message = { kind: 'published', node: this.#node, id: this.#lastId, topic, qos } as const;
-    this.#parts.bus.publish({ ...message, payload: new Uint8Array(payload) });
-  }
-
   leave(): void {
     this.#unsubscribe();
   }
@@ -122,23 +104,6 @@ export class SessionOwnership {
       case 'certificate-revoked':
         this.#revoked.add(message.certificateId);
         this.#parts.cut(message.certificateId);
-        break;
-      case 'published':
-        this.#receivePublished(message);
-    }
-  }
-
-  #receivePublished(message: PublishedByDevice): void {
-    if (message.node === this.#node) return;
-    const verdict = this.#recent.see(message.node, message.id);
-    if (verdict !== 'new') this.counts[verdict]++;
-    if (verdict === 'repeated' || verdict === 'stale') return;
-    try {
-      this.#parts.deliver(message);
-    } catch (error) {
-      // Its gateway has other limits on topics than this one.
-      if (!(error instanceof MqttError)) throw error;
-      this.counts.undeliverable++;
     }
   }
 

@@ -1,22 +1,19 @@
 import { parseCertificateId } from '@fleetward/core';
-import { MqttError, REASON } from '@fleetward/mqtt';
-import { seededRandom } from '@fleetward/testkit';
+import { REASON } from '@fleetward/mqtt';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { BusMessage, PublishedByDevice } from '../../src/gateway/bus.ts';
-import { RecentIds } from '../../src/gateway/recent-ids.ts';
+import type { BusMessage } from '../../src/gateway/bus.ts';
 import { SessionOwnership } from '../../src/gateway/session-ownership.ts';
 import { FaultyBus } from './faulty-bus.ts';
 
-function join(more: { deliver?: (message: PublishedByDevice) => void; claim?: () => Promise<number> } = {}) {
+function join(more: { claim?: () => Promise<number> } = {}) {
   const bus = new FaultyBus();
   const cut: string[] = [];
   const ownership = new SessionOwnership({
     bus,
     leases: { claim: more.claim ?? (async () => 5) },
-    random: seededRandom(1),
+    node: 'own',
     cut: (certificateId) => void cut.push(certificateId),
-    deliver: more.deliver ?? (() => undefined),
   });
   const hear = (message: BusMessage): void => {
     bus.publish(message);
@@ -31,8 +28,6 @@ function connection() {
 }
 
 const claimed = (epoch: number) => ({ kind: 'session-claimed', clientId: 'a', epoch, node: 'b' }) as const;
-const published = (id: number, node = 'b') =>
-  ({ kind: 'published', node, id, topic: 't', payload: new Uint8Array(), qos: 1 }) as const;
 
 test.each([
   [6, 'lost'],
@@ -80,46 +75,4 @@ test('a revocation is final: before, after and without any connection', () => {
   for (let times = 0; times < 2; times++) hear({ kind: 'certificate-revoked', certificateId });
   expect(ownership.isRevoked(certificateId)).toBe(true);
   expect(cut).toEqual([certificateId, certificateId]);
-});
-
-test('each message is delivered once, and what came out of order is counted', () => {
-  const ids = fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 200 });
-  fc.assert(
-    fc.property(ids, (arrivals) => {
-      const delivered: number[] = [];
-      const { ownership, hear } = join({ deliver: ({ id }) => void delivered.push(id) });
-      for (const id of arrivals) hear(published(id));
-      const firsts = [...new Set(arrivals)];
-      const late = firsts.filter((id, index) => firsts.slice(0, index).some((earlier) => earlier > id));
-      expect(delivered).toEqual(firsts);
-      expect(ownership.counts).toMatchObject({
-        late: late.length,
-        repeated: arrivals.length - firsts.length,
-        stale: 0,
-      });
-    }),
-  );
-});
-
-test('a message that this gateway’s limits refuse is counted and hurts nobody', () => {
-  const { ownership, hear } = join({
-    deliver: () => {
-      throw new MqttError('mqtt.quota_exceeded', 'too long', { reasonCode: 0x90 });
-    },
-  });
-  hear(published(1));
-  expect(ownership.counts.undeliverable).toBe(1);
-});
-
-test('ids far behind are stale, and origins beyond the bound are forgotten oldest first', () => {
-  const recent = new RecentIds({ windowIds: 4, originsMax: 2 });
-  expect([9, 6, 6, 5, 9].map((id) => recent.see('a', id))).toEqual([
-    'new',
-    'late',
-    'repeated',
-    'stale',
-    'repeated',
-  ]);
-  for (const origin of ['b', 'a', 'c']) recent.see(origin, 10);
-  expect(['a', 'b'].map((origin) => recent.see(origin, 10))).toEqual(['repeated', 'new']);
 });

@@ -188,3 +188,147 @@ test('a last will reaches the subscribers of the other gateway', async () => {
   await ended;
   expect(texts).toEqual(['gone']);
 });
+
+test('both gateways end with the same retained messages, however late, often or out of order the bus is', async () => {
+  const changes = fc.array(fc.tuple(fc.constantFrom<(0 | 1)[]>(0, 1), fc.nat(2), fc.nat(3)), {
+    maxLength: 30,
+  });
+  await fc.assert(
+    fc.asyncProperty(changes, fc.nat(), async (all, seed) => {
+      const random = seededRandom(seed);
+      const publishers = [await connect(0, 'publisher-0'), await connect(1, 'publisher-1')] as const;
+      for (const [at, topic, value] of all) {
+        // No payload clears the topic.
+        const text = value === 0 ? '' : `${at}/${value}`;
+        await publishers[at].publishAsync(`kept/${topic}`, text, { qos: 1, retain: true });
+        bus.deliverAny(random);
+      }
+      bus.drain(random);
+      const [first, second] = [await retainedAt(0), await retainedAt(1)];
+      expect(second).toEqual(first);
+      for (const topic of [0, 1, 2])
+        await publishers[0].publishAsync(`kept/${topic}`, '', { qos: 1, retain: true });
+      bus.inOrder();
+      expect([...(await retainedAt(0)), ...(await retainedAt(1))]).toEqual([]);
+      await endAll();
+    }),
+    { numRuns: 8 },
+  );
+});
+
+/** What a new subscriber gets of `kept/#`. */
+async function retainedAt(at: 0 | 1): Promise<readonly string[]> {
+  const client = await connect(at, `reader-${at}`);
+  const texts: string[] = [];
+  const ended = new Promise((resolve) => {
+    client.on('message', (topic, payload, { retain }) => {
+      if (topic === 'end') resolve(topic);
+      else texts.push(`${topic} ${payload} ${retain}`);
+    });
+  });
+  await client.subscribeAsync(['kept/#', 'end'], { qos: 1 });
+  await client.publishAsync('asked', '', { qos: 1 }); // what is retained is sent in turns of its own
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  pair.gateways[at].broker.publish('end', Buffer.alloc(0), { qos: 1 });
+  await ended;
+  await client.endAsync(true);
+  return texts.toSorted();
+}
+
+test('a message for a shared subscription goes to one member of both gateways, with any QoS', async () => {
+  const plan = fc.record({
+    at: fc.constantFrom<(0 | 1)[]>(0, 1),
+    members: fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 2 })),
+    qos: fc.constantFrom<(0 | 1 | 2)[]>(0, 1, 2),
+  });
+  await fc.assert(
+    fc.asyncProperty(plan, fc.nat(), async ({ at, members, qos }, seed) => {
+      const texts: string[] = [];
+      const join = async (place: 0 | 1, index: number) => {
+        const client = await connect(place, `member-${place}-${index}`);
+        client.on('message', (_, payload) => void texts.push(payload.toString()));
+        await client.subscribeAsync('$share/workers/job/#', { qos });
+      };
+      for (const place of [0, 1] as const)
+        for (let index = 0; index < members[place]; index++) await join(place, index);
+      bus.drain(seededRandom(seed));
+      const publisher = await connect(at, 'publisher');
+      const jobs = Array.from({ length: 12 }, (_, index) => `${index}`);
+      for (const job of jobs) await publisher.publishAsync('job/new', job, { qos });
+      bus.drain(seededRandom(seed));
+      const expected = members[0] + members[1] === 0 ? [] : jobs;
+      const received = () => {
+        bus.drain(seededRandom(seed)); // a message with QoS 0 may still be on its way to its gateway
+        return texts.toSorted(byNumber);
+      };
+      await expect.poll(received).toEqual(expected);
+      await endAll();
+    }),
+    { numRuns: 10 },
+  );
+});
+
+const byNumber = (a: string, b: string) => Number(a) - Number(b);
+
+test('a shared message whose members went meanwhile is given to a member of another gateway', async () => {
+  const texts: string[] = [];
+  const member = await connect(1, 'member-1');
+  await member.subscribeAsync('$share/workers/job/#', { qos: 1 });
+  bus.inOrder();
+  const publisher = await connect(0, 'publisher');
+  await publisher.publishAsync('job/new', 'owed', { qos: 1 });
+  // It is on its way to gateway 1, whose member goes; the next one is here.
+  await member.endAsync();
+  await expect.poll(() => pair.gateways[1].broker.get('member-1')).toBeUndefined();
+  const other = await connect(0, 'member-0');
+  other.on('message', (_, payload) => void texts.push(payload.toString()));
+  await other.subscribeAsync('$share/workers/job/#', { qos: 1 });
+  bus.inOrder(({ kind }) => kind === 'shared-members');
+  bus.inOrder();
+  bus.inOrder();
+  await expect.poll(() => texts).toEqual(['owed']);
+});
+
+test('what the last member here did not acknowledge goes to a member of the other gateway', async () => {
+  const texts: string[] = [];
+  const sulky = await connect(0, 'sulky');
+  const reached = new Promise<void>((resolve) => {
+    sulky.handleMessage = () => resolve(); // and no acknowledgement
+  });
+  await sulky.subscribeAsync('$share/workers/job/#', { qos: 1 });
+  const publisher = await connect(0, 'publisher');
+  await publisher.publishAsync('job/new', 'owed', { qos: 1 });
+  await reached;
+  const other = await connect(1, 'other');
+  other.on('message', (_, payload) => void texts.push(payload.toString()));
+  await other.subscribeAsync('$share/workers/job/#', { qos: 1 });
+  bus.inOrder();
+  sulky.stream.destroy();
+  await expect
+    .poll(() => {
+      bus.inOrder();
+      return texts;
+    })
+    .toEqual(['owed']);
+});
+
+test('a message keeps its MQTT 5 properties and its QoS on its way to the other gateway', async () => {
+  const subscriber = await connect(1, 'subscriber');
+  const arrived = new Promise<readonly unknown[]>((resolve) => {
+    subscriber.on('message', (_, payload, packet) =>
+      resolve([payload.toString(), packet.qos, packet.properties]),
+    );
+  });
+  await subscriber.subscribeAsync('asked/#', { qos: 2 });
+  const publisher = await connect(0, 'publisher');
+  const properties = {
+    contentType: 'text/plain',
+    responseTopic: 'answers/1',
+    correlationData: Buffer.from('7'),
+    userProperties: { site: 'north' },
+    payloadFormatIndicator: true,
+  };
+  await publisher.publishAsync('asked/1', 'why', { qos: 2, properties });
+  bus.inOrder();
+  expect(await arrived).toMatchObject(['why', 2, properties]);
+});
