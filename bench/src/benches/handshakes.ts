@@ -16,6 +16,7 @@ export const handshakes: Bench = {
         endpoint: { port, ca },
         brokerPid: pid,
         identities,
+        warmUpSeconds: Math.min(1, options.seconds),
         seconds: options.seconds,
       };
       return (await load.ask(request, { timeoutMs: 60_000 })) as HandshakesResult;

@@ -6,6 +6,7 @@ import { numberedPublishPacket } from './messages.ts';
 import { disconnectMqtt, type Endpoint, openMqttSocket } from './mqtt-socket.ts';
 import { closeAll, connectDevices, pause } from './sockets.ts';
 import { subscribe } from './subscribe.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface AcksRequest {
   readonly endpoint: Endpoint;
@@ -16,6 +17,7 @@ export interface AcksRequest {
   readonly publishers: readonly number[];
   /** Messages each publisher has unacknowledged. */
   readonly window: number;
+  /** Of the broker's processor time. */
   readonly warmUpSeconds: number;
   readonly seconds: number;
 }
@@ -37,7 +39,7 @@ export async function runAcks(request: AcksRequest): Promise<AcksResult> {
     const failure = Promise.race(lanes.map((lane) => lane.failure));
     failure.catch(() => undefined); // also when nobody waits any more
     for (const lane of lanes) lane.start();
-    await Promise.race([pause(request.warmUpSeconds * 1_000), failure]);
+    await Promise.race([warmUp(request.brokerPid, request.warmUpSeconds), failure]);
     const before = sample(request.brokerPid, lanes);
     await Promise.race([pause(request.seconds * 1_000), failure]);
     const after = sample(request.brokerPid, lanes);

@@ -2,11 +2,14 @@ import type { Identity } from '../brokers/broker.ts';
 import { cpuSeconds } from '../cpu-seconds.ts';
 import { type Endpoint, openMqttSocket } from './mqtt-socket.ts';
 import { closeAll } from './sockets.ts';
+import { warmth } from './warm-up.ts';
 
 export interface HandshakesRequest {
   readonly endpoint: Endpoint;
   readonly brokerPid: number;
   readonly identities: readonly Identity[];
+  /** Of the broker's processor time. */
+  readonly warmUpSeconds: number;
   readonly seconds: number;
 }
 
@@ -17,7 +20,6 @@ export interface HandshakesResult {
 }
 
 const atOnce = 8;
-const warmUpHandshakes = 40;
 
 /** Connects again and again, always anew: no session is ever resumed. CONNACK proves that the server finished its half. */
 export async function runHandshakes(request: HandshakesRequest): Promise<HandshakesResult> {
@@ -33,7 +35,7 @@ export async function runHandshakes(request: HandshakesRequest): Promise<Handsha
         while (!isOver()) await connectOnce(lane);
       }),
     );
-  await until(() => count >= warmUpHandshakes);
+  await until(warmth(request.brokerPid, request.warmUpSeconds));
   const [startedMs, cpuBefore] = [performance.now(), cpuSeconds(request.brokerPid)];
   count = 0;
   await until(() => performance.now() - startedMs >= request.seconds * 1_000);

@@ -8,6 +8,7 @@ import type { Endpoint } from './mqtt-socket.ts';
 import { Receiver } from './receiver.ts';
 import { closeAll, connectDevices, pause } from './sockets.ts';
 import { subscribe } from './subscribe.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface LoadRequest {
   readonly workload: Workload;
@@ -15,6 +16,7 @@ export interface LoadRequest {
   /** Whose processor time is counted. */
   readonly brokerPid: number;
   readonly identities: readonly Identity[];
+  /** Of the broker's processor time. */
   readonly warmUpSeconds: number;
   readonly seconds: number;
 }
@@ -37,11 +39,11 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
   const { workload, seconds, warmUpSeconds } = request;
   const sockets = await connectDevices(devicesOf(workload), request);
   try {
-    for (const { device, filter } of workload.subscriptions) await subscribe(sockets[device]!, filter);
+    await subscribeAll(workload, sockets);
     const { flows, receivers } = wire(workload, sockets);
     const failure = firstFailure(sockets, receivers);
     for (const flow of flows) flow.start();
-    await Promise.race([pause(warmUpSeconds * 1_000), failure]);
+    await Promise.race([warmUp(request.brokerPid, warmUpSeconds), failure]);
     const before = sample(request.brokerPid, receivers);
     await Promise.race([pause(seconds * 1_000), failure]);
     const after = sample(request.brokerPid, receivers);
@@ -54,6 +56,16 @@ export async function runLoad(request: LoadRequest): Promise<LoadResult> {
 
 function devicesOf({ subscriptions, streams }: Workload): readonly number[] {
   return [...subscriptions.map(({ device }) => device), ...streams.map(({ publisher }) => publisher)];
+}
+
+/** All devices at once, each filter after filter. */
+async function subscribeAll({ subscriptions }: Workload, sockets: readonly TLSSocket[]): Promise<void> {
+  const byDevice = Map.groupBy(subscriptions, ({ device }) => device);
+  await Promise.all(
+    Array.from(byDevice, async ([device, filters]) => {
+      for (const { filter } of filters) await subscribe(sockets[device]!, filter);
+    }),
+  );
 }
 
 interface Wired {
