@@ -4,7 +4,7 @@ import { prepareStart, type StartPlan, startFactory } from './prepare-start.ts';
 import { startProgram } from './program.ts';
 import type { StarterSettings } from './settings.ts';
 import type { WakeUp } from './wake-up.ts';
-import { generationOf, noteRunning, type RunEnd, watchProgram } from './watch-program.ts';
+import { noteRunning, type RunEnd, stateOf, watchProgram } from './watch-program.ts';
 
 export interface StarterOptions {
   readonly folder: SlotFolder;
@@ -74,6 +74,7 @@ async function pause(
   const longestMs = Math.min(settings.restartPauseMaxMs, firstPauseMs * 2 ** Math.min(failures - 1, 20));
   for (let waitedMs = 0; waitedMs < longestMs; waitedMs += settings.pollMs) {
     await wakeUp.wait(settings.pollMs);
-    if (stop.aborted || wakeUp.takeRestart() || (generationOf(folder) ?? -1) !== plan.generation) return;
+    if (stop.aborted || wakeUp.takeRestart() || (stateOf(folder)?.generation ?? -1) !== plan.generation)
+      return;
   }
 }

@@ -39,11 +39,12 @@ export async function watchProgram(
   });
   for (;;) {
     await wakeUp.wait(settings.pollMs);
-    const end = endOf({ ...options, plan }, { ended, ranMs: performance.now() - startedMs });
+    // Looked at once: a switch after the decision must still be new at the next one.
+    const state = stateOf(folder);
+    const end = endOf({ ...options, plan }, { ended, ranMs: performance.now() - startedMs, state });
     if (end !== undefined) return { end, generation: plan.generation };
-    const generation = generationOf(folder) ?? plan.generation;
-    if (generation === plan.generation) continue;
-    plan = { ...plan, generation };
+    if (state === undefined || state.generation === plan.generation) continue;
+    plan = { ...plan, generation: state.generation };
     noteRunning(folder, { plan, pid: program.pid });
   }
 }
@@ -51,23 +52,22 @@ export async function watchProgram(
 interface Watched {
   readonly ended: ProgramEnd | undefined;
   readonly ranMs: number;
+  /** Nothing when it cannot be read. */
+  readonly state: SlotsState | undefined;
 }
 
-function endOf(options: WatchOptions, { ended, ranMs }: Watched): RunEnd | undefined {
-  const { stop, wakeUp, settings } = options;
-  if (ended !== undefined) return afterDeath(ended, options);
+function endOf(options: WatchOptions, { ended, ranMs, state }: Watched): RunEnd | undefined {
+  const { stop, wakeUp, settings, plan } = options;
+  if (ended !== undefined) return afterDeath(ended, options, state);
   if (stop.aborted) return 'stopped';
-  if (wakeUp.takeRestart() || isReplaced(options)) return 'replaced';
-  if (ranMs <= settings.confirmWithinMs || !isStillOnTrial(options)) return undefined;
+  if (wakeUp.takeRestart() || isReplaced(plan, state)) return 'replaced';
+  if (ranMs <= settings.confirmWithinMs || !isStillOnTrial(plan, state)) return undefined;
   return endTrial('not-confirmed-in-time', `ran ${Math.floor(ranMs)} ms unconfirmed`, options);
 }
 
 /** Slots that cannot be read are no reason to stop what runs. */
-function isReplaced({ folder, plan }: WatchOptions): boolean {
-  const read = folder.readSlots();
-  return (
-    read.kind === 'ok' && read.state.generation !== plan.generation && !isStillAskedFor(read.state, plan)
-  );
+function isReplaced(plan: RunPlan, state: SlotsState | undefined): boolean {
+  return state !== undefined && state.generation !== plan.generation && !isStillAskedFor(state, plan);
 }
 
 /** That the failure of a trial is noted is no reason to restart what was gone back to. */
@@ -90,23 +90,24 @@ export function noteRunning(
 }
 
 /** Nothing when `slots.json` cannot be read. */
-export function generationOf(folder: SlotFolder): number | undefined {
+export function stateOf(folder: SlotFolder): SlotsState | undefined {
   const read = folder.readSlots();
-  return read.kind === 'ok' ? read.state.generation : undefined;
+  return read.kind === 'ok' ? read.state : undefined;
 }
 
-function afterDeath({ wasStarted, explanation }: ProgramEnd, options: WatchOptions): RunEnd {
+function afterDeath(
+  { wasStarted, explanation }: ProgramEnd,
+  options: WatchOptions,
+  state: SlotsState | undefined,
+): RunEnd {
   options.log(`${options.plan.version}: ${explanation}`);
-  if (!isStillOnTrial(options)) return 'died';
+  if (!isStillOnTrial(options.plan, state)) return 'died';
   return endTrial(wasStarted ? 'died-before-confirmation' : 'not-started', explanation, options);
 }
 
 /** It may have been confirmed since it was started. */
-function isStillOnTrial({ folder, plan }: WatchOptions): boolean {
-  const read = folder.readSlots();
-  return (
-    plan.isTrial && read.kind === 'ok' && read.state.generation === plan.generation && isOnTrial(read.state)
-  );
+function isStillOnTrial(plan: RunPlan, state: SlotsState | undefined): boolean {
+  return plan.isTrial && state?.generation === plan.generation && isOnTrial(state);
 }
 
 function endTrial(reason: GiveUpReason, explanation: string, { folder, plan, log }: WatchOptions): RunEnd {
