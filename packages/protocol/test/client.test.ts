@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -46,6 +47,7 @@ const problem = {
 let server: TestServer;
 let client: ApiClient;
 let certificateSeen = '';
+const seen = new WeakSet<Socket>();
 
 beforeAll(async () => {
   server = await startServer((request, response) => void answer(request, response));
@@ -89,6 +91,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case '/other-rest':
       response.writeHead(206, { 'content-range': 'bytes 0-9/10' });
       return void response.end('other');
+    // As when the server closes a connection that was idle just as the request is on its way.
+    case '/closed-when-kept':
+      if (seen.has(request.socket)) return void request.socket.destroy();
+      seen.add(request.socket);
+      return reply(200, { ok: true });
     case '/certificate':
       certificateSeen = (request.socket as TLSSocket).getPeerCertificate().subject?.CN?.toString() ?? '';
       return reply(200, { ok: true });
@@ -162,6 +169,14 @@ describe('a call', () => {
     expect((await failureOf(call)).code).toBe('api.aborted');
   });
 
+  test('that reads is sent again when the connection it was kept on is closed, one that writes is not', async () => {
+    const kept = clientWith({});
+    for (let times = 0; times < 3; times++)
+      expect(await kept.call(get('/closed-when-kept'))).toEqual({ ok: true });
+    const write = defineRoute({ ...base, method: 'DELETE', path: '/closed-when-kept' });
+    expect((await failureOf(kept.call(write))).code).toBe('api.unreachable');
+    kept.close();
+  });
   test('holds no more of an answer than it may', async () => {
     const small = clientWith({ answerBytesMax: 1_000 });
     expect((await failureOf(small.call(bytes('/large')))).code).toBe('api.answer_too_large');

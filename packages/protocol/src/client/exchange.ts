@@ -16,8 +16,28 @@ export interface Exchange {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Sends one request and resolves with the head of its answer; the answer's body is still to be read. */
-export function exchange(options: Exchange): Promise<IncomingMessage> {
+/**
+ * Sends one request and resolves with the head of its answer; the answer's body is still to be read. A read that met the server's
+ * closing of an idle connection is sent again (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+ */
+export async function exchange(options: Exchange): Promise<IncomingMessage> {
+  for (let again = 0; ; again++) {
+    const { head, wasClosedIdle } = attempt(options);
+    try {
+      return await head;
+    } catch (error) {
+      if (again === attemptsAgainMax || !wasClosedIdle()) throw error;
+    }
+  }
+}
+
+/** As many connections may have been kept open. */
+const attemptsAgainMax = 3;
+
+function attempt(options: Exchange): {
+  readonly head: Promise<IncomingMessage>;
+  readonly wasClosedIdle: () => boolean;
+} {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = request(options.url, {
     method: options.method,
@@ -28,10 +48,15 @@ export function exchange(options: Exchange): Promise<IncomingMessage> {
   outgoing.setTimeout(options.idleTimeoutMs, () =>
     outgoing.destroy(new ApiError('api.timeout', `no answer within ${options.idleTimeoutMs} ms`)),
   );
+  let wasReset = false;
   outgoing.once('response', resolve);
-  outgoing.on('error', (cause) => reject(transportError(cause, options)));
+  outgoing.on('error', (cause: NodeJS.ErrnoException) => {
+    wasReset = cause.code === 'ECONNRESET' || cause.code === 'EPIPE';
+    reject(transportError(cause, options));
+  });
   send(outgoing, options.body).catch((cause: Error) => outgoing.destroy(cause));
-  return promise;
+  const isRead = options.method === 'GET' || options.method === 'HEAD';
+  return { head: promise, wasClosedIdle: () => isRead && wasReset && outgoing.reusedSocket };
 }
 
 async function send(outgoing: ReturnType<typeof request>, body: UploadBody | undefined): Promise<void> {
