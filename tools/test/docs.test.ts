@@ -15,7 +15,9 @@ const stories = {
   fleet: [
     'docs/tutorials/first-device.md',
     'docs/how-to/read-a-denial.md',
+    'docs/policy.md',
     'docs/how-to/least-privilege.md',
+    'docs/how-to/prove-a-policy.md',
     'docs/how-to/update-a-device.md',
     'docs/how-to/revoke.md',
     'docs/how-to/verify-the-trail.md',

@@ -316,12 +316,36 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['policy', 'prove', ...never, '--stored', 'railed'])).json).toMatchObject([
       { verdict: 'yes' },
     ]);
+    const about = ['--stored', 'railed'];
+    expect((await say(['policy', 'prove', 'dead', ...about])).json).toMatchObject([
+      { dead: [], undecided: [] },
+    ]);
+    expect((await say(['policy', 'prove', 'equal', 'lamps.json', ...about])).json).toMatchObject([
+      { verdict: 'yes' },
+    ]);
+    expect((await say(['policy', 'prove', 'at-most', 'lamps.json', ...about])).json).toMatchObject([
+      { verdict: 'yes' },
+    ]);
+    expect((await say(['policy', 'prove', 'no-cross-device', ...about])).json).toMatchObject([
+      { verdict: 'yes' },
+    ]);
     await say(['guardrail', 'create', 'no-firmware', ...never, '--policy', 'railed']);
     writeFileSync(cli.home.join('railed-2.json'), document.replace('topic/telemetry/', 'topic/firmware/'));
     const refused = await cli.run(['policy', 'add-version', 'railed', 'railed-2.json'], { environment });
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('policies.guardrail_broken');
     expect(refused.stderr).toContain('topic/firmware/');
+    const differs = await run(['policy', 'prove', 'equal', 'railed-2.json', ...about]);
+    expect(differs).toMatchObject({ code: 1, json: [{ verdict: 'no' }] });
+    const diff = await run(['policy', 'prove', 'diff', 'railed-2.json', ...about]);
+    expect(diff).toMatchObject({
+      code: 1,
+      json: [{ isExact: true, additions: [{ actions: ['iot:Publish'] }] }],
+    });
+    const dead = await run(['policy', 'prove', 'dead', 'lamps.json', ...about]);
+    expect(dead.code).toBe(1);
+    expect(dead.json).toMatchObject([{ dead: [{ policyName: 'document-1', why: 'covered' }, {}] }]);
+    expect(await run(['policy', 'prove', 'diff', ...about])).toMatchObject({ code: 2 });
     const proved = await run([
       'policy',
       'prove',

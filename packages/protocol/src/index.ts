@@ -35,7 +35,6 @@ export {
   createGuardrail,
   listGuardrails,
   propertySchema,
-  provePolicies,
   removeGuardrail,
 } from './http/guardrails.ts';
 export {
@@ -77,6 +76,7 @@ export {
   startPolicyTrial,
   stopPolicyTrial,
 } from './http/policy-trials.ts';
+export { diffPolicySets, findDeadStatements, provePolicies } from './http/proofs.ts';
 export {
   getDeviceMetadata,
   getDeviceTarget,

@@ -49,6 +49,17 @@ export function createPlatformMetrics(parts: {
       this.set({ state: 'broken' }, guardrails.broken.length);
     },
   });
+  new Gauge({
+    name: 'fleetward_proofs',
+    help: 'Proofs that run or wait, those done since the start, and how often each of `proofLimits` bit, by its name',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      const { prover, guardrails } = parts.policies;
+      for (const [counter, value] of Object.entries(prover.counts)) this.set({ counter }, value);
+      this.set({ counter: 'setsMax' }, guardrails.tooManySets);
+    },
+  });
   const denied = {
     name: 'fleetward_denials',
     help: 'Denials since the start, by cause',

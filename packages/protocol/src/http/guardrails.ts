@@ -4,7 +4,7 @@ import { timeMs } from './fields.ts';
 import { policyNameSchema } from './names.ts';
 
 const closed = { additionalProperties: false } as const;
-const documentText = Type.String({
+export const documentText = Type.String({
   minLength: 2,
   maxLength: 16_384,
   description: 'A policy document as text.',
@@ -110,43 +110,4 @@ export const removeGuardrail = defineRoute({
   summary: 'Remove a guard rail',
   access: 'operator',
   params: Type.Object({ guardrailName }),
-});
-
-export const provePolicies = defineRoute({
-  method: 'POST',
-  path: '/v1/policies/prove',
-  noun: 'policies',
-  summary: 'Prove a property of stored policies and documents that are attached together, over all requests',
-  access: 'operator',
-  body: Type.Object(
-    {
-      policyNames: Type.Optional(Type.Array(policyNameSchema, { maxItems: 10 })),
-      documents: Type.Optional(Type.Array(documentText, { maxItems: 5 })),
-      property: propertySchema,
-    },
-    closed,
-  ),
-  answer: Type.Object({
-    property: Type.String(),
-    verdict: Type.Union([Type.Literal('yes'), Type.Literal('no'), Type.Literal('undecided')]),
-    summary: Type.String(),
-    counterExample: Type.Optional(
-      Type.Object({
-        summary: Type.String(),
-        requests: Type.Array(
-          Type.Object({
-            by: Type.String(),
-            action: Type.String(),
-            resource: Type.String(),
-            context: Type.Record(Type.String(), Type.Unknown()),
-            nowMs: Type.Optional(timeMs),
-            decision: Type.String(),
-            explanation: Type.String(),
-          }),
-        ),
-      }),
-    ),
-    assumptions: Type.Array(Type.String()),
-    states: Type.Integer({ minimum: 0 }),
-  }),
 });

@@ -101,6 +101,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'policies.guardrail_not_found': 404,
   'policies.guardrail_configured': 409,
   'policies.proofs_busy': 503,
+  'policies.proof_timeout': 422,
   'certificates.not_found': 404,
   'certificates.no_issuing_authority': 503,
   'certificates.authority_not_found': 404,

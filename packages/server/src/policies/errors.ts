@@ -18,6 +18,7 @@ export type PoliciesErrorCode =
   | 'policies.guardrail_not_found'
   | 'policies.guardrail_configured'
   | 'policies.proofs_busy'
+  | 'policies.proof_timeout'
   | 'policies.no_trial'
   | 'policies.in_trial'
   | 'policies.trial_limit'

@@ -1,16 +1,13 @@
 import { parsePolicyName } from '@fleetward/core';
-import type { AttachedPolicy } from '@fleetward/policy';
 import {
   createGuardrail,
   listGuardrails,
   type Part,
   type propertySchema,
-  provePolicies,
   removeGuardrail,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
-import { PoliciesError } from './errors.ts';
 import type { Guardrail, Guardrails } from './guardrails.ts';
 import type { Policies } from './service.ts';
 
@@ -32,10 +29,6 @@ export function guardrailHandlers(policies: Policies): readonly RouteHandler[] {
       await policies.guardrails.remove(params.guardrailName, operatorActor(caller));
       return undefined;
     }),
-    handle(provePolicies, async ({ body }) => {
-      const proof = await policies.guardrails.prove(setOf(body, policies), body.property);
-      return toAnswer(proof);
-    }),
   ];
 }
 
@@ -52,41 +45,5 @@ function viewOf(guardrail: Guardrail, { broken }: Guardrails) {
     ...(found === undefined
       ? {}
       : { broken: { sets: found.sets, findings: found.findings.map(({ message }) => message) } }),
-  };
-}
-
-function setOf(
-  { policyNames = [], documents = [] }: Part<(typeof provePolicies)['body']>,
-  policies: Policies,
-): readonly AttachedPolicy[] {
-  const stored = policyNames.map((name) => policies.inForce(parsePolicyName(name)));
-  const given = documents.map(
-    (text, index): AttachedPolicy => ({
-      name: `document-${index + 1}`,
-      versionId: 1,
-      via: 'certificate',
-      document: policies.parse(text).document,
-    }),
-  );
-  if (stored.length + given.length > 0) return [...stored, ...given];
-  throw new PoliciesError(
-    'policies.invalid_request',
-    'a proof is about something: give `policyNames` or `documents`',
-  );
-}
-
-type Answer = Part<(typeof provePolicies)['answer']>;
-
-function toAnswer(proof: Awaited<ReturnType<Policies['guardrails']['prove']>>): Answer {
-  const { counterExample, assumptions, ...rest } = proof;
-  const requests =
-    counterExample?.requests.map(({ context, ...request }) => ({ ...request, context: { ...context } })) ??
-    [];
-  return {
-    ...rest,
-    assumptions: [...assumptions],
-    ...(counterExample === undefined
-      ? {}
-      : { counterExample: { summary: counterExample.summary, requests } }),
   };
 }

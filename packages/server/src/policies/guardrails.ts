@@ -3,13 +3,19 @@ import type { PolicyDocument, Proof, Property } from '@fleetward/policy';
 import type { Actor, Trail } from '../trail/index.ts';
 import { type AttachedSet, keyOf as keyOfSet, type SetChange } from './attached-sets.ts';
 import { PoliciesError } from './errors.ts';
-import { type ProofLimits, Prover } from './prover.ts';
+import type { Prover } from './prover.ts';
 import type { GuardrailRecord, PolicyStore } from './store.ts';
 
 /** What is required, as the API and the settings write it. */
 export type WrittenProperty =
-  | Exclude<Property, { readonly kind: 'at-most' }>
+  | Exclude<Property, { readonly others: unknown }>
   | { readonly kind: 'at-most'; readonly document: string };
+
+/** What can be asked once, and is not required for good. */
+interface EqualTo {
+  readonly kind: 'equal';
+  readonly document: string;
+}
 
 export interface Guardrail {
   readonly name: string;
@@ -27,7 +33,8 @@ export interface GuardrailsOptions {
   readonly clock: Clock;
   readonly parse: (document: string) => PolicyDocument;
   readonly configured: readonly Guardrail[];
-  readonly limits: ProofLimits & { readonly setsMax: number };
+  readonly prover: Prover;
+  readonly limits: { readonly setsMax: number };
 }
 
 /** A guard rail that does not hold for what is in force: what was found, the first of it. */
@@ -46,15 +53,14 @@ const keptMax = 10_000;
 /** Proofs that have to hold after every change of policies and attachments; what would break one is refused. */
 export class Guardrails {
   readonly #options: GuardrailsOptions;
-  readonly #prover: Prover;
   readonly #stored = new Map<string, Guardrail>();
   /** What was proved, by guard rail and set: a set is the same when it has the same versions. */
   readonly #kept = new Set<string>();
   #broken: readonly BrokenGuardrail[] = [];
+  #tooManySets = 0;
 
   private constructor(options: GuardrailsOptions) {
     this.#options = options;
-    this.#prover = new Prover(options.limits);
   }
 
   static async open(options: GuardrailsOptions): Promise<Guardrails> {
@@ -79,18 +85,14 @@ export class Guardrails {
     return this.#broken.filter(({ guardrail }) => this.list().includes(guardrail));
   }
 
-  get isClosed(): boolean {
-    return this.#prover.isClosed;
-  }
-
-  /** Ends the proof under way and all that wait: they are refused. */
-  close(): void {
-    this.#prover.close();
+  /** Changes that were refused because too many proofs would have been needed. */
+  get tooManySets(): number {
+    return this.#tooManySets;
   }
 
   /** Proves the property over the set. Throws `policies.invalid_request` for one that cannot be read. */
-  prove(set: AttachedSet, property: WrittenProperty): Promise<Proof> {
-    return this.#prover.prove(set, this.#read(property));
+  prove(set: AttachedSet, property: WrittenProperty | EqualTo): Promise<Proof> {
+    return this.#options.prover.prove(set, this.#read(property));
   }
 
   /**
@@ -171,6 +173,7 @@ export class Guardrails {
     const { setsMax } = this.#options.limits;
     const wanted = sets.flatMap((set) => guardrails.filter((guardrail) => isAbout(guardrail, set))).length;
     if (wanted <= setsMax) return;
+    this.#tooManySets++;
     throw new PoliciesError(
       'policies.guardrail_undecided',
       `${wanted} combinations of guard rails and policies would have to be proved, and at most ${setsMax} are (\`proofLimits.setsMax\`)`,
@@ -207,7 +210,7 @@ export class Guardrails {
   async #isNoWorse(guardrail: Guardrail, { before, after }: SetChange): Promise<boolean> {
     if (before === undefined || !isAbout(guardrail, before)) return false;
     if ((await this.#findBreach(guardrail, before)) === undefined) return false;
-    const { verdict } = await this.#prover.prove(after, { kind: 'at-most', others: before });
+    const { verdict } = await this.#options.prover.prove(after, { kind: 'at-most', others: before });
     return verdict === 'yes';
   }
 
@@ -223,10 +226,10 @@ export class Guardrails {
     });
   }
 
-  #read(property: WrittenProperty): Property {
-    if (property.kind !== 'at-most') return property;
+  #read(property: WrittenProperty | EqualTo): Property {
+    if (property.kind !== 'at-most' && property.kind !== 'equal') return property;
     const document = this.#options.parse(property.document);
-    return { kind: 'at-most', others: [{ name: 'limit', versionId: 1, via: 'certificate', document }] };
+    return { kind: property.kind, others: [{ name: 'limit', versionId: 1, via: 'certificate', document }] };
   }
 }
 

@@ -34,6 +34,7 @@ import { findingsOf } from './findings.ts';
 import { guardrailHandlers } from './guardrail-http.ts';
 import { decideHypothetically } from './hypothesis.ts';
 import { hypotheticalPrincipal } from './hypothetical-principal.ts';
+import { proofHandlers } from './proof-http.ts';
 import type { SavedVersion } from './rules.ts';
 import type { Policies } from './service.ts';
 import { synthesise } from './synthesis.ts';
@@ -62,6 +63,7 @@ export function policyHandlers(options: PolicyHandlersOptions): readonly RouteHa
     testHandler(options),
     synthesisHandler(options),
     ...guardrailHandlers(options.policies),
+    ...proofHandlers(options.policies),
     ...trialHandlers(options),
   ];
 }

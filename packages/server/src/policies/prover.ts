@@ -4,16 +4,16 @@ import type { AttachedPolicy, Proof, Property } from '@fleetward/policy';
 import { bareThread } from '../bare-thread.ts';
 import { Turns } from '../turns.ts';
 import { PoliciesError } from './errors.ts';
+import type { ProofWork } from './proof-work.ts';
 
 export interface ProofTask {
-  readonly policies: readonly AttachedPolicy[];
-  readonly property: Property;
-  readonly statesMax: number;
+  readonly kind: keyof ProofWork;
+  readonly input: unknown;
 }
 
 /** What the thread answers. */
 export type ProofAnswer =
-  | { readonly kind: 'proved'; readonly proof: Proof }
+  | { readonly kind: 'done'; readonly result: unknown }
   | { readonly kind: 'refused'; readonly message: string };
 
 export interface ProofLimits {
@@ -22,15 +22,33 @@ export interface ProofLimits {
   readonly pendingMax: number;
 }
 
-/** Proves in a thread of its own, one proof after the other: a proof is work for a processor, and may take seconds. */
+type Input<Kind extends keyof ProofWork> = Omit<Parameters<ProofWork[Kind]>[0], 'statesMax'>;
+type Result<Kind extends keyof ProofWork> = ReturnType<ProofWork[Kind]>;
+
+/** Works in a thread of its own, one task after the other: a proof is work for a processor, and may take seconds. */
 export class Prover {
   readonly #limits: ProofLimits;
   readonly #turns = new Turns();
   readonly #closing = new AbortController();
-  #pending = 0;
+  #waiting = 0;
+  #done = 0;
+  #tooManyStates = 0;
+  #tooSlow = 0;
+  #tooManyWaiting = 0;
 
   constructor(limits: ProofLimits) {
     this.#limits = limits;
+  }
+
+  /** Tasks that run or wait, and since the start those that ended, by what ended them. */
+  get counts(): Readonly<Record<'waiting' | 'done' | 'statesMax' | 'timeoutMs' | 'pendingMax', number>> {
+    return {
+      waiting: this.#waiting,
+      done: this.#done,
+      statesMax: this.#tooManyStates,
+      timeoutMs: this.#tooSlow,
+      pendingMax: this.#tooManyWaiting,
+    };
   }
 
   get isClosed(): boolean {
@@ -41,22 +59,41 @@ export class Prover {
     this.#closing.abort();
   }
 
-  /** Throws `policies.invalid_request` for a property that cannot be read, `policies.proofs_busy` when too many wait. */
+  /** A proof that takes too long is undecided. Throws as `work`. */
   async prove(policies: readonly AttachedPolicy[], property: Property): Promise<Proof> {
-    if (this.#pending >= this.#limits.pendingMax) {
+    try {
+      return await this.work('prove', { policies, property });
+    } catch (error) {
+      if (!(error instanceof PoliciesError) || error.code !== 'policies.proof_timeout') throw error;
+      const summary = `undecided: too large: ${error.message}`;
+      return { property: '', verdict: 'undecided', summary, assumptions: [], states: 0 };
+    }
+  }
+
+  /**
+   * Throws `policies.invalid_request` for what cannot be read, `policies.proofs_busy` when too many wait, and
+   * `policies.proof_timeout`.
+   */
+  async work<Kind extends keyof ProofWork>(kind: Kind, input: Input<Kind>): Promise<Result<Kind>> {
+    if (this.#waiting >= this.#limits.pendingMax) {
+      this.#tooManyWaiting++;
       throw new PoliciesError(
         'policies.proofs_busy',
-        `${this.#pending} proofs are waiting already: try again later`,
+        `${this.#waiting} proofs are waiting already: try again later`,
       );
     }
-    this.#pending++;
+    this.#waiting++;
     try {
       const { statesMax } = this.#limits;
-      const answer = await this.#turns.take('proofs', () => this.#ask({ policies, property, statesMax }));
-      if (answer.kind === 'proved') return answer.proof;
-      throw new PoliciesError('policies.invalid_request', answer.message);
+      const task = { kind, input: { ...input, statesMax } };
+      const answer = await this.#turns.take('proofs', () => this.#ask(task));
+      this.#done++;
+      if (answer.kind === 'refused') throw new PoliciesError('policies.invalid_request', answer.message);
+      if (hasTooManyStates(answer.result, statesMax)) this.#tooManyStates++;
+      // The thread runs the work of this kind.
+      return answer.result as Result<Kind>;
     } finally {
-      this.#pending--;
+      this.#waiting--;
     }
   }
 
@@ -69,30 +106,37 @@ export class Prover {
       execArgv: conditions(),
       name: 'proof',
     });
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const ending = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]);
     try {
       return await new Promise<ProofAnswer>((resolve, reject) => {
         worker.once('message', resolve);
         worker.once('error', reject);
-        timeout.addEventListener('abort', () => resolve(tooSlow(timeoutMs)));
-        this.#closing.signal.addEventListener('abort', () => reject(stopping()), { once: true });
+        ending.addEventListener('abort', () => reject(this.isClosed ? stopping() : this.#slow()));
       });
     } finally {
       await worker.terminate();
     }
   }
+
+  #slow(): PoliciesError {
+    this.#tooSlow++;
+    const { timeoutMs } = this.#limits;
+    return new PoliciesError(
+      'policies.proof_timeout',
+      `it takes more than ${timeoutMs} ms (\`proofLimits.timeoutMs\`)`,
+    );
+  }
+}
+
+/** Every answer about policies tells how many it made, synthesis that of its comparison. */
+function hasTooManyStates(result: unknown, statesMax: number): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  if ('beyond' in result) return hasTooManyStates(result.beyond, statesMax);
+  return 'states' in result && typeof result.states === 'number' && result.states > statesMax;
 }
 
 function stopping(): PoliciesError {
   return new PoliciesError('policies.proofs_busy', 'the platform stops: nothing is proved any more');
-}
-
-function tooSlow(timeoutMs: number): ProofAnswer {
-  const summary = `undecided: too large: the proof takes more than ${timeoutMs} ms`;
-  return {
-    kind: 'proved',
-    proof: { property: '', verdict: 'undecided', summary, assumptions: [], states: 0 },
-  };
 }
 
 /** Compiled it stands beside this folder as JavaScript. */

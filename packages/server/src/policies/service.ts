@@ -21,6 +21,7 @@ import { certificatesUnder, type PolicyChange, type Surroundings } from './attac
 import { PoliciesError, policyNotFound, versionInForce, versionInTrial } from './errors.ts';
 import { GuardedChanges } from './guarded-changes.ts';
 import { type Guardrail, Guardrails, type GuardrailsOptions } from './guardrails.ts';
+import { type ProofLimits, Prover } from './prover.ts';
 import { PolicyRecords, type VersionKey } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
 import {
@@ -65,7 +66,7 @@ export interface PoliciesOptions {
   readonly warn: (message: string, error: unknown) => void;
   /** Guard rails from the settings, and what proofs may cost. */
   readonly guardrails: readonly Guardrail[];
-  readonly proofLimits: GuardrailsOptions['limits'];
+  readonly proofLimits: ProofLimits & GuardrailsOptions['limits'];
   /** Kinds of differences kept of one trial. */
   readonly trialFindingsMax?: number;
 }
@@ -77,17 +78,23 @@ export class Policies {
   readonly #registry = new PolicyRegistry();
   readonly #changes: GuardedChanges;
   readonly guardrails: Guardrails;
+  readonly prover: Prover;
   /** Versions that decide in shadow, in memory. */
   readonly trials: TrialRegistry;
 
-  private constructor(options: PoliciesOptions, guardrails: Guardrails) {
+  private constructor(
+    options: PoliciesOptions,
+    { guardrails, prover }: Pick<Policies, 'guardrails' | 'prover'>,
+  ) {
     this.#options = options;
     this.#records = new PolicyRecords(options.store);
     this.guardrails = guardrails;
+    this.prover = prover;
     this.#changes = new GuardedChanges({
       ...options,
       guardrails,
       around: this.#surroundings(),
+      isClosed: () => prover.isClosed,
       names: async () => (await this.list()).map(({ name }) => name),
     });
     this.trials = new TrialRegistry(options.trialFindingsMax ?? 200);
@@ -100,7 +107,9 @@ export class Policies {
   static async open(options: PoliciesOptions): Promise<Policies> {
     const { guardrails: configured, proofLimits: limits, binding } = options;
     const parse = (document: string) => parsePolicy(document, binding).document;
-    const policies = new Policies(options, await Guardrails.open({ ...options, configured, limits, parse }));
+    const prover = new Prover(limits);
+    const guardrails = await Guardrails.open({ ...options, configured, limits, parse, prover });
+    const policies = new Policies(options, { guardrails, prover });
     for (const policy of await options.store.list()) await policies.#load(policy);
     for (const attachment of await options.store.attachments())
       policies.#registry.certificates.attach(attachment.policyName, attachment.certificateId);
@@ -327,7 +336,7 @@ export class Policies {
 
   /** Ends proofs under way; what waits for one is refused. */
   close(): void {
-    this.guardrails.close();
+    this.prover.close();
   }
 
   /** Does work that attaches the policies to a certificate that is new, after what guard rails ask of them is proved. */

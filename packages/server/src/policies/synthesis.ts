@@ -6,14 +6,7 @@ import {
   parseThingName,
   type ThingName,
 } from '@fleetward/core';
-import {
-  type AttachedPolicy,
-  diffPolicies,
-  type ObservedThing,
-  type PolicyDiff,
-  type SynthesisedPolicy,
-  synthesisePolicy,
-} from '@fleetward/policy';
+import type { AttachedPolicy, ObservedThing, PolicyDiff, SynthesisedPolicy } from '@fleetward/policy';
 import type { Part, synthesisePolicyDocument } from '@fleetward/protocol';
 import type { Activity } from '../activity/index.ts';
 import type { Groups } from '../groups/index.ts';
@@ -41,8 +34,6 @@ export interface Synthesis extends SynthesisedPolicy {
 
 const standardWildcardValues = 8;
 const thingsPerRead = 100;
-// A quarter of a second at most: connections wait meanwhile.
-const statesMax = 50_000;
 
 /** The least policy for what the things did. Throws `policies.nothing_recorded`, and as the things are looked up. */
 export async function synthesise(question: Question, parts: SynthesisParts): Promise<Synthesis> {
@@ -50,10 +41,11 @@ export async function synthesise(question: Question, parts: SynthesisParts): Pro
   await parts.collect();
   const { observed, lookedAt } = await observe(sharing, { ...parts, sinceMs: question.sinceMs ?? 0 });
   const { wildcardValuesMin = standardWildcardValues } = question;
-  const policy = synthesisePolicy(observed, { wildcardValuesMin });
+  const { prover, binding } = parts.policies;
+  const present = presentPolicies(question, parts).map(asOfAThing);
+  const policy = await prover.work('synthesise', { observed, wildcardValuesMin, binding, present });
   if (policy === undefined) throw nothingRecorded(sharing.length);
-  const things = { sharing: sharing.length, active: observed.length, lookedAt };
-  return { ...policy, things, beyond: beyondOf(policy, question, parts) };
+  return { ...policy, things: { sharing: sharing.length, active: observed.length, lookedAt } };
 }
 
 function thingsOf(question: Question, parts: SynthesisParts): ReadonlySet<ThingName> {
@@ -86,19 +78,9 @@ function thingsOfPolicy(
   return names;
 }
 
-function beyondOf(
-  { document: text }: SynthesisedPolicy,
-  question: Question,
-  parts: SynthesisParts,
-): PolicyDiff {
-  const { document } = parts.policies.parse(text);
-  const least: AttachedPolicy = { name: 'synthesised', versionId: 0, document, via: 'certificate' };
-  // Compared as of a device that is a thing: then a group's policies have all their say.
-  const present = presentPolicies(question, parts).map((policy) => ({
-    ...policy,
-    via: 'certificate' as const,
-  }));
-  return diffPolicies([least], present, { statesMax });
+/** Compared as of a device that is a thing: then a group's policies have all their say. */
+function asOfAThing(policy: AttachedPolicy): AttachedPolicy {
+  return { ...policy, via: 'certificate' };
 }
 
 /** The policies that the synthesised one would stand for. */
