@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RunningProgram, seededRandom } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
@@ -95,6 +95,22 @@ describe('the agent and the starter as programs', () => {
     const { code, stderr } = await device.startAgent().outcome;
     expect(stderr.toString()).toBe(`agent: ENOENT: \`${settings}\` cannot be read or written\n`);
     expect(code).toBe(1);
+  });
+
+  test('tell the platform why no pass succeeds, and go on once it can', async () => {
+    await using platform = await TestPlatform.start(await TestRepository.create());
+    await using device = await RealDevice.create(platform);
+    const slots = device.folder.join('slots/slots.json');
+    mkdirSync(device.folder.join('slots'));
+    writeFileSync(slots, 'no longer JSON');
+    device.startAgent();
+    const newest = () => platform.reports.at(-1);
+    const reason = expect.stringMatching(/pass-failed: .*slots\.json/);
+    await expect.poll(newest, { timeout: 20_000 }).toMatchObject({
+      update: { outcome: 'refused', step: 'device', reason },
+    });
+    rmSync(slots);
+    await expect.poll(newest, { timeout: 20_000 }).toMatchObject({ update: { outcome: 'up-to-date' } });
   });
 
   test("turn to the factory's image when what was confirmed keeps dying, and back", async () => {

@@ -143,7 +143,7 @@ export class RealDevice implements AsyncDisposable {
 
   #start(program: string, args: readonly string[]): RunningProgram {
     const environment = { PATH: process.env.PATH, LAMP_PORT: String(this.#port), ...this.environment };
-    const running = startProgram(node[0], [node[1], program, ...args], { environment, timeoutMs: 120_000 });
+    const running = startProgram(node[0], [node[1], program, ...args], { environment, timeoutMs: 600_000 });
     this.#running.push(running);
     return running;
   }

@@ -1,7 +1,7 @@
 import type { Random } from '@fleetward/core';
 import type { DeviceReport } from '../sdk/platform-client.ts';
 import { type CheckParts, checkOnce } from './check-once.ts';
-import type { CheckOutcome } from './outcome.ts';
+import { type CheckOutcome, refusedByDevice } from './outcome.ts';
 import { buildReport } from './report.ts';
 import type { SelfUpdate } from './self-update.ts';
 
@@ -60,14 +60,18 @@ export function createAgent(parts: AgentParts): Agent {
     if (isProven) await pass(stop);
   }
 
+  async function passFailed(error: unknown): Promise<void> {
+    const explanation = messageOf(error);
+    log(`pass failed: ${explanation}`);
+    await report(refusedByDevice('pass', { reason: 'pass-failed', explanation }));
+  }
+
   return {
     checkOnce: pass,
     async run({ everyMs, random, stop }) {
       while (!stop.aborted) {
         // Whatever fails in one pass, there is a next one: an agent that ends cannot be repaired from afar.
-        await passOnceProven(stop).catch(
-          (error: unknown) => stop.aborted || log(`pass failed: ${messageOf(error)}`),
-        );
+        await passOnceProven(stop).catch((error: unknown) => (stop.aborted ? undefined : passFailed(error)));
         // The starter does not wait long for a proof.
         await pauseUntil(stop, isProven ? jitter(everyMs, random) : parts.trial.settings.probePauseMs);
       }

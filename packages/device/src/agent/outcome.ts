@@ -5,7 +5,8 @@ export type DeviceRefusalReason =
   | 'failed-before'
   | 'version-form'
   | 'slots-damaged'
-  | 'not-verified-again';
+  | 'not-verified-again'
+  | 'pass-failed';
 
 /**
  * A release, or what was offered as one, that was not installed. `step` is the clause of TUF 1.0.34 that refused it, or
