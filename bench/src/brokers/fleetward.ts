@@ -36,6 +36,8 @@ const settings = {
     queuedBytesMax: 100_000_000_000,
     storedMessagesMax: 100_000_000,
     storedBytesMax: 100_000_000_000,
+    storedMessagesPerOwnerMax: 100_000_000,
+    storedBytesPerOwnerMax: 100_000_000_000,
   },
 };
 
