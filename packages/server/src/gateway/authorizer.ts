@@ -80,6 +80,18 @@ interface Shadow {
 /** Explaining costs more than deciding: a device that floods with refused packets gets this many explained a second. */
 const explainedPerSecondMax = 20;
 
+/** What is asked, and what a no is recorded as. */
+interface Question {
+  readonly action: PolicyAction;
+  readonly cause: DenialCause;
+}
+
+// Made once: they are asked for every packet and every delivery.
+const publishing: Question = { action: 'iot:Publish', cause: 'publish_denied' };
+const retaining: Question = { action: 'iot:RetainPublish', cause: 'publish_denied' };
+const subscribing: Question = { action: 'iot:Subscribe', cause: 'subscribe_denied' };
+const receiving: Question = { action: 'iot:Receive', cause: 'receive_denied' };
+
 type AccessParts = Pick<AuthorizerParts, 'policies' | 'denials' | 'activity' | 'clock'> &
   Pick<Principal, 'claim' | 'thingName'> & { readonly shadows: readonly Shadow[] };
 
@@ -112,18 +124,17 @@ class CompiledAccess implements Principal {
   }
 
   mayPublish(topic: string, retain: boolean): boolean {
-    if (!this.#may(this.#published, topic, { action: 'iot:Publish', cause: 'publish_denied' })) return false;
-    if (!retain) return true;
-    return this.#may(this.#retained, topic, { action: 'iot:RetainPublish', cause: 'publish_denied' });
+    if (!this.#may(this.#published, topic, publishing)) return false;
+    return !retain || this.#may(this.#retained, topic, retaining);
   }
 
   maySubscribe(filter: string): boolean {
-    return this.#may(this.#subscribed, filter, { action: 'iot:Subscribe', cause: 'subscribe_denied' });
+    return this.#may(this.#subscribed, filter, subscribing);
   }
 
   mayReceive(topic: string, shareName?: string): boolean {
     if (shareName !== undefined) return this.#mayReceiveShared(topic, `$share/${shareName}/${topic}`);
-    return this.#may(this.#received, topic, { action: 'iot:Receive', cause: 'receive_denied' });
+    return this.#may(this.#received, topic, receiving);
   }
 
   drain(): void {
@@ -163,11 +174,7 @@ class CompiledAccess implements Principal {
   }
 
   /** What was allowed once is allowed for as long as these rights stand, unless they depend on the time. */
-  #may(
-    names: AllowedNames,
-    name: string,
-    { action, cause }: { readonly action: PolicyAction; readonly cause: DenialCause },
-  ): boolean {
+  #may(names: AllowedNames, name: string, { action, cause }: Question): boolean {
     if (!this.#rights.dependOnTime && names.has(name)) return true;
     if (!this.#check(action, name, cause)) return false;
     this.#keep(names, name);
