@@ -25,6 +25,7 @@ export { isFailure, REASON, type ReasonCode } from './reason-codes.ts';
 export type { DisconnectReason } from './session/effects.ts';
 export { createMemoryStore, MemoryContents } from './store/memory-store.ts';
 export type {
+  CommitOutcome,
   MessageNumber,
   MessageStore,
   SessionNumber,

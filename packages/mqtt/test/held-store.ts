@@ -1,4 +1,10 @@
-import { createMemoryStore, MemoryContents, type MessageStore, type StoreChange } from '../src/index.ts';
+import {
+  type CommitOutcome,
+  createMemoryStore,
+  MemoryContents,
+  type MessageStore,
+  type StoreChange,
+} from '../src/index.ts';
 
 /** A store whose disk the test moves: what was not let through is lost in a crash, which is a new store on the same contents. */
 export class HeldStore implements MessageStore {
@@ -10,6 +16,8 @@ export class HeldStore implements MessageStore {
   }[] = [];
   /** Let everything through at once. */
   isOpen = true;
+  /** The disk has no room. */
+  isFull = false;
   #failure: Error | undefined;
 
   constructor(contents = new MemoryContents()) {
@@ -26,11 +34,12 @@ export class HeldStore implements MessageStore {
     return this.#store.load();
   }
 
-  async commit(changes: readonly StoreChange[]): Promise<void> {
+  async commit(changes: readonly StoreChange[]): Promise<CommitOutcome> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.isFull) return 'full';
     if (this.isOpen) return this.#store.commit(changes);
     return new Promise((resolve, reject) => {
-      const settle = (error?: Error): void => (error === undefined ? resolve() : reject(error));
+      const settle = (error?: Error): void => (error === undefined ? resolve('durable') : reject(error));
       this.#waiting.push({ changes, settle });
     });
   }

@@ -82,6 +82,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
       }
       await core.emptied();
       await core.journal.drained();
+      core.journal.stop();
       clearInterval(timer);
     },
   };

@@ -108,6 +108,7 @@ export class Connecting<Peer> {
     }
     const { request, expirySeconds } = applicant;
     const { access, owner = '', principal = '', epoch = 0 } = verdict;
+    if (this.#isRefusedByDisk(expirySeconds)) return;
     const claimant = { request, owner, expirySeconds, willBytes: willBytes(request.will) };
     const reached = sessions.limitReached(claimant);
     if (reached !== undefined) {
@@ -123,6 +124,16 @@ export class Connecting<Peer> {
     if (known !== undefined) sessions.resume(known, fields);
     this.#newcomer.join(known ?? sessions.begin(fields), applicant);
     this.#host.opened(connection);
+  }
+
+  /** Each CONNECT of a session that is kept is written: with so much waiting for a full disk there is no room for more. */
+  #isRefusedByDisk(expirySeconds: number): boolean {
+    const { journal, metrics } = this.#host;
+    if (expirySeconds === 0 || !journal.isStalled || !journal.isFull) return false;
+    metrics.connectsRefused++;
+    this.#host.refusedByDisk(this.#newcomer.connection);
+    this.#newcomer.protocol.refuse(REASON.serverBusy, { reason: 'THROTTLED' });
+    return true;
   }
 
   /** Says CONNACK and ends who had the client id before; false when that left nothing to go on with. */

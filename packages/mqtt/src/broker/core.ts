@@ -104,7 +104,13 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     const now = (): number => clock.now();
     this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs });
     const { metrics } = this;
-    this.journal = new Journal({ store, limits, metrics, failed: (error) => this.#storeFailed(error) });
+    this.journal = new Journal({
+      store,
+      limits,
+      metrics,
+      failed: (error) => this.#storeFailed(error),
+      stalled: (isStalled) => this.#diskFull(isStalled),
+    });
     this.shares = new Shares({ limits, metrics });
     const { journal, shares } = this;
     this.#retained = new RetainedMessages({ limits, metrics, journal, shares, nowMs });
@@ -158,6 +164,10 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   limited(member: Member<Peer>, limit: LimitName): void {
     this.#countLimit(limit);
     this.#tell(member, () => this.hooks.limited?.(member, limit));
+  }
+
+  refusedByDisk(member: Member<Peer>): void {
+    this.#tell(member, () => this.hooks.refusedByDisk?.(member));
   }
 
   #countLimit(limit: LimitName): void {
@@ -259,12 +269,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: Member<Peer>): ReasonCode {
     const message = this.#message;
     const route = this.subscriptions.route(topic);
-    const full = frame.qos === 0 ? undefined : this.messages.fullBy;
-    if (full !== undefined && (route.subscriptions.some(isKept) || route.groups.some(mayBeKept))) {
-      this.metrics.publishesRefused++;
-      this.limited(from, full);
-      return REASON.quotaExceeded;
-    }
+    if (frame.qos > 0 && this.#isRefused(frame, route, from)) return REASON.quotaExceeded;
     message.setFrame(frame, topic.bytes);
     const reached = frame.retain
       ? this.#retained.keep(message, topic.text, { nowMs: this.nowMs(), owner: from.session?.owner ?? '' })
@@ -277,6 +282,19 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     const elsewhere = this.hooks.published && this.#tellPublished(frame, topic.text, from);
     this.#send(message, topic.text, { route, from, elsewhere });
     return REASON.success;
+  }
+
+  /** Whether there is no room to keep what an acknowledgement would promise to keep; it is told and counted. */
+  #isRefused(frame: PublishFrame, route: Route<Session<Peer>>, from: Member<Peer>): boolean {
+    const { isStalled } = this.journal;
+    const full = this.messages.fullBy;
+    if (!isStalled && full === undefined) return false;
+    const isToBeKept = route.subscriptions.some(isKept) || route.groups.some(mayBeKept);
+    if (isStalled && (isToBeKept || frame.retain)) this.refusedByDisk(from);
+    else if (full !== undefined && isToBeKept) this.limited(from, full);
+    else return false;
+    this.metrics.publishesRefused++;
+    return true;
   }
 
   #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): ReadonlySet<string> | undefined {
@@ -397,6 +415,11 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
       this.failed(undefined, error);
       return ENQUEUE_ONLY;
     }
+  }
+
+  #diskFull(isFull: boolean): void {
+    this.metrics.diskFull = isFull ? 1 : 0;
+    this.#tell(undefined, () => this.hooks.diskFull?.(isFull));
   }
 
   /** What is durable is not known: nothing may be acknowledged any more. */

@@ -131,6 +131,10 @@ export interface BrokerHooks<Peer> {
   accessOf?(session: HeldSession): Access | undefined;
   /** It, or all of its owner, was owed more than the limits allow, so it ended: its client finds none when it is back. */
   sessionDropped?(session: HeldSession, limit: QueueLimit): void;
+  /** The disk has no room for what is to be kept, or has again: nothing is lost, and nothing of it acknowledged meanwhile. */
+  diskFull?(isFull: boolean): void;
+  /** What this connection asked to be kept was refused as the disk has no room: at most once a packet. */
+  refusedByDisk?(connection: Connection<Peer>): void;
   /** The store did not say whether a batch is durable: everybody is disconnected and nobody may connect any more. */
   storeFailed?(error: unknown): void;
   subscribed?(connection: Connection<Peer>, filter: string): void;

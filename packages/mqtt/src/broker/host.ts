@@ -56,6 +56,8 @@ export interface Host<Peer> extends DeliveryHost {
   readonly paused: Set<BrokerConnection<Peer>>;
   flushLater(connection: BrokerConnection<Peer>): void;
   limited(connection: BrokerConnection<Peer>, limit: LimitName): void;
+  /** The disk has no room for what it asks to be kept. */
+  refusedByDisk(connection: BrokerConnection<Peer>): void;
   clientIdRefused(connection: BrokerConnection<Peer>, clientId: string): void;
   violated(connection: BrokerConnection<Peer>, why: string): void;
   /** Counts and tells what was caught where the process would else have ended. */

@@ -14,15 +14,21 @@ interface JournalOptions {
   readonly metrics: BrokerMetrics;
   /** Told once, when it is not known what is durable: nothing more is written or acknowledged. */
   readonly failed: (error: unknown) => void;
+  /** Told when the disk has no room for what changed, and when it has again. */
+  readonly stalled: (isStalled: boolean) => void;
 }
 
 /** What a change takes besides its packet, roughly. */
 const CHANGE_BYTES = 100;
 
+/** Until a batch that found no room on the disk is tried again. */
+const RETRY_MS = 500;
+
 /**
  * Writes what changes in memory, in batches: all changes of a turn and of the time in which the batch before is being made
  * durable go together (group commit). Batches begin `commitIntervalMs` apart at least: each wakes a thread and syncs a disk, so
  * that many small ones would cost more than what is in them. Whoever writes after a pause does not wait for it.
+ * A batch that finds no room is tried again until it does: what waits for it is not acknowledged, and what comes meanwhile waits behind it.
  * Batches are numbered; 0 is durable always. Without a store everything is.
  */
 export class Journal {
@@ -30,6 +36,9 @@ export class Journal {
   readonly #limits: BrokerLimits;
   readonly #metrics: BrokerMetrics;
   readonly #failed: (error: unknown) => void;
+  readonly #stalled: (isStalled: boolean) => void;
+  #isStalled = false;
+  #isStopped = false;
   readonly #commit = (): void => this.#commitGathered();
   readonly #intervalEnded = (): void => {
     this.#isTooEarly = false;
@@ -48,7 +57,8 @@ export class Journal {
   #writes = 0;
   #drained: (() => void)[] = [];
 
-  constructor({ store, limits, metrics, failed }: JournalOptions) {
+  constructor({ store, limits, metrics, failed, stalled }: JournalOptions) {
+    this.#stalled = stalled;
     this.#store = store;
     this.#limits = limits;
     this.#metrics = metrics;
@@ -68,6 +78,11 @@ export class Journal {
   /** So much is under way to the disk that whoever causes it must wait. */
   get isFull(): boolean {
     return this.#changeBytes + this.#committingBytes > this.#limits.uncommittedBytesMax;
+  }
+
+  /** The disk has no room: what is written now is durable when it has again. */
+  get isStalled(): boolean {
+    return this.#isStalled;
   }
 
   isDurable(batch: number): boolean {
@@ -98,10 +113,15 @@ export class Journal {
     else this.#committingWaiters.push(waiter);
   }
 
-  /** Resolves when all that was written so far is durable, or will never be. */
+  /** Resolves when all that was written so far is durable, or there is no room for it, or it will never be. */
   drained(): Promise<void> {
-    if (this.isDurable(this.#last) || this.#state === 'failed') return Promise.resolve();
+    if (this.isDurable(this.#last) || this.#state === 'failed' || this.#isStalled) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  /** Nothing is tried again any more: nothing of it was acknowledged. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   #commitSoon(): void {
@@ -121,13 +141,35 @@ export class Journal {
     this.#state = 'committing';
     this.#isTooEarly = this.#limits.commitIntervalMs > 0;
     if (this.#isTooEarly) setTimeout(this.#intervalEnded, this.#limits.commitIntervalMs);
-    this.#store.commit(changes).then(
-      () => this.#committed(batch),
+    this.#commitBatch(batch, changes);
+  }
+
+  #commitBatch(batch: number, changes: readonly StoreChange[]): void {
+    this.#store?.commit(changes).then(
+      (outcome) => {
+        if (outcome === 'durable') this.#committed(batch);
+        else this.#tryAgain(batch, changes);
+      },
       (error: unknown) => this.#fail(error),
     );
   }
 
+  #tryAgain(batch: number, changes: readonly StoreChange[]): void {
+    this.#stall(true);
+    this.#settle();
+    setTimeout(() => {
+      if (!this.#isStopped) this.#commitBatch(batch, changes);
+    }, RETRY_MS).unref();
+  }
+
+  #stall(isStalled: boolean): void {
+    if (this.#isStalled === isStalled) return;
+    this.#isStalled = isStalled;
+    this.#stalled(isStalled);
+  }
+
   #committed(batch: number): void {
+    this.#stall(false);
     this.#durable = batch;
     this.#committingBytes = 0;
     this.#metrics.uncommittedBytes = this.#changeBytes;

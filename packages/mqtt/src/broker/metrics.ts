@@ -18,6 +18,8 @@ export interface BrokerMetrics {
   owners: number;
   /** Now: on their way to the disk. */
   uncommittedBytes: number;
+  /** Now: 1 while the disk has no room for them, else 0. */
+  diskFull: number;
   connectsAccepted: number;
   connectsRefused: number;
   connectTimeouts: number;
@@ -50,7 +52,7 @@ export interface BrokerMetrics {
   sessionsRefused: number;
   /** Sessions that ended as they, or all of their owner, were owed more than the limits allow. */
   sessionsDropped: number;
-  /** Messages refused as there is no room to keep them. */
+  /** Messages refused as there is no room to keep them, be it by a limit or on the disk. */
   publishesRefused: number;
   /** Batches that were made durable. */
   commits: number;
@@ -71,6 +73,7 @@ export function newBrokerMetrics(): BrokerMetrics {
     storedBytes: 0,
     owners: 0,
     uncommittedBytes: 0,
+    diskFull: 0,
     connectsAccepted: 0,
     connectsRefused: 0,
     connectTimeouts: 0,

@@ -5,7 +5,6 @@ import type { Topic } from '../topics/topic-table.ts';
 import type { Answers } from './answers.ts';
 import type { BrokerConnection } from './connection.ts';
 import { mayPublish } from './guarded-access.ts';
-import type { LimitName } from './hooks.ts';
 import type { Host } from './host.ts';
 import type { Intake } from './intake.ts';
 import type { Session } from './session.ts';
@@ -43,14 +42,16 @@ export class Publishing<Peer> {
     answers.unacknowledged++;
     if (answers.unacknowledged > limits.inflightInMax && connection.protocolVersion === 5)
       throw protocolError('more than Receive Maximum messages at once', REASON.receiveMaximumExceeded); // MQTT5-3.3.4-7
-    // MQTT-4.3.3-2: not routed again, and not acknowledged before what it was the first time is durable.
-    answers.batch = journal.lastBatch;
-    if (session.hasReceived(frame.packetId))
-      return frame.qos === 2 ? REASON.success : REASON.packetIdentifierInUse;
+    answers.batch = 0; // a refusal promises nothing
+    if (session.hasReceived(frame.packetId)) {
+      if (frame.qos === 1) return REASON.packetIdentifierInUse;
+      // MQTT-4.3.3-2: not routed again, and not acknowledged before what it was the first time is durable.
+      answers.batch = journal.lastBatch;
+      return REASON.success;
+    }
     if (connection.protocolVersion === 5 && answers.isWaiting(frame.packetId))
       return REASON.packetIdentifierInUse; // MQTT5-2.2.1-3
-    const full = frame.qos === 2 ? session.inboundLimit : undefined;
-    if (full !== undefined) return this.#refuse(full);
+    if (frame.qos === 2 && this.#isRefused()) return REASON.quotaExceeded;
     const { writes } = journal;
     const reasonCode = this.#route(frame, topic);
     if (frame.qos === 2 && !isFailure(reasonCode)) session.received(frame.packetId);
@@ -58,11 +59,16 @@ export class Publishing<Peer> {
     return reasonCode;
   }
 
-  /** There is no room for its packet identifier. */
-  #refuse(limit: LimitName): ReasonCode {
+  /** Whether there is no room to keep the packet identifier; it is told and counted. */
+  #isRefused(): boolean {
+    const { connection, session } = this.#publisher;
+    const isStalled = session.isDurable && this.#host.journal.isStalled;
+    const full = session.inboundLimit;
+    if (isStalled) this.#host.refusedByDisk(connection);
+    else if (full !== undefined) this.#host.limited(connection, full);
+    else return false;
     this.#host.metrics.publishesRefused++;
-    this.#host.limited(this.#publisher.connection, limit);
-    return REASON.quotaExceeded;
+    return true;
   }
 
   #route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>): ReasonCode {

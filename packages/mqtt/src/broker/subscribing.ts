@@ -15,7 +15,7 @@ export function subscribeAll<Peer>(
   host: Host<Peer>,
 ): readonly ReasonCode[] {
   const identifiers = packet.properties.subscriptionIdentifiers ?? [];
-  const attempt: Attempt<Peer> = { session, host, reached: undefined };
+  const attempt: Attempt<Peer> = { session, host, reached: undefined, isDiskFull: false };
   const reasonCodes = packet.subscriptions.map((request) => {
     const refused = problemWith(request.filter, attempt);
     if (refused !== undefined) return refused;
@@ -23,8 +23,9 @@ export function subscribeAll<Peer>(
     subscribe(request, { subscriber: session, qos, noLocal, retainAsPublished, identifiers }, host);
     return qos;
   });
-  if (attempt.reached !== undefined && session.connection !== undefined)
-    host.limited(session.connection, attempt.reached);
+  const { connection } = session;
+  if (attempt.reached !== undefined && connection !== undefined) host.limited(connection, attempt.reached);
+  if (attempt.isDiskFull && connection !== undefined) host.refusedByDisk(connection);
   return reasonCodes;
 }
 
@@ -33,6 +34,7 @@ interface Attempt<Peer> {
   readonly host: Host<Peer>;
   /** The last limit that refused a filter. */
   reached: LimitName | undefined;
+  isDiskFull: boolean;
 }
 
 function problemWith<Peer>(filter: string, attempt: Attempt<Peer>): ReasonCode | undefined {
@@ -49,6 +51,10 @@ function problemWith<Peer>(filter: string, attempt: Attempt<Peer>): ReasonCode |
   if (!maySubscribe(session.access, filter)) {
     metrics.subscriptionsDenied++;
     return REASON.notAuthorized;
+  }
+  if (session.isDurable && host.journal.isStalled) {
+    attempt.isDiskFull = true;
+    return REASON.quotaExceeded;
   }
   if (session.filters.has(filter)) return undefined;
   const reached =

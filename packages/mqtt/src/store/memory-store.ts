@@ -41,6 +41,7 @@ export function createMemoryStore(contents = new MemoryContents()): MessageStore
       if (isClosed) throw new TypeError('the store is closed');
       for (const change of changes) assertNumberIsNew(contents, change);
       for (const change of changes) apply(contents, change);
+      return 'durable';
     },
     async close() {
       isClosed = true;

@@ -115,6 +115,9 @@ export interface StoredState {
   readonly lastMessage: MessageNumber;
 }
 
+/** `full`: there is no room for it. Nothing of the batch was done, and it may be given again. */
+export type CommitOutcome = 'durable' | 'full';
+
 /**
  * What of the broker's memory survives a kill -9. The broker holds all of it in memory and writes what changes; one `commit` is
  * under way at a time.
@@ -122,7 +125,7 @@ export interface StoredState {
 export interface MessageStore {
   /** Called once, before the first `commit`. */
   load(): Promise<StoredState>;
-  /** Atomic, and durable when it resolves; the array is not touched again by the caller. A rejection means that its fate is unknown: the broker stops. */
-  commit(changes: readonly StoreChange[]): Promise<void>;
+  /** Atomic, and durable when it resolves so; the caller does not change the array. A rejection means that its fate is unknown: the broker stops. */
+  commit(changes: readonly StoreChange[]): Promise<CommitOutcome>;
   close(): Promise<void>;
 }

@@ -56,6 +56,10 @@ export interface MqttGatewayOptions {
 const clientIdRule =
   'a client id has 1 to 128 bytes of UTF-8 without control characters and does not begin with `$`';
 
+const diskFull =
+  'mqtt: the disk of `messages.db` is full: make room; until then QoS 1 and 2 messages that have to be kept are refused, what was acknowledged stays';
+const diskHasRoom = 'mqtt: the disk of `messages.db` has room again: what waited for it is kept';
+
 /** 8883, 8443 and the one without TLS: each counts its own connections, and the broker must not be the one that refuses them. */
 const listeners = 3;
 
@@ -182,6 +186,8 @@ export class MqttGateway {
           this.#record(connection, { cause: 'protocol_error', explanation: `mqtt: ${why}` }),
         accessOf: (session) => this.#away.accessOf(session),
         sessionDropped: (session, limit) => this.#recordDropped(session, limit),
+        diskFull: (isFull) => warn(isFull ? diskFull : diskHasRoom, undefined),
+        refusedByDisk: (connection) => this.#record(connection, { cause: 'limit', explanation: diskFull }),
         storeFailed: (error) => warn('mqtt: what is durable is not known any more', error),
         failed: (connection, error) =>
           warn(`mqtt: serving ${connection === undefined ? 'a session' : nameOf(connection)} failed`, error),

@@ -12,11 +12,12 @@ export function withBug(store: MessageStore, bug: Planted): MessageStore {
 
 /** Says that a batch is durable before it is written at all. */
 function acknowledgingEarly(store: MessageStore): MessageStore {
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
   return {
     load: () => store.load(),
     async commit(changes) {
       last = last.then(() => pause(lateMs)).then(() => store.commit(changes));
+      return 'durable';
     },
     async close() {
       await last;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { MessageStore, StoreChange, StoredState } from '@fleetward/mqtt';
+import type { CommitOutcome, MessageStore, StoreChange, StoredState } from '@fleetward/mqtt';
 import { StoreError } from '../../store-error.ts';
 import { createPrivateFile } from '../sqlite/private-file.ts';
 import { writeChange } from './change-codec.ts';
@@ -79,16 +79,18 @@ class SqliteMessageFile implements MessageFile {
     }
   }
 
-  async commit(changes: readonly StoreChange[]): Promise<void> {
+  async commit(changes: readonly StoreChange[]): Promise<CommitOutcome> {
     const packed = this.#pack(changes);
     const startedMs = performance.now();
     const { length } = packed;
     try {
       const reply = await this.#thread.ask({ kind: 'commit', buffer: packed.buffer, length });
-      if (reply.kind !== 'committed') return;
+      if (reply.kind === 'full') return 'full';
+      if (reply.kind !== 'committed') throw new TypeError(`a commit was answered with \`${reply.kind}\``);
       if (reply.buffer.byteLength <= keptBufferBytesMax) this.#spare = reply.buffer;
       const seconds = (performance.now() - startedMs) / 1000;
       this.#count({ figures: reply.figures, changes: changes.length, bytes: length, seconds });
+      return 'durable';
     } catch (error) {
       if (error instanceof StoreError) this.#lost.resolve(error);
       throw error;

@@ -32,6 +32,8 @@ export type MessageThreadReply =
     }
   /** The buffer comes back to be filled again. */
   | { readonly kind: 'committed'; readonly buffer: ArrayBuffer; readonly figures: MessageFileFigures }
+  /** There is no room on the disk: nothing of the batch was done. */
+  | { readonly kind: 'full' }
   | { readonly kind: 'closed' }
   /** SQLite's extended result code, or one of `NEWER` and `FOREIGN` below. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { StoreChange } from '@fleetward/mqtt';
 import Sqlite from 'better-sqlite3';
 import { ChangeApplier } from './apply-changes.ts';
 import { readChange } from './change-codec.ts';
@@ -51,10 +52,39 @@ function loadPage(): void {
 
 function commit({ buffer, length }: MessageThreadRequest & { kind: 'commit' }): void {
   const reader = new PackedReader(new Uint8Array(buffer, 0, length));
-  const changes = [];
+  const changes: StoreChange[] = [];
   while (!reader.isAtEnd) changes.push(readChange(reader));
-  opened(applier).apply(changes);
+  if (!hasRoomFor(changes)) {
+    send({ kind: 'full' });
+    return;
+  }
   send({ kind: 'committed', buffer, figures: figures() }, [buffer]);
+}
+
+/** Writes them; false where the disk has no room for that, and the transaction was undone whole. */
+function hasRoomFor(changes: readonly StoreChange[]): boolean {
+  try {
+    opened(applier).apply(changes);
+    return true;
+  } catch (error) {
+    if (!isDiskFull(error) || opened(database).inTransaction) throw error;
+    shortenLog();
+    return false;
+  }
+}
+
+/** SQLite needs room for its log and for the index of that. */
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && /^SQLITE_(FULL|IOERR_SHMSIZE)$/.test(error.code);
+}
+
+/** What is in the log may have room in the file, and the log's own room is free then. */
+function shortenLog(): void {
+  try {
+    opened(database).pragma('wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+  }
 }
 
 function close(): void {
