@@ -96,13 +96,13 @@ describe.each([4, 5] as const)('a session on level %i', (version) => {
   test('remembers which QoS 2 messages of its client it has', async () => {
     rig = await startRig();
     const { client } = await resume(version);
-    client.send(publishPacket({ qos: 2, packetId: 7 }));
-    expect(await client.next()).toEqual(step('pubrec', 7));
+    client.send(publishPacket({ qos: 2, packetId: 9 }));
+    expect(await client.next()).toEqual(step('pubrec', 9));
     client.socket.destroy();
     const again = await resume(version);
-    again.client.send(subscribePacket('#', 0), publishPacket({ qos: 2, packetId: 7, dup: true }));
+    again.client.send(subscribePacket('#', 0), publishPacket({ qos: 2, packetId: 9, dup: true }));
     expect(await texts(again.client, 2)).toEqual(['suback', 'pubrec']);
-    again.client.send(step('pubrel', 7), publishPacket({ qos: 2, packetId: 7 }));
+    again.client.send(step('pubrel', 9), publishPacket({ qos: 2, packetId: 9 }));
     expect(await texts(again.client, 3)).toEqual(['pubcomp', 'hello', 'pubrec']);
   });
 
