@@ -370,6 +370,18 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(shown.stdout).toContain('warning[not-attached]: the policy is attached to no certificate');
   });
 
+  test('what was bound is one line below the findings, and each place with --verbose', {
+    timeout: 60_000,
+  }, async () => {
+    const short = await cli.run(['policy', 'create', 'bound', 'lamps.json'], { environment });
+    expect(short.stdout.match(/note\[bound\]/g)).toHaveLength(1);
+    expect(short.stdout.trimEnd()).toMatch(/\(\d+ places; all with `--verbose`\)$/);
+    const args = ['policy', 'add-version', 'bound', 'lamps.json', '--verbose'];
+    const long = await cli.run(args, { environment });
+    expect(long.stdout.match(/note\[bound\]/g)!.length).toBeGreaterThan(2);
+    expect(long.stdout).not.toContain('--verbose');
+  });
+
   test('a refused document is told with every place', async () => {
     writeFileSync(cli.home.join('bad.json'), '{"Version":"2012-10-17","Statement":[],"Extra":1}');
     const outcome = await cli.run(['policy', 'create', 'bad', 'bad.json'], { environment });
@@ -385,6 +397,53 @@ needs('openssl', 'openssl').describe('against a platform', () => {
       { decision: 'implicitDeny', nearest: { kind: 'variable', needed: 'lamp-8', statement: { index: 1 } } },
     ]);
     expect(denied.code).toBe(1);
+  });
+
+  test('a policy test decides for a device that is only thought of, with all that variables can be about', {
+    timeout: 120_000,
+  }, async () => {
+    const arn = 'arn:aws:iot:REGION:ACCOUNT_ID:';
+    const parts = [
+      '${iot:Connection.Thing.ThingTypeName}',
+      '${iot:Connection.Thing.Attributes[hall]}',
+      '${iot:Certificate.Subject.CommonName.1}',
+      '${iot:Certificate.Issuer.AlternativeName.DNSName}',
+      '${iot:Certificate.SerialNumber}',
+    ];
+    const Statement = {
+      Effect: 'Allow',
+      Action: 'iot:Connect',
+      Resource: `${arn}client/${parts.join('-')}`,
+      Condition: { StringEquals: { 'iot:LastWillTopic': 'gone' } },
+    };
+    writeFileSync(cli.home.join('facts.json'), JSON.stringify({ Version: '2012-10-17', Statement }));
+    const imagined = ['policy', 'test', '--document', 'facts.json', '--hypothetical-thing', 'new-1'];
+    const facts = ['--type', 'lamp', '--attribute', 'hall=2', '--persistent', '--will-topic', 'gone'];
+    const names = ['Subject.CommonName=a', 'Subject.CommonName=b', 'Issuer.AlternativeName.DNSName=c'];
+    const fields = [...names, 'SerialNumber=0d'].flatMap((field) => ['--certificate-field', field]);
+    const asked = ['Connect', 'client/lamp-2-b-c-0d'];
+    await say([...imagined, ...facts, ...fields, ...asked]);
+    expect(await run([...imagined, ...facts, ...fields.slice(2), ...asked])).toMatchObject({ code: 1 });
+    // Groups it would be in, with what these are under.
+    await say(['policy', 'create', 'imagined', 'lamps.json']);
+    await say(['group', 'create', 'imagined-all']);
+    await say(['group', 'create', 'imagined-some', '--parent', 'imagined-all']);
+    await say(['policy', 'attach', 'imagined', '--group', 'imagined-all']);
+    const inGroup = ['policy', 'test', '--hypothetical-thing', 'new-1', 'Connect', 'client/new-1'];
+    expect(await run(inGroup)).toMatchObject({ code: 1 });
+    await say([...inGroup, '--group', 'imagined-some']);
+    expect(await run([...inGroup, '--group', 'nowhere'])).toMatchObject({
+      error: { code: 'groups.not_found' },
+    });
+    // What cannot be is said.
+    const odd = await run([...imagined, '--certificate-field', 'Subject.Colour=red', ...asked]);
+    expect(odd).toMatchObject({ code: 1, error: { code: 'policies.invalid_request' } });
+    for (const flags of [
+      ['--certificate-field', 'Colour=red'],
+      ['--attribute', 'hall'],
+    ])
+      expect(await run([...imagined, ...flags, ...asked])).toMatchObject({ code: 2 });
+    expect(await run(['policy', 'test', '--type', 'lamp', ...asked])).toMatchObject({ code: 2 });
   });
 
   test('a live connection is listed, its denial explained, and it is closed', async () => {

@@ -36,6 +36,7 @@ export { type Addition, diffPolicies, type Patterns, type PolicyDiff } from './p
 export { type NeverQuestion, proveNever } from './prove/never.ts';
 export type { CounterExample, DecidedRequest, Proof, ProofOptions } from './prove/proof.ts';
 export { type Property, prove } from './prove/prove.ts';
+export { parsePrincipalContext } from './request-context.ts';
 export type { StatementRef } from './statement-ref.ts';
 export type { ObservedThing } from './synthesise/choose.ts';
 export { Sketch } from './synthesise/sketch.ts';

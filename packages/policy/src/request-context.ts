@@ -7,7 +7,7 @@ import type {
   PrincipalContext,
   ThingContext,
 } from './context.ts';
-import { type IssueList, shown } from './issues.ts';
+import { IssueList, shown } from './issues.ts';
 import { isJsonObject, jsonTypeOf, listItems } from './json-shapes.ts';
 import { ALTERNATIVE_NAMES, NAME_ATTRIBUTES } from './variables.ts';
 
@@ -15,6 +15,14 @@ import { ALTERNATIVE_NAMES, NAME_ATTRIBUTES } from './variables.ts';
 interface Place {
   readonly path: string;
   readonly issues: IssueList;
+}
+
+/** Parses the context of a request on paper by itself. Throws `policy.request` with every issue. */
+export function parsePrincipalContext(value: Json): PrincipalContext {
+  const issues = new IssueList();
+  const context = readContext(value, { path: '$', issues });
+  issues.assertEmpty({ code: 'policy.request', subject: 'context' });
+  return context;
 }
 
 /**

@@ -6,12 +6,12 @@ import { usage } from '../errors.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { namingFile } from './naming-file.ts';
+import { addHypothesisOptions, type HypothesisFlags, hypothesisOf } from './policy-hypothesis.ts';
 
-interface TestFlags {
+interface TestFlags extends HypothesisFlags {
   readonly clientId?: string;
   readonly certificate?: string;
   readonly thing?: string;
-  readonly hypotheticalThing?: string;
   readonly sourceIp?: string;
   readonly policy?: readonly string[];
   readonly document?: readonly string[];
@@ -22,7 +22,7 @@ type Question = Part<(typeof testPolicy)['body']>;
 /** `fleetward policy test`: asks the platform what a principal, real or hypothetical, may do. */
 export function addPolicyTest(noun: Command, shell: Shell): void {
   const { output, withApi, exitWith } = shell;
-  addVerb(noun, 'test <action-and-resource...>', {
+  const verb = addVerb(noun, 'test <action-and-resource...>', {
     summary: 'ask the platform what a device may do, without doing it',
     description:
       'Decides pairs of action and resource as the gateway would, for a thing or certificate with what is attached to it, or for a ' +
@@ -32,14 +32,15 @@ export function addPolicyTest(noun: Command, shell: Shell): void {
       'fleetward policy test --thing lamp-7 iot:Publish topic/telemetry/lamp-7',
       'fleetward policy test --certificate 9f86d081884c7d65… --client-id lamp-7 iot:Publish topic/telemetry/lamp-7',
       "fleetward policy test --document lamps.json --hypothetical-thing lamp-7 Connect client/lamp-7 Subscribe 'topicfilter/#'",
+      'fleetward policy test --policy lamps --hypothetical-thing lamp-7 --type lamp --attribute hall=2 --certificate-field Subject.CommonName=lamp-7 Publish topic/halls/2/lamp-7',
     ],
-  })
+  });
+  addHypothesisOptions(verb)
     .option('--thing <name>', 'a thing that exists')
     .option(
       '--certificate <id>',
       'the certificate it connects with; by default the one of the thing that may',
     )
-    .option('--hypothetical-thing <name>', 'decide as if it were this thing, though there may be none')
     .option('--client-id <id>', 'the client id it connects with; by default the name of the thing')
     .option('--source-ip <address>', 'the address it connects from')
     .addOption(repeatable('--policy <name>', 'decide by this stored policy instead of the attached ones'))
@@ -70,14 +71,14 @@ async function questionOf(
   words: readonly string[],
   { flags, shell }: { readonly flags: TestFlags; readonly shell: Shell },
 ): Promise<Question> {
-  const { clientId, certificate, thing, hypotheticalThing, sourceIp, policy, document } = flags;
+  const { clientId, certificate, thing, sourceIp, policy, document } = flags;
   const documents = document === undefined ? undefined : await readDocuments(document, shell);
   return {
     requests: pairsOf(words),
     ...(clientId === undefined ? {} : { clientId }),
     ...(certificate === undefined ? {} : { certificateId: certificate }),
     ...(thing === undefined ? {} : { thingName: thing }),
-    ...(hypotheticalThing === undefined ? {} : { thing: { thingName: hypotheticalThing } }),
+    ...hypothesisOf(flags),
     ...(sourceIp === undefined ? {} : { sourceIp }),
     ...(policy === undefined ? {} : { policyNames: [...policy] }),
     ...(documents === undefined ? {} : { documents }),

@@ -10,24 +10,32 @@ import {
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { usage } from '../errors.ts';
+import { printable } from '../printable.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { namingFile } from './naming-file.ts';
 import { type Diagnostic, diagnosticText, type Source } from './policy-diagnostics.ts';
 
+interface Verbose {
+  readonly verbose?: boolean;
+}
+
+const everyPlace = 'name every place where a placeholder is bound';
+
 export function addPolicyCreate(noun: Command, shell: Shell): void {
-  addVerb(noun, 'create <policy-name> <file>', {
+  const verb = addVerb(noun, 'create <policy-name> <file>', {
     summary: 'store a policy with its first version',
     description:
       'Stores a policy document as version 1, in force at once where it is attached. A document that is not wholly understood is refused ' +
       'with every reason; what is probably not meant is printed, and stored all the same.',
     examples: ['fleetward policy create lamps lamps.json'],
-  }).action(async (policyName: string, file: string) => {
+  });
+  verb.option('--verbose', everyPlace).action(async (policyName: string, file: string, flags: Verbose) => {
     const body = { policyName, document: await readDocument(file, shell) };
     const saved = await namingFile({ file, text: body.document }, () =>
       shell.withApi((api) => api.call(createPolicy, { body })),
     );
-    showSaved(saved, { shell, source: { file, text: body.document } });
+    showSaved(saved, { shell, source: { file, text: body.document }, verbose: flags.verbose === true });
   });
 }
 
@@ -40,12 +48,13 @@ export function addPolicyAddVersion(noun: Command, shell: Shell): void {
     examples: ['fleetward policy add-version lamps lamps-2.json --set-default'],
   })
     .option('--set-default', 'put it in force at once')
-    .action(async (policyName: string, file: string, flags: { setDefault?: boolean }) => {
+    .option('--verbose', everyPlace)
+    .action(async (policyName: string, file: string, flags: Verbose & { readonly setDefault?: boolean }) => {
       const body = { document: await readDocument(file, shell), setAsDefault: flags.setDefault === true };
       const saved = await namingFile({ file, text: body.document }, () =>
         shell.withApi((api) => api.call(createPolicyVersion, { params: { policyName }, body })),
       );
-      showSaved(saved, { shell, source: { file, text: body.document } });
+      showSaved(saved, { shell, source: { file, text: body.document }, verbose: flags.verbose === true });
     });
 }
 
@@ -106,26 +115,24 @@ function parseVersion(text: string): number {
   throw usage(`\`${text}\` is not a version: expected a number such as \`2\``);
 }
 
-/** One note a placeholder, however often the document has it. */
-function boundNotes(notes: Saved['notes']): readonly Diagnostic[] {
-  return [...Map.groupBy(notes, ({ message }) => message)].map(([message, alike]) => ({
-    severity: 'note',
-    id: 'bound',
-    path: alike[0]?.path ?? '$',
-    message: alike.length === 1 ? message : `${message}, here and in ${alike.length - 1} more places`,
-  }));
+/** What was bound, in a line: it is the same in every document, and findings matter more. */
+function boundInShort(notes: Saved['notes']): string {
+  const messages = [...new Set(notes.map(({ message }) => message))].join('; ');
+  return `note[bound]: ${messages} (${notes.length} ${notes.length === 1 ? 'place' : 'places'}; all with \`--verbose\`)`;
 }
 
 type Saved = Part<(typeof createPolicy)['answer']>;
 
 function showSaved(
   saved: Saved,
-  { shell, source }: { readonly shell: Shell; readonly source: Source },
+  { shell, source, verbose }: { readonly shell: Shell; readonly source: Source; readonly verbose: boolean },
 ): void {
   const { output } = shell;
   const force = saved.isDefault ? 'in force' : 'not in force yet';
   output.done(saved, `policy \`${saved.policyName}\` version ${saved.versionId} is stored, ${force}`);
   if (output.json) return;
-  for (const diagnostic of [...boundNotes(saved.notes), ...saved.findings])
-    output.line(diagnosticText(source, { diagnostic, output }));
+  const show = (diagnostic: Diagnostic) => output.line(diagnosticText(source, { diagnostic, output }));
+  for (const finding of saved.findings) show(finding);
+  if (verbose) for (const note of saved.notes) show({ severity: 'note', id: 'bound', ...note });
+  else if (saved.notes.length > 0) output.line(printable(boundInShort(saved.notes)));
 }

@@ -188,6 +188,12 @@ export const detachGroupPolicy = defineRoute({
   params: groupAttachmentParams,
 });
 
+const hypotheticalName = Type.Record(Type.String(), Type.Unknown(), {
+  maxProperties: 20,
+  description:
+    'Lists by attribute, as in `iot:Certificate.Subject.…`: `{"CommonName":["a"],"AlternativeName":{"DNSName":["b"]}}`.',
+});
+
 export const testPolicy = defineRoute({
   method: 'POST',
   path: '/v1/policies/test',
@@ -223,10 +229,44 @@ export const testPolicy = defineRoute({
             thingName: thingNameSchema,
             typeName: Type.Optional(Type.String({ maxLength: 128 })),
             attributes: Type.Optional(Type.Record(Type.String(), Type.String())),
+            groupNames: Type.Optional(
+              Type.Array(groupNameSchema, {
+                maxItems: 100,
+                description:
+                  'Groups it would be in; without them those of the thing of that name, if there is one.',
+              }),
+            ),
           },
           {
             additionalProperties: false,
             description: 'A hypothetical thing; without it the certificate’s own.',
+          },
+        ),
+      ),
+      certificate: Type.Optional(
+        Type.Object(
+          {
+            id: Type.Optional(Type.String({ maxLength: 64, description: 'Without it 64 zeros.' })),
+            serialNumber: Type.Optional(Type.String({ maxLength: 128 })),
+            subject: Type.Optional(hypotheticalName),
+            issuer: Type.Optional(hypotheticalName),
+          },
+          {
+            additionalProperties: false,
+            description:
+              'What the variables `iot:Certificate…` would be, in place of what the certificate says.',
+          },
+        ),
+      ),
+      connect: Type.Optional(
+        Type.Object(
+          {
+            persistent: Type.Optional(Type.Boolean()),
+            willTopic: Type.Optional(Type.String({ maxLength: 256 })),
+          },
+          {
+            additionalProperties: false,
+            description: 'What `iot:ConnectAttributes` and `iot:LastWillTopic` would be.',
           },
         ),
       ),

@@ -1,14 +1,29 @@
-import { type CertificateId, parsePolicyName } from '@fleetward/core';
-import type { AttachedPolicy, CertificateContext, PrincipalContext } from '@fleetward/policy';
+import {
+  type CertificateId,
+  type GroupName,
+  isAppError,
+  type Json,
+  parseGroupName,
+  parsePolicyName,
+  parseThingName,
+} from '@fleetward/core';
+import {
+  type AttachedPolicy,
+  type CertificateContext,
+  type PrincipalContext,
+  parsePrincipalContext,
+} from '@fleetward/policy';
 import type { Part, testPolicy } from '@fleetward/protocol';
 import type { Groups } from '../groups/index.ts';
 import type { Things } from '../things/index.ts';
 import { PoliciesError } from './errors.ts';
-import { type InEffect, policiesInEffect, policiesOfThing } from './in-effect.ts';
+import { type InEffect, policiesInEffect, together } from './in-effect.ts';
 import { type NamedPrincipal, namedPrincipal } from './named-principal.ts';
 import type { Policies } from './service.ts';
 
 type Question = Part<(typeof testPolicy)['body']>;
+
+const noCertificateId = '0'.repeat(64);
 
 interface Known {
   readonly policies: Policies;
@@ -32,18 +47,38 @@ export async function hypotheticalPrincipal(
 ): Promise<HypotheticalPrincipal> {
   const named = namedPrincipal(question, known);
   const { certificateId, clientId } = named;
-  const certificate = certificateId === undefined ? undefined : await certificateOf(certificateId, known);
+  const { connect, certificate = await certificateOf(certificateId, known) } = contextOf(question);
   const { thing, policies } = inEffect(question, named, known);
   const context: PrincipalContext = {
     clientId,
     ...(question.sourceIp === undefined ? {} : { sourceIp: question.sourceIp }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(thing === undefined ? {} : { thing }),
+    ...(connect === undefined ? {} : { connect }),
   };
   return { named, policies: policiesOf(question, policies, known), context };
 }
 
-async function certificateOf(certificateId: CertificateId, known: Known): Promise<CertificateContext> {
+/** What the question says of certificate and connection itself. Throws `policies.invalid_request`. */
+function contextOf({ certificate, connect }: Question): PrincipalContext {
+  const json = {
+    ...(certificate === undefined ? {} : { certificate: { id: noCertificateId, ...certificate } }),
+    ...(connect === undefined ? {} : { connect }),
+  };
+  try {
+    // It came as JSON.
+    return parsePrincipalContext(json as Json);
+  } catch (cause) {
+    if (!isAppError(cause)) throw cause;
+    throw new PoliciesError('policies.invalid_request', cause.message, { cause, details: cause.details });
+  }
+}
+
+async function certificateOf(
+  certificateId: CertificateId | undefined,
+  known: Known,
+): Promise<CertificateContext | undefined> {
+  if (certificateId === undefined) return undefined;
   const certificate = await known.certificateContext(certificateId);
   if (certificate !== undefined) return certificate;
   throw new PoliciesError('policies.certificate_unknown', `there is no certificate \`${certificateId}\``);
@@ -56,13 +91,22 @@ function inEffect(
   known: Known,
 ): { readonly thing: PrincipalContext['thing']; readonly policies: InEffect['policies'] } {
   if (thing !== undefined) {
-    const { thingName, ...rest } = thing;
+    const { thingName, groupNames, ...rest } = thing;
     const hypothetical = { name: thingName, ...rest };
     const own = certificateId === undefined ? [] : known.policies.attachedTo(certificateId);
-    return { thing: hypothetical, policies: [...own, ...policiesOfThing(hypothetical, known)] };
+    const lineage =
+      groupNames === undefined
+        ? known.groups.lineageOf([parseThingName(thingName)])
+        : groupNames.flatMap((name) => lineageOfGroup(name, known));
+    return { thing: hypothetical, policies: together(own, known.policies.ofGroups(lineage)) };
   }
   if (certificateId === undefined) return { thing, policies: [] };
   return policiesInEffect({ certificateId, clientId }, known);
+}
+
+function lineageOfGroup(text: string, { groups }: Known): readonly GroupName[] {
+  const { name } = groups.get(parseGroupName(text));
+  return [name, ...groups.surroundings(name).ancestorNames];
 }
 
 function policiesOf(

@@ -1,5 +1,5 @@
 import { type CertificateId, parseThingName } from '@fleetward/core';
-import { type AttachedPolicy, associateThing, type ThingContext } from '@fleetward/policy';
+import { type AttachedPolicy, associateThing } from '@fleetward/policy';
 import type { Groups } from '../groups/index.ts';
 import type { Things } from '../things/index.ts';
 import type { Policies } from './service.ts';
@@ -34,19 +34,11 @@ export function policiesInEffect(
 }
 
 /** A policy that also the certificate has is decided once, with its Allows. */
-function together(
+export function together(
   own: readonly AttachedPolicy[],
   ofGroups: readonly AttachedPolicy[],
 ): readonly AttachedPolicy[] {
   if (ofGroups.length === 0) return own;
   const names = new Set(own.map(({ name }) => name));
   return [...own, ...ofGroups.filter(({ name }) => !names.has(name))];
-}
-
-/** The policies of the groups of a hypothetical thing, if the platform knows one of its name. */
-export function policiesOfThing(
-  { name }: ThingContext,
-  { groups, policies }: Pick<Known, 'groups' | 'policies'>,
-): readonly AttachedPolicy[] {
-  return policies.ofGroups(groups.lineageOf([parseThingName(name)]));
 }
