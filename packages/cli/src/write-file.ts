@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { createDurably, replaceDurably } from '@fleetward/core/durable-file';
 import { CliError } from './errors.ts';
@@ -18,6 +19,11 @@ export function writeFileOver(path: string, content: Uint8Array | string): void 
   } catch (cause) {
     throw unwritable(path, cause);
   }
+}
+
+/** Before long work or a question whose answer would be for nothing. Throws `cli.unwritable` when the file is there. */
+export function assertNewFile(path: string): void {
+  if (existsSync(path)) throw unwritable(path, Object.assign(new Error('it exists'), { code: 'EEXIST' }));
 }
 
 function absolute(path: string): string {

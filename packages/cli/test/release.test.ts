@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { needs, openssl } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
@@ -161,6 +161,29 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
     writeFileSync(cli.home.join('pass'), 'wrong horse\n');
     const args = ['release', 'sign', 'releases', '--key', 'ada.key', '--passphrase-file', 'pass', '--json'];
     expect(await cli.run(args)).toMatchObject({ code: 1, error: { code: 'updates.key_locked' } });
+  });
+
+  test('asks for no passphrase when there is such a file already, and leaves it alone', async () => {
+    using cli = openCli();
+    for (const present of ['ada.key', 'bea.key.pub']) {
+      writeFileSync(cli.home.join(present), 'mine');
+      // Without a passphrase to be read: had it asked, it would complain of that.
+      const outcome = await cli.run(['release', 'keygen', present.slice(0, 7), '--json']);
+      expect(outcome.error).toMatchObject({
+        code: 'cli.unwritable',
+        message: expect.stringMatching(present),
+      });
+      expect(readFileSync(cli.home.join(present), 'utf8')).toBe('mine');
+    }
+  });
+
+  test.for(['status', 'publish'])('%s names a folder that holds no releases', async (verb) => {
+    using cli = openCli();
+    const outcome = await cli.run(['release', verb, 'nofolder', '--json']);
+    expect(outcome.error).toMatchObject({
+      message: expect.stringMatching(/`nofolder` is no folder of releases/),
+    });
+    expect(existsSync(cli.home.join('nofolder'))).toBe(false);
   });
 
   test('a passphrase that is nowhere is asked for by naming the flag', async () => {

@@ -1,6 +1,6 @@
+import { compareVersions } from '@fleetward/updates';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareVersions } from '../src/agent/version-order.ts';
 import { freshNotes } from '../src/slots/boot-notes.ts';
 import { formatSlots, parseSlots } from '../src/slots/parse-slots.ts';
 import { nextSlots, type SlotEvent, slotForInstall } from '../src/slots/rules.ts';

@@ -60,6 +60,7 @@ export {
 } from './repository/publish.ts';
 export {
   addToRelease,
+  createReleaseFolder,
   initRelease,
   openReleaseFolder,
   type ReleaseFolder,
@@ -78,3 +79,4 @@ export {
   type TargetRefusal,
   type TargetVerifier,
 } from './target-verifier.ts';
+export { compareVersions, isVersion } from './version-order.ts';

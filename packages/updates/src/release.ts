@@ -1,5 +1,6 @@
 import type { JsonObject } from '@fleetward/core';
 import { UpdatesError } from './errors.ts';
+import { isVersion } from './version-order.ts';
 
 /** What a release replaces on a device. */
 export type ReleaseComponent = 'firmware' | 'agent';
@@ -33,6 +34,11 @@ export function parseRelease(custom: JsonObject): Release | undefined {
 export function customOfRelease(release: Release): JsonObject {
   const { component, product, version, securityVersion, hardware } = release;
   const custom = { ...(component && { component }), product, version, securityVersion, hardware };
+  if (!isVersion(version)) {
+    const expected =
+      'a version like `1.4.2` or `2.0.0-rc.1`: devices install what is newer, and must be able to tell';
+    throw new UpdatesError('updates.target_invalid', `\`${version}\` is not a version: expected ${expected}`);
+  }
   if (parseRelease(custom) !== undefined) return custom;
   const expected =
     'names of 1 to 128 of a-z A-Z 0-9 . _ + : -, a security version from 0, and 1 to 64 hardware names';

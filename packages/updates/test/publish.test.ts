@@ -9,8 +9,8 @@ import { describeTarget } from '../src/repository/describe-target.ts';
 import { addTarget, draftRoot, draftTargets, removeTarget } from '../src/repository/draft.ts';
 import {
   addToRelease,
+  createReleaseFolder,
   initRelease,
-  openReleaseFolder,
   readUpload,
   rotateRelease,
   signRelease,
@@ -193,7 +193,7 @@ describe('the offline workflow', () => {
 describe('the release folder', () => {
   it('takes two people and one server from an empty folder to a device that trusts, and through a rotation', async () => {
     const parent = await mkdtemp(join(tmpdir(), 'fleetward-release-'));
-    const folder = await openReleaseFolder(join(parent, 'release'));
+    const folder = await createReleaseFolder(join(parent, 'release'));
     const keys = newKeys();
     const repository = new TestRepository(keys, fakeClock());
     await initRelease(folder, {

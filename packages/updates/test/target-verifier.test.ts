@@ -76,4 +76,11 @@ describe('what a release says about itself', () => {
       expect.objectContaining({ code: 'updates.target_invalid' }),
     );
   });
+
+  it('is not made with a version of which no device can tell whether it is newer', () => {
+    for (const version of ['latest', '1.x', 'v', '1..2'])
+      expect(() => customOfRelease(lampRelease(version, 1))).toThrow(`\`${version}\` is not a version`);
+    for (const version of ['1.0', 'v2', '1.4.2-rc.1+build.7'])
+      expect(customOfRelease(lampRelease(version, 1))).toMatchObject({ version });
+  });
 });

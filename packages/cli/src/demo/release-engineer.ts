@@ -7,10 +7,10 @@ import { localSigner } from '@fleetward/keys';
 import { getOnlineKeys, listMetadata, publishMetadata, putArtifact } from '@fleetward/protocol';
 import {
   addToRelease,
+  createReleaseFolder,
   customOfRelease,
   describeTarget,
   initRelease,
-  openReleaseFolder,
   type ReleaseFolder,
   readUpload,
   signPlain,
@@ -38,7 +38,7 @@ export async function createEngineer(world: World): Promise<Engineer> {
   if (known !== undefined) return known;
   const rsa = generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey;
   const ed25519 = generateKeyPairSync('ed25519').privateKey;
-  const folder = await openReleaseFolder(join(world.folder, 'engineer'));
+  const folder = await createReleaseFolder(join(world.folder, 'engineer'));
   const engineer = { folder, rsa, ed25519 };
   const online = await world.api.call(getOnlineKeys);
   const offline = { publicKeys: signersOf(engineer).map(({ publicKey }) => publicKey), threshold: 2 };

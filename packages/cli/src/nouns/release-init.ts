@@ -1,4 +1,4 @@
-import { initRelease, openReleaseFolder, type RoleAssignment } from '@fleetward/updates';
+import { createReleaseFolder, initRelease, type RoleAssignment } from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { usage } from '../errors.ts';
@@ -46,7 +46,7 @@ export function addReleaseInit(noun: Command, { terminal, output }: Shell): void
     .action(async (folder: string, flags: InitFlags) => {
       const nowMs = terminal.clock.now();
       const roles = await rolesOf(flags, terminal);
-      await initRelease(await openReleaseFolder(folder), {
+      await initRelease(await createReleaseFolder(folder), {
         roles,
         rootExpiresMs: nowMs + parseDurationMs(flags.rootExpires, '--root-expires'),
         targetsExpiresMs: nowMs + parseDurationMs(flags.targetsExpires, '--targets-expires'),

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { addVerb } from '../define.ts';
 import { readNewSecret } from '../secrets.ts';
 import type { Shell } from '../shell.ts';
-import { writeNewFile } from '../write-file.ts';
+import { assertNewFile, writeNewFile } from '../write-file.ts';
 import { passphraseSource } from './release-keys.ts';
 
 const algorithms: Readonly<Record<string, ReleaseKeyAlgorithm>> = {
@@ -37,11 +37,12 @@ export function addReleaseKeygen(noun: Command, { terminal, output }: Shell): vo
     )
     .option('--passphrase-file <file>', 'file with the passphrase; `-` reads standard input')
     .action(async (file: string, flags: KeygenFlags) => {
+      const publicKeyFile = `${file}.pub`;
+      for (const path of [file, publicKeyFile]) assertNewFile(path);
       const source = passphraseSource(`new passphrase of ${file}`, flags.passphraseFile);
       const passphrase = await readNewSecret(source, terminal);
       const algorithm = algorithms[flags.algorithm] ?? 'ed25519';
       const key = generateReleaseKey({ algorithm, passphrase, random: terminal.random });
-      const publicKeyFile = `${file}.pub`;
       writeNewFile(file, key.file);
       writeNewFile(publicKeyFile, encodePem('PUBLIC KEY', key.signer.publicKey));
       output.record(

@@ -1,8 +1,14 @@
-import { parseRelease, type Release, type ReleaseComponent, type Target } from '@fleetward/updates';
+import {
+  compareVersions,
+  isVersion,
+  parseRelease,
+  type Release,
+  type ReleaseComponent,
+  type Target,
+} from '@fleetward/updates';
 import { isRejected } from '../slots/rules.ts';
 import { confirmedVersion, type SlotsState } from '../slots/state.ts';
 import { type DeviceRefusalReason, type Refused, refusedByDevice } from './outcome.ts';
-import { compareVersions, isComparable } from './version-order.ts';
 
 /** What the device is, as releases name it. */
 export interface DeviceModel {
@@ -51,7 +57,7 @@ export function chooseTarget(
 }
 
 function isNewer(version: string, current: string | undefined): boolean {
-  if (!isComparable(version) || current === undefined) return true; // the first one becomes a refusal below
+  if (!isVersion(version) || current === undefined) return true; // the first one becomes a refusal below
   return (compareVersions(version, current) ?? 1) > 0;
 }
 
@@ -62,7 +68,7 @@ function flawOf(
   const refuse = (reason: DeviceRefusalReason, explanation: string) =>
     refusedByDevice(target.path, { reason, explanation });
   const { version, securityVersion, hardware } = release;
-  if (!isComparable(version)) return refuse('version-form', `\`${version}\` is not a version like 1.2.3`);
+  if (!isVersion(version)) return refuse('version-form', `\`${version}\` is not a version like 1.2.3`);
   if (!hardware.includes(model.hardware))
     return refuse('wrong-hardware', `${version} is for ${hardware.join(', ')}; this is ${model.hardware}`);
   if (securityVersion < state.securityFloor) {

@@ -33,9 +33,22 @@ export interface ReleaseSettings {
 
 const rootsMax = 1024;
 
-/** A release folder on disk; files are replaced whole. */
-export async function openReleaseFolder(path: string): Promise<ReleaseFolder> {
+/** A folder on disk to begin releases in, made when it is missing. */
+export async function createReleaseFolder(path: string): Promise<ReleaseFolder> {
   await makeFolder(path);
+  return folderAt(path);
+}
+
+/** One that releases were begun in. Throws `updates.repository_invalid` for any other. */
+export async function openReleaseFolder(path: string): Promise<ReleaseFolder> {
+  const folder = folderAt(path);
+  if ((await folder.read('root.json')) !== undefined) return folder;
+  const message = `\`${path}\` is no folder of releases: it holds no \`root.json\``;
+  throw new UpdatesError('updates.repository_invalid', message);
+}
+
+/** Files are replaced whole. */
+function folderAt(path: string): ReleaseFolder {
   return {
     read: (name) => nodeFileLayer.read(join(path, name)),
     write: (name, bytes) => replaceFile(nodeFileLayer, join(path, name), bytes),

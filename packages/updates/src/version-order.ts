@@ -10,7 +10,8 @@ export function compareVersions(a: string, b: string): number | undefined {
   );
 }
 
-export function isComparable(version: string): boolean {
+/** Whether a device can tell which of two such versions is newer. */
+export function isVersion(version: string): boolean {
   return parseVersion(version) !== undefined;
 }
 
