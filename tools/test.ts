@@ -67,5 +67,5 @@ function reportNotRun(): void {
     console.error(`  ${suite} (needs ${program})`);
     if (debianPackage) packages.add(debianPackage);
   }
-  console.error(`To run them: apt-get install -y ${[...packages].sort().join(' ')}`);
+  if (packages.size > 0) console.error(`To run them: apt-get install -y ${[...packages].sort().join(' ')}`);
 }

@@ -2,7 +2,15 @@ export { FakeClock } from './fake-clock.ts';
 export { type MosquittoClients, mosquittoClients } from './mosquitto-clients.ts';
 export { openssl } from './openssl.ts';
 export { type Postgres, startPostgres } from './postgres.ts';
-export { findProgram, type Need, needs, noteNotRun, requireProgram, suiteFate } from './programs.ts';
+export {
+  findProgram,
+  type Need,
+  needs,
+  needsRoot,
+  noteNotRun,
+  requireProgram,
+  suiteFate,
+} from './programs.ts';
 export {
   type Outcome,
   type RunningProgram,

@@ -8,6 +8,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Where Debian puts programs that are not on everybody's PATH. */
 const extraFolders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 const postgresFolder = '/usr/lib/postgresql';
+/** Stands where a program would. */
+const rootUser = 'the user root';
 
 /** Absolute path of a program on PATH, among the system's own, or among PostgreSQL's server programs (newest first). */
 export function findProgram(name: string, environment: Environment = process.env): string | undefined {
@@ -33,7 +35,11 @@ export interface Need {
 
 /** What becomes of a suite: it runs, is named as not run, or fails because CI promises to have everything. */
 export function suiteFate(need: Need, environment: Environment = process.env): 'run' | 'skip' | 'fail' {
-  if (findProgram(need.program, environment) !== undefined) return 'run';
+  const isThere =
+    need.program === rootUser
+      ? process.getuid?.() === 0
+      : findProgram(need.program, environment) !== undefined;
+  if (isThere) return 'run';
   return environment.CI === 'true' ? 'fail' : 'skip';
 }
 
@@ -49,6 +55,12 @@ export function needs(
   return { describe: (suite, body) => declareSuite(suite, { need, body }) };
 }
 
+/** The same for what only root may do, such as mounting a file system. */
+export function needsRoot(): ReturnType<typeof needs> {
+  const need = { program: rootUser, debianPackage: '' };
+  return { describe: (suite, body) => declareSuite(suite, { need, body }) };
+}
+
 /** Appends `program<TAB>debian-package<TAB>suite` to the file that `FLEETWARD_NOT_RUN` names, if it names one. */
 export function noteNotRun(suite: string, need: Need, environment: Environment = process.env): void {
   const file = environment.FLEETWARD_NOT_RUN;
@@ -59,7 +71,8 @@ export function noteNotRun(suite: string, need: Need, environment: Environment =
 
 function declareSuite(suite: string, options: { readonly need: Need; readonly body: () => void }): void {
   const { need, body } = options;
-  const reason = `needs \`${need.program}\`: apt-get install ${need.debianPackage}`;
+  const install = need.debianPackage === '' ? '' : `: apt-get install ${need.debianPackage}`;
+  const reason = `needs \`${need.program}\`${install}`;
   switch (suiteFate(need)) {
     case 'run':
       describe(suite, body);
