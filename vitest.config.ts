@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { SlowestFirst } from './tools/slowest-first.ts';
 import { filesThatNeedOpenssl, noteNotRun } from './tools/without-openssl.ts';
 
 // The packages run from source: the custom condition picks `src/index.ts` in every `exports` map.
@@ -32,8 +33,12 @@ export default defineConfig({
     pool: 'forks',
     // Tests wait for fsync, child processes and sockets: one more than there are cores keeps the cores busy.
     maxWorkers: availableParallelism() + 1,
+    // No test leaves anything behind in its process, so that the files of a worker share its modules.
+    isolate: false,
+    sequence: { sequencer: SlowestFirst },
     execArgv: ['--conditions=fleetward-source'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // For what hangs: on a machine that others load, what starts six platforms takes a minute.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

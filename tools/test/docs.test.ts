@@ -46,7 +46,7 @@ needs('openssl', 'openssl').describe('the commands of the documentation', () => 
             PATH: process.env.PATH,
             HOME: folder.path,
             // Some forty short programs, mostly spent on compiling the same files.
-            NODE_COMPILE_CACHE: folder.join('compiled'),
+            NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? folder.join('compiled'),
             ...Object.fromEntries(listeners),
           },
           blockTimeoutMs: 60_000,

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { slowest } from '../slowest-first.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -70,6 +71,10 @@ describe('what gets installed', () => {
 
 test('npm scripts run on the pinned Node, whatever the machine has', () => {
   expect(Number(process.versions.node.split('.')[0])).toBeGreaterThanOrEqual(24);
+});
+
+test('the test files that run first are there', () => {
+  expect(slowest.filter((file) => !existsSync(join(root, file)))).toEqual([]);
 });
 
 test('no private key is committed', () => {

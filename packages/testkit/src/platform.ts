@@ -65,6 +65,7 @@ export async function startTestPlatform(options: TestPlatformOptions = {}): Prom
         folder: folder.join('data'),
         logLevel: 'silent',
         listeners: freePorts,
+        storageLimits: { readerThreads: 1 }, // a thread is a tenth of the time that a start takes
         ...options.settings,
         ...settings,
       },

@@ -57,7 +57,7 @@ export type PlatformEvent = CertificateEvent | ThingEvent | GroupEvent | PolicyE
 export async function openPlatform(options: PlatformOptions) {
   const { folder, keys = newKeys(), clock = new FakeClock(), random = seededRandom(Math.random()) } = options;
   // What comes together is one group, however slow the machine is.
-  const sqlite = { kind: 'sqlite', folder, groupMs: 60_000 } as const;
+  const sqlite = { kind: 'sqlite', folder, groupMs: 60_000, readers: 1 } as const;
   const opened = await openStorage(options.storage ?? sqlite);
   const storage = options.wrapStorage?.(opened) ?? opened;
   const { stores, transactor } = storage;

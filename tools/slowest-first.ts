@@ -1,0 +1,32 @@
+import { relative, sep } from 'node:path';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The longest first: begun last, one of them alone would keep a whole run waiting. By size alone they look short. */
+export const slowest: readonly string[] = [
+  'packages/cli/test/online.test.ts',
+  'bench/test/bench.test.ts',
+  'packages/cli/test/demo.test.ts',
+  'packages/device/test/agent-kill.test.ts',
+  'tools/test/docs.test.ts',
+  'packages/cli/test/serve.test.ts',
+  'packages/updates/test/conformance-client.test.ts',
+  'packages/server/test/e2e/lost-storage.test.ts',
+  'packages/server/test/storage/durability.test.ts',
+  'packages/server/test/e2e/kill-between-steps.test.ts',
+  'packages/cli/test/usage.test.ts',
+  'packages/device/test/processes.test.ts',
+];
+
+/** The order of the test files, also where no earlier run has measured them. */
+export class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => this.#rank(a) - this.#rank(b));
+  }
+
+  #rank({ moduleId }: TestSpecification): number {
+    const file = relative(this.ctx.config.root, moduleId).split(sep).join('/');
+    const place = slowest.indexOf(file);
+    return place < 0 ? slowest.length : place;
+  }
+}
