@@ -8,22 +8,26 @@ export class ChangeApplier {
   readonly #database: Database;
   readonly #messages: BulkInsert;
   readonly #deliveries: BulkInsert;
+  /** QoS 1 and nothing else to say, as most are. */
+  readonly #plainDeliveries: BulkInsert;
   readonly #run: ReturnType<typeof prepareStatements>;
   #messageCount: number;
 
   constructor(database: Database) {
     this.#database = database;
-    this.#messages = new BulkInsert(database, 'messages', ['message', 'expires_at_ms', 'packet']);
-    this.#deliveries = new BulkInsert(database, 'deliveries', [
-      'session',
-      'seq',
-      'message',
-      'qos',
-      'retain',
-      'is_released',
-      'identifiers',
-      'share_name',
-    ]);
+    this.#messages = new BulkInsert(database, {
+      table: 'messages',
+      columns: ['message', 'expires_at_ms', 'packet'],
+    });
+    this.#deliveries = new BulkInsert(database, {
+      table: 'deliveries',
+      columns: ['session', 'seq', 'message', 'qos', 'retain', 'is_released', 'identifiers', 'share_name'],
+    });
+    this.#plainDeliveries = new BulkInsert(database, {
+      table: 'deliveries',
+      columns: ['session', 'seq', 'message'],
+      constants: { qos: '1', retain: '0', is_released: '0', identifiers: 'null', share_name: "''" },
+    });
     this.#run = prepareStatements(database);
     this.#messageCount = Number(database.prepare('select count(*) from messages').pluck().get());
   }
@@ -44,6 +48,7 @@ export class ChangeApplier {
       this.#messageCount = countBefore;
       this.#messages.clear();
       this.#deliveries.clear();
+      this.#plainDeliveries.clear();
       if (this.#database.inTransaction) this.#run.rollback.run();
       throw error;
     }
@@ -54,12 +59,8 @@ export class ChangeApplier {
   #insertNew(changes: readonly StoreChange[]): void {
     let [lastSession, lastMessage] = [0, 0];
     for (const change of changes) {
-      if (change.kind === 'delivery') {
-        const { session, seq, message, qos, retain, isReleased, identifiers, shareName } = change;
-        const packed = identifiers.length === 0 ? null : packIdentifiers(identifiers);
-        const flags = [Number(retain), Number(isReleased)];
-        this.#deliveries.add(session, seq, message, qos, ...flags, packed, shareName);
-      } else if (change.kind === 'message') {
+      if (change.kind === 'delivery') this.#insertDelivery(change);
+      else if (change.kind === 'message') {
         this.#messages.add(change.message, change.expiresAtMs, change.packet);
         this.#messageCount++;
         lastMessage = Math.max(lastMessage, change.message);
@@ -67,7 +68,19 @@ export class ChangeApplier {
     }
     this.#messages.finish();
     this.#deliveries.finish();
+    this.#plainDeliveries.finish();
     if (lastSession + lastMessage > 0) this.#run.raiseNumbers.run(lastSession, lastMessage);
+  }
+
+  #insertDelivery(delivery: Extract<StoreChange, { readonly kind: 'delivery' }>): void {
+    const { session, seq, message, qos, retain, isReleased, identifiers, shareName } = delivery;
+    if (qos === 1 && !retain && !isReleased && identifiers.length === 0 && shareName === '') {
+      this.#plainDeliveries.add(session, seq, message);
+      return;
+    }
+    const packed = identifiers.length === 0 ? null : packIdentifiers(identifiers);
+    const flags = [Number(retain), Number(isReleased)];
+    this.#deliveries.add(session, seq, message, qos, ...flags, packed, shareName);
   }
 
   #applyOne(change: StoreChange): void {

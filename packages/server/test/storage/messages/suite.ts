@@ -174,6 +174,26 @@ export function describeMessageStore(makeBackend: () => Promise<Backend>): void 
     );
   });
 
+  test('batches of any size come back whole, whatever is said of a delivery beside its message', async () => {
+    const plain = { ...delivery, qos: 1, retain: false, identifiers: [] } as const;
+    const others = [
+      { qos: 2 },
+      { retain: true },
+      { isReleased: true },
+      { identifiers: [7] },
+      { shareName: 'g' },
+    ] as const;
+    let seq = 0;
+    const next = (): StoreChange => {
+      seq++;
+      return { ...plain, ...(seq % 3 === 0 ? others[seq % others.length] : {}), seq };
+    };
+    const batches = Array.from({ length: 70 }, (_, size) => Array.from({ length: size }, next));
+    await commit([session, message], ...batches);
+    const { deliveries } = await load();
+    expect(deliveries.map((row) => ({ kind: 'delivery', ...row }))).toEqual(batches.flat());
+  });
+
   test('more than fits a page comes back whole', async () => {
     const packet = Buffer.alloc(3 * 1024 * 1024, 7);
     await commit([session, { ...message, packet }, delivery]);
