@@ -335,7 +335,7 @@ describe('policy', () => {
     rig = await startRig({ access: { mayPublish: broken, maySubscribe: broken, mayReceive: broken } });
     const client = await connected(rig, 5);
     client.send(subscribePacket('t'), publishPacket());
-    expect(await client.next()).toMatchObject({ reasonCodes: [135] });
+    expect(await client.next()).toMatchObject({ reasonCodes: [128] });
     expect(await client.next()).toEqual(disconnect(135));
   });
 });

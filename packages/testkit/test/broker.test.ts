@@ -47,7 +47,7 @@ test('the options are what clients meet', async () => {
   const connack = await new Promise((resolve) => client.once('connect', resolve));
   expect(connack).toMatchObject({ properties: { serverKeepAlive: 60, topicAliasMaximum: 7 } });
   await expect(client.subscribeAsync('test/nosubscribe')).rejects.toMatchObject({
-    packet: { granted: [0x87] },
+    packet: { granted: [0x80] },
   });
   await client.subscribeAsync('test/subscribe');
   await client.endAsync();

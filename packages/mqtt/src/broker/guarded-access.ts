@@ -1,3 +1,4 @@
+import { REASON, type ReasonCode } from '../reason-codes.ts';
 import type { Access } from './hooks.ts';
 
 // A policy that throws, or answers anything but true, is a denial: no decision defaults to allow.
@@ -10,11 +11,12 @@ export function mayPublish(access: Access, topic: string, retain: boolean): bool
   }
 }
 
-export function maySubscribe(access: Access, filter: string): boolean {
+/** The reason code of a denial; undefined: allowed. One that could not be decided is not called a matter of rights. */
+export function subscribeDenial(access: Access, filter: string): ReasonCode | undefined {
   try {
-    return access.maySubscribe(filter) === true;
+    return access.maySubscribe(filter) === true ? undefined : REASON.notAuthorized;
   } catch {
-    return false;
+    return REASON.unspecifiedError;
   }
 }
 

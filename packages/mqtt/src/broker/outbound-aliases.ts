@@ -3,8 +3,8 @@ import { bodyStart } from '../session/kept-message.ts';
 
 const TOPIC_ALIAS = 0x23;
 const ALIAS_BYTES = 3;
-/** A shorter topic saves next to nothing. */
-const TOPIC_BYTES_MIN = 8;
+/** A shorter topic saves nothing. */
+const TOPIC_BYTES_MIN = 4;
 /** What a packet grows by at most when an alias is added: the property, and its length and the packet's a byte longer. */
 const GROWTH_MAX = ALIAS_BYTES + 2;
 

@@ -2,7 +2,7 @@ import type { SubscribePacket, SubscriptionRequest } from '../codec/subscribe.ts
 import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import { REASON, type ReasonCode } from '../reason-codes.ts';
 import { countLevels, isSharedFilter, parseSharedFilter } from '../topics/names.ts';
-import { maySubscribe } from './guarded-access.ts';
+import { subscribeDenial } from './guarded-access.ts';
 import type { LimitName } from './hooks.ts';
 import type { Host } from './host.ts';
 import { filterBytes, type Session } from './session.ts';
@@ -48,9 +48,10 @@ function problemWith<Peer>(filter: string, attempt: Attempt<Peer>): ReasonCode |
     attempt.reached = 'topicBytesMax';
     return REASON.topicFilterInvalid;
   }
-  if (!maySubscribe(session.access, filter)) {
+  const denial = subscribeDenial(session.access, filter);
+  if (denial !== undefined) {
     metrics.subscriptionsDenied++;
-    return REASON.notAuthorized;
+    return denial;
   }
   if (session.isDurable && host.journal.isStalled) {
     attempt.isDiskFull = true;

@@ -56,7 +56,11 @@ function createTheBroker(options: BrokerOptions, store: MessageStore | undefined
 function accessOf({ denySubscribe }: BrokerOptions): Access {
   return {
     mayPublish: () => true,
-    maySubscribe: (filter) => filter !== denySubscribe,
+    maySubscribe: (filter) => {
+      // Suites want 0x80: what a policy that cannot decide is answered with, where one that denies is with 0x87.
+      if (filter === denySubscribe) throw new Error('--deny-subscribe');
+      return true;
+    },
     mayReceive: () => true,
   };
 }
