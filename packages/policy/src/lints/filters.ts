@@ -4,15 +4,16 @@ import type { LintFinding, LintRule } from './finding.ts';
 import { isUniversal, statementsFor, widestPatterns } from './patterns.ts';
 import { mayMeet, type TopicLanguage, topicsOfFilters, topicsOfPattern } from './topic-language.ts';
 
-/** A subscription that is accepted and can never bring anything, because no Receive covers what it asks for. */
-export const subscribeWithoutReceive: LintRule = (document) => {
+/** A subscription that is accepted and can never bring anything, because no Receive lets through what it asks for. */
+export const subscribeWithoutReceive: LintRule = (document, automata) => {
   const subscribes = statementsFor(document, { effect: 'Allow', action: 'iot:Subscribe' });
   return subscribes
-    .filter(({ scope }) => scope.kind === 'only')
-    .flatMap(({ scope }) => scope.entries)
-    .filter((entry) => filterTopics(entry).length > 0)
-    .filter((entry) => !mayReceive(document, filterTopics(entry)))
-    .map((entry) => ({
+    .flatMap((statement) =>
+      statement.scope.kind === 'only' ? statement.scope.entries.map((entry) => ({ statement, entry })) : [],
+    )
+    .filter(({ entry }) => filterTopics(entry).length > 0)
+    .filter(({ statement, entry }) => automata.bringsNothing(statement, entry) === true)
+    .map(({ entry }) => ({
       id: 'subscribe-without-receive',
       severity: 'warning',
       path: entry.path,
@@ -46,7 +47,7 @@ export const mqttWildcardInDeny: LintRule = ({ statements }) =>
   statements
     .filter(({ effect, scope }) => effect === 'Deny' && scope.kind === 'only')
     .flatMap(({ scope }) => scope.entries)
-    .filter(({ tail }) => tail.some((token) => token.kind === 'text' && /[+#]/.test(token.text)))
+    .filter(hasMqttWildcard)
     .map((entry) => ({
       id: 'mqtt-wildcard-in-deny',
       severity: 'warning',
@@ -55,23 +56,43 @@ export const mqttWildcardInDeny: LintRule = ({ statements }) =>
       fix: 'write `*` for any text, and deny `iot:Receive` on the topics that must not arrive',
     }));
 
-/** A Deny on filters is passed by a wider filter, unless delivery is withheld too. */
-export const denyBypassedByFilter: LintRule = (document) => {
+function hasMqttWildcard({ tail }: ResourceEntry): boolean {
+  return tail.some((token) => token.kind === 'text' && /[+#]/.test(token.text));
+}
+
+/** A Deny on filters is passed by a wider filter, unless delivery is withheld too. One with `+` or `#` in it is about just that text: see above. */
+export const denyBypassedByFilter: LintRule = (document, automata) => {
   const denied = statementsFor(document, { effect: 'Deny', action: 'iot:Subscribe' })
     .filter(({ scope }) => scope.kind === 'only')
-    .flatMap(({ scope }) => scope.entries);
+    .flatMap(({ scope }) => scope.entries)
+    .filter((entry) => !hasMqttWildcard(entry));
   return denied.flatMap((entry) => {
     const wider = widerAllow(document, entry);
-    return wider === undefined || isWithheld(document, entry) ? [] : [bypass(entry, wider)];
+    if (wider === undefined || isWithheld(document, entry)) return [];
+    const brought = automata.filterThatBrings(topicsMeant(entry));
+    return brought === undefined ? [] : [bypass(entry, wider, brought)];
   });
 };
 
-function bypass(denied: ResourceEntry, wider: ResourceEntry): LintFinding {
+/** The topics that the entry names, as a pattern; a variable is taken for any text. */
+function topicsMeant({ tail }: ResourceEntry): string {
+  const written = tail.map((token) => {
+    if (token.kind === 'text') return token.text.replaceAll(/[$*?]/g, '${$&}');
+    return token.kind === 'one' ? '?' : '*';
+  });
+  return written.join('').replace(/^topicfilter\//, '');
+}
+
+function bypass(
+  denied: ResourceEntry,
+  wider: ResourceEntry,
+  { filter, topic }: { readonly filter: string; readonly topic: string },
+): LintFinding {
   return {
     id: 'deny-bypassed-by-filter',
     severity: 'warning',
     path: denied.path,
-    message: `a filter with \`+\` or \`#\` that \`${wider.source}\` allows still brings the topics that this Deny names`,
+    message: `\`${filter}\`, which \`${wider.source}\` allows, still brings what this Deny names, such as \`${topic}\``,
     fix: 'deny `iot:Receive` on those topics, or allow `iot:Receive` with `NotResource` on them',
   };
 }

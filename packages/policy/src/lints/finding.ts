@@ -1,4 +1,5 @@
 import type { PolicyDocument } from '../document.ts';
+import type { Automata } from './automata.ts';
 
 /** Every rule and what it finds, in a line; docs/reference/policy-lint.md explains each. */
 export const LINT_RULES = {
@@ -30,4 +31,4 @@ export interface LintFinding {
   readonly fix: string;
 }
 
-export type LintRule = (document: PolicyDocument) => readonly LintFinding[];
+export type LintRule = (document: PolicyDocument, automata: Automata) => readonly LintFinding[];

@@ -136,6 +136,16 @@ function withoutClauses({ sets, clauses }: Space, gone: ReadonlySet<number>): Po
   });
 }
 
+/** For each statement whether some request matches it: also yes when that was not found out. */
+export function findMatched(
+  policies: PolicySet,
+  options: ProofOptions = {},
+): { readonly matched: readonly boolean[]; readonly states: number } {
+  const space = spaceOf([policies], [], options);
+  const matched = matchedAmong(space, space.clauses);
+  return { matched: space.clauses.map(({ id }) => matched.has(id)), states: space.budget.used };
+}
+
 /** Which of the statements match some request at all. */
 function matchedAmong(space: Space, among: readonly Clause[]): ReadonlySet<number> {
   const matched = new Set<number>();
