@@ -27,7 +27,7 @@ const loopback = { host: '127.0.0.1', port: 0 };
 const settings = {
   logLevel: 'error',
   listeners: { mqtt: loopback, devices: loopback, public: loopback, operators: loopback },
-  tlsLimits: { connectionsPerCertificateMax: 20 },
+  tlsLimits: { connectionsPerCertificateMax: 20, connectsPerSecondMax: 1_000_000 },
   mqttLimits: {
     messagesPerSecondMax: 100_000_000,
     bytesPerSecondMax: 10_000_000_000,

@@ -91,6 +91,12 @@ export function createPlatformMetrics(parts: {
       for (const [limit, count] of parts.mqtt.broker.limitsReached()) this.set({ limit }, count);
     },
   });
+  gauge(
+    registry,
+    'fleetward_mqtt_connects_too_fast',
+    'CONNECTs refused for `tlsLimits.connectsPerSecondMax` since the start',
+    (metric) => metric.set(parts.mqtt.connectsTooFast),
+  );
   new Gauge({
     name: 'fleetward_messages_file',
     help: 'What `messages.db` holds and took: messages, bytes, commits, the seconds they took together and the longest one',

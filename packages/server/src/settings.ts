@@ -158,6 +158,10 @@ const tlsLimits = section(
       maximum: 600_000,
     }),
     connectionsPerCertificateMax: count(10, 'Connections at once of one certificate, over all listeners.'),
+    connectsPerSecondMax: count(
+      50,
+      'MQTT CONNECTs a second of one certificate, and as many at once; one more is refused (0x9F; MQTT 3.1.1: return code 3).',
+    ),
   },
   'Limits of the TLS listeners for devices.',
 );

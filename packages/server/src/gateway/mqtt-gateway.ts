@@ -21,6 +21,7 @@ import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import { AwaySessions } from './away-sessions.ts';
 import { ClusterMessages } from './cluster-messages.ts';
+import { ConnectRate } from './connect-rate.ts';
 import type { MqttSource } from './mqtt-source.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
 import type { Guard } from './tls-listener.ts';
@@ -56,6 +57,8 @@ export interface MqttGatewayOptions {
 const clientIdRule =
   'a client id has 1 to 128 bytes of UTF-8 without control characters and does not begin with `$`';
 
+const connectsTooFast = 'mqtt: too many CONNECTs a second (setting `tlsLimits.connectsPerSecondMax`)';
+
 const diskFull =
   'mqtt: the disk of `messages.db` is full: make room; until then QoS 1 and 2 messages that have to be kept are refused, what was acknowledged stays';
 const diskHasRoom = 'mqtt: the disk of `messages.db` has room again: what waited for it is kept';
@@ -74,11 +77,19 @@ export class MqttGateway {
   readonly #ownership: SessionOwnership | undefined;
   readonly #clusterMessages: ClusterMessages | undefined;
   readonly #away: AwaySessions;
+  readonly #connectRate: ConnectRate;
   #sweep: NodeJS.Timeout | undefined;
   #isStopping = false;
 
   constructor(options: MqttGatewayOptions) {
     this.#options = options;
+    const { guard, clock, denials } = options;
+    this.#connectRate = new ConnectRate({
+      clock,
+      perSecondMax: guard.limits.connectsPerSecondMax,
+      refused: (certificateId) =>
+        denials.record({ cause: 'limit', certificateId, remoteAddress: '', explanation: connectsTooFast }),
+    });
     const node = toHex(options.random.bytes(8));
     this.#ownership = this.#ownSessions(node);
     this.#clusterMessages = this.#exchangeMessages(node);
@@ -155,6 +166,11 @@ export class MqttGateway {
     yield* this.#away.principals();
   }
 
+  /** CONNECTs refused since the start as their certificate sent too many. */
+  get connectsTooFast(): number {
+    return this.#connectRate.refusals;
+  }
+
   connections(): Iterable<Connection<DevicePeer>> {
     return this.broker.connections();
   }
@@ -169,9 +185,7 @@ export class MqttGateway {
       hooks: {
         ...this.#forwarding(),
         connect: (request, peer) =>
-          this.#ownership === undefined
-            ? this.#connect(request, peer)
-            : this.#claimAndConnect(this.#ownership, { request, peer }),
+          this.#connectRate.refusalOf(peer.admission.certificateId) ?? this.#decide(request, peer),
         connected: (connection) => this.#connected(connection),
         disconnected: (connection) => this.#disconnected(connection),
         reserved: (connection, { topic }) => this.#refuseReserved(connection, topic),
@@ -239,6 +253,12 @@ export class MqttGateway {
       sharedMembers: (subscription, members) => messages.membersChanged(subscription, members),
       orphaned: (message, shareName) => messages.giveAway(message, shareName),
     };
+  }
+
+  #decide(request: ConnectRequest, peer: DevicePeer): ConnectVerdict | Promise<ConnectVerdict> {
+    return this.#ownership === undefined
+      ? this.#connect(request, peer)
+      : this.#claimAndConnect(this.#ownership, { request, peer });
   }
 
   async #claimAndConnect(
