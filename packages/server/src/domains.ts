@@ -104,6 +104,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     ...shared,
     store: stores.policies,
     groups,
+    policiesPerCertificateMax: config.certificates.policiesPerCertificateMax,
     trialFindingsMax: config.trials.findingsMax,
     binding,
     announce,

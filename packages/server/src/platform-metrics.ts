@@ -28,7 +28,7 @@ export function createPlatformMetrics(parts: {
   );
   new Gauge({
     name: 'fleetward_activity',
-    help: 'Things of which activity is kept, those that wait to be written, and decisions of things beyond `activity.thingsMax`',
+    help: 'Things of which activity is kept, those that wait to be written, decisions of things beyond `activity.thingsMax`, and samples for names beyond `activity.namesPerActionMax`',
     labelNames: ['counter'] as const,
     registers: [registry],
     collect() {

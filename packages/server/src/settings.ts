@@ -356,6 +356,7 @@ const certificates = section(
       'How long after its end a device certificate may still re-enrol, and nothing else; 0: not at all.',
       { minimum: 0, maximum: 3_650 },
     ),
+    policiesPerCertificateMax: count(10, 'Policies attached to one certificate.', { maximum: 100 }),
     activePerThingMax: count(
       8,
       'Active certificates of one thing, above which none of them is renewed until one ends or is revoked.',
@@ -457,6 +458,11 @@ const activity = section(
       10_000,
       'Kinds of requests from which one policy is synthesised; further things are left out, and the answer says so.',
       { maximum: 100_000 },
+    ),
+    namesPerActionMax: count(
+      128,
+      'Topics and filters of one connection that are counted one by one between two writes, of each action; beyond that they are decided each time and sampled.',
+      { minimum: 8, maximum: 65_536 },
     ),
     flushSeconds: count(300, 'Seconds after which what is new is written; a crash costs as much.', {
       maximum: 86_400,

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
 import { certificateIdSchema, pageLimit, thingNameSchema } from './names.ts';
+import { decidingStatement } from './policy-decision.ts';
 
 /** Why something was refused. Closed: codes are API and never reused. */
 export const denialCauses = [
@@ -44,15 +45,7 @@ const denial = Type.Object({
       description: 'What the policies said: a statement denies it, or none allows it.',
     }),
   ),
-  statement: Type.Optional(
-    Type.Object({
-      policyName: Type.String(),
-      versionId: Type.Integer(),
-      index: Type.Integer({ minimum: 0 }),
-      sid: Type.Optional(Type.String()),
-      groupName: Type.Optional(Type.String({ description: 'The group through which the policy holds.' })),
-    }),
-  ),
+  statement: Type.Optional(decidingStatement),
 });
 
 export const listDenials = defineRoute({

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 
-const decidingStatement = Type.Object({
+/** The statement that decided, or came nearest. */
+export const decidingStatement = Type.Object({
   policyName: Type.String(),
   versionId: Type.Integer({ description: '0 for a document of the request that is not stored.' }),
   index: Type.Integer({ minimum: 0, description: 'Position in `Statement`, from 0.' }),

@@ -9,6 +9,7 @@ export interface ActivityLimits {
   readonly thingsMax: number;
   readonly keptDays: number;
   readonly synthesisRequestsMax: number;
+  readonly namesPerActionMax: number;
 }
 
 export interface ActivityOptions {
@@ -47,6 +48,7 @@ export class Activity {
   /** Of which something is kept or waits. */
   readonly #known: Set<ThingName>;
   #refused = 0;
+  #sampled = 0;
 
   private constructor(options: ActivityOptions, names: Iterable<ThingName>) {
     this.#options = options;
@@ -57,9 +59,22 @@ export class Activity {
     return new Activity(options, await options.store.names());
   }
 
-  /** Things of which something is kept, those that wait to be written, and decisions of things beyond `thingsMax`. */
-  get counts(): { readonly things: number; readonly pending: number; readonly refused: number } {
-    return { things: this.#known.size, pending: this.#pending.size, refused: this.#refused };
+  /**
+   * Things of which something is kept, those that wait to be written, decisions of things beyond `thingsMax`, and samples that stand for
+   * names beyond `namesPerActionMax`.
+   */
+  get counts(): Readonly<Record<'things' | 'pending' | 'refused' | 'sampled', number>> {
+    return {
+      things: this.#known.size,
+      pending: this.#pending.size,
+      refused: this.#refused,
+      sampled: this.#sampled,
+    };
+  }
+
+  /** Names of one action of one connection that are counted one by one. */
+  get namesPerActionMax(): number {
+    return this.#options.limits.namesPerActionMax;
   }
 
   /** Kinds of requests from which one policy is made. */
@@ -79,6 +94,7 @@ export class Activity {
 
   /** Says that of this thing only a sample was recorded. */
   markSampled(thingName: ThingName): void {
+    this.#sampled++;
     const pending = this.#pendingOf(thingName);
     if (pending !== undefined) pending.isSampled = true;
   }

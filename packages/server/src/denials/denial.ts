@@ -1,16 +1,6 @@
 import type { CertificateId, ThingName } from '@fleetward/core';
+import type { StatementRef } from '@fleetward/policy';
 import type { DenialCause } from '@fleetward/protocol';
-
-/** The statement that decided, or came nearest. */
-interface DenialStatement {
-  readonly policyName: string;
-  readonly versionId: number;
-  /** Position in the document, from 0. */
-  readonly index: number;
-  readonly sid?: string;
-  /** The group through which the policy holds. */
-  readonly groupName?: string;
-}
 
 /** One refusal, as the place that refused tells it. */
 export interface DenialReport {
@@ -24,7 +14,8 @@ export interface DenialReport {
   /** Topic, filter, client id or path. */
   readonly resource?: string;
   readonly explanation: string;
-  readonly statement?: DenialStatement;
+  /** The statement that decided, or came nearest. */
+  readonly statement?: StatementRef;
   /** What the policies said: a statement denies it, or none allows it. */
   readonly decision?: 'explicitDeny' | 'implicitDeny';
 }

@@ -7,8 +7,7 @@ interface Counted {
 /** Takes how often a name was allowed; `isSample` when it stands for others too. */
 export type CountIn = (name: string, count: number, isSample: boolean) => void;
 
-// Most devices publish and receive on a handful of topics; beyond that names are decided each time and sampled, ever more rarely.
-const namesMax = 128;
+// Most devices publish and receive on a handful of topics; beyond `namesMax` names are decided each time and sampled, ever more rarely.
 const sampledEveryMax = 1_024;
 
 /**
@@ -18,14 +17,16 @@ const sampledEveryMax = 1_024;
 export class AllowedNames {
   readonly #byName = new Map<string, Counted>();
   readonly #countIn: CountIn;
+  readonly #namesMax: number;
   /** Beyond `namesMax` the last name alone, and how many before it were not told one by one. */
   readonly #loose: Counted = { name: '', count: 0 };
   #untold = 0;
   #sampledEvery = 1;
   #last = this.#loose;
 
-  constructor(countIn: CountIn) {
+  constructor(countIn: CountIn, namesMax: number) {
     this.#countIn = countIn;
+    this.#namesMax = namesMax;
   }
 
   /** Whether the name was allowed and is kept; if so it is counted. */
@@ -69,7 +70,7 @@ export class AllowedNames {
   }
 
   get #isFull(): boolean {
-    return this.#byName.size >= namesMax;
+    return this.#byName.size >= this.#namesMax;
   }
 
   #sample(name: string): void {

@@ -37,7 +37,7 @@ interface AuthorizerParts {
   readonly things: Things;
   readonly groups: Groups;
   readonly denials: Denials;
-  readonly activity: Pick<Activity, 'record' | 'markSampled'>;
+  readonly activity: Pick<Activity, 'record' | 'markSampled' | 'namesPerActionMax'>;
   readonly clock: Clock;
 }
 
@@ -167,8 +167,9 @@ class CompiledAccess implements Principal {
 
   /** By the name with `$share/`; a delivery is allowed by either name. */
   get #receivedShared(): AllowedNames {
-    this.#receivedSharedNames ??= new AllowedNames((shared, count, isSample) =>
-      this.#countShared(shared, count, isSample),
+    this.#receivedSharedNames ??= new AllowedNames(
+      (shared, count, isSample) => this.#countShared(shared, count, isSample),
+      this.#parts.activity.namesPerActionMax,
     );
     return this.#receivedSharedNames;
   }
@@ -211,7 +212,10 @@ class CompiledAccess implements Principal {
   }
 
   #namesOf(action: PolicyAction): AllowedNames {
-    return new AllowedNames((name, count, isSample) => this.#countIn(action, { name, count, isSample }));
+    return new AllowedNames(
+      (name, count, isSample) => this.#countIn(action, { name, count, isSample }),
+      this.#parts.activity.namesPerActionMax,
+    );
   }
 
   #countIn(

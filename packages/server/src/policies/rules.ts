@@ -3,9 +3,8 @@ import type { LintFinding, ParsedPolicy } from '@fleetward/policy';
 import { PoliciesError } from './errors.ts';
 import type { GroupAttachment, PolicyAttachment, PolicyTrial, PolicyVersion, TrialState } from './store.ts';
 
-// AWS IoT's quotas.
+// AWS IoT's quota.
 const versionsMax = 5;
-const policiesPerCertificateMax = 10;
 
 /** What saving a document answers: what it became, what was bound in it, and what is probably not meant. */
 export interface SavedVersion {
@@ -55,11 +54,14 @@ export function assertRemovable(
   );
 }
 
-export function assertAttachable(wanted: PolicyAttachment, present: ReadonlySet<PolicyName>): void {
-  if (present.has(wanted.policyName) || present.size < policiesPerCertificateMax) return;
+export function assertAttachable(
+  wanted: PolicyAttachment,
+  { present, max }: { readonly present: ReadonlySet<PolicyName>; readonly max: number },
+): void {
+  if (present.has(wanted.policyName) || present.size < max) return;
   throw new PoliciesError(
     'policies.attachment_limit',
-    `certificate \`${wanted.certificateId}\` has ${policiesPerCertificateMax} policies already`,
+    `certificate \`${wanted.certificateId}\` has ${max} policies already (setting \`certificates.policiesPerCertificateMax\`)`,
   );
 }
 

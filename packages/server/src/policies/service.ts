@@ -67,6 +67,8 @@ export interface PoliciesOptions {
   /** Guard rails from the settings, and what proofs may cost. */
   readonly guardrails: readonly Guardrail[];
   readonly proofLimits: ProofLimits & GuardrailsOptions['limits'];
+  /** AWS IoT's quota of 10 if not given. */
+  readonly policiesPerCertificateMax?: number;
   /** Kinds of differences kept of one trial. */
   readonly trialFindingsMax?: number;
 }
@@ -258,7 +260,8 @@ export class Policies {
   /** As `attach`, as part of a change that makes the certificate itself. */
   async attachWithin(tx: Transaction, attachment: PolicyAttachment, actor: Actor): Promise<void> {
     await this.#records.get(attachment.policyName, tx);
-    assertAttachable(attachment, this.#registry.certificates.policiesOf(attachment.certificateId));
+    const present = this.#registry.certificates.policiesOf(attachment.certificateId);
+    assertAttachable(attachment, { present, max: this.#options.policiesPerCertificateMax ?? 10 });
     await this.#options.store.attach(tx, attachment);
     await this.#options.trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
     tx.afterCommit(() => {

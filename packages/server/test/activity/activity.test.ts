@@ -96,11 +96,11 @@ test('of things beyond the limit decisions are counted only, also after a restar
   did(valve);
   did(fan);
   did(lamp, 'a/b', 4);
-  expect(platform.activity.counts).toEqual({ things: 3, pending: 3, refused: 4 });
+  expect(platform.activity.counts).toEqual({ things: 3, pending: 3, refused: 4, sampled: 0 });
   await platform.activity.flush();
   await reopen();
   did(lamp);
-  expect(platform.activity.counts).toEqual({ things: 3, pending: 0, refused: 1 });
+  expect(platform.activity.counts).toEqual({ things: 3, pending: 0, refused: 1, sampled: 0 });
 });
 
 test('what was not seen for thirty days is forgotten, request by request and thing by thing', async () => {

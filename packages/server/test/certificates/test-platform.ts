@@ -117,6 +117,7 @@ export async function openPlatform(options: PlatformOptions) {
       thingsMax: 3,
       keptDays: 30,
       synthesisRequestsMax: 100,
+      namesPerActionMax: 128,
     },
   });
   const binding = { region: 'local', accountId: '000000000000' };

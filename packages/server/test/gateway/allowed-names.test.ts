@@ -18,7 +18,7 @@ test('each name is decided once and counted exactly, in any order, over several 
   fc.assert(
     fc.property(fc.array(fc.array(name)), (rounds) => {
       const counts = new Map<string, number>();
-      const names = new AllowedNames((one, count) => counts.set(one, (counts.get(one) ?? 0) + count));
+      const names = new AllowedNames((one, count) => counts.set(one, (counts.get(one) ?? 0) + count), 128);
       for (const round of rounds) {
         expect(ask(names, round)).toBeLessThanOrEqual(new Set(round).size);
         names.drain();
@@ -30,19 +30,22 @@ test('each name is decided once and counted exactly, in any order, over several 
   );
 });
 
-test('of more names than are kept every one is decided, and some told as samples of the others, ever more rarely', () => {
-  const told: { readonly count: number; readonly isSample: boolean }[] = [];
-  const names = new AllowedNames((_, count, isSample) => void told.push({ count, isSample }));
-  const asked = Array.from({ length: 128 + 1 + 1 + 2 + 4 + 8 }, (_, index) => `topic/${index}`);
-  expect(ask(names, asked)).toBe(asked.length);
-  expect(told).toEqual([1, 2, 4, 8].map((count) => ({ count, isSample: true })));
-  names.drain();
-  expect(told.filter(({ isSample }) => !isSample)).toHaveLength(128);
-  expect(ask(names, ['topic/1', 'topic/1'])).toBe(1);
-});
+test.each([8, 128])(
+  'of more names than %i every one is decided, and some told as samples of the others, ever more rarely',
+  (namesMax) => {
+    const told: { readonly count: number; readonly isSample: boolean }[] = [];
+    const names = new AllowedNames((_, count, isSample) => void told.push({ count, isSample }), namesMax);
+    const asked = Array.from({ length: namesMax + 1 + 1 + 2 + 4 + 8 }, (_, index) => `topic/${index}`);
+    expect(ask(names, asked)).toBe(asked.length);
+    expect(told).toEqual([1, 2, 4, 8].map((count) => ({ count, isSample: true })));
+    names.drain();
+    expect(told.filter(({ isSample }) => !isSample)).toHaveLength(namesMax);
+    expect(ask(names, ['topic/1', 'topic/1'])).toBe(1);
+  },
+);
 
 test('a name that repeats itself costs no decision, even when no more names are kept', () => {
-  const names = new AllowedNames(() => undefined);
+  const names = new AllowedNames(() => undefined, 128);
   ask(
     names,
     Array.from({ length: 200 }, (_, index) => `topic/${index}`),
