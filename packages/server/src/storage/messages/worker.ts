@@ -16,6 +16,8 @@ if (port === null) throw new TypeError('this module is the entry point of a work
 
 let database: Sqlite.Database | undefined;
 let applier: ChangeApplier | undefined;
+/** Made once: it is asked after each batch. */
+let fileBytes: Sqlite.Statement | undefined;
 let pages: Generator<PackedWriter> | undefined;
 
 try {
@@ -47,6 +49,9 @@ function loadPage(): void {
     return;
   }
   applier = new ChangeApplier(handle);
+  fileBytes = handle
+    .prepare('select page_count * page_size from pragma_page_count, pragma_page_size')
+    .pluck();
   send({ kind: 'loaded', ...readNumbers(handle), figures: figures() });
 }
 
@@ -95,8 +100,7 @@ function close(): void {
 }
 
 function figures(): MessageFileFigures {
-  const count = (name: string) => Number(opened(database).pragma(name, { simple: true }));
-  return { messages: opened(applier).messageCount, fileBytes: count('page_count') * count('page_size') };
+  return { messages: opened(applier).messageCount, fileBytes: Number(opened(fileBytes).get()) };
 }
 
 function opened<Part>(part: Part | undefined): Part {
