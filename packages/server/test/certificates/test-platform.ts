@@ -60,6 +60,9 @@ export async function openPlatform(options: PlatformOptions) {
   const sqlite = { kind: 'sqlite', folder, groupMs: 60_000, readers: 1 } as const;
   const opened = await openStorage(options.storage ?? sqlite);
   const storage = options.wrapStorage?.(opened) ?? opened;
+  // What does not open as a whole is closed again.
+  await using parts = new AsyncDisposableStack();
+  parts.defer(() => storage.close());
   const { stores, transactor } = storage;
   const trail = createTrail({
     store: stores.trail('node-1'),
@@ -69,6 +72,7 @@ export async function openPlatform(options: PlatformOptions) {
     signer: keys.trail,
     transactor,
   });
+  parts.defer(() => trail.close());
   if ((await stores.certificates.authorities()).length === 0)
     await makeAuthorities(storage, { keys, clock, random });
   const events: PlatformEvent[] = [];
@@ -86,6 +90,7 @@ export async function openPlatform(options: PlatformOptions) {
     announce: (event) => events.push(event),
     settings: { deviceValidityDays: 365, serverValidityDays: 90, crlValidityHours: 24 },
   });
+  parts.defer(() => certificates.close());
   const isKnownCertificate = certificates.isKnown.bind(certificates);
   const announce = (event: PlatformEvent) => void events.push(event);
   const things = await Things.open({
@@ -134,6 +139,7 @@ export async function openPlatform(options: PlatformOptions) {
     guardrails: options.guardrails ?? [],
     proofLimits: { statesMax: 50_000, timeoutMs: 60_000, pendingMax: 16, setsMax: 20 },
   });
+  parts.defer(() => policies.close());
   const policyTrials = new PolicyTrials({ ...shared, store: stores.policies, policies, trialsMax: 2 });
   const denials = new Denials({
     ...shared,
@@ -155,12 +161,7 @@ export async function openPlatform(options: PlatformOptions) {
     denials,
     ...(options.enrollment === undefined ? {} : { settings: options.enrollment }),
   });
-  const close = async () => {
-    policies.close();
-    await certificates.close();
-    await trail.close();
-    await storage.close();
-  };
+  const whole = parts.move();
   return {
     folder,
     keys,
@@ -177,7 +178,7 @@ export async function openPlatform(options: PlatformOptions) {
     policies,
     denials,
     enrollment,
-    close,
+    close: () => whole.disposeAsync(),
   };
 }
 
