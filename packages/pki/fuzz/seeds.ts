@@ -1,26 +1,30 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import type { Signer } from '@fleetward/core';
 import {
   bitString,
   element,
   explicit,
+  nullValue,
   octetString,
   oid,
   sequence,
   setOf,
   smallInteger,
+  unsigned,
   utf8String,
 } from '../src/der/writer.ts';
 import {
+  buildTbsOcsp,
   type Certificate,
   type Crl,
   issueCertificate,
   issueCrl,
   makeName,
+  parseOcspRequest,
   parsePublicKey,
 } from '../src/index.ts';
 import { encodeSubjectAltName } from '../src/issue/encode-extensions.ts';
-import { otherOids } from '../src/oids.ts';
+import { algorithmOids, otherOids } from '../src/oids.ts';
 import { encodeSignatureAlgorithm } from '../src/signature.ts';
 
 const atMs = Date.UTC(2026, 0, 1);
@@ -108,3 +112,35 @@ function makeCsr(): Uint8Array {
     bitString(signed(tbs, deviceKeys.privateKey)),
   );
 }
+
+const hashOf = (bytes: Uint8Array) => new Uint8Array(createHash('sha1').update(bytes).digest());
+const nonce = octetString(new Uint8Array(randomBytes(16)));
+
+/** What `openssl ocsp` asks about the device's certificate, nonce included. */
+export const ocspRequest: Uint8Array = sequence(
+  sequence(
+    sequence(
+      sequence(
+        sequence(
+          sequence(oid(algorithmOids.sha1), nullValue()),
+          octetString(hashOf(root.subject.der)),
+          octetString(hashOf(root.publicKey.bits)),
+          unsigned(Buffer.from(device.serial, 'hex')),
+        ),
+      ),
+    ),
+    explicit(2, sequence(sequence(oid(otherOids.ocspNonce), octetString(nonce)))),
+  ),
+);
+
+/** What is signed in the answer to it. */
+export const ocspTbs: Uint8Array = buildTbsOcsp({
+  issuer: root,
+  statuses: parseOcspRequest(ocspRequest).certIds.map((certId) => ({
+    certId,
+    status: { kind: 'revoked', atMs, reason: 'keyCompromise' },
+  })),
+  producedAtMs: atMs,
+  nextUpdateMs: atMs + 3_600_000,
+  nonce,
+});

@@ -10,6 +10,7 @@ export type PkiErrorCode =
   | 'pki.certificate'
   | 'pki.csr'
   | 'pki.crl'
+  | 'pki.ocsp'
   | 'pki.cms'
   | 'pki.lint'
   | 'pki.issue';

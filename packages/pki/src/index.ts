@@ -35,6 +35,16 @@ export type { NameAttribute } from './names/attributes.ts';
 export type { GeneralName } from './names/general-name.ts';
 export { makeName } from './names/make-name.ts';
 export { type Name, parseName } from './names/name.ts';
+export { type CertId, isIssuedBy } from './ocsp/cert-id.ts';
+export { lintTbsOcsp } from './ocsp/lint-ocsp.ts';
+export {
+  buildTbsOcsp,
+  type CertStatus,
+  issueOcspAnswer,
+  type OcspAnswer,
+  ocspError,
+} from './ocsp/ocsp-answer.ts';
+export { type OcspRequest, parseOcspRequest } from './ocsp/ocsp-request.ts';
 export type { Purpose } from './path/certificate-flaws.ts';
 export type { Flaw, PathOutcome, RefusalCode } from './path/outcome.ts';
 export { type PathInput, validatePath } from './path/validate-path.ts';

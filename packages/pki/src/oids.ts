@@ -12,6 +12,8 @@ export const algorithmOids = {
   ed25519: '1.3.101.112',
   curveP256: '1.2.840.10045.3.1.7',
   curveP384: '1.3.132.0.34',
+  sha1: '1.3.14.3.2.26',
+  sha256: '2.16.840.1.101.3.4.2.1',
 } as const;
 
 /** Certificate and CRL extensions (RFC 5280 §4.2 and §5.2). */
@@ -36,6 +38,8 @@ export const otherOids = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
   anyExtendedKeyUsage: '2.5.29.37.0',
   ocsp: '1.3.6.1.5.5.7.48.1',
+  ocspBasic: '1.3.6.1.5.5.7.48.1.1',
+  ocspNonce: '1.3.6.1.5.5.7.48.1.2',
   caIssuers: '1.3.6.1.5.5.7.48.2',
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',

@@ -5,8 +5,17 @@ import * as cms from '../fuzz/cms.fuzz.ts';
 import * as crl from '../fuzz/crl.fuzz.ts';
 import * as csr from '../fuzz/csr.fuzz.ts';
 import * as name from '../fuzz/name.fuzz.ts';
+import * as ocsp from '../fuzz/ocsp.fuzz.ts';
 import * as pem from '../fuzz/pem.fuzz.ts';
-import { parseCertificate, parseCertsOnly, parseCrl, parseCsr, parseName } from '../src/index.ts';
+import {
+  lintTbsOcsp,
+  parseCertificate,
+  parseCertsOnly,
+  parseCrl,
+  parseCsr,
+  parseName,
+  parseOcspRequest,
+} from '../src/index.ts';
 
 /** A seed with a few bytes changed, one stretch removed or doubled, or its end cut off. */
 function mutated(seeds: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {
@@ -38,9 +47,11 @@ const readers = [
   { seeds: crl.seeds, parse: parseCrl },
   { seeds: csr.seeds, parse: parseCsr },
   { seeds: name.seeds, parse: parseName },
+  { seeds: ocsp.seeds.slice(0, 1), parse: parseOcspRequest },
+  { seeds: ocsp.seeds.slice(1), parse: lintTbsOcsp },
 ] as const;
 
-describe.each(Object.entries({ certificate, cms, crl, csr, name, pem }))(
+describe.each(Object.entries({ certificate, cms, crl, csr, name, ocsp, pem }))(
   'the parser of a %s',
   (_, target) => {
     it('throws nothing but PkiError for mutated seeds and for noise', () => {

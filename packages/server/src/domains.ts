@@ -48,6 +48,7 @@ export interface DomainParts {
   readonly storage: Storage;
   readonly signing: SigningProcess;
   readonly crlUrl: (issuerId: CertificateId) => string;
+  readonly ocspUrl: () => string;
   /** News for the layers above, in the tick of its commit; answers how many sessions it cut. */
   readonly announce: (event: DomainEvent) => number;
   readonly warn: (message: string, error: unknown) => void;
@@ -164,7 +165,7 @@ function reportLimitsOf({ httpLimits, storageLimits }: Config): ReportLimits {
 }
 
 function openCertificates(parts: DomainParts, trail: Trail): Promise<Certificates> {
-  const { config, clock, random, storage, signing, crlUrl, announce } = parts;
+  const { config, clock, random, storage, signing, crlUrl, ocspUrl, announce } = parts;
   return Certificates.open({
     store: storage.stores.certificates,
     transactor: storage.transactor,
@@ -174,6 +175,7 @@ function openCertificates(parts: DomainParts, trail: Trail): Promise<Certificate
     signer: (keyName) => signing.signer(parseKeyName(keyName)),
     journalPath: join(config.folder, 'revocations.jsonl'),
     crlUrl,
+    ocspUrl,
     announce,
     settings: config.certificates,
   });

@@ -29,7 +29,7 @@ import { MqttGateway } from './gateway/mqtt-gateway.ts';
 import { MqttListener } from './gateway/mqtt-listener.ts';
 import { PlainListener } from './gateway/plain-listener.ts';
 import { parseProxies } from './gateway/proxied-connections.ts';
-import { crlRoutes } from './gateway/public-http.ts';
+import { crlRoutes, ocspRoutes } from './gateway/public-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
 import { type Guard, listen, tlsFloor } from './gateway/tls-listener.ts';
 import { groupHandlers } from './groups/index.ts';
@@ -234,7 +234,7 @@ async function startPublic(
   const app = await createHttpApp({
     server,
     handlers: [],
-    rawRoutes: crlRoutes(domains.certificates),
+    rawRoutes: [...crlRoutes(domains.certificates), ...ocspRoutes(domains.certificates)],
     authenticate: async () => ({ kind: 'refused', reason: 'nothing here asks who you are' }),
     overLimit: recordOverLimit('public', domains.denials),
     limits: config.httpLimits,
@@ -319,6 +319,7 @@ function operatorApi(
         live: gateway.live,
         mqtt: gateway.mqtt,
         messages: parts.messages,
+        certificates: domains.certificates,
       }),
     }),
     ...trailHandlers(domains.trail, domains.trailPublicKey),

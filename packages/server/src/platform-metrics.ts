@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Activity } from './activity/index.ts';
+import type { Certificates } from './certificates/index.ts';
 import type { Denials } from './denials/index.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
@@ -16,6 +17,7 @@ export function createPlatformMetrics(parts: {
   readonly live: LiveSockets;
   readonly mqtt: MqttGateway;
   readonly messages: MessageFile;
+  readonly certificates: Pick<Certificates, 'ocspCounts'>;
 }): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'fleetward_' });
@@ -33,6 +35,16 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       for (const [counter, value] of Object.entries(parts.activity.counts)) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_ocsp',
+    help: 'OCSP requests since the start: asked, answers signed, refused, and how often `certificates.ocspSignaturesPerSecondMax` bit',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.certificates.ocspCounts))
+        this.set({ counter }, value);
     },
   });
   gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>

@@ -38,7 +38,7 @@ const listeners = section(
       8443,
       'HTTPS with client certificates: EST, updates, reports; and MQTT by ALPN.',
     ),
-    public: listener('0.0.0.0', 8080, 'Plain HTTP: CRLs, which are signed and public.'),
+    public: listener('0.0.0.0', 8080, 'Plain HTTP: CRLs and OCSP answers, which are signed and public.'),
     operators: listener('127.0.0.1', 9443, 'HTTPS API for operators.'),
   },
   'Where the platform listens.',
@@ -365,6 +365,14 @@ const certificates = section(
     serverValidityDays: count(90, 'Validity of the server certificate; renewed by itself after two thirds.', {
       maximum: 825,
     }),
+    ocspValidityMinutes: count(60, 'Time until an OCSP answer’s nextUpdate; signed again after half of it.', {
+      maximum: 10_080,
+    }),
+    ocspSignaturesPerSecondMax: count(
+      100,
+      'OCSP answers a second that are signed, for all who ask together; above it what is kept is given without the nonce, or they are told to try later.',
+      { maximum: 100_000 },
+    ),
     crlValidityHours: count(24, 'Time until a CRL’s nextUpdate; re-signed at half of it.', {
       maximum: 8_760,
     }),
@@ -529,7 +537,7 @@ export const settings = section(
     publicUrl: Type.String({
       default: '',
       description:
-        'Base URL of the public listener as devices see it, for the CRL address in certificates; empty: made from the first server name.',
+        'Base URL of the public listener as devices see it, for the addresses of CRL and OCSP in certificates; empty: made from the first server name.',
     }),
     proxyAddresses: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
       default: [],

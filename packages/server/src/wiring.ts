@@ -87,6 +87,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
   const domains = await openDomains({
     ...parts,
     crlUrl: (issuerId) => `${publicUrl(config, ports)}/crl/${issuerId}.crl`,
+    ocspUrl: () => `${publicUrl(config, ports)}/ocsp`,
     announce: (event) => (listeners === undefined ? 0 : deliver(event, listeners)),
     warn: (message, error) => log.warn({ err: error }, message),
   });

@@ -49,14 +49,32 @@ function digit(octet: number | undefined): number {
   return octet !== undefined && octet >= 0x30 && octet <= 0x39 ? octet - 0x30 : Number.NaN;
 }
 
+/** A GeneralizedTime whatever its year, as OCSP has it (RFC 6960 §4.2.2.1): seconds given, `Z`, no fraction. */
+export function readGeneralizedTime(reader: DerReader, what: string): number {
+  const atMs = fieldsToMs(reader.content(tags.generalizedTime, what), 4);
+  if (Number.isNaN(atMs))
+    throw new PkiError('pki.der', `${what} is not a time in the form RFC 6960 asks for`);
+  return atMs;
+}
+
+/** The element that `readGeneralizedTime` reads; milliseconds are dropped. */
+export function encodeGeneralizedTime(atMs: number): Uint8Array {
+  const text = timeDigits(atMs);
+  return Uint8Array.from([tags.generalizedTime, text.length, ...Buffer.from(text, 'latin1')]);
+}
+
 /** The element for a time, in the form `readTime` reads; milliseconds are dropped. */
 export function encodeTime(atMs: number): Uint8Array {
+  const digits = timeDigits(atMs);
+  const text = atMs < year2050Ms ? digits.slice(2) : digits;
+  const tag = atMs < year2050Ms ? tags.utcTime : tags.generalizedTime;
+  return Uint8Array.from([tag, text.length, ...Buffer.from(text, 'latin1')]);
+}
+
+function timeDigits(atMs: number): string {
   const date = new Date(atMs);
   const year = date.getUTCFullYear();
   if (!Number.isInteger(year) || year < 1950 || year > 9999)
     throw new PkiError('pki.issue', `the time \`${atMs}\` is outside the years 1950 to 9999`);
-  const digits = `${date.toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
-  const text = atMs < year2050Ms ? digits.slice(2) : digits;
-  const tag = atMs < year2050Ms ? tags.utcTime : tags.generalizedTime;
-  return Uint8Array.from([tag, text.length, ...Buffer.from(text, 'latin1')]);
+  return `${date.toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
 }

@@ -35,6 +35,7 @@ export interface IssuancePorts {
   readonly validityDays: number;
   /** Where the issuer's CRL will be found. */
   readonly crlUrl: string;
+  readonly ocspUrl: string;
 }
 
 /** Build, lint and sign by the issuing authority. Not for use inside a transaction: it waits for the signing process. */
@@ -42,7 +43,7 @@ export async function signCertificate(
   request: SignRequest,
   ports: IssuancePorts,
 ): Promise<SignedCertificate> {
-  const { issuer, signer, clock, random, validityDays: days, crlUrl } = ports;
+  const { issuer, signer, clock, random, validityDays: days, crlUrl, ocspUrl } = ports;
   const nowMs = clock.now();
   const certificate = await issueCertificate({
     profile: request.profile,
@@ -52,6 +53,7 @@ export async function signCertificate(
     ...validityOf(issuer.certificate, { nowMs, days }),
     ...(request.subjectAltName === undefined ? {} : { subjectAltName: request.subjectAltName }),
     crlUrls: [crlUrl],
+    ocspUrls: [ocspUrl],
     signer,
     random,
   });

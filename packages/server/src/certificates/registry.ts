@@ -18,6 +18,8 @@ const pageSize = 1000;
 export class CertificateRegistry {
   readonly #certificates = new Map<CertificateId, CertificateSummary>();
   readonly #revoked = new Map<CertificateId, Map<CertificateId, RevokedEntry>>();
+  /** By issuer, then serial number. */
+  readonly #bySerial = new Map<CertificateId, Map<string, CertificateId>>();
 
   async load(store: CertificateStore): Promise<void> {
     for (let after: CertificateId | undefined; ; ) {
@@ -32,6 +34,7 @@ export class CertificateRegistry {
 
   add(certificate: CertificateSummary): void {
     this.#certificates.set(certificate.certificateId, certificate);
+    this.#index(certificate);
     if (certificate.state !== 'REVOKED') return;
     const { certificateId, serial, issuerId, notAfterMs } = certificate;
     const revokedAtMs = certificate.revokedAtMs ?? certificate.issuedAtMs;
@@ -71,6 +74,13 @@ export class CertificateRegistry {
     for (const entries of this.#revoked.values()) yield* entries.values();
   }
 
+  /** Of a certificate that this issuer issued, expired or not; nothing when it issued none with this serial number. */
+  revocationStatus(issuerId: CertificateId, serial: string): RevokedEntry | 'good' | undefined {
+    const certificateId = this.#bySerial.get(issuerId)?.get(serial);
+    if (certificateId === undefined) return undefined;
+    return this.#revoked.get(issuerId)?.get(certificateId) ?? 'good';
+  }
+
   standing(certificateId: CertificateId, nowMs: number): Standing {
     const known = this.#certificates.get(certificateId);
     if (known !== undefined) return standingOf(known, nowMs);
@@ -82,5 +92,11 @@ export class CertificateRegistry {
   #addRevoked(entry: RevokedEntry): void {
     const entries = this.#revoked.get(entry.issuerId) ?? new Map<CertificateId, RevokedEntry>();
     this.#revoked.set(entry.issuerId, entries.set(entry.certificateId, entry));
+    this.#index(entry);
+  }
+
+  #index({ issuerId, serial, certificateId }: Pick<RevokedEntry, 'issuerId' | 'serial' | 'certificateId'>) {
+    const serials = this.#bySerial.get(issuerId) ?? new Map<string, CertificateId>();
+    this.#bySerial.set(issuerId, serials.set(serial, certificateId));
   }
 }

@@ -8,6 +8,7 @@ import { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
 import { type SignedCertificate, type SignRequest, signCertificate } from './issuance.ts';
+import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
 import { CertificateRegistry } from './registry.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
@@ -21,6 +22,8 @@ import type {
   RevocationReason,
 } from './store.ts';
 
+const minuteMs = 60_000;
+
 export interface CertificatesOptions {
   readonly store: CertificateStore;
   readonly transactor: Transactor;
@@ -33,11 +36,15 @@ export interface CertificatesOptions {
   readonly journalPath: string;
   /** Where the public listener serves an issuer's CRL. */
   readonly crlUrl: (issuerId: CertificateId) => string;
+  /** Where it answers OCSP requests. */
+  readonly ocspUrl: () => string;
   readonly announce: AnnounceCertificate;
   readonly settings: {
     readonly deviceValidityDays: number;
     readonly serverValidityDays: number;
     readonly crlValidityHours: number;
+    readonly ocspValidityMinutes: number;
+    readonly ocspSignaturesPerSecondMax: number;
   };
 }
 
@@ -48,6 +55,7 @@ export class Certificates {
   readonly #authorities = new Authorities();
   readonly #registry = new CertificateRegistry();
   readonly #crls: CrlPublisher;
+  readonly #ocsp: OcspResponder;
   readonly #revoker: Revoker;
 
   private constructor(options: CertificatesOptions, journal: RevocationJournal) {
@@ -55,6 +63,12 @@ export class Certificates {
     this.#options = options;
     this.#journal = journal;
     this.#crls = new CrlPublisher({ ...shared, validityMs: options.settings.crlValidityHours * hourMs });
+    const { ocspValidityMinutes, ocspSignaturesPerSecondMax: signaturesPerSecondMax } = options.settings;
+    this.#ocsp = new OcspResponder({
+      ...shared,
+      validityMs: ocspValidityMinutes * minuteMs,
+      signaturesPerSecondMax,
+    });
     this.#revoker = new Revoker({ ...shared, crls: this.#crls });
   }
 
@@ -107,7 +121,7 @@ export class Certificates {
   /** Signs and keeps nothing: `record` makes it part of the platform. Not for use inside a transaction. */
   async sign(request: SignRequest): Promise<SignedCertificate> {
     const issuer = this.#authorities.issuing();
-    const { clock, random, crlUrl, settings } = this.#options;
+    const { clock, random, crlUrl, ocspUrl, settings } = this.#options;
     return signCertificate(request, {
       issuer,
       signer: await this.#options.signer(issuer.keyName),
@@ -115,6 +129,7 @@ export class Certificates {
       random,
       validityDays: request.profile === 'device' ? settings.deviceValidityDays : settings.serverValidityDays,
       crlUrl: crlUrl(issuer.certificateId),
+      ocspUrl: ocspUrl(),
     });
   }
 
@@ -192,6 +207,16 @@ export class Certificates {
     readonly limit: number;
   }): Promise<readonly CertificateRecord[]> {
     return this.#options.store.page(range);
+  }
+
+  /** Answers an OCSPRequest, DER; never rejects. */
+  ocsp(request: Uint8Array): Promise<OcspReply> {
+    return this.#ocsp.answer(request);
+  }
+
+  /** Since the start: requests, signatures made for them, refusals, and how often the bound on signatures bit. */
+  get ocspCounts(): Readonly<OcspResponder['counts']> {
+    return this.#ocsp.counts;
   }
 
   /** The issuer's current CRL, DER; from memory. */

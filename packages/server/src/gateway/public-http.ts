@@ -1,6 +1,6 @@
-import { parseCertificateId } from '@fleetward/core';
+import { fromBase64, parseCertificateId } from '@fleetward/core';
 import type { Certificates } from '../certificates/index.ts';
-import type { RawRoute } from '../http/index.ts';
+import type { RawAnswer, RawRoute } from '../http/index.ts';
 
 /** How long a cache may answer with a CRL: revocation is why it is fetched, so not for its whole validity. */
 const cacheSeconds = 300;
@@ -25,4 +25,42 @@ export function crlRoutes(certificates: Certificates): readonly RawRoute[] {
       },
     },
   ];
+}
+
+/** A request has some 100 bytes, one with a nonce and several certificates under 1,000. */
+const requestBytesMax = 4_096;
+
+/** OCSP over HTTP (RFC 6960 appendix A): POST to `/ocsp`, or GET with the request in base64 behind it. */
+export function ocspRoutes(certificates: Certificates): readonly RawRoute[] {
+  const answer = async (request: Uint8Array): Promise<RawAnswer> => {
+    const { der, cacheSeconds } = await certificates.ocsp(request);
+    const cache =
+      cacheSeconds > 0 ? `public, no-transform, must-revalidate, max-age=${cacheSeconds}` : 'no-store';
+    const headers = { 'content-type': 'application/ocsp-response', 'cache-control': cache };
+    return { status: 200, headers, body: der };
+  };
+  return [
+    {
+      method: 'POST',
+      path: '/ocsp',
+      mediaTypes: ['application/ocsp-request'],
+      bodyBytesMax: requestBytesMax,
+      handle: ({ body }) => answer(body),
+    },
+    {
+      method: 'GET',
+      path: '/ocsp/*',
+      mediaTypes: [],
+      handle: ({ params }) => answer(decoded(params['*'] ?? '')),
+    },
+  ];
+}
+
+/** What is no base64 is no request either. */
+function decoded(text: string): Uint8Array {
+  try {
+    return fromBase64(text);
+  } catch {
+    return new Uint8Array();
+  }
 }

@@ -87,8 +87,15 @@ export async function openPlatform(options: PlatformOptions) {
     },
     journalPath: join(folder, 'revocations.jsonl'),
     crlUrl: (issuerId) => `http://localhost:8080/crl/${issuerId}.crl`,
+    ocspUrl: () => 'http://localhost:8080/ocsp',
     announce: (event) => events.push(event),
-    settings: { deviceValidityDays: 365, serverValidityDays: 90, crlValidityHours: 24 },
+    settings: {
+      deviceValidityDays: 365,
+      serverValidityDays: 90,
+      crlValidityHours: 24,
+      ocspValidityMinutes: 60,
+      ocspSignaturesPerSecondMax: 100,
+    },
   });
   parts.defer(() => certificates.close());
   const isKnownCertificate = certificates.isKnown.bind(certificates);
