@@ -188,6 +188,17 @@ describe('one owner that fills its share of', () => {
     },
   );
 
+  test('messages is sent retained ones all the same, at the cost of the session that is owed most', async () => {
+    await start({ storedMessagesPerOwnerMax: 3 });
+    await leave(await keepSubscribed(5, 'hostile/1', 't'));
+    const publisher = await connected(rig, 5, { clientId: 'p/1' });
+    for (let count = 0; count < 3; count++) await publish(publisher, { topic: 't' });
+    await publish(publisher, { topic: 'state', retain: true });
+    const other = await keepSubscribed(5, 'hostile/2', 'state');
+    expect(await other.next()).toMatchObject({ kind: 'publish', topic: 'state', retain: true });
+    expect(dropped).toEqual(['hostile/1 storedMessagesPerOwnerMax']);
+  });
+
   test('retained messages by wills is told, and the topic keeps none', async () => {
     await start({ retainedMessagesPerOwnerMax: 1 });
     const first = await connected(rig, 5, { clientId: 'hostile/1', will: { ...will(5), retain: true } });

@@ -89,10 +89,14 @@ export class Owed {
   hasSpareRoom(bytes: number): boolean {
     const { queuedBytesMax, pendingBytesMax } = this.#host.limits;
     const bytesMax = this.isDurable ? queuedBytesMax : pendingBytesMax;
-    if (this.#shareLimit(bytes) !== undefined) return false;
     return (
       2 * (this.queue.bytes + bytes) <= bytesMax && 2 * this.queue.size < this.#host.limits.queuedMessagesMax
     );
+  }
+
+  /** Whether one more of so many bytes ends no session of its owner. */
+  isWithinShare(bytes: number): boolean {
+    return this.#shareLimit(bytes) === undefined;
   }
 
   /**

@@ -211,7 +211,8 @@ export class Session<Peer> implements WheelEntry, Alarm, HeldSession, Holder {
 
   /** Whether it takes one more message of so many bytes without being cut or ended for it. */
   canTake(bytes: number): boolean {
-    return (this.isDurable || this.hasRoom) && !this.isEnded && this.owed.hasSpareRoom(bytes);
+    if (this.isEnded || !(this.isDurable || this.hasRoom)) return false;
+    return this.owed.hasSpareRoom(bytes) && this.owed.isWithinShare(bytes);
   }
 
   /** It is over: lets go of all it holds but what others may be given, which it returns. Nothing is delivered to it any more. */
