@@ -98,7 +98,10 @@ function associationsOf(
 ): readonly Association[] {
   const looksAtThing = keys.some(isOfThing) || clauses.some(({ policy }) => policy.via === 'group');
   if (!looksAtThing && connected !== true) return ['none'];
-  const looksAtClient = keys.some(({ name }) => name === CLIENT_ID);
+  // The name of a Connect is the client id.
+  const looksAtClient =
+    keys.some(({ name }) => name === CLIENT_ID) ||
+    clauses.some(({ statement }) => statement.actions.includes('iot:Connect'));
   return looksAtClient && withoutExclusive !== true ? ['named', 'none', 'exclusive'] : ['named', 'none'];
 }
 
