@@ -1,5 +1,5 @@
-/** Bytes of the pooled chunks: what a turn sends to one connection mostly fits the first, pipelined work the others. */
-export const CHUNK_SIZES: readonly number[] = [16 * 1024, 64 * 1024, 256 * 1024];
+/** Bytes of the pooled chunks: what a turn sends to one connection mostly fits the first, pipelined work and large payloads the others. */
+export const CHUNK_SIZES: readonly number[] = [16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024];
 
 /** Buffers for outgoing bytes, used again after they are written. Keeps at most `pooledBytesMax`. */
 export class ChunkPool {
