@@ -32,6 +32,7 @@ const settings = {
     messagesPerSecondMax: 100_000_000,
     bytesPerSecondMax: 10_000_000_000,
     // Mosquitto's are unbounded too.
+    outgoingBytesMax: 100_000_000,
     queuedMessagesMax: 100_000_000,
     queuedBytesMax: 100_000_000_000,
     storedMessagesMax: 100_000_000,
