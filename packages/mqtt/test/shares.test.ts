@@ -30,9 +30,13 @@ async function start(limits: Partial<BrokerLimits>, store = new HeldStore()): Pr
   return store;
 }
 
+async function durable(): Promise<void> {
+  while (rig.broker.metrics().uncommittedBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** As after a kill -9, in which only what was durable is left. */
 async function restart(store: HeldStore, limits: Partial<BrokerLimits>): Promise<void> {
-  while (rig.broker.metrics().uncommittedBytes > 0) await new Promise((resolve) => setImmediate(resolve));
+  await durable();
   const before = rig;
   await start(limits, new HeldStore(store.contents));
   await before.stop();
@@ -102,6 +106,23 @@ describe('one owner that fills its share of', () => {
     expect((await keep(5, 'hostile/2')).code).toBe(0);
   });
 
+  test('sessions gets no second share while what an earlier session left to others is on its way', async () => {
+    const givenATurn = 64; // all is given, and the session not closed yet
+    const store = await start({ sessionsPerOwnerMax: 1, uncommittedBytesMax: 1_000 });
+    await leave(await keepSubscribed(5, 'hostile/1', '$share/g/jobs'));
+    for (let count = 0; count < givenATurn; count++) rig.broker.publish('jobs', bytes(10), { qos: 1 });
+    await durable();
+    store.isOpen = false;
+    rig.advance(101_000);
+    while (rig.broker.metrics().storedMessages > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect((await keep(5, 'hostile/2')).code).toBe(0);
+    store.isOpen = true;
+    await store.letThrough();
+    await durable();
+    expect((await keep(5, 'hostile/3')).code).toBe(0x97);
+    expect(rig.broker.metrics()).toMatchObject({ storedSessions: 1, owners: 1 });
+  });
+
   test.each(['storedMessagesPerOwnerMax', 'storedBytesPerOwnerMax'] as const)(
     'messages (%s) loses the session that is owed most; one that keeps up, others and publishers go on',
     async (limit) => {
@@ -155,6 +176,14 @@ describe('one owner that fills its share of', () => {
       expect((await keep(version, 'fair/1', { will: will(300) })).code).toBe(0);
     },
   );
+
+  test('what sessions store is refused a will also for the last connection of one that is kept', async () => {
+    await start({ storedBytesPerOwnerMax: 370 });
+    await leave((await keep(5, 'hostile/1')).client);
+    const last = { properties: {} }; // it ends with this connection
+    expect((await keep(5, 'hostile/1', { ...last, will: will(500) })).code).toBe(0x97);
+    expect((await keep(5, 'hostile/1', { ...last, will: will(200) })).code).toBe(0);
+  });
 
   test.each([
     [{ retainedMessagesPerOwnerMax: 2 }, 'retainedMessagesPerOwnerMax'],

@@ -79,11 +79,11 @@ export class Sessions<Peer> {
    * may be resumed also when all sessions together store too much: else nobody could fetch what is.
    */
   limitReached(claimant: Claimant): RoomLimit | undefined {
-    if (claimant.expirySeconds === 0) return undefined;
+    const isResumed = this.resumable(claimant) !== undefined;
+    if (claimant.expirySeconds === 0 && !isResumed) return undefined;
     const { shares, metrics, limits } = this.#host;
     const { owner, request, willBytes } = claimant;
     const previous = this.#byClientId.get(request.clientId);
-    const isResumed = this.resumable(claimant) !== undefined;
     if (previous?.isDurable !== true && metrics.storedSessions >= limits.sessionsMax) return 'sessionsMax';
     if (!isResumed && willBytes > 0 && metrics.storedBytes + willBytes > limits.storedBytesMax)
       return 'storedBytesMax';

@@ -66,9 +66,11 @@ export class Shares {
     return share;
   }
 
-  /** Forgets an owner that takes nothing any more. */
-  settle({ owner, sessions, storedMessages, retainedMessages }: Share): void {
-    if (sessions.size + storedMessages + retainedMessages === 0) this.#byOwner.delete(owner);
+  /** Forgets an owner that takes nothing any more. One share may be settled late, when its owner has another one by then. */
+  settle(share: Share): void {
+    const { owner, sessions, storedMessages, retainedMessages } = share;
+    const isEmpty = sessions.size + storedMessages + retainedMessages === 0;
+    if (isEmpty && this.#byOwner.get(owner) === share) this.#byOwner.delete(owner);
     this.#metrics.owners = this.#byOwner.size;
   }
 
