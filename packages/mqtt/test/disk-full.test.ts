@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Packet } from '../src/index.ts';
+import { encodePacket, type Packet } from '../src/index.ts';
 import {
   connectPacket,
   publishPacket,
@@ -50,12 +50,12 @@ const accepted = { kind: 'connack', reasonCode: 0 };
 const puback = (packetId: number, reasonCode = 0) => ({ kind: 'puback', packetId, reasonCode });
 
 /** One that is away and is owed all of `t`, and a message that the full disk holds up. */
-async function fillDisk(): Promise<RawClient> {
+async function fillDisk(version: 4 | 5 = 5): Promise<RawClient> {
   const away = await keeper(5, 'away');
   away.client.send(subscribePacket('t', 1));
   await away.client.next();
   away.client.socket.destroy();
-  const { client } = await keeper(5, 'publisher');
+  const { client } = await keeper(version, 'publisher');
   await until(() => rig.broker.get('away') === undefined && rig.broker.metrics().uncommittedBytes === 0);
   store.isFull = true;
   client.send(publishPacket({ topic: 't', qos: 1, packetId: 1, payload: Buffer.from('held up') }));
@@ -126,6 +126,30 @@ describe('while the disk has no room', () => {
     expect(rig.broker.metrics().uncommittedBytes).toBeLessThan(2_500);
     const clean = { cleanStart: true, properties: {} };
     expect((await keeper(5, 'clean', clean)).connack).toMatchObject(accepted);
+  });
+
+  test.each([
+    ['QoS 1 messages to nobody', publishPacket({ topic: 'nobody', qos: 1, packetId: 7 })],
+    ['UNSUBSCRIBE', { kind: 'unsubscribe', packetId: 7, filters: ['never'], properties: {} }],
+    ['SUBSCRIBE', subscribePacket('t', 1)],
+  ] as const)('a client whose answers wait for it is read no further for %s', async (_, packet) => {
+    const floodPackets = 20_000;
+    await start({ messagesPerSecondMax: 1e9, inflightInMax: 50 });
+    const publisher = await fillDisk(4);
+    const before = rig.broker.metrics().bytesReceived;
+    const flood = Array<Packet>(floodPackets).fill(packet);
+    const floodBytes = encodePacket(packet, 4).length * floodPackets;
+    publisher.send(...flood);
+    const other = await keeper(5, 'other', { cleanStart: true });
+    for (let round = 0; round < 100; round++) {
+      other.client.send({ kind: 'pingreq' });
+      expect(await other.client.next()).toEqual({ kind: 'pingresp' });
+    }
+    expect(rig.broker.metrics().bytesReceived - before).toBeLessThan(floodBytes / 2);
+    store.isFull = false;
+    expect(await publisher.next()).toMatchObject(puback(1));
+    for (let count = 0; count < floodPackets; count++)
+      expect(await publisher.next()).toMatchObject({ packetId: 7 });
   });
 
   test('the broker can be stopped: what waited was not acknowledged, and what was is there', async () => {

@@ -199,10 +199,12 @@ export class BrokerConnection<Peer>
 
   answer(packet: Buffer, packetId: number): void {
     this.#answers.packet(packet, packetId);
+    this.#heedAnswers();
   }
 
   acknowledge(first: number, packetId: number, reasonCode: ReasonCode): void {
     this.#answers.acknowledge(first, packetId, reasonCode);
+    this.#heedAnswers();
   }
 
   sendPacket(packet: Buffer): void {
@@ -330,6 +332,13 @@ export class BrokerConnection<Peer>
     if (this.isDirty) return;
     this.isDirty = true;
     this.#host.flushLater(this);
+  }
+
+  /** What is not kept itself is answered after what is: a client must not have us remember more answers than a window holds. */
+  #heedAnswers(): void {
+    const { limits, journal } = this.#host;
+    if (this.#answers.size > limits.inflightInMax && !journal.isDurable(journal.lastBatch))
+      this.#intake.waitForDisk();
   }
 
   /** MQTT5-2.2.1-3; 3.1.1 has no answer that says it. */

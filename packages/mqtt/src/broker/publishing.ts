@@ -88,7 +88,6 @@ export class Publishing<Peer> {
 
   /** What it sends takes longer to be kept than to come: backpressure, never loss. */
   #heedDisk(): void {
-    const { answers, intake } = this.#publisher;
-    if (this.#host.journal.isFull || answers.size > this.#host.limits.inflightInMax) intake.waitForDisk();
+    if (this.#host.journal.isFull) this.#publisher.intake.waitForDisk();
   }
 }
