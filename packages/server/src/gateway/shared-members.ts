@@ -5,7 +5,7 @@ import type { Share, SharedMembers } from './bus.ts';
 interface Group {
   readonly subscription: string;
   readonly shareName: string;
-  /** By node; 0 members is remembered, so that an older count that comes late changes nothing. */
+  /** By node; more than 0 members each, else the node is not here. */
   readonly elsewhere: Map<string, { readonly version: number; readonly members: number }>;
   /** Whose turn it is, over the members of all gateways. */
   turn: number;
@@ -14,6 +14,8 @@ interface Group {
 /** Counts heard of, all gateways together; what is beyond is served by its own gateway alone. */
 const countsMax = 65_536;
 const departedMax = 64;
+/** A share without members costs no message anything; an older count of it may be on its way for as long as so many others end. */
+const endedMax = 4_096;
 
 /**
  * Which gateway has how many members of each shared subscription, and so whose turn it is: a message goes to one member of all
@@ -27,6 +29,8 @@ export class SharedMembersTable {
   readonly #trie: FilterTrie<string, Group>;
   /** A count of a gateway that has left may still be on its way. */
   readonly #departed = new Set<string>();
+  /** Versions with which a node told of no more members, the latest last. */
+  readonly #ended = new Map<string, number>();
   #counts = 0;
 
   constructor(options: { readonly levelsMax: number }) {
@@ -43,18 +47,12 @@ export class SharedMembersTable {
   }
 
   /** Throws `MqttError` for a filter that is beyond this gateway's limits. */
-  hear({ node, version, subscription, members }: SharedMembers): void {
-    if (this.#departed.has(node)) return;
-    const group = this.#groups.get(subscription) ?? this.#newGroup(subscription);
-    const known = group?.elsewhere.get(node);
-    if (group === undefined || version <= (known?.version ?? 0)) return;
-    if (known === undefined && this.#counts >= countsMax) {
-      this.refused++;
-      return;
-    }
-    if (known === undefined) this.#counts++;
-    group.elsewhere.set(node, { version, members });
-    this.#groups.set(subscription, group);
+  hear(heard: SharedMembers): void {
+    const { node, version, members } = heard;
+    if (this.#departed.has(node) || version <= this.#versionOf(heard)) return;
+    if (members === 0) this.#end(heard);
+    else if (this.#hasRoomFor(heard)) this.#count(heard);
+    else this.refused++;
   }
 
   left(node: string): void {
@@ -111,12 +109,44 @@ export class SharedMembersTable {
     return groups;
   }
 
+  /** What is known of the share at that node; 0: nothing. */
+  #versionOf(share: Share): number {
+    const { version } = this.#groups.get(share.subscription)?.elsewhere.get(share.node) ?? {};
+    return version ?? this.#ended.get(keyOf(share)) ?? 0;
+  }
+
+  #hasRoomFor({ node, subscription }: Share): boolean {
+    return this.#counts < countsMax || this.#groups.get(subscription)?.elsewhere.has(node) === true;
+  }
+
+  #end(heard: SharedMembers): void {
+    const { node, version, subscription } = heard;
+    const key = keyOf(heard);
+    this.#ended.delete(key);
+    this.#ended.set(key, version);
+    if (this.#ended.size > endedMax) this.#ended.delete(this.#ended.keys().next().value ?? '');
+    const group = this.#groups.get(subscription);
+    if (group?.elsewhere.delete(node) !== true) return;
+    this.#counts--;
+    if (group.elsewhere.size === 0) this.#forget(group);
+  }
+
+  #count(heard: SharedMembers): void {
+    const { node, version, subscription, members } = heard;
+    const group = this.#groups.get(subscription) ?? this.#newGroup(subscription);
+    if (group === undefined) return;
+    this.#ended.delete(keyOf(heard));
+    if (!group.elsewhere.has(node)) this.#counts++;
+    group.elsewhere.set(node, { version, members });
+  }
+
   #newGroup(subscription: string): Group | undefined {
     const shared = parseSharedFilter(subscription);
-    if (shared === undefined || this.#groups.size >= countsMax) return undefined;
-    const { shareName } = shared;
+    if (shared === undefined) return undefined;
+    const { shareName, filter } = shared;
     const group: Group = { subscription, shareName, elsewhere: new Map(), turn: 0 };
-    this.#trie.set(shared.filter, subscription, group);
+    this.#trie.set(filter, subscription, group);
+    this.#groups.set(subscription, group);
     return group;
   }
 
@@ -125,4 +155,8 @@ export class SharedMembersTable {
     if (shared !== undefined) this.#trie.delete(shared.filter, subscription);
     this.#groups.delete(subscription);
   }
+}
+
+function keyOf({ node, subscription }: Share): string {
+  return `${node} ${subscription}`;
 }

@@ -6,6 +6,7 @@ import type { BusMessage, PublishedByDevice } from '../../src/gateway/bus.ts';
 import { ClusterMessages } from '../../src/gateway/cluster-messages.ts';
 import { RecentIds } from '../../src/gateway/recent-ids.ts';
 import { RetainedOrder } from '../../src/gateway/retained-order.ts';
+import { SharedMembersTable } from '../../src/gateway/shared-members.ts';
 import { FaultyBus } from './faulty-bus.ts';
 
 type Receive = (message: ForwardedMessage) => readonly string[];
@@ -88,6 +89,20 @@ test('an older count that comes late changes nothing, and a gateway that has lef
   expect(messages.announce(message)).toEqual(new Set(['$share/g/t/#']));
   hear({ kind: 'gateway-left', node: 'b' }, members('b', 5, 4));
   expect(messages.announce(message)).toBeUndefined();
+});
+
+test('shares that come and go, however many, cost later messages nothing and leave room for others', () => {
+  const table = new SharedMembersTable({ levelsMax: 8 });
+  const manyShares = 70_000;
+  for (let version = 1; version < 2 * manyShares; version += 2) {
+    const heard = { kind: 'shared-members', node: 'b', subscription: `$share/s${version}/t/#` } as const;
+    table.hear({ ...heard, version, members: 1 });
+    table.hear({ ...heard, version: version + 1, members: 0 });
+  }
+  expect([table.refused, table.elsewhere('t/1')]).toEqual([0, []]);
+  const last = { node: 'b', subscription: '$share/last/t/#' };
+  table.hear({ kind: 'shared-members', ...last, version: 2 * manyShares, members: 1 });
+  expect(table.elsewhere('t/1')).toEqual([last]);
 });
 
 test('a gateway that joins is told of the members that are there', () => {
