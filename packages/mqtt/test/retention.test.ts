@@ -6,6 +6,7 @@ import { Subscriptions } from '../src/broker/subscriptions.ts';
 import { FrameReader } from '../src/codec/frame-reader.ts';
 import { type Connection, encodePacket } from '../src/index.ts';
 import { TopicTable } from '../src/topics/topic-table.ts';
+import { TopicTrie } from '../src/topics/topic-trie.ts';
 import { allowAll, connected, publishPacket, type Rig, startRig, subscribePacket } from './broker-rig.ts';
 
 setFlagsFromString('--expose-gc');
@@ -118,4 +119,15 @@ describe('the routes of topics', () => {
     expect(entries).toBeLessThanOrEqual(2 ** 20);
     expect(seen.at(-1)?.route).toBeDefined();
   });
+});
+
+test('a level of a topic on which a message is retained takes little, though nothing else stands there', () => {
+  const [topics, levels, bytesALevelMax] = [2_000, 30, 300];
+  const deep = new TopicTrie<number>();
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let topic = 1; topic <= topics; topic++) deep.set([`${topic}`, ...Array(levels - 1).fill('x')], topic);
+  collectGarbage();
+  expect((process.memoryUsage().heapUsed - before) / (topics * levels)).toBeLessThan(bytesALevelMax);
+  expect(deep.get(['7', ...Array(levels - 1).fill('x')])).toBe(7);
 });
