@@ -35,7 +35,7 @@ export type { NameAttribute } from './names/attributes.ts';
 export type { GeneralName } from './names/general-name.ts';
 export { makeName } from './names/make-name.ts';
 export { type Name, parseName } from './names/name.ts';
-export { type CertId, isIssuedBy } from './ocsp/cert-id.ts';
+export { type CertId, certIdOf, isIssuedBy } from './ocsp/cert-id.ts';
 export { lintTbsOcsp } from './ocsp/lint-ocsp.ts';
 export {
   buildTbsOcsp,

@@ -264,7 +264,7 @@ async function startOperators(
   });
   // The HTTP layer hears of a failed or overdue handshake as a client error, and has nothing to answer it on.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  gateway.credentials.onRenewal((context) => server.setSecureContext(context));
+  gateway.credentials.serve(server);
   const app = await createHttpApp({
     server,
     handlers: operatorApi(parts, gateway),

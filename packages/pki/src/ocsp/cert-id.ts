@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { equalBytes, toHex } from '@fleetward/core';
+import { equalBytes, fromHex, toHex } from '@fleetward/core';
 import type { Certificate } from '../certificate/certificate.ts';
 import type { DerReader } from '../der/reader.ts';
 import { tags } from '../der/tags.ts';
 import { readNull, readOid, readUnsigned } from '../der/values.ts';
+import { nullValue, octetString, oid, sequence, unsigned } from '../der/writer.ts';
 import { PkiError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { algorithmOids } from '../oids.ts';
@@ -48,6 +49,19 @@ export function isIssuedBy({ hash, issuerNameHash, issuerKeyHash }: CertId, issu
     equalBytes(issuerNameHash, digest(hash, issuer.subject.der)) &&
     equalBytes(issuerKeyHash, digest(hash, issuer.publicKey.bits))
   );
+}
+
+/** How a certificate is asked about: by SHA-1, which every client and responder takes (RFC 5019 §2.1.1). */
+export function certIdOf({ serial }: Certificate, issuer: Certificate): CertId {
+  const issuerNameHash = digest('sha1', issuer.subject.der);
+  const issuerKeyHash = digest('sha1', issuer.publicKey.bits);
+  const der = sequence(
+    sequence(oid(algorithmOids.sha1), nullValue()),
+    octetString(issuerNameHash),
+    octetString(issuerKeyHash),
+    unsigned(fromHex(serial)),
+  );
+  return { hash: 'sha1', issuerNameHash, issuerKeyHash, serial, der };
 }
 
 function digest(hash: 'sha1' | 'sha256', bytes: Uint8Array): Uint8Array {

@@ -1,7 +1,9 @@
 import type { Clock, Signer } from '@fleetward/core';
 import {
   type CertId,
+  type Certificate,
   type CertStatus,
+  certIdOf,
   isIssuedBy,
   issueOcspAnswer,
   type OcspRequest,
@@ -62,19 +64,34 @@ export class OcspResponder {
   /** Never rejects: what goes wrong is an answer too. */
   async answer(der: Uint8Array): Promise<OcspReply> {
     this.counts.asked++;
+    const outcome = await this.#answerOrRefuse(() => parseOcspRequest(der));
+    if (typeof outcome !== 'string') return outcome;
+    this.counts.refused++;
+    return { der: ocspError(outcome), cacheSeconds: 0 };
+  }
+
+  /** The answer about a certificate of a listener of ours, to be sent in its handshakes; nothing when there is none. */
+  async staple(certificate: Certificate): Promise<Uint8Array | undefined> {
+    const issuerId = this.#options.registry.find(certificate.id)?.issuerId;
+    const issuer = issuerId && this.#options.authorities.find(issuerId);
+    if (issuer === undefined) return undefined;
+    const certIds = [certIdOf(certificate, issuer.certificate)];
+    const outcome = await this.#answerOrRefuse(() => ({ certIds, nonce: undefined }));
+    return typeof outcome === 'string' ? undefined : outcome.der;
+  }
+
+  async #answerOrRefuse(read: () => OcspRequest): Promise<OcspReply | Refusal> {
     try {
-      return await this.#answer(parseOcspRequest(der));
+      return await this.#answer(read());
     } catch (error) {
-      return this.#refuse(
-        error instanceof PkiError && error.code !== 'pki.lint' ? 'malformedRequest' : 'internalError',
-      );
+      return error instanceof PkiError && error.code !== 'pki.lint' ? 'malformedRequest' : 'internalError';
     }
   }
 
-  async #answer({ certIds, nonce }: OcspRequest): Promise<OcspReply> {
+  async #answer({ certIds, nonce }: OcspRequest): Promise<OcspReply | Refusal> {
     const asked = this.#find(certIds);
     // RFC 5019 §2.2.3: of what is not ours nothing is known, and nothing is signed.
-    if (asked === undefined) return this.#refuse('unauthorized');
+    if (asked === undefined) return 'unauthorized';
     const { issuer, statuses } = asked;
     const [first] = statuses;
     const key = statuses.length === 1 && first !== undefined ? keyOf(issuer, first.certId) : undefined;
@@ -123,10 +140,10 @@ export class OcspResponder {
   }
 
   /** An answer that is there may be given without the nonce (RFC 9654 §2.1); its client decides whether that will do. */
-  #withoutSigning(key: string | undefined, status: CertStatus | undefined): OcspReply | Promise<OcspReply> {
+  #withoutSigning(key: string | undefined, status: CertStatus | undefined): Promise<OcspReply> | Refusal {
     this.counts.signaturesPerSecondMax++;
     const kept = key === undefined || status === undefined ? undefined : this.#keptFor(key, status);
-    return kept === undefined ? this.#refuse('tryLater') : this.#reply(kept);
+    return kept === undefined ? 'tryLater' : this.#reply(kept);
   }
 
   #keptFor(key: string, status: CertStatus): Kept | undefined {
@@ -152,12 +169,9 @@ export class OcspResponder {
     const leftSeconds = Math.floor((producedAtMs + validityMs - clock.now()) / 1000);
     return { der: await der, cacheSeconds: Math.max(0, Math.min(cacheSecondsMax, leftSeconds)) };
   }
-
-  #refuse(why: Parameters<typeof ocspError>[0]): OcspReply {
-    this.counts.refused++;
-    return { der: ocspError(why), cacheSeconds: 0 };
-  }
 }
+
+type Refusal = Parameters<typeof ocspError>[0];
 
 interface Asked {
   readonly certId: CertId;

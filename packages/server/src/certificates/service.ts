@@ -214,6 +214,11 @@ export class Certificates {
     return this.#ocsp.answer(request);
   }
 
+  /** For the handshakes of a listener with this certificate; nothing when there is no answer. Never rejects. */
+  ocspStaple(certificate: Certificate): Promise<Uint8Array | undefined> {
+    return this.#ocsp.staple(certificate);
+  }
+
   /** Since the start: requests, signatures made for them, refusals, and how often the bound on signatures bit. */
   get ocspCounts(): Readonly<OcspResponder['counts']> {
     return this.#ocsp.counts;

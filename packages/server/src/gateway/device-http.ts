@@ -57,7 +57,7 @@ export class DeviceHttp {
       ...deviceTlsOptions({ ...options, protocols: [...httpProtocols, ...mqttProtocols] }),
       shouldUpgradeCallback: isMqttWebSocket,
     });
-    options.credentials.onRenewal((context) => this.#server.setSecureContext(context));
+    options.credentials.serve(this.#server);
   }
 
   async start(): Promise<number> {

@@ -24,7 +24,7 @@ export class MqttListener {
       isForAdmitted: () => true,
     });
     this.#server.on('secureConnection', (socket) => serveMqtt(socket, sourceOf(socket, admissionOf(socket))));
-    credentials.onRenewal((context) => this.#server.setSecureContext(context));
+    credentials.serve(this.#server);
   }
 
   start(): Promise<number> {

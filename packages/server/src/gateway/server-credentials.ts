@@ -2,11 +2,11 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import type { SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions, Server as TlsServer } from 'node:tls';
 import type { Clock } from '@fleetward/core';
 import { replaceDurably } from '@fleetward/core/durable-file';
 import type { Envelope } from '@fleetward/keys';
-import { encodePem, parseCertificate } from '@fleetward/pki';
+import { type Certificate, encodePem, parseCertificate } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 
 interface StoredCredentials {
@@ -25,7 +25,8 @@ const sealContext = 'server-tls-key';
  */
 export class ServerCredentials {
   readonly #options: ServerCredentialsOptions;
-  readonly #listeners: ((context: SecureContextOptions) => void)[] = [];
+  readonly #servers: TlsServer[] = [];
+  #leaf: Certificate | undefined;
   #context: SecureContextOptions = {};
   #renewAtMs = 0;
 
@@ -37,8 +38,17 @@ export class ServerCredentials {
     return this.#context;
   }
 
-  onRenewal(listener: (context: SecureContextOptions) => void): void {
-    this.#listeners.push(listener);
+  /** Gives the server every later certificate too, and with it the OCSP answer about it to whoever asks (RFC 6066 §8). */
+  serve(server: TlsServer): void {
+    this.#servers.push(server);
+    server.on('OCSPRequest', (_leaf, _issuer, answer) => void this.#staple(answer));
+  }
+
+  /** A handshake without an answer goes on: its client may ask by itself. */
+  async #staple(answer: (error: null, response: Buffer | null) => void): Promise<void> {
+    const leaf = this.#leaf;
+    const der = leaf && (await this.#options.certificates.ocspStaple(leaf));
+    answer(null, der === undefined ? null : Buffer.from(der));
   }
 
   /** Loads what is stored, or makes new ones when they are missing, due, or for other names. Call it periodically. */
@@ -98,7 +108,8 @@ export class ServerCredentials {
       ca: this.#options.certificates.trust().roots.map((root) => encodePem('CERTIFICATE', root.der)),
     };
     this.#renewAtMs = renewalTime(leaf);
-    for (const listener of this.#listeners) listener(this.#context);
+    this.#leaf = leaf;
+    for (const server of this.#servers) server.setSecureContext(this.#context);
   }
 }
 

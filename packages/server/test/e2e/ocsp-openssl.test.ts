@@ -51,4 +51,23 @@ needs('openssl', 'openssl').describe('OCSP', () => {
     expect(after).toMatch(/Reason: keyCompromise/);
     expect(await ask(platform, other, url)).toMatch(/: good/);
   });
+
+  test('each of our listeners with TLS staples the answer about its own certificate, to whoever asks', async () => {
+    await using platform = await startTestPlatform();
+    const { mqtt, devices, operators } = platform.platform.ports;
+    for (const port of [mqtt, devices, operators]) {
+      expect(await handshake(platform, port, '-status')).toMatch(
+        /OCSP Response Status: successful.*Cert Status: good/s,
+      );
+      expect(await handshake(platform, port)).not.toMatch(/OCSP Response Status/);
+    }
+  });
 });
+
+async function handshake(platform: TestPlatform, port: number, ...more: readonly string[]): Promise<string> {
+  const args = ['s_client', '-connect', `localhost:${port}`, '-CAfile', platform.rootFile, ...more];
+  const said = await runProgram(requireProgram('openssl', 'openssl'), args);
+  const text = said.stdout.toString();
+  expect(text).toMatch(/Verify return code: 0 \(ok\)/);
+  return text;
+}
