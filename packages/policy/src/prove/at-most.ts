@@ -4,6 +4,7 @@ import type { Candidate } from './candidates.ts';
 import type { PolicySet } from './clauses.ts';
 import { clausesAbout } from './clauses.ts';
 import { notesOn } from './notes.ts';
+import type { Goal, Problem, Verdict } from './problem.ts';
 import {
   type CounterExample,
   type DecidedRequest,
@@ -13,7 +14,7 @@ import {
 } from './proof.ts';
 import { decideWritten, writeRequest } from './requests.ts';
 import { mayRefuse, waysToAllow } from './role.ts';
-import { type Goal, type Problem, solve, type Verdict } from './solve.ts';
+import { solve } from './solve.ts';
 import { bindingsFor, type Space, spaceOf, worldsFor } from './space.ts';
 
 /** Whether everything that `policies` allow is allowed by `others` too. */

@@ -1,8 +1,9 @@
 import type { PolicyBinding } from '../document.ts';
 import type { Token } from '../template.ts';
+import { namesIn } from './arena.ts';
 import { CERTIFICATE_ID, CLIENT_ID, type Facts, isOfCertificate, known, THING_NAME } from './facts.ts';
+import type { Problem } from './problem.ts';
 import { isPossibleValue } from './ranges.ts';
-import { namesIn, type Problem } from './solve.ts';
 import type { Trace } from './trace.ts';
 import type { VariableState, World } from './worlds.ts';
 

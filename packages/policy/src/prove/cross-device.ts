@@ -11,6 +11,7 @@ import { clausesAbout, clausesOf, type PolicySet } from './clauses.ts';
 import { clientIdPatterns, connectedWorlds, mayConnectAtAll } from './connections.ts';
 import { CERTIFICATE_ID, CLIENT_ID, THING_NAME } from './facts.ts';
 import { notesOn } from './notes.ts';
+import type { Goal, Part, Verdict } from './problem.ts';
 import {
   type CounterExample,
   type DecidedRequest,
@@ -19,7 +20,7 @@ import {
   reasonOf,
 } from './proof.ts';
 import { decideWritten, type WrittenRequest, writeRequest } from './requests.ts';
-import { type Goal, type Part, solve, type Verdict } from './solve.ts';
+import { solve } from './solve.ts';
 import { type Space, spaceOf, widestWorlds, worldsFor } from './space.ts';
 import { actingOn, RECEIVING } from './uses.ts';
 

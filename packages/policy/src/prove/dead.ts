@@ -2,10 +2,10 @@ import { POLICY_ACTIONS, type PolicyAction } from '../actions.ts';
 import { requestOf, solveWith } from './at-most.ts';
 import { type Clause, clausesAbout, type PolicySet } from './clauses.ts';
 import { notesOn } from './notes.ts';
+import type { Goal } from './problem.ts';
 import { type ProofOptions, reasonOf } from './proof.ts';
 import { decideWritten } from './requests.ts';
 import { mayAllow, mayMatch, mayRefuse, waysToAllow } from './role.ts';
-import type { Goal } from './solve.ts';
 import { bindingsFor, type Space, spaceOf } from './space.ts';
 
 /** A statement without which the policies decide the same about every request. */

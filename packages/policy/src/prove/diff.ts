@@ -4,10 +4,10 @@ import type { Condition } from '../document.ts';
 import { requestOf, solveWith } from './at-most.ts';
 import { type Clause, clausesAbout, type PolicySet, resourceVariables } from './clauses.ts';
 import { notesOn } from './notes.ts';
+import type { Goal } from './problem.ts';
 import { type ProofOptions, reasonOf } from './proof.ts';
 import { decideWritten, type WrittenRequest } from './requests.ts';
 import { doesMatch, mayMatch, mayRefuse, type Role, waysToAllow } from './role.ts';
-import type { Goal } from './solve.ts';
 import { bindingsFor, type Space, spaceOf } from './space.ts';
 
 /** Resources that a statement lists or, with `except`, does not; and the conditions under which it does. */

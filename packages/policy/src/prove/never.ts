@@ -5,6 +5,7 @@ import { parseTemplate, type Token } from '../template.ts';
 import type { Candidate } from './candidates.ts';
 import type { PolicySet } from './clauses.ts';
 import { notesOn } from './notes.ts';
+import type { Goal } from './problem.ts';
 import {
   type CounterExample,
   type DecidedRequest,
@@ -13,7 +14,7 @@ import {
   reasonOf,
 } from './proof.ts';
 import { decideWritten } from './requests.ts';
-import { type Goal, solve } from './solve.ts';
+import { solve } from './solve.ts';
 import { bindingsFor, type Space, spaceOf, widestWorlds, worldsFor } from './space.ts';
 import { actingOn, RECEIVING, SUBSCRIBING, type Use } from './uses.ts';
 

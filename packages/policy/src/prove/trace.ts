@@ -1,5 +1,5 @@
 import type { Symbols } from '../language/symbols.ts';
-import type { Ending, Node, Reader } from './search.ts';
+import type { Ending, Node, Reader } from './search-node.ts';
 
 /** What a search found, as texts. */
 export interface Trace {

@@ -3,9 +3,9 @@ import type { PolicyBinding } from '../document.ts';
 import { filterCovers, isTopicFilter } from '../language/filters.ts';
 import type { Candidate } from './candidates.ts';
 import type { PolicySet } from './clauses.ts';
+import type { Part, View } from './problem.ts';
 import { decideWritten, type WrittenRequest, writeRequest } from './requests.ts';
 import { mayAllow, type Selection, sidesOf } from './role.ts';
-import type { Part, View } from './solve.ts';
 
 /** Something a device does with a name, as the parts that read the name and the requests that have to be allowed. */
 export interface Use {
