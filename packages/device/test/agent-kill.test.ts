@@ -35,7 +35,7 @@ describe('kill -9 while the agent replaces itself', () => {
         platform.repository.release(agentImage(version), { component: 'agent', version });
       await release('1.0.0');
       const first = device.startAgentStarter();
-      await until(() => agentOf(platform)?.update?.outcome === 'confirmed');
+      await until(() => endOf('1.0.0', platform) === 'confirmed');
       await first.stop();
 
       let killed = 0;
@@ -50,10 +50,7 @@ describe('kill -9 while the agent replaces itself', () => {
         const version = `1.${step}.0`;
         await release(version);
         const starter = device.startAgentStarter();
-        const isSettled = () => {
-          const update = agentOf(platform)?.update;
-          return update?.version === version && ['confirmed', 'rolled-back'].includes(update.outcome);
-        };
+        const isSettled = () => endOf(version, platform) !== undefined;
         await until(() => isSettled() || !exists(starter.pid));
         // As its service manager would; what the killed one left behind is ended by the next.
         const next = exists(starter.pid) ? starter : device.startAgentStarter();
@@ -64,7 +61,7 @@ describe('kill -9 while the agent replaces itself', () => {
       }
       expect(killed).toBeGreaterThanOrEqual(stepsMin);
       expect(killed).toBeLessThan(stepsMax);
-      expect(agentOf(platform)).toMatchObject({ update: { outcome: 'confirmed' } });
+      expect(endOf(`1.${killed + 1}.0`, platform)).toBe('confirmed');
     },
     300_000,
   );
@@ -75,8 +72,11 @@ interface AgentPart {
   readonly update?: { readonly outcome: string; readonly version?: string };
 }
 
-function agentOf({ reports }: TestPlatform): AgentPart | undefined {
-  return reports.at(-1)?.agent as AgentPart | undefined;
+/** How the update to a version ended, as the platform was told; the newest report may be of a later pass already. */
+function endOf(version: string, { reports }: TestPlatform): string | undefined {
+  const updates = reports.map(({ agent }) => (agent as AgentPart | undefined)?.update);
+  const ends = updates.filter((update) => update?.version === version).map((update) => update?.outcome);
+  return ends.find((outcome) => outcome === 'confirmed' || outcome === 'rolled-back');
 }
 
 async function until(isSo: () => boolean): Promise<void> {
