@@ -69,6 +69,16 @@ export class Authorizer {
     );
     return new CompiledAccess(rights, { ...this.#parts, claim, thingName: thing?.name, shadows });
   }
+
+  /**
+   * Whose session it is, and whose share it takes: the thing's, so that a renewed certificate finds it and has no second share; under a
+   * client id that names none of them, that of all things of the certificate; the certificate's where there is none.
+   */
+  ownerOf({ thingName, claim: { certificateId } }: Pick<Principal, 'thingName' | 'claim'>): string {
+    const attachments = this.#parts.things.attachmentsOf(certificateId);
+    const names = thingName === undefined ? attachments.map((each) => each.thingName).sort() : [thingName];
+    return names.length === 0 ? `certificate:${certificateId}` : `thing:${names.join(',')}`;
+  }
 }
 
 /** The rights as they would be if a version in trial were in force. */

@@ -25,11 +25,6 @@ export class AwaySessions {
     this.#parts = parts;
   }
 
-  /** Whose session it is: the thing's, so that a renewed certificate finds it, or the certificate's where there is none. */
-  ownerOf({ thingName, claim }: Principal): string {
-    return thingName === undefined ? `certificate:${claim.certificateId}` : `thing:${thingName}`;
-  }
-
   /** Of a session of an earlier run, whose certificate and address are not at hand: what depends on them does not hold. */
   accessOf({ principal, clientId }: HeldSession): Access {
     const certificateId = parseCertificateId(principal);

@@ -289,7 +289,7 @@ export class MqttGateway {
     return {
       kind: 'accept',
       access: principal,
-      owner: this.#away.ownerOf(principal),
+      owner: this.#options.authorizer.ownerOf(principal),
       principal: peer.admission.certificateId,
       epoch: peer.claim?.epoch ?? 0,
     };

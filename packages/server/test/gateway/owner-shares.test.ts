@@ -1,12 +1,21 @@
-import { createPolicy, getMetrics, listDenials, listTrail } from '@fleetward/protocol';
-import { startTestPlatform, type TestDevice } from '@fleetward/testkit/platform';
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { createPolicy, getMetrics, listDenials, listTrail, revokeCertificate } from '@fleetward/protocol';
+import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
+import mqtt, { type MqttClient } from 'mqtt';
 import { expect, test } from 'vitest';
+import { idOf } from './raw-peers.ts';
 
 const everything = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }],
 };
+
+function connectTo(platform: TestPlatform, device: TestDevice, clientId: string): Promise<MqttClient> {
+  const { key, cert } = device;
+  const url = `mqtts://localhost:${platform.platform.ports.mqtt}`;
+  const properties = { sessionExpiryInterval: 3_600 };
+  const kept = { clean: false, properties, reconnectPeriod: 0, protocolVersion: 5 } as const;
+  return mqtt.connectAsync(url, { ...kept, clientId, key, cert, ca: platform.rootPem }, false);
+}
 
 test('a device that may choose its client ids fills its own share, and the operator sees it, in the trail too', async () => {
   const mqttLimits = { sessionsMax: 50, sessionsPerOwnerMax: 2, retainedMessagesPerOwnerMax: 1 };
@@ -17,22 +26,7 @@ test('a device that may choose its client ids fills its own share, and the opera
     await platform.enrol('hostile', { policies: [policy.policyName] }),
     await platform.enrol('good', { policies: [policy.policyName] }),
   ];
-  const connect = (device: TestDevice, clientId: string, options: IClientOptions = {}): Promise<MqttClient> =>
-    mqtt.connectAsync(
-      `mqtts://localhost:${platform.platform.ports.mqtt}`,
-      {
-        clientId,
-        key: device.key,
-        cert: device.cert,
-        ca: platform.rootPem,
-        reconnectPeriod: 0,
-        protocolVersion: 5,
-        clean: false,
-        properties: { sessionExpiryInterval: 3_600 },
-        ...options,
-      },
-      false,
-    );
+  const connect = (device: TestDevice, clientId: string) => connectTo(platform, device, clientId);
   const limitOf = async (name: string): Promise<number> => {
     const text = Buffer.from(await platform.api.call(getMetrics, {})).toString();
     return Number(new RegExp(`^fleetward_mqtt_limits\\{limit="${name}"\\} (\\S+)$`, 'm').exec(text)?.[1]);
@@ -65,4 +59,21 @@ test('a device that may choose its client ids fills its own share, and the opera
     .filter(({ entry }) => entry.kind === 'limits.aggregated')
     .map(({ payload = '' }) => Number(JSON.parse(payload).payload.count));
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(4);
+});
+
+test('a device has one share, whatever client id it chooses and however often its certificate is replaced', async () => {
+  const mqttLimits = { sessionsPerOwnerMax: 1, retainedMessagesPerOwnerMax: 1 };
+  await using platform = await startTestPlatform({ settings: { mqttLimits } });
+  const policy = { policyName: 'everything', document: JSON.stringify(everything) };
+  await platform.api.call(createPolicy, { body: policy });
+  const before = await platform.enrol('hostile', { policies: [policy.policyName] });
+  const first = await connectTo(platform, before, 'any');
+  await first.publishAsync('state/1', 'on', { qos: 1, retain: true });
+  await first.endAsync();
+  await platform.api.call(revokeCertificate, { params: { certificateId: idOf(before) }, body: {} });
+  const renewed = await platform.enrol('hostile', { policies: [policy.policyName] });
+  await expect(connectTo(platform, renewed, 'other')).rejects.toMatchObject({ code: 0x97 });
+  const again = await connectTo(platform, renewed, 'any');
+  await expect(again.publishAsync('state/2', 'on', { qos: 1, retain: true })).rejects.toThrow();
+  await again.endAsync();
 });
