@@ -85,7 +85,7 @@ function writeConfig(
     product,
     hardware,
     probe: { kind: 'http', url: `http://127.0.0.1:${port}/`, timeoutMs: 1_000 },
-    trial: { startWithinMs: 15_000, pollMs: 50, probeTries: 5, probePauseMs: 200 },
+    trial: { startWithinMs: 15_000, pollMs: 50, probeTries: 15, probePauseMs: 200 },
   };
   const configFile = join(folder, 'agent.json');
   writeFileSync(configFile, JSON.stringify(config));
