@@ -162,6 +162,24 @@ describe('the broker stays within its limits and serves others, with', () => {
     expect(grown).toBeLessThan(8 * 1024 * 1024);
   });
 
+  test('thousands of messages in one chunk that each go to a hundred shares: a part of them a turn', async () => {
+    const [messages, shares, copiesATurn] = [5_000, 100, 131_072];
+    start({ filtersPerSubscribeMax: shares });
+    const request = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    const subscriptions = Array.from({ length: shares }, (_, at) => ({
+      ...request,
+      filter: `$share/s${at}/t`,
+    }));
+    connect('subscriber').send({ kind: 'subscribe', packetId: 1, subscriptions, properties: {} });
+    connect('publisher').send(...Array<Packet>(messages).fill(publishPacket({ topic: 't' })));
+    for (let before = 0; before < messages; ) {
+      await turn();
+      const { messagesReceived } = broker.metrics();
+      expect((messagesReceived - before) * shares).toBeLessThanOrEqual(2 * (copiesATurn + shares));
+      before = messagesReceived;
+    }
+  });
+
   test('a topic longer than its limit: the connection ends, others are served', async () => {
     start({ packetBytesMax: 70_000, topicBytesMax: 1_024 });
     const witness = connect('witness').send(subscribePacket('#'));

@@ -282,6 +282,11 @@ export class BrokerConnection<Peer>
     this.#host.retained.wake(this.#openSession());
   }
 
+  /** What it published goes to so many. */
+  copied(count: number): void {
+    this.#intake.copied(count);
+  }
+
   unasked(): void {
     this.#intake.charge();
   }

@@ -281,6 +281,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     }
     const elsewhere = this.hooks.published && this.#tellPublished(frame, topic.text, from);
     this.#send(message, topic.text, { route, from, elsewhere });
+    from.copied(route.subscriptions.length + route.groups.length);
     return REASON.success;
   }
 

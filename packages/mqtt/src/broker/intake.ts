@@ -6,8 +6,13 @@ import type { BrokerLimits } from './limits.ts';
 import { type Pause, ReadPace } from './read-pace.ts';
 
 /** Why a connection is not read: more than one may hold. */
-export const HOLD = { deciding: 1, rate: 2, disk: 4 } as const;
+export const HOLD = { deciding: 1, rate: 2, disk: 4, turn: 8 } as const;
 type Hold = (typeof HOLD)[keyof typeof HOLD];
+
+/** What ends a read in the middle of a chunk. */
+const STOPS = HOLD.disk | HOLD.turn;
+/** Of what one connection sends; after so many others have their turn. A chunk to a few hundred subscribers stays whole, and so its writes. */
+const COPIES_A_TURN = 131_072;
 
 /** Who gets the packets. */
 export interface IntakeOwner {
@@ -37,6 +42,7 @@ export class Intake implements FrameSink, Waiter {
   #held: Buffer | undefined;
   #holds = 0;
   #packetsRead = 0;
+  #copies = 0;
   #hasReadPacket = false;
   #lastPacketMs: number;
   /** When the packet that has not ended yet began; 0: there is none. */
@@ -77,12 +83,21 @@ export class Intake implements FrameSink, Waiter {
     const type = bytes[start]! >> 4;
     if (type < PACKET.puback || type > PACKET.pubcomp) this.#packetsRead++;
     this.#hasReadPacket = true;
-    return this.#owner.receive(bytes, start, bodyStart, end) && (this.#holds & HOLD.disk) === 0;
+    return this.#owner.receive(bytes, start, bodyStart, end) && (this.#holds & STOPS) === 0;
   }
 
   /** The packet that is being handled counts after all. */
   charge(): void {
     this.#packetsRead++;
+  }
+
+  /** A message goes to so many: a chunk of small ones that each go to very many is not worked off in one go. */
+  copied(count: number): void {
+    this.#copies += count;
+    if (this.#copies < COPIES_A_TURN || this.#owner.isClosed) return;
+    this.#copies = 0;
+    this.hold(HOLD.turn);
+    setImmediate(() => this.#releaseOrFault(HOLD.turn));
   }
 
   hold(reason: Hold): void {
@@ -112,12 +127,8 @@ export class Intake implements FrameSink, Waiter {
 
   durable(): void {
     if (this.#owner.isClosed) return;
-    try {
-      if (this.#host.journal.isFull) this.waitForDisk();
-      else this.release(HOLD.disk);
-    } catch (error) {
-      this.#owner.fault(error);
-    }
+    if (this.#host.journal.isFull) this.waitForDisk();
+    else this.#releaseOrFault(HOLD.disk);
   }
 
   /** The connection is over: what still comes is dropped. */
@@ -128,6 +139,14 @@ export class Intake implements FrameSink, Waiter {
 
   letGo(): void {
     this.#stream = undefined;
+  }
+
+  #releaseOrFault(reason: Hold): void {
+    try {
+      this.release(reason);
+    } catch (error) {
+      this.#owner.fault(error);
+    }
   }
 
   #read(chunk: Buffer): void {
