@@ -38,6 +38,8 @@ import { Wills } from './wills.ts';
 
 /** How often the clock is looked at. */
 export const TICK_MS = 250;
+/** As many others: a member is chosen for it, and one client may have hundreds of shares that all match. */
+const SHARED_COPY = 8;
 const POOLED_BYTES_MAX = 8 * 1024 * 1024;
 
 type Member<Peer> = BrokerConnection<Peer>;
@@ -281,7 +283,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     }
     const elsewhere = this.hooks.published && this.#tellPublished(frame, topic.text, from);
     this.#send(message, topic.text, { route, from, elsewhere });
-    from.copied(route.subscriptions.length + route.groups.length);
+    from.copied(route.subscriptions.length + SHARED_COPY * route.groups.length);
     return REASON.success;
   }
 
