@@ -323,7 +323,9 @@ function operatorApi(
       }),
     }),
     ...trailHandlers(domains.trail, domains.trailPublicKey),
-    ...denialHandlers(domains.denials),
+    ...denialHandlers(domains.denials, (name) =>
+      things.certificatesOf(name).map(({ certificateId }) => certificateId),
+    ),
     ...operatorHandlers(domains.operators),
     ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
     ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),

@@ -60,10 +60,14 @@ function queryOf({ thing, certificate, cause, since, limit }: ListFlags, nowMs: 
 const columns: Columns<Denial> = {
   when: (row) => ({ atMs: row.atMs }),
   cause: (row) => row.cause,
-  who: (row) => row.thingName ?? row.clientId ?? row.certificateId?.slice(0, 16),
+  who: whoOf,
   from: (row) => row.remoteAddress,
   why: (row) => row.explanation,
 };
+
+function whoOf({ thingName, clientId, certificateId }: Denial): string | undefined {
+  return thingName ?? clientId ?? certificateId?.slice(0, 16);
+}
 
 async function showNewest(
   api: ApiClient,
@@ -107,7 +111,7 @@ function nameOf({ seq, atMs }: Denial): string {
 /** A line each, without a heading: the table is going on. */
 function showMore(denials: readonly Denial[], { output }: Shell): void {
   for (const denial of denials) {
-    const who = denial.thingName ?? denial.clientId ?? denial.remoteAddress;
+    const who = whoOf(denial) ?? denial.remoteAddress;
     output.done(
       denial,
       `${new Date(denial.atMs).toISOString()}  ${denial.cause}  ${who}  ${denial.explanation}`,

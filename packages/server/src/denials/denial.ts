@@ -28,6 +28,8 @@ export interface Denial extends DenialReport {
 
 export interface DenialFilter {
   readonly thingName?: ThingName;
+  /** What is known of a peer before it is a thing: refusals of these, where no thing is named, count as the thing's. */
+  readonly thingCertificateIds?: readonly CertificateId[];
   readonly certificateId?: CertificateId;
   readonly cause?: DenialCause;
   readonly sinceMs?: number;

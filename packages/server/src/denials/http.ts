@@ -1,11 +1,15 @@
-import { parseCertificateId, parseThingName } from '@fleetward/core';
+import { type CertificateId, parseCertificateId, parseThingName, type ThingName } from '@fleetward/core';
 import { listDenials, type Part, whyDenied } from '@fleetward/protocol';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import { causesOf } from './causes.ts';
 import type { DenialFilter } from './denial.ts';
 import type { Denials } from './service.ts';
 
-export function denialHandlers(denials: Denials): readonly RouteHandler[] {
+export function denialHandlers(
+  denials: Denials,
+  certificateIdsOf: (thingName: ThingName) => readonly CertificateId[],
+): readonly RouteHandler[] {
+  const filterOf = filterWith(certificateIdsOf);
   return [
     handle(listDenials, async ({ query }) => {
       const listed = denials.list(filterOf(query, 100));
@@ -17,11 +21,15 @@ export function denialHandlers(denials: Denials): readonly RouteHandler[] {
 
 type Query = NonNullable<Part<(typeof listDenials)['query']>>;
 
-function filterOf({ thingName, certificateId, limit, ...rest }: Query, limitDefault: number): DenialFilter {
-  return {
+function filterWith(certificateIdsOf: (thingName: ThingName) => readonly CertificateId[]) {
+  return ({ thingName, certificateId, limit, ...rest }: Query, limitDefault: number): DenialFilter => ({
     ...rest,
     limit: limit ?? limitDefault,
-    ...(thingName === undefined ? {} : { thingName: parseThingName(thingName) }),
+    ...(thingName === undefined ? {} : ofThing(parseThingName(thingName))),
     ...(certificateId === undefined ? {} : { certificateId: parseCertificateId(certificateId) }),
-  };
+  });
+
+  function ofThing(thingName: ThingName): Pick<DenialFilter, 'thingName' | 'thingCertificateIds'> {
+    return { thingName, thingCertificateIds: certificateIdsOf(thingName) };
+  }
 }

@@ -22,11 +22,22 @@ export function isClipped(resource: string): boolean {
 
 export function matchesFilter(denial: Denial, filter: Omit<DenialFilter, 'limit'>): boolean {
   return (
-    (filter.thingName === undefined || denial.thingName === filter.thingName) &&
+    isOfThing(denial, filter) &&
     (filter.certificateId === undefined || denial.certificateId === filter.certificateId) &&
     (filter.cause === undefined || denial.cause === filter.cause) &&
     (filter.sinceMs === undefined || denial.atMs >= filter.sinceMs) &&
     (filter.afterSeq === undefined || denial.seq > filter.afterSeq)
+  );
+}
+
+/** A handshake, and a client id that is not the thing's name, are refused before the peer is any thing. */
+function isOfThing(
+  { thingName, certificateId }: Denial,
+  { thingName: wanted, thingCertificateIds = [] }: Pick<DenialFilter, 'thingName' | 'thingCertificateIds'>,
+): boolean {
+  if (wanted === undefined || thingName === wanted) return true;
+  return (
+    thingName === undefined && certificateId !== undefined && thingCertificateIds.includes(certificateId)
   );
 }
 

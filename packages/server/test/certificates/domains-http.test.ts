@@ -1,3 +1,4 @@
+import { parseThingName } from '@fleetward/core';
 import { parseCertificate } from '@fleetward/pki';
 import * as protocol from '@fleetward/protocol';
 import { type ApiClient, createApiClient } from '@fleetward/protocol';
@@ -61,7 +62,9 @@ beforeEach(async () => {
       }),
       ...certificateHandlers({ certificates, things, policies }),
       ...enrollmentHandlers(enrollment),
-      ...denialHandlers(denials),
+      ...denialHandlers(denials, (name) =>
+        things.certificatesOf(name).map(({ certificateId }) => certificateId),
+      ),
     ],
     authenticate: async () => ({
       kind: 'accepted',
@@ -392,6 +395,26 @@ describe('over HTTP', () => {
     expect(counts).toMatchObject({ publish_denied: 1, tls_no_certificate: 1 });
     const byCause = await api.call(protocol.listDenials, { query: { cause: 'tls_no_certificate' } });
     expect(byCause.denials.map(({ seq }) => seq)).toEqual([2]);
+  });
+
+  test('what a device of the thing was refused before it was known as the thing is among the thing’s', async () => {
+    const { certificateId } = await equippedDevice();
+    const { record: other } = await issueDevice(platform, 'valve');
+    const refused = { cause: 'certificate_revoked', remoteAddress: '192.0.2.7', explanation: 'x' } as const;
+    await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, { kind: 'system' });
+    platform.denials.record({ ...refused, certificateId });
+    platform.denials.record({ ...refused, certificateId: other.certificateId });
+    platform.denials.record({
+      ...refused,
+      certificateId,
+      thingName: parseThingName('another-of-its-things'),
+    });
+    platform.denials.record(refused);
+    const query = { thingName: 'pump' };
+    expect((await api.call(protocol.listDenials, { query })).denials.map(({ seq }) => seq)).toEqual([1]);
+    const connect = { action: 'iot:Connect', resource: 'wrong-id', cause: 'connect_denied' } as const;
+    platform.denials.record({ ...refused, ...connect, certificateId, decision: 'implicitDeny' });
+    expect((await api.call(protocol.whyDenied, { query })).causes).toMatchObject([{ resource: 'wrong-id' }]);
   });
 
   test('what a policy denied is grouped by cause, with the statement that would have allowed it', async () => {
