@@ -246,7 +246,7 @@ function broken(
   set: AttachedSet,
   { verdict, summary, counterExample }: Proof,
 ): PoliciesError {
-  const together = set.map((policy) => `\`${policy.name}\` version ${policy.versionId}`).join(' with ');
+  const together = set.map(namedVersion).join(' with ');
   const code = verdict === 'no' ? 'policies.guardrail_broken' : 'policies.guardrail_undecided';
   const errors = counterExample?.requests
     .slice(0, errorsShown)
@@ -258,6 +258,11 @@ function broken(
   return new PoliciesError(code, `guard rail \`${name}\` of ${together}: ${summary}`, {
     details: { errors },
   });
+}
+
+/** A version that is about to be stored has no number yet: it is 0. */
+function namedVersion({ name, versionId }: AttachedSet[number]): string {
+  return versionId === 0 ? `the new version of \`${name}\`` : `\`${name}\` version ${versionId}`;
 }
 
 function payloadOf({ name, policyName, property }: Guardrail) {

@@ -60,7 +60,7 @@ describe('a guard rail', { timeout: 60_000 }, () => {
     const before = await trailOf(platform.trail);
     await expect(addVersion('firmware/x')).rejects.toMatchObject({
       code: 'policies.guardrail_broken',
-      message: expect.stringContaining('it may publish `firmware/x`'),
+      message: 'guard rail `no-firmware` of the new version of `lamps`: it may publish `firmware/x`',
       details: { errors: [{ message: expect.stringContaining('topic/firmware/x') }] },
     });
     expect((await platform.policies.get(lamps)).versions).toHaveLength(1);
