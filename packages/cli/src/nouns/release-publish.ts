@@ -39,7 +39,8 @@ export function addReleasePublish(noun: Command, shell: Shell): void {
       return { uploaded, roles: answer.roles };
     });
     const versions = roles.map(({ name, version }) => `${name} ${version}`).join(', ');
-    shell.output.done({ uploaded, roles }, `published: ${versions}; ${uploaded.length} artifacts uploaded`);
+    const artifacts = uploaded.length === 1 ? '1 artifact' : `${uploaded.length} artifacts`;
+    shell.output.done({ uploaded, roles }, `published: ${versions}; ${artifacts} uploaded`);
   });
 }
 
