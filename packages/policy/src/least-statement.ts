@@ -23,14 +23,19 @@ export interface LeastStatement {
 export function leastStatement({ action, name, ...who }: DeniedRequest): LeastStatement {
   const type = resourceTypeOf(action);
   if (type === 'none') return { Effect: 'Allow', Action: action, Resource: '*' };
-  const pattern = name.split('/').map((level) => levelPattern(level, who));
+  // Every client id is `${iot:ClientId}`: as what it may connect under, it would allow any.
+  const known = type === 'client' ? { ...who, clientId: undefined } : who;
+  const pattern = name.split('/').map((level) => levelPattern(level, known));
   const resource = `arn:aws:iot:REGION:ACCOUNT_ID:${type}/${pattern.join('/')}`;
   return { Effect: 'Allow', Action: action, Resource: resource };
 }
 
 function levelPattern(
   level: string,
-  { thingName, clientId }: Pick<DeniedRequest, 'thingName' | 'clientId'>,
+  {
+    thingName,
+    clientId,
+  }: { readonly thingName?: string | undefined; readonly clientId?: string | undefined },
 ): string {
   // What a value with these characters stands for is never substituted.
   const isVariable = level !== '' && !/[+#*?]/.test(level);

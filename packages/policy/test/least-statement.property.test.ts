@@ -39,3 +39,13 @@ it('the least statement allows what was denied, and nothing else that is asked',
     { numRuns: 2000 },
   );
 });
+
+it('the least statement of a connect under a wrong client id allows no third one, and under the thing’s name each its own', () => {
+  const connect = (clientId: string, thingName?: string) =>
+    leastStatement({ action: 'iot:Connect', name: clientId, clientId, ...(thingName && { thingName }) })
+      .Resource;
+  expect(connect('wrong')).toBe('arn:aws:iot:REGION:ACCOUNT_ID:client/wrong');
+  expect(connect('pump', 'pump')).toBe(
+    'arn:aws:iot:REGION:ACCOUNT_ID:client/${iot:Connection.Thing.ThingName}',
+  );
+});
