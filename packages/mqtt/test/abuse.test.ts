@@ -21,6 +21,18 @@ const TIMEOUT_MS = isFull ? 600_000 : 30_000;
 
 setFlagsFromString('--expose-gc');
 const collectGarbage: () => void = runInNewContext('gc');
+
+/** What is held: bytes of buffers that died are given back a little after their collection, by another thread. */
+async function usedBytes(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 5; round++) {
+    collectGarbage();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + arrayBuffers);
+  }
+  return least;
+}
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 let broker: Broker<undefined>;
@@ -147,19 +159,14 @@ describe('the broker stays within its limits and serves others, with', () => {
       publish(index);
       await served(witness);
     }
-    collectGarbage();
-    const before = process.memoryUsage();
+    const before = await usedBytes();
     for (let index = 100; index < 1_000; index++) {
       publish(index);
       if (index % 10 === 0) await served(witness);
     }
     await served(witness);
-    await turn();
-    collectGarbage();
-    const after = process.memoryUsage();
     expect(witness.count('publish')).toBe(1_000);
-    const grown = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
-    expect(grown).toBeLessThan(8 * 1024 * 1024);
+    expect((await usedBytes()) - before).toBeLessThan(8 * 1024 * 1024);
   });
 
   test('thousands of messages in one chunk that each go to a hundred shares: a part of them a turn', async () => {
@@ -201,17 +208,13 @@ describe('the broker stays within its limits and serves others, with', () => {
         void sender.send(
           publishPacket({ topic: `devices/${index}/status`, payload: Buffer.from('on'), retain: true }),
         );
-      collectGarbage();
-      const before = process.memoryUsage();
+      const before = await usedBytes();
       for (let index = 0; index < RETAINED + 100; index++) {
         leave(index);
         if (index % 1_000 === 0) await served(witness);
       }
       await served(witness);
-      collectGarbage();
-      const after = process.memoryUsage();
-      const bytesEach =
-        (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / RETAINED;
+      const bytesEach = ((await usedBytes()) - before) / RETAINED;
       if (isFull) process.stdout.write(`${Math.round(bytesEach)} bytes of memory a retained message\n`);
       expect(bytesEach).toBeLessThan(2_000);
       expect(broker.metrics()).toMatchObject({ retainedMessages: RETAINED, retainedRefused: 100 });
