@@ -39,7 +39,7 @@ export function createPlatformMetrics(parts: {
   });
   new Gauge({
     name: 'fleetward_ocsp',
-    help: 'OCSP requests since the start: asked, answers signed, refused, and how often `certificates.ocspSignaturesPerSecondMax` bit',
+    help: 'OCSP requests since the start: asked, answers signed, refused, failed at the CA’s key, and how often `certificates.ocspSignaturesPerSecondMax` bit',
     labelNames: ['counter'] as const,
     registers: [registry],
     collect() {

@@ -370,7 +370,7 @@ const certificates = section(
     }),
     ocspSignaturesPerSecondMax: count(
       100,
-      'OCSP answers a second that are signed, for all who ask together; above it what is kept is given without the nonce, or they are told to try later.',
+      'OCSP answers a second that are signed, for all who ask together, at most half of them with a nonce; above it what is kept is given without the nonce, or they are told to try later.',
       { maximum: 100_000 },
     ),
     crlValidityHours: count(24, 'Time until a CRL’s nextUpdate; re-signed at half of it.', {

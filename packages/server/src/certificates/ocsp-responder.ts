@@ -47,24 +47,26 @@ const cacheSecondsMax = 300;
  * half of its validity, unless the status changes before: what it says is compared with the registry each time.
  */
 export class OcspResponder {
-  readonly counts = { asked: 0, signed: 0, refused: 0, signaturesPerSecondMax: 0 };
+  readonly counts = { asked: 0, signed: 0, refused: 0, failed: 0, signaturesPerSecondMax: 0 };
   readonly #options: OcspResponderOptions;
   readonly #signatures: TokenBuckets;
-  /** The one not asked for longest is forgotten first. */
+  /** A nonce costs a signature each time: who sends many leaves half of them to the others. */
+  readonly #withNonce: TokenBuckets;
+  /** The oldest is forgotten first. */
   readonly #kept = new Map<string, Kept>();
 
   constructor(options: OcspResponderOptions) {
     this.#options = options;
-    this.#signatures = new TokenBuckets({
-      clock: options.clock,
-      perSecondMax: options.signaturesPerSecondMax,
-    });
+    const { clock, signaturesPerSecondMax: perSecondMax } = options;
+    this.#signatures = new TokenBuckets({ clock, perSecondMax });
+    this.#withNonce = new TokenBuckets({ clock, perSecondMax: Math.ceil(perSecondMax / 2) });
   }
 
   /** Never rejects: what goes wrong is an answer too. */
   async answer(der: Uint8Array): Promise<OcspReply> {
     this.counts.asked++;
-    const outcome = await this.#answerOrRefuse(() => parseOcspRequest(der));
+    const request = readRequest(der);
+    const outcome = request === undefined ? 'malformedRequest' : await this.#answerOrFail(request);
     if (typeof outcome !== 'string') return outcome;
     this.counts.refused++;
     return { der: ocspError(outcome), cacheSeconds: 0 };
@@ -76,15 +78,17 @@ export class OcspResponder {
     const issuer = issuerId && this.#options.authorities.find(issuerId);
     if (issuer === undefined) return undefined;
     const certIds = [certIdOf(certificate, issuer.certificate)];
-    const outcome = await this.#answerOrRefuse(() => ({ certIds, nonce: undefined }));
+    const outcome = await this.#answerOrFail({ certIds, nonce: undefined });
     return typeof outcome === 'string' ? undefined : outcome.der;
   }
 
-  async #answerOrRefuse(read: () => OcspRequest): Promise<OcspReply | Refusal> {
+  /** The CA's key does not sign, or not as it should: no fault of who asks. */
+  async #answerOrFail(request: OcspRequest): Promise<OcspReply | Refusal> {
     try {
-      return await this.#answer(read());
-    } catch (error) {
-      return error instanceof PkiError && error.code !== 'pki.lint' ? 'malformedRequest' : 'internalError';
+      return await this.#answer(request);
+    } catch {
+      this.counts.failed++;
+      return 'internalError';
     }
   }
 
@@ -99,12 +103,17 @@ export class OcspResponder {
       const kept = this.#keptFor(key, first!.status);
       if (kept !== undefined) return this.#reply(kept);
     }
-    if (this.#signatures.take('all').kind === 'refused') return this.#withoutSigning(key, first?.status);
+    if (!this.#maySign(nonce)) return this.#withoutSigning(key, first?.status);
     const producedAtMs = this.#options.clock.now();
     const signed = { status: first!.status, producedAtMs, der: this.#sign(asked, { producedAtMs, nonce }) };
     if (nonce !== undefined || key === undefined) return { der: await signed.der, cacheSeconds: 0 };
     this.#keep(key, signed);
     return this.#reply(signed);
+  }
+
+  #maySign(nonce: Uint8Array | undefined): boolean {
+    if (nonce !== undefined && this.#withNonce.take('all').kind === 'refused') return false;
+    return this.#signatures.take('all').kind === 'taken';
   }
 
   /** One issuer for all: it signs for no other. */
@@ -176,6 +185,16 @@ type Refusal = Parameters<typeof ocspError>[0];
 interface Asked {
   readonly certId: CertId;
   readonly status: CertStatus;
+}
+
+/** Nothing for what is no request. */
+function readRequest(der: Uint8Array): OcspRequest | undefined {
+  try {
+    return parseOcspRequest(der);
+  } catch (error) {
+    if (error instanceof PkiError) return undefined;
+    throw error;
+  }
 }
 
 function keyOf({ certificateId }: Authority, { hash, serial }: CertId): string {

@@ -219,7 +219,7 @@ export class Certificates {
     return this.#ocsp.staple(certificate);
   }
 
-  /** Since the start: requests, signatures made for them, refusals, and how often the bound on signatures bit. */
+  /** Since the start: requests, signatures made for them, refusals, faults of the CA’s key, and how often the bound on signatures bit. */
   get ocspCounts(): Readonly<OcspResponder['counts']> {
     return this.#ocsp.counts;
   }

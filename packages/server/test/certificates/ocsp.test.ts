@@ -10,6 +10,7 @@ const minuteMs = 60_000;
 let folder: ReturnType<typeof temporaryFolder>;
 let platform: Platform;
 let signatures: number;
+let isBroken = false;
 
 beforeEach(async () => {
   folder = temporaryFolder();
@@ -19,7 +20,7 @@ beforeEach(async () => {
       ...signer,
       sign: (message) => {
         signatures++;
-        return signer.sign(message);
+        return isBroken ? Promise.resolve(new Uint8Array(70)) : signer.sign(message);
       },
     }),
   });
@@ -51,6 +52,7 @@ function requestFor({ serial }: Pick<Certificate, 'serial'>, nonce?: Uint8Array)
 const good = Buffer.from([0x80, 0x00]);
 const unauthorized = Buffer.from('30030a0106', 'hex');
 const malformed = Buffer.from('30030a0101', 'hex');
+const internalError = Buffer.from('30030a0102', 'hex');
 const tryLater = Buffer.from('30030a0103', 'hex');
 
 async function device(name = 'pump'): Promise<Certificate> {
@@ -114,11 +116,29 @@ describe('an OCSP answer', () => {
     const kept = await ask(request);
     const nonces = Array.from({ length: 200 }, (_, index) => requestFor(pump, Buffer.from([index, 1])));
     const answers = await Promise.all(nonces.map(ask));
-    expect(signatures).toBe(100);
-    expect(answers.slice(-100).map(({ der }) => der)).toEqual(Array.from({ length: 100 }, () => kept.der));
+    expect(signatures).toBe(51);
+    expect(answers.slice(-150).map(({ der }) => der)).toEqual(Array.from({ length: 150 }, () => kept.der));
+    // Who asks without a nonce still has the other half.
     const other = await device('valve');
-    expect((await ask(requestFor(other))).der).toEqual(tryLater);
-    expect(platform.certificates.ocspCounts).toMatchObject({ asked: 202, signaturesPerSecondMax: 102 });
+    expect((await ask(requestFor(other))).der.includes(good)).toBe(true);
+    expect(platform.certificates.ocspCounts).toMatchObject({ asked: 202, signaturesPerSecondMax: 150 });
+  });
+
+  test('without a nonce waits as well when all signatures of a second are made', async () => {
+    await device('first');
+    const serials = await Promise.all(Array.from({ length: 101 }, (_, index) => device(`pump-${index}`)));
+    const answers = await Promise.all(serials.map((one) => ask(requestFor(one))));
+    expect(answers.filter(({ der }) => der.equals(tryLater))).toHaveLength(1);
+    expect(signatures).toBe(100);
+  });
+
+  test('that the CA’s key does not sign as it should is our fault, and is counted', async () => {
+    const pump = await device();
+    isBroken = true;
+    expect((await ask(requestFor(pump))).der).toEqual(internalError);
+    isBroken = false;
+    expect((await ask(requestFor(pump))).der.includes(good)).toBe(true);
+    expect(platform.certificates.ocspCounts).toMatchObject({ failed: 1 });
   });
 
   test('to what is no request is unsigned and says so', async () => {
