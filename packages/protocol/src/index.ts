@@ -39,6 +39,7 @@ export {
 } from './http/guardrails.ts';
 export {
   createJoinToken,
+  getEnrollmentAttempt,
   listEnrollmentAttempts,
   listJoinTokens,
   revokeJoinToken,

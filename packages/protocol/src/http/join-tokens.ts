@@ -56,6 +56,30 @@ export const revokeJoinToken = defineRoute({
   params: Type.Object({ tokenId: Type.String({ pattern: '^[0-9a-f]{16,64}$' }) }),
 });
 
+const attempt = Type.Object({
+  attemptId: Type.String(),
+  atMs: timeMs,
+  remoteAddress: Type.String(),
+  outcome: Type.Union([
+    Type.Literal('issued'),
+    Type.Literal('renewed'),
+    Type.Literal('reissued'),
+    Type.Literal('refused'),
+  ]),
+  reason: Type.String(),
+  explanation: Type.String(),
+  operation: Type.String({ description: 'What the device asked for, such as `simpleenroll`.' }),
+  tokenId: Type.Optional(Type.String()),
+  thingName: Type.Optional(thingNameSchema),
+  certificateId: Type.Optional(certificateIdSchema),
+});
+
+const attemptStep = Type.Object({
+  step: Type.String({ description: 'What was looked at, such as `token`, `csr` or `name`.' }),
+  outcome: Type.Union([Type.Literal('passed'), Type.Literal('refused')]),
+  detail: Type.String(),
+});
+
 export const listEnrollmentAttempts = defineRoute({
   method: 'GET',
   path: '/v1/enrollment-attempts',
@@ -63,24 +87,15 @@ export const listEnrollmentAttempts = defineRoute({
   summary: 'List the newest attempts to enrol or to renew, refused ones included',
   access: 'operator',
   query: Type.Object({ limit: Type.Optional(pageLimit) }, { additionalProperties: false }),
-  answer: Type.Object({
-    attempts: Type.Array(
-      Type.Object({
-        attemptId: Type.String(),
-        atMs: timeMs,
-        remoteAddress: Type.String(),
-        outcome: Type.Union([
-          Type.Literal('issued'),
-          Type.Literal('renewed'),
-          Type.Literal('reissued'),
-          Type.Literal('refused'),
-        ]),
-        reason: Type.String(),
-        explanation: Type.String(),
-        tokenId: Type.Optional(Type.String()),
-        thingName: Type.Optional(thingNameSchema),
-        certificateId: Type.Optional(certificateIdSchema),
-      }),
-    ),
-  }),
+  answer: Type.Object({ attempts: Type.Array(attempt) }),
+});
+
+export const getEnrollmentAttempt = defineRoute({
+  method: 'GET',
+  path: '/v1/enrollment-attempts/:attemptId',
+  noun: 'enrollment-attempts',
+  summary: 'An attempt to enrol or to renew with each step it went through',
+  access: 'operator',
+  params: Type.Object({ attemptId: Type.String({ pattern: '^[0-9a-f]{8,64}$' }) }),
+  answer: Type.Object({ ...attempt.properties, steps: Type.Array(attemptStep) }),
 });

@@ -1,5 +1,6 @@
 import { type Clock, type Random, type Transaction, type Transactor, toHex } from '@fleetward/core';
 import type { EnrollmentAttempt, EnrollmentStore } from './store.ts';
+import type { AttemptSubject, Trace } from './trace.ts';
 
 export interface AttemptLogOptions {
   readonly store: EnrollmentStore;
@@ -14,7 +15,15 @@ export interface AttemptLogOptions {
   };
 }
 
-export type AttemptFacts = Omit<EnrollmentAttempt, 'attemptId' | 'atMs'>;
+/** How an attempt ended; what it went through is in its trace. */
+export interface AttemptEnd extends AttemptSubject {
+  readonly outcome: EnrollmentAttempt['outcome'];
+  readonly reason: string;
+  readonly explanation: string;
+  readonly remoteAddress: string;
+}
+
+const stepsMax = 64;
 
 /** The trace each attempt to enrol leaves. Bounded in number, and in writes a second: strangers may knock without a token. */
 export class AttemptLog {
@@ -28,14 +37,18 @@ export class AttemptLog {
   }
 
   /** Writes the attempt as part of the change it led to. */
-  async add(tx: Transaction, facts: AttemptFacts): Promise<void> {
+  async add(tx: Transaction, trace: Trace, end: AttemptEnd): Promise<void> {
     const { store, clock, settings } = this.#options;
-    const remoteAddress = facts.remoteAddress.slice(0, 64);
-    const explanation = facts.explanation.slice(0, 1024);
+    const steps = trace.steps
+      .slice(0, stepsMax)
+      .map((step) => ({ ...step, detail: step.detail.slice(0, 1024) }));
     const attempt = {
-      ...facts,
-      remoteAddress,
-      explanation,
+      ...trace.subject,
+      ...end,
+      operation: trace.operation,
+      steps,
+      remoteAddress: end.remoteAddress.slice(0, 64),
+      explanation: end.explanation.slice(0, 1024),
       attemptId: this.#newId(),
       atMs: clock.now(),
     };
@@ -43,13 +56,17 @@ export class AttemptLog {
   }
 
   /** Writes an attempt that changed nothing, unless too many were written in this second. */
-  async addAlone(facts: AttemptFacts): Promise<void> {
+  async addAlone(trace: Trace, end: AttemptEnd): Promise<void> {
     if (this.#isOverRate()) return;
-    await this.#options.transactor.transact((tx) => this.add(tx, facts));
+    await this.#options.transactor.transact((tx) => this.add(tx, trace, end));
   }
 
   newest(limit: number): Promise<readonly EnrollmentAttempt[]> {
     return this.#options.store.attempts({ limit });
+  }
+
+  find(attemptId: string): Promise<EnrollmentAttempt | undefined> {
+    return this.#options.store.findAttempt(attemptId);
   }
 
   /** Ids of one millisecond sort in the order of the attempts. */

@@ -1,6 +1,7 @@
 import { parsePolicyName } from '@fleetward/core';
 import {
   createJoinToken,
+  getEnrollmentAttempt,
   listEnrollmentAttempts,
   listJoinTokens,
   revokeJoinToken,
@@ -30,8 +31,12 @@ export function enrollmentHandlers(enrollment: Enrollment): readonly RouteHandle
       return undefined;
     }),
     handle(listEnrollmentAttempts, async ({ query }) => ({
-      attempts: [...(await enrollment.attempts(query.limit ?? 100))],
+      attempts: (await enrollment.attempts(query.limit ?? 100)).map(({ steps: _, ...attempt }) => attempt),
     })),
+    handle(getEnrollmentAttempt, async ({ params }) => {
+      const { steps, ...attempt } = await enrollment.attempt(params.attemptId);
+      return { ...attempt, steps: [...steps] };
+    }),
   ];
 }
 

@@ -2,6 +2,7 @@ import { toHex } from '@fleetward/core';
 import type { Certificate, Csr, GeneralName, Name, PublicKey } from '@fleetward/pki';
 import { type Refusal, refuse } from './refusal.ts';
 import { readSoundCsr } from './rules.ts';
+import type { Trace } from './trace.ts';
 
 interface AcceptedRenewal {
   readonly kind: 'accepted';
@@ -12,11 +13,17 @@ interface AcceptedRenewal {
  * Holds a request to the certificate it renews: RFC 7030 §4.2.2 wants subject and alternative names identical. Our
  * certificates have one common name and nothing else, so that is all there is to carry over.
  */
-export function judgeRenewal(csrDer: Uint8Array, current: Certificate): AcceptedRenewal | Refusal {
-  const csr = readSoundCsr(csrDer);
+export function judgeRenewal(
+  csrDer: Uint8Array,
+  current: Certificate,
+  trace: Trace,
+): AcceptedRenewal | Refusal {
+  const csr = readSoundCsr(csrDer, trace);
   if ('kind' in csr) return csr;
+  trace.begin('subject');
   const difference = differenceOf(csr, current);
   if (difference !== undefined) return refuse('subject_differs', difference);
+  trace.pass(`the subject is that of certificate \`${current.id}\``);
   return { kind: 'accepted', publicKey: csr.publicKey };
 }
 

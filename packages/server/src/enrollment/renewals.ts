@@ -15,6 +15,7 @@ import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { judgeRenewal } from './renewal-rules.ts';
 import { RolledBack } from './rolled-back.ts';
+import type { Trace } from './trace.ts';
 
 export interface RenewRequest {
   readonly csrDer: Uint8Array;
@@ -36,6 +37,7 @@ interface Wanted extends RenewRequest {
   readonly publicKey: Parameters<typeof publicKeyHash>[0];
   readonly keyHash: string;
   readonly isSameKey: boolean;
+  readonly trace: Trace;
   readonly attachments: readonly [CertificateAttachment, ...CertificateAttachment[]];
 }
 
@@ -50,12 +52,16 @@ export class Renewals {
     this.#options = options;
   }
 
-  /** Refusals are values, and leave no trace yet; it throws only when the platform itself fails. */
-  async decide(request: RenewRequest): Promise<EnrollmentOutcome> {
-    const judged = judgeRenewal(request.csrDer, request.current);
+  /** Refusals are values; it throws only when the platform itself fails. */
+  async decide(request: RenewRequest, trace: Trace): Promise<EnrollmentOutcome> {
+    trace.about({ certificateId: request.current.id });
+    const judged = judgeRenewal(request.csrDer, request.current, trace);
     if (judged.kind === 'refused') return judged;
+    trace.begin('thing');
     const [first, ...others] = this.#options.things.attachmentsOf(request.current.id);
     if (first === undefined) return speaksForNone();
+    trace.about({ thingName: first.thingName });
+    trace.pass(`the certificate speaks for \`${first.thingName}\``);
     const keyHash = publicKeyHash(judged.publicKey);
     const isSameKey = keyHash === publicKeyHash(request.current.publicKey);
     const wanted: Wanted = {
@@ -63,21 +69,30 @@ export class Renewals {
       publicKey: judged.publicKey,
       keyHash,
       isSameKey,
+      trace,
       attachments: [first, ...others],
     };
     return takeAll(this.#options.turns, turnsOf(wanted), () => this.#renew(wanted));
   }
 
   async #renew(wanted: Wanted): Promise<EnrollmentOutcome> {
+    const { current, publicKey, isSameKey, trace } = wanted;
+    trace.begin('key');
     const holders = await this.#options.certificates.ofPublicKey(wanted.keyHash);
     const successor = holders.find((holder) => this.#isSuccessor(holder, wanted));
     if (successor !== undefined) return this.#repeat(wanted, successor);
-    const conflict = keyConflict(holders, wanted) ?? this.#tooMany(wanted);
+    const conflict = keyConflict(holders, wanted);
     if (conflict !== undefined) return conflict;
+    trace.pass(isSameKey ? 'the same key as before' : 'a new key');
+    trace.begin('certificates');
+    const tooMany = this.#tooMany(wanted);
+    if (tooMany !== undefined) return tooMany;
+    trace.pass('the thing has room for another active certificate');
+    trace.begin('issue');
     // Signing waits for another process: never inside the transaction.
-    const { current, publicKey } = wanted;
     const commonName = current.subject.attributes.commonName?.[0] ?? '';
     const signed = await this.#options.certificates.sign({ profile: 'device', commonName, publicKey });
+    trace.pass(`certificate \`${signed.record.certificateId}\` was signed`);
     return this.#commit(wanted, signed);
   }
 
@@ -96,14 +111,11 @@ export class Renewals {
     const chain = certificates.chainOf(record);
     const { certificateId } = record;
     const { thingName } = wanted.attachments[0];
-    await attempts.addAlone({
-      outcome: 'reissued',
-      reason: 'ok',
-      explanation: 'the same key was shown again: the same certificate was given again',
-      remoteAddress: wanted.remoteAddress,
-      thingName,
-      certificateId,
-    });
+    const explanation = 'the same key was shown again: the same certificate was given again';
+    const { remoteAddress, trace } = wanted;
+    trace.pass(explanation);
+    const end = { outcome: 'reissued', reason: 'ok', explanation, remoteAddress, certificateId } as const;
+    await attempts.addAlone(trace, end);
     return { kind: 'issued', isRepeated: true, thingName, certificateId, chain };
   }
 
@@ -137,7 +149,7 @@ export class Renewals {
 
   async #write(tx: Transaction, wanted: Wanted, signed: SignedCertificate): Promise<void> {
     const { certificates, things, policies, trail, attempts, clock } = this.#options;
-    const { current, isSameKey, attachments, remoteAddress } = wanted;
+    const { current, isSameKey, attachments, remoteAddress, trace } = wanted;
     const { certificateId } = signed.record;
     const actor = { kind: 'device', certificateId: current.id } as const;
     // It may have been revoked while the signing process was at work.
@@ -151,16 +163,9 @@ export class Renewals {
     const isInGrace = clock.now() > current.notAfterMs;
     const payload = { certificateId, renews: current.id, isNewKey: !isSameKey, isInGrace };
     await trail.append(tx, { kind: 'certificate.renewed', actor, payload });
-    const { thingName } = attachments[0];
     const explanation = `certificate \`${current.id}\` was renewed ${isSameKey ? 'with its key' : 'with a new key'}`;
-    await attempts.add(tx, {
-      outcome: 'renewed',
-      reason: 'ok',
-      explanation,
-      remoteAddress,
-      thingName,
-      certificateId,
-    });
+    const end = { outcome: 'renewed', reason: 'ok', explanation, remoteAddress, certificateId } as const;
+    await attempts.add(tx, trace, end);
   }
 
   /** Its own: what it has by a group comes to the new one with the thing. */

@@ -20,6 +20,7 @@ import { EnrollmentError } from './errors.ts';
 import { matchesNamePattern } from './name-pattern.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import type { JoinToken } from './store.ts';
+import type { Trace } from './trace.ts';
 
 /** A request for a certificate that is in order by itself. */
 export interface AcceptedCsr {
@@ -43,9 +44,10 @@ export function judgeToken(token: JoinToken, nowMs: number): Refusal | undefined
 }
 
 /** Reads a CSR and holds it to the key rules, its own signature, and the names the token allows. */
-export function judgeCsr(csrDer: Uint8Array, namePattern: string): AcceptedCsr | Refusal {
-  const csr = readSoundCsr(csrDer);
+export function judgeCsr(csrDer: Uint8Array, namePattern: string, trace: Trace): AcceptedCsr | Refusal {
+  const csr = readSoundCsr(csrDer, trace);
   if ('kind' in csr) return csr;
+  trace.begin('name');
   const thingName = nameOf(csr);
   if (typeof thingName !== 'string') return thingName;
   if (!matchesNamePattern(namePattern, thingName)) {
@@ -53,11 +55,13 @@ export function judgeCsr(csrDer: Uint8Array, namePattern: string): AcceptedCsr |
       thingName,
     });
   }
+  trace.pass(`\`${thingName}\` is a name that \`${namePattern}\` allows`);
   return { kind: 'accepted', thingName, publicKey: csr.publicKey };
 }
 
 /** Reads a CSR and holds it to the key rules and its own signature, whatever name it asks for. */
-export function readSoundCsr(csrDer: Uint8Array): Csr | Refusal {
+export function readSoundCsr(csrDer: Uint8Array, trace: Trace): Csr | Refusal {
+  trace.begin('csr');
   const csr = readCsr(csrDer);
   if ('kind' in csr) return csr;
   const key = checkPublicKey(csr.publicKey);
@@ -68,7 +72,13 @@ export function readSoundCsr(csrDer: Uint8Array): Csr | Refusal {
   if (csr.requestedExtensions.basicConstraints?.ca === true) {
     return refuse('csr_asks_too_much', 'the CSR asks for a CA certificate');
   }
+  trace.pass(`a sound CSR for \`${csr.subject.text}\`, ${keyText(csr.publicKey)}`);
   return csr;
+}
+
+function keyText(key: PublicKey): string {
+  if (key.kind === 'ec') return `with a key on ${key.curve}`;
+  return key.kind === 'rsa' ? `with an RSA key of ${key.sizeBits} bits` : `with an ${key.kind} key`;
 }
 
 function readCsr(csrDer: Uint8Array): Csr | Refusal {

@@ -6,6 +6,7 @@ import { PoliciesError } from '../policies/index.ts';
 import { type Things, ThingsError } from '../things/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
+import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
@@ -13,6 +14,7 @@ import { Renewals, type RenewRequest } from './renewals.ts';
 import { RolledBack } from './rolled-back.ts';
 import { type AcceptedCsr, judgeCsr, judgeToken } from './rules.ts';
 import type { EnrollmentAttempt, EnrollmentStore, JoinToken } from './store.ts';
+import { Trace } from './trace.ts';
 
 export interface EnrollmentOptions extends JoinTokensOptions, Omit<AttemptLogOptions, 'settings'> {
   readonly store: EnrollmentStore;
@@ -52,6 +54,7 @@ interface Admitted extends Omit<AcceptedCsr, 'kind'> {
   readonly token: JoinToken;
   readonly keyHash: string;
   readonly remoteAddress: string;
+  readonly trace: Trace;
 }
 
 /** Gives devices their first certificate against a join token, and each next one against the one before. */
@@ -79,17 +82,14 @@ export class Enrollment {
    * that asks again with the same token and key gets the same certificate.
    */
   enroll(request: EnrollRequest): Promise<EnrollmentOutcome> {
-    return this.#bounded(request, () => this.#decide(request));
+    return this.#attempt(request, new Trace('simpleenroll'), (trace) => this.#decide(request, trace));
   }
 
   /** The same for a device that has a certificate: asked again with the same key, it gets the same one. */
   renew(request: RenewRequest): Promise<EnrollmentOutcome> {
-    return this.#bounded(request, async () => {
-      const outcome = await this.#renewals.decide(request);
-      return outcome.kind === 'refused'
-        ? this.#traced(request, outcome, { certificateId: request.current.id })
-        : outcome;
-    });
+    return this.#attempt(request, new Trace('simplereenroll'), (trace) =>
+      this.#renewals.decide(request, trace),
+    );
   }
 
   /** What a device should trust and needs to build its chain (RFC 7030 §4.1.3). */
@@ -102,12 +102,28 @@ export class Enrollment {
     return this.#attempts.newest(limit);
   }
 
-  async #bounded(
+  /** With its steps. Throws `enrollment.attempt_not_found`. */
+  async attempt(attemptId: string): Promise<EnrollmentAttempt> {
+    const attempt = await this.#attempts.find(attemptId);
+    if (attempt !== undefined) return attempt;
+    throw new EnrollmentError(
+      'enrollment.attempt_not_found',
+      `there is no attempt \`${attemptId}\`; only the newest are kept`,
+    );
+  }
+
+  async #attempt(
     request: Pick<EnrollRequest, 'remoteAddress'>,
-    decide: () => Promise<EnrollmentOutcome>,
+    trace: Trace,
+    decide: (trace: Trace) => Promise<EnrollmentOutcome>,
   ): Promise<EnrollmentOutcome> {
+    const outcome = await this.#bounded(() => decide(trace));
+    return outcome.kind === 'refused' ? this.#traced(request, trace, outcome) : outcome;
+  }
+
+  async #bounded(decide: () => Promise<EnrollmentOutcome>): Promise<EnrollmentOutcome> {
     if (this.#inFlight >= this.#settings.inFlightMax)
-      return this.#traced(request, refuse('busy', 'too many enrolments at once; try again'));
+      return refuse('busy', 'too many enrolments at once; try again');
     this.#inFlight++;
     try {
       return await decide();
@@ -116,32 +132,47 @@ export class Enrollment {
     }
   }
 
-  async #decide(request: EnrollRequest): Promise<EnrollmentOutcome> {
+  async #decide(request: EnrollRequest, trace: Trace): Promise<EnrollmentOutcome> {
+    trace.begin('token');
     const token = await this.tokens.find(request.secret);
-    if (token === undefined)
-      return this.#traced(request, refuse('token_unknown', 'there is no such join token'));
+    if (token === undefined) return refuse('token_unknown', 'there is no such join token');
+    trace.about({ tokenId: token.tokenId });
     const flaw = judgeToken(token, this.#options.clock.now());
-    if (flaw !== undefined) return this.#traced(request, flaw, { tokenId: token.tokenId });
-    const csr = judgeCsr(request.csrDer, token.namePattern);
-    if (csr.kind === 'refused') return this.#traced(request, csr, { tokenId: token.tokenId });
+    if (flaw !== undefined) return flaw;
+    trace.pass(`join token \`${token.tokenId}\`, for the names \`${token.namePattern}\``);
+    const csr = judgeCsr(request.csrDer, token.namePattern, trace);
+    if (csr.kind === 'refused') return csr;
     const { thingName, publicKey } = csr;
+    trace.about({ thingName });
     const keyHash = publicKeyHash(publicKey);
-    const admitted = { thingName, publicKey, token, keyHash, remoteAddress: request.remoteAddress };
-    const outcome = await takeAll(this.#turns, [`name ${thingName}`, `key ${keyHash}`], () =>
+    const { remoteAddress } = request;
+    const admitted = { thingName, publicKey, token, keyHash, remoteAddress, trace };
+    return takeAll(this.#turns, [`name ${thingName}`, `key ${keyHash}`], () =>
       this.#enrollAdmitted(admitted),
     );
-    return outcome.kind === 'refused' ? this.#traced(request, outcome, { tokenId: token.tokenId }) : outcome;
   }
 
   async #enrollAdmitted(admitted: Admitted): Promise<EnrollmentOutcome> {
+    const { trace, token } = admitted;
+    trace.begin('key');
     const repeated = await this.#repeat(admitted);
     if (repeated !== undefined) return repeated;
-    if (admitted.token.usesLeft === 0) return used(admitted);
-    const conflict = (await this.#keyConflict(admitted)) ?? this.#thingConflict(admitted);
+    trace.begin('uses');
+    if (token.usesLeft === 0) return used(admitted);
+    trace.pass(`${token.usesLeft} of ${token.usesMax} uses of the token are left`);
+    trace.begin('key');
+    const taken = await this.#keyConflict(admitted);
+    if (taken !== undefined) return taken;
+    trace.pass('no certificate has, or had, this key');
+    trace.begin('thing');
+    const conflict = this.#thingConflict(admitted);
     if (conflict !== undefined) return conflict;
+    trace.pass(`the thing \`${admitted.thingName}\` has no active certificate`);
+    trace.begin('issue');
     // Signing waits for another process: never inside the transaction.
     const { thingName: commonName, publicKey } = admitted;
     const signed = await this.#options.certificates.sign({ profile: 'device', commonName, publicKey });
+    trace.pass(`certificate \`${signed.record.certificateId}\` was signed`);
     return this.#commit(admitted, signed);
   }
 
@@ -151,6 +182,7 @@ export class Enrollment {
     keyHash,
     thingName,
     remoteAddress,
+    trace,
   }: Admitted): Promise<EnrollmentOutcome | undefined> {
     const { store, certificates, things, clock } = this.#options;
     const certificateId = await store.findUse({ tokenId: token.tokenId, publicKeyHash: keyHash });
@@ -162,17 +194,10 @@ export class Enrollment {
     const standing = certificates.standing(certificateId, clock.now());
     if (!isItsThing || standing !== 'active') return keyInUse(thingName, certificateId);
     const chain = certificates.chainOf(record);
-    const { tokenId } = token;
     const explanation = 'the same token and key were shown again: the same certificate was given again';
-    await this.#attempts.addAlone({
-      outcome: 'reissued',
-      reason: 'ok',
-      explanation,
-      remoteAddress,
-      tokenId,
-      thingName,
-      certificateId,
-    });
+    trace.pass(explanation);
+    const end = { outcome: 'reissued', reason: 'ok', explanation, remoteAddress, certificateId } as const;
+    await this.#attempts.addAlone(trace, end);
     return { kind: 'issued', isRepeated: true, thingName, certificateId, chain };
   }
 
@@ -213,7 +238,7 @@ export class Enrollment {
 
   async #write(tx: Transaction, admitted: Admitted, signed: SignedCertificate): Promise<void> {
     const { store, clock, certificates, things, policies } = this.#options;
-    const { token, thingName, keyHash, remoteAddress } = admitted;
+    const { token, thingName, keyHash, remoteAddress, trace } = admitted;
     const { tokenId } = token;
     const { certificateId } = signed.record;
     const actor = { kind: 'device', certificateId } as const;
@@ -226,21 +251,24 @@ export class Enrollment {
     for (const policyName of token.policies)
       await policies.attachWithin(tx, { policyName, certificateId }, actor);
     await store.addUse(tx, { tokenId, certificateId, publicKeyHash: keyHash });
-    const trace = { outcome: 'issued', reason: 'ok', explanation: 'a certificate was issued' } as const;
-    await this.#attempts.add(tx, { ...trace, remoteAddress, tokenId, thingName, certificateId });
+    const explanation = 'a certificate was issued';
+    const end = { outcome: 'issued', reason: 'ok', explanation, remoteAddress, certificateId } as const;
+    await this.#attempts.add(tx, trace, end);
   }
 
   async #traced(
     { remoteAddress }: Pick<EnrollRequest, 'remoteAddress'>,
-    { reason, explanation, thingName, ...refusal }: Refusal,
-    by: Pick<EnrollmentAttempt, 'tokenId' | 'certificateId'> = {},
+    trace: Trace,
+    refusal: Refusal,
   ): Promise<Refusal> {
-    const name = thingName === undefined ? {} : { thingName };
-    const { tokenId: _, ...certificate } = by;
-    const facts = { remoteAddress, explanation: `${reason}: ${explanation}`, ...name, ...certificate };
+    const { reason, explanation, thingName } = refusal;
+    trace.refuse(`${reason}: ${explanation}`);
+    if (thingName !== undefined) trace.about({ thingName });
+    const { tokenId: _, ...subject } = trace.subject;
+    const facts = { remoteAddress, explanation: `${reason}: ${explanation}`, ...subject };
     this.#options.denials.record({ ...facts, cause: 'enrollment_refused' });
-    await this.#attempts.addAlone({ outcome: 'refused', reason, explanation, remoteAddress, ...name, ...by });
-    return { reason, explanation, ...name, ...refusal };
+    await this.#attempts.addAlone(trace, { outcome: 'refused', reason, explanation, remoteAddress });
+    return refusal;
   }
 }
 

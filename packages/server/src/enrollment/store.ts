@@ -1,4 +1,5 @@
-import type { CertificateId, PolicyName, Sha256, ThingName, Transaction } from '@fleetward/core';
+import type { CertificateId, PolicyName, Sha256, Transaction } from '@fleetward/core';
+import type { AttemptStep, AttemptSubject } from './trace.ts';
 
 /** Lets a device without a certificate enrol. Only the SHA-256 of its secret is kept. */
 export interface JoinToken {
@@ -17,8 +18,8 @@ export interface JoinToken {
   readonly revokedAtMs?: number;
 }
 
-/** One attempt to enrol, told step by step for the operator. */
-export interface EnrollmentAttempt {
+/** One attempt to come in, told step by step for the operator. */
+export interface EnrollmentAttempt extends AttemptSubject {
   readonly attemptId: string;
   readonly atMs: number;
   readonly remoteAddress: string;
@@ -26,9 +27,9 @@ export interface EnrollmentAttempt {
   /** Closed set of refusal reasons, see enrollment's rules; `ok` when issued. */
   readonly reason: string;
   readonly explanation: string;
-  readonly tokenId?: string;
-  readonly thingName?: ThingName;
-  readonly certificateId?: CertificateId;
+  /** What the device asked for, such as `simpleenroll`. */
+  readonly operation: string;
+  readonly steps: readonly AttemptStep[];
 }
 
 export interface EnrollmentStore {
@@ -53,4 +54,5 @@ export interface EnrollmentStore {
   /** Keeps the newest `keep` attempts. */
   addAttempt(tx: Transaction, attempt: EnrollmentAttempt, bounds: { readonly keep: number }): Promise<void>;
   attempts(range: { readonly limit: number }): Promise<readonly EnrollmentAttempt[]>;
+  findAttempt(attemptId: string): Promise<EnrollmentAttempt | undefined>;
 }

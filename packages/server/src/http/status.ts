@@ -111,6 +111,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'certificates.journal_failed': 503,
   'enrollment.token_not_found': 404,
   'enrollment.token_invalid': 400,
+  'enrollment.attempt_not_found': 404,
   'connections.not_found': 404,
   'releases.digest_mismatch': 422,
   'releases.artifact_too_large': 413,

@@ -27,6 +27,8 @@ const attemptColumns = [
   'token_id',
   'thing_name',
   'certificate_id',
+  'operation',
+  'steps',
 ] as const;
 
 /** Join tokens, what they gave out, and the attempts to enrol, in the records. */
@@ -121,6 +123,14 @@ export function createEnrollmentStore({ reads }: Database): EnrollmentStore {
         .execute();
       return rows.map(toAttempt);
     },
+    findAttempt: async (attemptId) => {
+      const row = await reads
+        .selectFrom('enrollment_attempts')
+        .select(attemptColumns)
+        .where('attempt_id', '=', attemptId)
+        .executeTakeFirst();
+      return row && toAttempt(row);
+    },
   };
 }
 
@@ -169,6 +179,8 @@ function attemptRow(attempt: EnrollmentAttempt): EnrollmentAttemptRow {
     token_id: attempt.tokenId ?? null,
     thing_name: attempt.thingName ?? null,
     certificate_id: attempt.certificateId ?? null,
+    operation: attempt.operation,
+    steps: JSON.stringify(attempt.steps),
   };
 }
 
@@ -180,6 +192,8 @@ function toAttempt(row: EnrollmentAttemptRow): EnrollmentAttempt {
     outcome: row.outcome,
     reason: row.reason,
     explanation: row.explanation,
+    operation: row.operation,
+    steps: storedJson(row.steps, isList) as EnrollmentAttempt['steps'], // as `attemptRow` wrote them
     ...(row.token_id === null ? {} : { tokenId: row.token_id }),
     ...(row.thing_name === null ? {} : { thingName: row.thing_name }),
     ...(row.certificate_id === null ? {} : { certificateId: row.certificate_id }),

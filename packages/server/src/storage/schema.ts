@@ -188,4 +188,7 @@ export interface EnrollmentAttemptRow {
   readonly token_id: string | null;
   readonly thing_name: ThingName | null;
   readonly certificate_id: CertificateId | null;
+  readonly operation: string;
+  /** JSON array. */
+  readonly steps: string;
 }

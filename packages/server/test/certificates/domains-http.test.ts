@@ -371,6 +371,15 @@ describe('over HTTP', () => {
     await platform.enrollment.enroll({ csrDer: new Uint8Array(), secret, remoteAddress: '192.0.2.7' });
     const { attempts } = await api.call(protocol.listEnrollmentAttempts);
     expect(attempts).toMatchObject([{ outcome: 'refused', reason: 'csr_malformed', tokenId }]);
+    const { attemptId } = attempts[0]!;
+    const { steps } = await api.call(protocol.getEnrollmentAttempt, { params: { attemptId } });
+    expect(steps).toMatchObject([
+      { step: 'token', outcome: 'passed' },
+      { step: 'csr', outcome: 'refused' },
+    ]);
+    await expect(
+      api.call(protocol.getEnrollmentAttempt, { params: { attemptId: '0'.repeat(32) } }),
+    ).rejects.toMatchObject({ problem: { status: 404, code: 'enrollment.attempt_not_found' } });
     await api.call(protocol.revokeJoinToken, { params: { tokenId } });
     const listed = await api.call(protocol.listJoinTokens);
     expect(listed.joinTokens).toMatchObject([{ tokenId, namePattern: 'pump-*', usesMax: 2, usesLeft: 2 }]);

@@ -100,6 +100,16 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       expect(await platform.enrollment.attempts(10)).toMatchObject([
         { outcome: 'issued', thingName, certificateId, tokenId: token.tokenId, remoteAddress },
       ]);
+      const [attempt] = await platform.enrollment.attempts(1);
+      expect(attempt!.steps.map(({ step, outcome }) => `${step} ${outcome}`)).toEqual([
+        'token passed',
+        'csr passed',
+        'name passed',
+        'uses passed',
+        'key passed',
+        'thing passed',
+        'issue passed',
+      ]);
       expect((await trailKinds()).slice(2)).toEqual([
         'certificate.issued',
         'thing.created',
@@ -147,6 +157,13 @@ needs('openssl', 'openssl').describe('enrolment', () => {
         explanation: outcome.explanation,
         remoteAddress,
       });
+      const [{ attemptId, steps } = { attemptId: '', steps: [] }] = await platform.enrollment.attempts(1);
+      expect(steps.at(-1)).toMatchObject({
+        outcome: 'refused',
+        detail: `${outcome.reason}: ${outcome.explanation}`,
+      });
+      expect(steps.slice(0, -1).every((step) => step.outcome === 'passed')).toBe(true);
+      expect((await platform.enrollment.attempt(attemptId)).steps).toEqual(steps);
       const [denial] = platform.denials.list({ limit: 1 });
       expect(denial).toMatchObject({ cause: 'enrollment_refused', remoteAddress });
       return { reason: outcome.reason, fault: outcome.fault };

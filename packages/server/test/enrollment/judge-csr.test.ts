@@ -2,12 +2,13 @@ import { needs, temporaryFolder } from '@fleetward/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { judgeCsr } from '../../src/enrollment/rules.ts';
+import { Trace } from '../../src/enrollment/trace.ts';
 import { makeCsr, makeKey } from './device-csr.ts';
 
 test('arbitrary bytes are refused as a value', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => {
-      expect(judgeCsr(bytes, '*').kind).toBe('refused');
+      expect(judgeCsr(bytes, '*', new Trace('test')).kind).toBe('refused');
     }),
     { numRuns: 1000 },
   );
@@ -19,12 +20,12 @@ needs('openssl', 'openssl').describe('a CSR of openssl', () => {
     async (kind) => {
       using folder = temporaryFolder();
       const csr = await makeCsr(await makeKey(folder, 'key', kind), { subject: '/CN=my_iot_device' });
-      expect(judgeCsr(csr, '*').kind).toBe('accepted');
+      expect(judgeCsr(csr, '*', new Trace('test')).kind).toBe('accepted');
       fc.assert(
         fc.property(fc.nat(csr.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
           const altered = csr.slice();
           altered[at] = altered[at]! ^ flip;
-          expect(judgeCsr(altered, '*').kind).toBe('refused');
+          expect(judgeCsr(altered, '*', new Trace('test')).kind).toBe('refused');
         }),
         { numRuns: 2000 },
       );

@@ -5,6 +5,7 @@ import { groups } from './0002-groups.ts';
 import { activity } from './0003-activity.ts';
 import { guardrails } from './0004-guardrails.ts';
 import { policyTrials } from './0005-policy-trials.ts';
+import { attemptSteps } from './0006-attempt-steps.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -13,4 +14,11 @@ export interface Migration {
 }
 
 /** In order: the first is version 1. */
-export const migrations: readonly Migration[] = [spine, groups, activity, guardrails, policyTrials];
+export const migrations: readonly Migration[] = [
+  spine,
+  groups,
+  activity,
+  guardrails,
+  policyTrials,
+  attemptSteps,
+];

@@ -81,6 +81,8 @@ export function describeEnrollment(opened: () => Opened): void {
       outcome: 'refused' as const,
       reason: 'weak_key',
       explanation: 'the key has 1024 bits',
+      operation: 'simpleenroll',
+      steps: [{ step: 'csr', outcome: 'refused' as const, detail: 'the key has 1024 bits' }],
     });
     const issued = {
       ...attempt(7),
@@ -94,5 +96,7 @@ export function describeEnrollment(opened: () => Opened): void {
     }
     expect(await stores.enrollment.attempts({ limit: 10 })).toEqual([issued, attempt(6), attempt(5)]);
     expect(await stores.enrollment.attempts({ limit: 1 })).toEqual([issued]);
+    expect(await stores.enrollment.findAttempt('attempt-6')).toEqual(attempt(6));
+    expect(await stores.enrollment.findAttempt('attempt-1')).toBeUndefined();
   });
 }
