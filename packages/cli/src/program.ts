@@ -112,9 +112,9 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async (words) => loadVerbs((await import('./nouns/cert.ts')).certVerbs, words),
   },
   {
-    name: 'authority',
-    summary: 'certificate authorities of the platform',
-    load: async () => (await import('./nouns/authority.ts')).addAuthority,
+    name: 'ca',
+    summary: 'certificate authorities (CAs) of the platform',
+    load: async () => (await import('./nouns/ca.ts')).addCa,
   },
   {
     name: 'release',

@@ -11,7 +11,7 @@ needs('bash', 'bash').describe('completion in bash', () => {
     { typed: ['--json', 'policy', 'set'], offers: ['set-default'] },
     { typed: ['cert', 'revoke', 'x', '--rea'], offers: ['--reason'] },
     { typed: ['cert', 'revoke', 'x', '--reason', 'key'], offers: ['keyCompromise'] },
-    { typed: ['authority', 'set-state', 'x', 'ret'], offers: ['retired'] },
+    { typed: ['ca', 'set-state', 'x', 'ret'], offers: ['retired'] },
     { typed: ['completion', 'f'], offers: ['fish'] },
     { typed: ['serve', '--config', ''], offers: [] },
   ])('$typed offers $offers', async ({ typed, offers }) => {

@@ -535,12 +535,12 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['release', 'list'])).json).toEqual(listed.json);
   });
 
-  test('an authority is listed, retired and active again', async () => {
-    const authorities = (await say(['authority', 'list'])).json as { certificateId: string; kind: string }[];
-    const issuing = authorities.find(({ kind }) => kind === 'issuing')?.certificateId ?? '';
-    await say(['authority', 'set-state', issuing, 'retired']);
-    await say(['authority', 'set-state', issuing, 'active']);
-    expect((await say(['authority', 'list'])).json).toContainEqual(
+  test('a CA is listed, retired and active again', async () => {
+    const cas = (await say(['ca', 'list'])).json as { certificateId: string; kind: string }[];
+    const issuing = cas.find(({ kind }) => kind === 'issuing')?.certificateId ?? '';
+    await say(['ca', 'set-state', issuing, 'retired']);
+    await say(['ca', 'set-state', issuing, 'active']);
+    expect((await say(['ca', 'list'])).json).toContainEqual(
       expect.objectContaining({ certificateId: issuing, state: 'active' }),
     );
   });
@@ -569,7 +569,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
   });
 
   async function issuingPem(): Promise<string> {
-    const authorities = (await say(['authority', 'list'])).json as { kind: string; pem: string }[];
-    return authorities.find(({ kind }) => kind === 'issuing')?.pem ?? '';
+    const cas = (await say(['ca', 'list'])).json as { kind: string; pem: string }[];
+    return cas.find(({ kind }) => kind === 'issuing')?.pem ?? '';
   }
 });

@@ -14,10 +14,10 @@ export { type FieldError, type Problem, problem, problemMediaType } from './erro
 export { getActivity } from './http/activity.ts';
 export {
   getCertificate,
-  listAuthorities,
+  listCas,
   listCertificates,
   revokeCertificate,
-  setAuthorityState,
+  setCaState,
 } from './http/certificates.ts';
 export { closeConnection, listConnections } from './http/connections.ts';
 export { type DenialCause, denialCauses, listDenials, whyDenied } from './http/denials.ts';

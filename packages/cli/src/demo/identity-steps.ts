@@ -4,7 +4,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { buildCsr } from '@fleetward/device';
 import { encodePem, parseCertsOnly, parsePem } from '@fleetward/pki';
-import { completeSetup, createApiClient, createJoinToken, listAuthorities } from '@fleetward/protocol';
+import { completeSetup, createApiClient, createJoinToken, listCas } from '@fleetward/protocol';
 import { must, type Story } from './story.ts';
 import { devicesUrl, findOpenssl, openssl, operatorsUrl, type World } from './world.ts';
 
@@ -17,7 +17,7 @@ export async function initialisationSteps(story: Story, world: World): Promise<v
     durationMs: world.startedInMs,
   });
   await story.try('call the API without a token', async () => {
-    await mustRefuse(world.api.call(listAuthorities), 401);
+    await mustRefuse(world.api.call(listCas), 401);
     return '401: no password exists, a token is needed';
   });
   await story.try('spend the one-time setup token', async () => {
@@ -30,8 +30,8 @@ export async function initialisationSteps(story: Story, world: World): Promise<v
       ca: world.rootPem,
       token: token.secret,
     });
-    const { authorities } = await world.api.call(listAuthorities);
-    return `operator \`${operator.name}\`; CAs: ${authorities.map(({ subject }) => subject).join(', ')} (ECDSA P-256)`;
+    const { cas } = await world.api.call(listCas);
+    return `operator \`${operator.name}\`; CAs: ${cas.map(({ subject }) => subject).join(', ')} (ECDSA P-256)`;
   });
   await story.try('spend it again', async () => {
     const again = world.api.call(completeSetup, {

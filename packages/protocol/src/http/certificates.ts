@@ -98,7 +98,7 @@ export const revokeCertificate = defineRoute({
   }),
 });
 
-const authority = Type.Object({
+const ca = Type.Object({
   certificateId: certificateIdSchema,
   kind: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
   state: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('removed')]),
@@ -108,20 +108,20 @@ const authority = Type.Object({
   pem: Type.String(),
 });
 
-export const listAuthorities = defineRoute({
+export const listCas = defineRoute({
   method: 'GET',
-  path: '/v1/authorities',
-  noun: 'authorities',
-  summary: 'List the certificate authorities',
+  path: '/v1/cas',
+  noun: 'cas',
+  summary: 'List the certificate authorities (CAs)',
   access: 'operator',
-  answer: Type.Object({ authorities: Type.Array(authority) }),
+  answer: Type.Object({ cas: Type.Array(ca) }),
 });
 
-export const setAuthorityState = defineRoute({
+export const setCaState = defineRoute({
   method: 'PUT',
-  path: '/v1/authorities/:certificateId/state',
-  noun: 'authorities',
-  summary: 'Retire an authority (it issues no more) or remove it (nothing it issued is trusted any more)',
+  path: '/v1/cas/:certificateId/state',
+  noun: 'cas',
+  summary: 'Retire a CA (it issues no more) or remove it (nothing it issued is trusted any more)',
   access: 'operator',
   params: certificateParams,
   body: Type.Object(

@@ -36,11 +36,11 @@ export class Authorities {
     return this.#all.find((authority) => authority.certificateId === certificateId);
   }
 
-  /** Throws `certificates.no_issuing_authority`. */
+  /** Throws `certificates.no_issuing_ca`. */
   issuing(): Authority {
     const active = this.activeIssuer();
     if (active !== undefined) return active;
-    throw new CertificatesError('certificates.no_issuing_authority', 'the platform has no active issuing CA');
+    throw new CertificatesError('certificates.no_issuing_ca', 'the platform has no active issuing CA');
   }
 
   /** The newest active issuing CA. */

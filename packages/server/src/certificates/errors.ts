@@ -2,9 +2,9 @@ import { AppError } from '@fleetward/core';
 
 export type CertificatesErrorCode =
   | 'certificates.not_found'
-  | 'certificates.no_issuing_authority'
-  | 'certificates.authority_not_found'
-  | 'certificates.authority_state'
+  | 'certificates.no_issuing_ca'
+  | 'certificates.ca_not_found'
+  | 'certificates.ca_state'
   | 'certificates.exists'
   | 'certificates.journal_unreadable'
   | 'certificates.journal_failed';

@@ -2,10 +2,10 @@ import { parseCertificateId } from '@fleetward/core';
 import { type Certificate, encodePem } from '@fleetward/pki';
 import {
   getCertificate,
-  listAuthorities,
+  listCas,
   listCertificates,
   revokeCertificate,
-  setAuthorityState,
+  setCaState,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import type { Policies } from '../policies/index.ts';
@@ -48,14 +48,14 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const outcome = await certificates.revoke(wanted, operatorActor(caller));
       return revocationView(certificateId, outcome, { wait: body.wait ?? true });
     }),
-    ...authorityHandlers(certificates),
+    ...caHandlers(certificates),
   ];
 }
 
-function authorityHandlers(certificates: Certificates): readonly RouteHandler[] {
+function caHandlers(certificates: Certificates): readonly RouteHandler[] {
   return [
-    handle(listAuthorities, async () => ({ authorities: certificates.authorities().map(authorityView) })),
-    handle(setAuthorityState, async ({ params, body, caller }) => {
+    handle(listCas, async () => ({ cas: certificates.authorities().map(caView) })),
+    handle(setCaState, async ({ params, body, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);
       await certificates.setAuthorityState({ certificateId, state: body.state }, operatorActor(caller));
       return undefined;
@@ -82,7 +82,7 @@ function viewOf({ der: _der, publicKeyHash: _publicKeyHash, ...view }: Certifica
   return view;
 }
 
-function authorityView({ certificate, certificateId, kind, state, createdAtMs }: Authority) {
+function caView({ certificate, certificateId, kind, state, createdAtMs }: Authority) {
   const { subject, notAfterMs, der } = certificate;
   const pem = encodePem('CERTIFICATE', der);
   return { certificateId, kind, state, subject: subject.text, notAfterMs, createdAtMs, pem };

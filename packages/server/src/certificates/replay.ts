@@ -62,6 +62,6 @@ async function applyRemoval(
 ): Promise<void> {
   await store.setAuthorityState(tx, { certificateId, state: 'removed' });
   const payload = { certificateId, state: 'removed', replayedFromJournal: true };
-  await trail.append(tx, { kind: 'authority.state_changed', actor: { kind: 'system' }, payload });
+  await trail.append(tx, { kind: 'ca.state_changed', actor: { kind: 'system' }, payload });
   tx.afterCommit(() => authorities.setState(certificateId, 'removed'));
 }

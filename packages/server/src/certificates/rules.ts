@@ -42,11 +42,11 @@ export function belongsOnCrl(entry: RevokedEntry, nowMs: number, crlValidityMs: 
   return entry.notAfterMs + 2 * crlValidityMs >= nowMs;
 }
 
-/** Throws `certificates.authority_state` for a step that may not be taken: removal is for ever. */
+/** Throws `certificates.ca_state` for a step that may not be taken: removal is for ever. */
 export function assertAuthorityStep(authority: AuthorityRecord, state: AuthorityRecord['state']): void {
   if (authority.state !== 'removed' && !(authority.kind === 'root' && state === 'retired')) return;
   throw new CertificatesError(
-    'certificates.authority_state',
+    'certificates.ca_state',
     `the ${authority.kind} CA \`${authority.certificateId}\` is \`${authority.state}\` and cannot become \`${state}\``,
   );
 }

@@ -247,10 +247,7 @@ export class Certificates {
     const { certificateId, state } = change;
     const authority = this.#authorities.find(certificateId);
     if (authority === undefined) {
-      throw new CertificatesError(
-        'certificates.authority_not_found',
-        `there is no authority \`${certificateId}\``,
-      );
+      throw new CertificatesError('certificates.ca_not_found', `there is no CA \`${certificateId}\``);
     }
     if (authority.state === state) return;
     assertAuthorityStep(authority, state);
@@ -263,7 +260,7 @@ export class Certificates {
       await this.#options.transactor.transact(async (tx) => {
         await this.#options.store.setAuthorityState(tx, change);
         await this.#options.trail.append(tx, {
-          kind: 'authority.state_changed',
+          kind: 'ca.state_changed',
           actor,
           payload: { ...change },
         });

@@ -25,7 +25,7 @@ export function createAuthorityStore({ reads }: Database): AuthorityMethods {
         .where('certificate_id', '=', certificateId)
         .executeTakeFirst();
       if (numUpdatedRows === 1n) return;
-      throw new StoreError('store.conflict', `there is no authority \`${certificateId}\``);
+      throw new StoreError('store.conflict', `there is no CA \`${certificateId}\``);
     },
     authorities: async () => {
       const rows = await allRows((after: AuthorityRow | undefined) => {

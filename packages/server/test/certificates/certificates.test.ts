@@ -94,7 +94,7 @@ describe('issuing', () => {
   test('a retired CA issues no more', async () => {
     const { certificateId } = platform.certificates.activeIssuer()!;
     await platform.certificates.setAuthorityState({ certificateId, state: 'retired' }, operator);
-    await expect(issueDevice()).rejects.toMatchObject({ code: 'certificates.no_issuing_authority' });
+    await expect(issueDevice()).rejects.toMatchObject({ code: 'certificates.no_issuing_ca' });
   });
 });
 
@@ -352,7 +352,7 @@ describe('the removal of a CA', () => {
     expect(platform.events).toEqual([{ kind: 'authority-changed', certificateId, state: 'removed' }]);
     await expect(
       platform.certificates.setAuthorityState({ certificateId, state: 'active' }, operator),
-    ).rejects.toMatchObject({ code: 'certificates.authority_state' });
+    ).rejects.toMatchObject({ code: 'certificates.ca_state' });
   });
 
   test('is in force though the database fails in the middle of it, and recorded by the next start', async () => {
@@ -380,7 +380,7 @@ describe('the removal of a CA', () => {
     await reopen();
     expect(platform.certificates.trust().issuers).toEqual([]);
     expect((await trailOf(platform.trail)).at(-1)).toMatchObject({
-      kind: 'authority.state_changed',
+      kind: 'ca.state_changed',
       payload: { ...change, replayedFromJournal: true },
     });
   });

@@ -352,16 +352,16 @@ describe('over HTTP', () => {
   });
 
   test('authorities are listed with their certificates, and one can be removed for ever', async () => {
-    const { authorities } = await api.call(protocol.listAuthorities);
-    expect(authorities.map(({ kind, state }) => [kind, state]).sort()).toEqual([
+    const { cas } = await api.call(protocol.listCas);
+    expect(cas.map(({ kind, state }) => [kind, state]).sort()).toEqual([
       ['issuing', 'active'],
       ['root', 'active'],
     ]);
-    const { certificateId } = authorities.find(({ kind }) => kind === 'issuing')!;
-    await api.call(protocol.setAuthorityState, { params: { certificateId }, body: { state: 'removed' } });
+    const { certificateId } = cas.find(({ kind }) => kind === 'issuing')!;
+    await api.call(protocol.setCaState, { params: { certificateId }, body: { state: 'removed' } });
     await expect(
-      api.call(protocol.setAuthorityState, { params: { certificateId }, body: { state: 'active' } }),
-    ).rejects.toMatchObject({ problem: { status: 409, code: 'certificates.authority_state' } });
+      api.call(protocol.setCaState, { params: { certificateId }, body: { state: 'active' } }),
+    ).rejects.toMatchObject({ problem: { status: 409, code: 'certificates.ca_state' } });
   });
 
   test('a join token shows its secret once, enrols, is listed without it, and can be revoked', async () => {

@@ -6,7 +6,7 @@ import {
   getPolicy,
   getTrailPublicKey,
   listArtifacts,
-  listAuthorities,
+  listCas,
   listCertificates,
   listMetadata,
   listPolicies,
@@ -132,8 +132,8 @@ async function assertOnCrl(
 
 /** The issuing CA's CRL as anybody gets it. */
 export async function currentCrl({ api, ports }: { readonly api: ApiClient; readonly ports: Ports }) {
-  const { authorities } = await api.call(listAuthorities);
-  const issuing = authorities.find(({ kind }) => kind === 'issuing');
+  const { cas } = await api.call(listCas);
+  const issuing = cas.find(({ kind }) => kind === 'issuing');
   const answer = await fetch(`http://127.0.0.1:${ports.public}/crl/${issuing?.certificateId}.crl`);
   expect(answer.status).toBe(200);
   const der = new Uint8Array(await answer.arrayBuffer());

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { listAuthorities, revokeCertificate, setAuthorityState } from '@fleetward/protocol';
+import { listCas, revokeCertificate, setCaState } from '@fleetward/protocol';
 import { FakeClock, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -166,12 +166,12 @@ describe('a resumed TLS session', () => {
       const live = await platform.connectTls(tlsOf(device));
       expect(await connectMqtt(live, 'dev1')).toBe(0);
       const cut = ended(live);
-      const { authorities } = await platform.api.call(listAuthorities);
-      const { certificateId } = authorities.find((authority) => authority.kind === kind)!;
+      const { cas } = await platform.api.call(listCas);
+      const { certificateId } = cas.find((authority) => authority.kind === kind)!;
       if (kind === 'issuing') {
-        await platform.api.call(setAuthorityState, { params: { certificateId }, body: { state: 'retired' } });
+        await platform.api.call(setCaState, { params: { certificateId }, body: { state: 'retired' } });
       }
-      await platform.api.call(setAuthorityState, { params: { certificateId }, body: { state: 'removed' } });
+      await platform.api.call(setCaState, { params: { certificateId }, body: { state: 'removed' } });
       await cut;
       expect(await resume(platform, device, session)).toBe('closed');
       expect((await causes(platform))[0]).toMatchObject({ cause: 'certificate_untrusted' });
@@ -181,13 +181,13 @@ describe('a resumed TLS session', () => {
 
 test('without an active issuing CA the platform still starts, so that its operator can get in', async () => {
   await using platform = await startTestPlatform();
-  const { authorities } = await platform.api.call(listAuthorities);
-  const { certificateId } = authorities.find(({ kind }) => kind === 'issuing')!;
+  const { cas } = await platform.api.call(listCas);
+  const { certificateId } = cas.find(({ kind }) => kind === 'issuing')!;
   for (const state of ['retired', 'removed'] as const) {
-    await platform.api.call(setAuthorityState, { params: { certificateId }, body: { state } });
+    await platform.api.call(setCaState, { params: { certificateId }, body: { state } });
     await platform.restart();
-    const after = await platform.api.call(listAuthorities);
-    expect(after.authorities.find(({ kind }) => kind === 'issuing')?.state).toBe(state);
+    const after = await platform.api.call(listCas);
+    expect(after.cas.find(({ kind }) => kind === 'issuing')?.state).toBe(state);
   }
 });
 

@@ -2,13 +2,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { encodePem, parseCertsOnly } from '@fleetward/pki';
-import {
-  listAuthorities,
-  listDenials,
-  listTrail,
-  revokeCertificate,
-  setAuthorityState,
-} from '@fleetward/protocol';
+import { listCas, listDenials, listTrail, revokeCertificate, setCaState } from '@fleetward/protocol';
 import { FakeClock, needs, openssl, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -198,7 +192,7 @@ async function revoke({ api }: TestPlatform): Promise<void> {
 }
 
 async function removeRoot({ api }: TestPlatform): Promise<void> {
-  const { authorities } = await api.call(listAuthorities);
-  const { certificateId } = authorities.find(({ kind }) => kind === 'root')!;
-  await api.call(setAuthorityState, { params: { certificateId }, body: { state: 'removed' } });
+  const { cas } = await api.call(listCas);
+  const { certificateId } = cas.find(({ kind }) => kind === 'root')!;
+  await api.call(setCaState, { params: { certificateId }, body: { state: 'removed' } });
 }

@@ -1,6 +1,6 @@
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { parseCertificatesPem } from '@fleetward/pki';
-import { listAuthorities, listDenials, revokeCertificate, setAuthorityState } from '@fleetward/protocol';
+import { listCas, listDenials, revokeCertificate, setCaState } from '@fleetward/protocol';
 import { FakeClock } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { describe, expect, test } from 'vitest';
@@ -78,11 +78,11 @@ describe('a TLS session resumed on the devices’ HTTPS listener', () => {
       await using platform = await startTestPlatform();
       const device = await platform.enrol('dev1');
       const session = await ticketOf(platform, device);
-      const { authorities } = await platform.api.call(listAuthorities);
-      const { certificateId } = authorities.find((authority) => authority.kind === kind)!;
+      const { cas } = await platform.api.call(listCas);
+      const { certificateId } = cas.find((authority) => authority.kind === kind)!;
       const states = kind === 'issuing' ? (['retired', 'removed'] as const) : (['removed'] as const);
       for (const state of states)
-        await platform.api.call(setAuthorityState, { params: { certificateId }, body: { state } });
+        await platform.api.call(setCaState, { params: { certificateId }, body: { state } });
       expect(await resume(platform, device, session)).toBe('closed');
       expect(await lastDenial(platform)).toMatchObject({ cause: 'certificate_untrusted' });
     },

@@ -1,5 +1,5 @@
 import type { TLSSocket } from 'node:tls';
-import { listAuthorities, setAuthorityState } from '@fleetward/protocol';
+import { listCas, setCaState } from '@fleetward/protocol';
 import { seededRandom } from '@fleetward/testkit';
 import { startTestPlatform } from '@fleetward/testkit/platform';
 import type { MqttClient } from 'mqtt';
@@ -35,9 +35,9 @@ test('a CA that is retired issues no more, and what it issued stays connected an
   const device = await platform.enrol('pump', { policies: ['all'] });
   const socket = await platform.connectTls(tlsOf(device));
   expect(await connectMqtt(socket, 'pump')).toBe(0);
-  const { authorities } = await platform.api.call(listAuthorities);
-  const { certificateId } = authorities.find(({ kind }) => kind === 'issuing')!;
-  await platform.api.call(setAuthorityState, { params: { certificateId }, body: { state: 'retired' } });
+  const { cas } = await platform.api.call(listCas);
+  const { certificateId } = cas.find(({ kind }) => kind === 'issuing')!;
+  await platform.api.call(setCaState, { params: { certificateId }, body: { state: 'retired' } });
   const pong = new Promise<Buffer>((resolve) => socket.once('data', resolve));
   socket.write(Buffer.of(0xc0, 0));
   expect([...(await pong)]).toEqual([0xd0, 0]);

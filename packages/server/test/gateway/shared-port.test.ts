@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { listAuthorities, listDenials, revokeCertificate, setAuthorityState } from '@fleetward/protocol';
+import { listCas, listDenials, revokeCertificate, setCaState } from '@fleetward/protocol';
 import { FakeClock, mosquittoClients, needs, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -222,9 +222,9 @@ describe('a TLS session resumed for MQTT on 8443', () => {
       'the removal of its CA',
       'certificate_untrusted',
       async ({ api }: TestPlatform) => {
-        const { authorities } = await api.call(listAuthorities);
-        const { certificateId } = authorities.find(({ kind }) => kind === 'root')!;
-        await api.call(setAuthorityState, { params: { certificateId }, body: { state: 'removed' } });
+        const { cas } = await api.call(listCas);
+        const { certificateId } = cas.find(({ kind }) => kind === 'root')!;
+        await api.call(setCaState, { params: { certificateId }, body: { state: 'removed' } });
       },
     ],
   ] as const)('is refused after %s', async (_, cause, change) => {

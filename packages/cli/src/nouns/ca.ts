@@ -1,37 +1,36 @@
-import { listAuthorities, setAuthorityState } from '@fleetward/protocol';
+import { listCas, setCaState } from '@fleetward/protocol';
 import { Argument, type Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { CliError } from '../errors.ts';
 import type { Shell } from '../shell.ts';
 import { isInteractive } from '../terminal.ts';
 
-/** `fleetward authority …`: the certificate authorities of the platform. */
-export function addAuthority(noun: Command, shell: Shell): void {
+/** `fleetward ca …`: the certificate authorities of the platform. */
+export function addCa(noun: Command, shell: Shell): void {
   addList(noun, shell);
   addSetState(noun, shell);
 }
 
 function addList(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list', {
-    summary: 'list the authorities',
-    description:
-      'Lists the root and issuing authorities with their states; `--json` has their certificates in PEM.',
+    summary: 'list the CAs',
+    description: 'Lists the root and issuing CAs with their states; `--json` has their certificates in PEM.',
     examples: [
-      'fleetward authority list',
-      'fleetward authority list --json | jq -r \'select(.kind=="root").pem\' > root-ca.pem',
+      'fleetward ca list',
+      'fleetward ca list --json | jq -r \'select(.kind=="root").pem\' > root-ca.pem',
     ],
   }).action(async () => {
-    const { authorities } = await withApi((api) => api.call(listAuthorities));
+    const { cas } = await withApi((api) => api.call(listCas));
     output.list(
-      authorities,
+      cas,
       {
-        authority: (row) => row.certificateId,
+        ca: (row) => row.certificateId,
         kind: (row) => row.kind,
         state: (row) => row.state,
         subject: (row) => row.subject,
         'valid until': (row) => ({ atMs: row.notAfterMs }),
       },
-      'no authorities',
+      'no CAs',
     );
   });
 }
@@ -41,19 +40,19 @@ type State = 'active' | 'retired' | 'removed';
 function addSetState(noun: Command, shell: Shell): void {
   const { output, withApi } = shell;
   addVerb(noun, 'set-state', {
-    summary: 'retire or remove an authority, or make it active again',
+    summary: 'retire or remove a CA, or make it active again',
     description:
-      'A retired authority issues no more. A removed one is trusted no more: every device with a certificate of it is cut at ' +
+      'A retired CA issues no more. A removed one is trusted no more: every device with a certificate of it is cut at ' +
       'once and shut out.',
-    examples: ['fleetward authority set-state 9f86d081884c7d65… retired'],
+    examples: ['fleetward ca set-state 9f86d081884c7d65… retired'],
   })
-    .argument('<certificate-id>', 'the authority, as `authority list` shows it')
+    .argument('<certificate-id>', 'the CA, as `ca list` shows it')
     .addArgument(new Argument('<state>', 'its new state').choices(['active', 'retired', 'removed']))
     .option('--yes', 'do not ask before a removal')
     .action(async (certificateId: string, state: State, flags: { yes?: boolean }) => {
       if (state === 'removed' && flags.yes !== true) await confirmRemoval(certificateId, shell);
-      await withApi((api) => api.call(setAuthorityState, { params: { certificateId }, body: { state } }));
-      output.done({ certificateId, state }, `authority \`${certificateId}\` is ${state}`);
+      await withApi((api) => api.call(setCaState, { params: { certificateId }, body: { state } }));
+      output.done({ certificateId, state }, `CA \`${certificateId}\` is ${state}`);
     });
 }
 
@@ -68,5 +67,5 @@ async function confirmRemoval(certificateId: string, { terminal }: Shell): Promi
     input: terminal.stdin,
     output: terminal.stderr,
   });
-  if (answer !== true) throw new CliError('cli.cancelled', 'cancelled: the authority is as it was');
+  if (answer !== true) throw new CliError('cli.cancelled', 'cancelled: the CA is as it was');
 }
