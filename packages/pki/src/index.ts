@@ -29,7 +29,14 @@ export {
 } from './issue/build-tbs-certificate.ts';
 export { type IssueRequest, issueCertificate } from './issue/issue-certificate.ts';
 export { lintTbsCertificate } from './issue/lint-certificate.ts';
-export { type Profile, type ProfileName, profiles } from './issue/profiles.ts';
+export {
+  isProfileUri,
+  type LeafProfileName,
+  leafProfileNames,
+  type Profile,
+  type ProfileName,
+  profiles,
+} from './issue/profiles.ts';
 export { checkPublicKey, type KeyVerdict } from './key-rules.ts';
 export type { NameAttribute } from './names/attributes.ts';
 export type { GeneralName } from './names/general-name.ts';

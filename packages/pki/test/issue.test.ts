@@ -9,13 +9,14 @@ import {
   encodePem,
   type IssueRequest,
   issueCertificate,
+  leafProfileNames,
   lintTbsCertificate,
   makeName,
   type ProfileName,
   parseCertificate,
   parseName,
 } from '../src/index.ts';
-import { encodeExtension } from '../src/issue/encode-extensions.ts';
+import { encodeExtension, encodeSubjectAltName } from '../src/issue/encode-extensions.ts';
 import { extensionOids } from '../src/oids.ts';
 import { craft, leafExtensions } from './crafted.ts';
 import { opensslFolder, withOpenssl } from './openssl.ts';
@@ -131,6 +132,16 @@ describe('the lint', () => {
       { subjectAltName: [{ kind: 'dns', value: '*.a.example' }] },
       /not a host name/,
     ],
+    [
+      'the name of another profile',
+      { subjectAltName: [{ kind: 'uri', value: 'urn:fleetward:claim:my_iot_device' }] },
+      /the alternative name `urn:fleetward:claim:my_iot_device`/,
+    ],
+    [
+      'the name of another thing, in capitals',
+      { subjectAltName: [{ kind: 'uri', value: 'URN:Fleetward:thing:other' }] },
+      /the alternative name `URN:Fleetward:thing:other`/,
+    ],
     ['a relative URI', { subjectAltName: [{ kind: 'uri', value: 'a/b' }] }, /absolute URI/],
     ['an https CRL address', { crlUrls: ['https://a.example/'] }, /not an http address/],
   ])('refuses %s in a device certificate', (_, overrides, message) => {
@@ -154,12 +165,15 @@ describe('the lint', () => {
   });
 
   it('refuses to take one profile for another', () => {
-    const names: readonly ProfileName[] = ['root-ca', 'issuing-ca', 'device', 'server'];
+    const names: readonly ProfileName[] = ['root-ca', 'issuing-ca', ...leafProfileNames];
     for (const built of names) {
       const request = deviceRequest(ca, {
         profile: built,
         issuer: built === 'root-ca' ? 'self' : ca.issuing,
+        ...(built === 'server' ? { subjectAltName: [{ kind: 'dns', value: 'a.example' } as const] } : {}),
+        ...(built === 'root-ca' ? { publicKey: ca.issuingKey.parsed } : {}),
       });
+      expect(() => lint(request, built)).not.toThrow();
       for (const asked of names)
         if (asked !== built)
           expect(() => lint(request, asked)).toThrow(expect.objectContaining({ code: 'pki.lint' }));
@@ -176,6 +190,7 @@ describe('the lint', () => {
         key,
         extensions: [
           ...leafExtensions(key, ca.issuingKey),
+          encodeSubjectAltName([{ kind: 'uri', value: 'urn:fleetward:thing:crafted' }]),
           encodeExtension(extensionOids.crlDistributionPoints, sequence(point)),
         ],
       });

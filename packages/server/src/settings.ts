@@ -350,7 +350,13 @@ const httpLimits = section(
 
 const certificates = section(
   {
-    deviceValidityDays: count(365, 'Validity of a device certificate.', { maximum: 3_650 }),
+    deviceValidityDays: count(365, 'Validity of a device certificate, its key in a TPM or not.', {
+      maximum: 3_650,
+    }),
+    claimValidityDays: count(365, 'Validity of a claim certificate, which may only provision.', {
+      maximum: 3_650,
+    }),
+    operatorValidityDays: count(90, 'Validity of an operator’s certificate.', { maximum: 366 }),
     graceDays: count(
       30,
       'How long after its end a device certificate may still re-enrol, and nothing else; 0: not at all.',

@@ -1,6 +1,13 @@
 import { AppError, parseStrictJson, utf8 } from '@fleetward/core';
 import { runSigningProcess } from '@fleetward/keys';
-import { lintTbsCertificate, lintTbsCrl, lintTbsOcsp, PkiError, type ProfileName } from '@fleetward/pki';
+import {
+  leafProfileNames,
+  lintTbsCertificate,
+  lintTbsCrl,
+  lintTbsOcsp,
+  PkiError,
+  type ProfileName,
+} from '@fleetward/pki';
 
 // What each key may sign, looked at once more beside the key (docs/adr/0003): whoever takes over the gateway can ask for no
 // more than this.
@@ -17,10 +24,10 @@ await runSigningProcess({
   },
 });
 
-/** An issuing CA signs CRLs, OCSP answers, and device and server certificates; the server profile only for what a server certificate is. */
+/** An issuing CA signs CRLs, OCSP answers, and certificates that are no CA's: each exactly as one profile has it. */
 function lintIssuing(message: Uint8Array): void {
   if (passes(() => lintTbsCrl(message)) || passes(() => lintTbsOcsp(message))) return;
-  lintAnyProfile(message, ['device', 'server']);
+  lintAnyProfile(message, leafProfileNames);
 }
 
 function lintAnyProfile(message: Uint8Array, profiles: readonly ProfileName[]): void {

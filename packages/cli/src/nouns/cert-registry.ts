@@ -26,6 +26,7 @@ export function addCertList(noun: Command, { output, withApi }: Shell): void {
         {
           certificate: (row) => row.certificateId,
           subject: (row) => row.subject,
+          profile: (row) => row.profile,
           state: (row) => row.state,
           'valid until': (row) => ({ atMs: row.notAfterMs }),
         },
@@ -51,6 +52,7 @@ export function addCertShow(noun: Command, { output, withApi }: Shell): void {
       subject: found.subject,
       serial: found.serial,
       issuer: found.issuerId,
+      profile: found.profile,
       state: found.state,
       issued: { atMs: found.issuedAtMs },
       'valid from': { atMs: found.notBeforeMs },

@@ -17,7 +17,7 @@ import {
   encodeSubjectKeyId,
 } from './encode-extensions.ts';
 import { issuerKeyId } from './issuer-key-id.ts';
-import { type Profile, type ProfileName, profiles } from './profiles.ts';
+import { type Profile, type ProfileName, profiles, profileUris } from './profiles.ts';
 
 /** What one certificate says beyond its profile. */
 export interface CertificateContent {
@@ -28,6 +28,7 @@ export interface CertificateContent {
   readonly publicKey: PublicKey;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  /** Beside those of the profile's templates. */
   readonly subjectAltName?: readonly GeneralName[];
   readonly crlUrls?: readonly string[];
   readonly ocspUrls?: readonly string[];
@@ -47,9 +48,17 @@ export function buildTbsCertificate(content: CertificateContent, frame: TbsFrame
     ...content,
     ...frame,
     issuerName: issuer === 'self' ? subject : issuer.subject,
+    subjectAltName: altNamesOf(content),
     subjectKeyId,
     authorityKeyId: issuer === 'self' ? toHex(subjectKeyId) : issuerKeyId(issuer),
   });
+}
+
+function altNamesOf({ profile, subject, subjectAltName = [] }: CertificateContent): readonly GeneralName[] {
+  const [commonName] = subject.attributes.commonName ?? [];
+  if (commonName === undefined) return subjectAltName;
+  const own = profileUris(profiles[profile], commonName);
+  return [...own.map((value): GeneralName => ({ kind: 'uri', value })), ...subjectAltName];
 }
 
 /** Every field of a certificate of ours, nothing left to be derived. */

@@ -10,7 +10,7 @@ import { keyIdentifier } from '../public-key.ts';
 import { signerAlgorithmOf } from '../signature.ts';
 import { altNameFindings, revocationUrlFindings } from './alt-name-rules.ts';
 import { encodeTbsCertificate } from './build-tbs-certificate.ts';
-import { type Profile, type ProfileName, profiles } from './profiles.ts';
+import { isProfileUri, type Profile, type ProfileName, profiles, profileUris } from './profiles.ts';
 
 const dayMs = 86_400_000;
 const clockFloorMs = Date.UTC(2020, 0, 1);
@@ -82,6 +82,7 @@ function* certificateFindings(tbs: TbsCertificate, profile: Profile): Iterable<s
   yield* keyFindings(tbs, profile);
   yield* usageFindings(tbs, profile);
   yield* altNamesFindings(tbs, profile);
+  yield* ownUriFindings(tbs, profile);
   yield* extensionSetFindings(tbs, profile);
   yield* revocationUrlFindings(tbs.extensions.crlDistributionPoints ?? []);
   yield* revocationUrlFindings(tbs.extensions.authorityInfoAccess?.ocspUrls ?? []);
@@ -149,6 +150,15 @@ function* altNamesFindings({ extensions }: TbsCertificate, profile: Profile): It
     if (!profile.altNameKinds.includes(name.kind)) yield `an alternative name of kind \`${name.kind}\``;
     yield* altNameFindings(name);
   }
+}
+
+// What a certificate says of its profile, exactly: the record beside it can then never say otherwise.
+function* ownUriFindings({ subject, extensions }: TbsCertificate, profile: Profile): Iterable<string> {
+  const wanted = profileUris(profile, subject.attributes.commonName?.[0] ?? '');
+  const found = (extensions.subjectAltName ?? []).filter(isProfileUri).map(({ value }) => value);
+  for (const uri of wanted) if (!found.includes(uri)) yield `no alternative name \`${uri}\``;
+  for (const uri of found) if (!wanted.includes(uri)) yield `the alternative name \`${uri}\``;
+  if (new Set(found).size !== found.length) yield 'an alternative name of the profile twice';
 }
 
 const issuedExtensions: readonly string[] = [

@@ -4,7 +4,11 @@ import type { GeneralName } from '../names/general-name.ts';
 import { otherOids } from '../oids.ts';
 import type { PublicKey } from '../public-key.ts';
 
-export type ProfileName = 'root-ca' | 'issuing-ca' | 'device' | 'server';
+/** What an issuing CA signs certificates for. */
+export const leafProfileNames = ['device', 'tpm-device', 'claim', 'operator', 'server'] as const;
+
+export type LeafProfileName = (typeof leafProfileNames)[number];
+export type ProfileName = 'root-ca' | 'issuing-ca' | LeafProfileName;
 
 /** What a certificate of one kind looks like: the builder fills it in, the linter holds the result to it. */
 export interface Profile {
@@ -20,10 +24,31 @@ export interface Profile {
   readonly subjectRequired: readonly NameAttribute[];
   readonly subjectAltName: 'required' | 'optional' | 'forbidden';
   readonly altNameKinds: readonly GeneralName['kind'][];
+  /** URIs that each certificate has among its alternative names; `${name}` is its common name. They tell the profiles apart. */
+  readonly uriTemplates: readonly string[];
 }
 
-const caSubject = { subjectRequired: ['commonName'], subjectAltName: 'forbidden', altNameKinds: [] } as const;
 const anyKey = ['rsa', 'ec', 'ed25519'] as const;
+const caSubject = {
+  subjectRequired: ['commonName'],
+  subjectAltName: 'forbidden',
+  altNameKinds: [],
+  uriTemplates: [],
+} as const;
+const client = {
+  selfSigned: false,
+  ca: false,
+  keyUsage: ['digitalSignature'],
+  extendedKeyUsage: [otherOids.clientAuth],
+  keyKinds: anyKey,
+  subjectRequired: ['commonName'],
+  subjectAltName: 'required',
+} as const;
+const thing = {
+  ...client,
+  validityDaysMax: 366 * 10,
+  altNameKinds: ['dns', 'email', 'uri', 'ip', 'directory'],
+} as const;
 
 export const profiles: Readonly<Record<ProfileName, Profile>> = {
   'root-ca': {
@@ -45,16 +70,25 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     validityDaysMax: 366 * 15,
     keyKinds: anyKey,
   },
-  device: {
-    selfSigned: false,
-    ca: false,
-    keyUsage: ['digitalSignature'],
-    extendedKeyUsage: [otherOids.clientAuth],
+  device: { ...thing, uriTemplates: ['urn:fleetward:thing:${name}'] },
+  // Its key cannot leave the TPM it was made in: whoever asks for this profile has seen the proof. No TPM 2.0 makes Ed25519 keys.
+  'tpm-device': {
+    ...thing,
+    keyKinds: ['rsa', 'ec'],
+    uriTemplates: ['urn:fleetward:thing:${name}', 'urn:fleetward:key:tpm'],
+  },
+  // Shared by devices that have none of their own yet; good for provisioning and nothing else.
+  claim: {
+    ...client,
     validityDaysMax: 366 * 10,
-    keyKinds: anyKey,
-    subjectRequired: ['commonName'],
-    subjectAltName: 'optional',
-    altNameKinds: ['dns', 'email', 'uri', 'ip', 'directory'],
+    altNameKinds: ['uri'],
+    uriTemplates: ['urn:fleetward:claim:${name}'],
+  },
+  operator: {
+    ...client,
+    validityDaysMax: 366,
+    altNameKinds: ['uri', 'email'],
+    uriTemplates: ['urn:fleetward:operator:${name}'],
   },
   server: {
     selfSigned: false,
@@ -66,5 +100,17 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     subjectRequired: ['commonName'],
     subjectAltName: 'required',
     altNameKinds: ['dns', 'ip'],
+    uriTemplates: [],
   },
 };
+
+/** Whether a name is of the kind that the templates give, which nothing else that is issued has. */
+export function isProfileUri(name: GeneralName): name is GeneralName & { readonly kind: 'uri' } {
+  return name.kind === 'uri' && name.value.toLowerCase().startsWith('urn:fleetward:');
+}
+
+/** The URIs that a certificate of this profile and common name must have. */
+export function profileUris({ uriTemplates }: Profile, commonName: string): readonly string[] {
+  const name = encodeURIComponent(commonName.toWellFormed()).replaceAll('%3A', ':');
+  return uriTemplates.map((template) => template.replace('${name}', () => name));
+}

@@ -16,10 +16,16 @@ const reason = Type.Union(
   { description: 'RFC 5280 §5.3.1.' },
 );
 
+/** What a certificate is for, as `@fleetward/pki` names it: a claim certificate may only provision. */
+const certificateProfile = Type.Enum(['device', 'tpm-device', 'claim', 'operator', 'server'], {
+  description: 'What it is for; docs/reference/certificate-profiles.md.',
+});
+
 const certificate = Type.Object({
   certificateId: certificateIdSchema,
   serial: Type.String(),
   issuerId: certificateIdSchema,
+  profile: certificateProfile,
   subject: Type.String(),
   state: Type.Union([Type.Literal('ACTIVE'), Type.Literal('INACTIVE'), Type.Literal('REVOKED')]),
   notBeforeMs: timeMs,

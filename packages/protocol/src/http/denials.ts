@@ -14,6 +14,7 @@ export const denialCauses = [
   'certificate_revoked',
   'certificate_unknown',
   'certificate_inactive',
+  'certificate_profile',
   'connect_denied',
   'publish_denied',
   'subscribe_denied',

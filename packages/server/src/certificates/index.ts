@@ -2,5 +2,6 @@ export type { CertificatesErrorCode } from './errors.ts';
 export type { CertificateEvent } from './events.ts';
 export { certificateHandlers } from './http.ts';
 export { publicKeyHash, type SignedCertificate } from './issuance.ts';
+export { speaksForThings } from './rules.ts';
 export { Certificates } from './service.ts';
 export type { CertificateRecord } from './store.ts';

@@ -4,6 +4,7 @@ import {
   type Certificate,
   type GeneralName,
   issueCertificate,
+  type LeafProfileName,
   makeName,
   type PublicKey,
 } from '@fleetward/pki';
@@ -13,7 +14,7 @@ import type { CertificateRecord } from './store.ts';
 
 /** A certificate to be made. The subject is a common name and nothing else: a CSR's wishes are not copied. */
 export interface SignRequest {
-  readonly profile: 'device' | 'server';
+  readonly profile: LeafProfileName;
   readonly commonName: string;
   readonly publicKey: PublicKey;
   readonly subjectAltName?: readonly GeneralName[];
@@ -57,7 +58,7 @@ export async function signCertificate(
     signer,
     random,
   });
-  const record = recordOf(certificate, issuer, nowMs);
+  const record = recordOf(certificate, { issuer, profile: request.profile, issuedAtMs: nowMs });
   return { certificate, record, chain: [certificate, issuer.certificate] };
 }
 
@@ -66,12 +67,17 @@ export function publicKeyHash(publicKey: PublicKey): string {
   return createHash('sha256').update(publicKey.spki).digest('hex');
 }
 
-function recordOf(certificate: Certificate, issuer: Authority, issuedAtMs: number): CertificateRecord {
+function recordOf(
+  certificate: Certificate,
+  facts: Pick<CertificateRecord, 'profile' | 'issuedAtMs'> & { readonly issuer: Authority },
+): CertificateRecord {
+  const { issuer, profile, issuedAtMs } = facts;
   const { id, serial, der, subject, notBeforeMs, notAfterMs, publicKey } = certificate;
   return {
     certificateId: id,
     serial,
     issuerId: issuer.certificateId,
+    profile,
     der,
     subject: subject.text,
     state: 'ACTIVE',

@@ -1,3 +1,4 @@
+import type { LeafProfileName } from '@fleetward/pki';
 import { CertificatesError } from './errors.ts';
 import type { RevokedEntry } from './registry.ts';
 import type { AuthorityRecord, CertificateSummary } from './store.ts';
@@ -13,6 +14,32 @@ export function standingOf(certificate: CertificateSummary, nowMs: number): Excl
   if (certificate.state === 'REVOKED') return 'revoked';
   if (certificate.state === 'INACTIVE') return 'inactive';
   return nowMs > certificate.notAfterMs ? 'expired' : 'active';
+}
+
+/** Whether a certificate of this profile may be what a device speaks as. */
+export function speaksForThings(profile: LeafProfileName): boolean {
+  return profile === 'device' || profile === 'tpm-device';
+}
+
+export interface ValiditySettings {
+  readonly deviceValidityDays: number;
+  readonly claimValidityDays: number;
+  readonly operatorValidityDays: number;
+  readonly serverValidityDays: number;
+}
+
+export function validityDaysOf(profile: LeafProfileName, settings: ValiditySettings): number {
+  switch (profile) {
+    case 'device':
+    case 'tpm-device':
+      return settings.deviceValidityDays;
+    case 'claim':
+      return settings.claimValidityDays;
+    case 'operator':
+      return settings.operatorValidityDays;
+    case 'server':
+      return settings.serverValidityDays;
+  }
 }
 
 /**

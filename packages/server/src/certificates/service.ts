@@ -13,7 +13,13 @@ import { CertificateRegistry } from './registry.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
 import { type RevocationOutcome, Revoker } from './revoker.ts';
-import { assertAuthorityStep, hourMs, type Standing } from './rules.ts';
+import {
+  assertAuthorityStep,
+  hourMs,
+  type Standing,
+  type ValiditySettings,
+  validityDaysOf,
+} from './rules.ts';
 import type {
   AuthorityRecord,
   CertificateRecord,
@@ -39,9 +45,7 @@ export interface CertificatesOptions {
   /** Where it answers OCSP requests. */
   readonly ocspUrl: () => string;
   readonly announce: AnnounceCertificate;
-  readonly settings: {
-    readonly deviceValidityDays: number;
-    readonly serverValidityDays: number;
+  readonly settings: ValiditySettings & {
     readonly crlValidityHours: number;
     readonly ocspValidityMinutes: number;
     readonly ocspSignaturesPerSecondMax: number;
@@ -127,7 +131,7 @@ export class Certificates {
       signer: await this.#options.signer(issuer.keyName),
       clock,
       random,
-      validityDays: request.profile === 'device' ? settings.deviceValidityDays : settings.serverValidityDays,
+      validityDays: validityDaysOf(request.profile, settings),
       crlUrl: crlUrl(issuer.certificateId),
       ocspUrl: ocspUrl(),
     });
@@ -136,8 +140,8 @@ export class Certificates {
   /** Keeps what was signed. Throws `certificates.exists` for a serial or certificate that is there already. */
   async record(tx: Transaction, { record }: SignedCertificate, actor: Actor): Promise<void> {
     await this.#add(tx, record);
-    const { certificateId, serial, issuerId, subject, notAfterMs } = record;
-    const payload = { certificateId, serial, issuerId, subject, notAfterMs };
+    const { certificateId, serial, issuerId, profile, subject, notAfterMs } = record;
+    const payload = { certificateId, serial, issuerId, profile, subject, notAfterMs };
     await this.#options.trail.append(tx, { kind: 'certificate.issued', actor, payload });
     const { der: _der, subject: _subject, ...summary } = record;
     tx.afterCommit(() => this.#registry.add(summary));

@@ -1,4 +1,5 @@
 import type { CertificateId, Transaction } from '@fleetward/core';
+import type { LeafProfileName } from '@fleetward/pki';
 
 export type CertificateState = 'ACTIVE' | 'INACTIVE' | 'REVOKED';
 
@@ -18,6 +19,7 @@ export interface CertificateRecord {
   readonly serial: string;
   /** Certificate id of the issuing CA's certificate. */
   readonly issuerId: CertificateId;
+  readonly profile: LeafProfileName;
   readonly der: Uint8Array;
   readonly subject: string;
   readonly state: CertificateState;

@@ -19,6 +19,7 @@ export type RefusalReason =
   | 'subject_differs'
   | 'certificate_unattached'
   | 'certificate_not_active'
+  | 'certificate_profile'
   | 'busy';
 
 /**
@@ -57,6 +58,7 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   subject_differs: 'request',
   certificate_unattached: 'certificate',
   certificate_not_active: 'certificate',
+  certificate_profile: 'certificate',
   busy: 'busy',
 };
 

@@ -1,5 +1,12 @@
 import { toHex } from '@fleetward/core';
-import type { Certificate, Csr, GeneralName, Name, PublicKey } from '@fleetward/pki';
+import {
+  type Certificate,
+  type Csr,
+  type GeneralName,
+  isProfileUri,
+  type Name,
+  type PublicKey,
+} from '@fleetward/pki';
 import { type Refusal, refuse } from './refusal.ts';
 import { readSoundCsr } from './rules.ts';
 import type { Trace } from './trace.ts';
@@ -10,8 +17,8 @@ interface AcceptedRenewal {
 }
 
 /**
- * Holds a request to the certificate it renews: RFC 7030 §4.2.2 wants subject and alternative names identical. Our
- * certificates have one common name and nothing else, so that is all there is to carry over.
+ * Holds a request to the certificate it renews: RFC 7030 §4.2.2 wants subject and alternative names identical. The names that the
+ * profile gives may be left out, since no CSR has to ask for them.
  */
 export function judgeRenewal(
   csrDer: Uint8Array,
@@ -30,9 +37,17 @@ export function judgeRenewal(
 function differenceOf(csr: Csr, { subject, extensions }: Certificate): string | undefined {
   if (nameKey(csr.subject) !== nameKey(subject))
     return `the CSR's subject \`${csr.subject.text}\` is not the certificate's, \`${subject.text}\` (RFC 7030 section 4.2.2)`;
-  if (alternativesKey(csr.requestedExtensions.subjectAltName) !== alternativesKey(extensions.subjectAltName))
+  const { subjectAltName: asked = [] } = csr.requestedExtensions;
+  const { subjectAltName: present = [] } = extensions;
+  const isProfileAsked = asked.some(isProfileUri);
+  if (alternativesKey(asked) !== alternativesKey(isProfileAsked ? present : otherNames(present)))
     return "the CSR's alternative names are not the certificate's (RFC 7030 section 4.2.2)";
   return undefined;
+}
+
+/** Alternative names beside those of the profile. */
+export function otherNames(names: readonly GeneralName[]): readonly GeneralName[] {
+  return names.filter((name) => !isProfileUri(name));
 }
 
 /** By value: one CSR generator writes a PrintableString where another writes UTF8String (RFC 5280 §7.1). */
@@ -44,7 +59,7 @@ function nameKey({ rdns }: Name): string {
   return JSON.stringify(rdns.map((parts) => parts.map(part)));
 }
 
-function alternativesKey(names: readonly GeneralName[] = []): string {
+function alternativesKey(names: readonly GeneralName[]): string {
   return JSON.stringify(
     names.map((name) => (name.kind === 'directory' ? ['directory', nameKey(name.name)] : name)),
   );

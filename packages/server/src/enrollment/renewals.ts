@@ -13,7 +13,7 @@ import type { AttemptLog } from './attempt-log.ts';
 import type { JoinTokensOptions } from './join-tokens.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { judgeRenewal } from './renewal-rules.ts';
+import { judgeRenewal, otherNames } from './renewal-rules.ts';
 import { RolledBack } from './rolled-back.ts';
 import type { Trace } from './trace.ts';
 
@@ -38,6 +38,7 @@ interface Wanted extends RenewRequest {
   readonly keyHash: string;
   readonly isSameKey: boolean;
   readonly trace: Trace;
+  readonly profile: 'device' | 'tpm-device';
   readonly attachments: readonly [CertificateAttachment, ...CertificateAttachment[]];
 }
 
@@ -61,11 +62,15 @@ export class Renewals {
     const [first, ...others] = this.#options.things.attachmentsOf(request.current.id);
     if (first === undefined) return speaksForNone();
     trace.about({ thingName: first.thingName });
+    const profile = this.#options.certificates.summary(request.current.id)?.profile;
+    if (profile !== 'device' && profile !== 'tpm-device') return notOfDevice(profile);
     trace.pass(`the certificate speaks for \`${first.thingName}\``);
     const keyHash = publicKeyHash(judged.publicKey);
     const isSameKey = keyHash === publicKeyHash(request.current.publicKey);
+    if (profile === 'tpm-device' && !isSameKey) return otherKeyThanOfTpm();
     const wanted: Wanted = {
       ...request,
+      profile,
       publicKey: judged.publicKey,
       keyHash,
       isSameKey,
@@ -76,7 +81,7 @@ export class Renewals {
   }
 
   async #renew(wanted: Wanted): Promise<EnrollmentOutcome> {
-    const { current, publicKey, isSameKey, trace } = wanted;
+    const { current, publicKey, profile, isSameKey, trace } = wanted;
     trace.begin('key');
     const holders = await this.#options.certificates.ofPublicKey(wanted.keyHash);
     const successor = holders.find((holder) => this.#isSuccessor(holder, wanted));
@@ -91,7 +96,8 @@ export class Renewals {
     trace.begin('issue');
     // Signing waits for another process: never inside the transaction.
     const commonName = current.subject.attributes.commonName?.[0] ?? '';
-    const signed = await this.#options.certificates.sign({ profile: 'device', commonName, publicKey });
+    const subjectAltName = otherNames(current.extensions.subjectAltName ?? []);
+    const signed = await this.#options.certificates.sign({ profile, commonName, publicKey, subjectAltName });
     trace.pass(`certificate \`${signed.record.certificateId}\` was signed`);
     return this.#commit(wanted, signed);
   }
@@ -191,6 +197,17 @@ function keyConflict(holders: readonly CertificateRecord[], wanted: Wanted): Ref
 
 function speaksForNone(): Refusal {
   return refuse('certificate_unattached', 'the certificate speaks for no thing; an operator must attach it');
+}
+
+function notOfDevice(profile: string | undefined): Refusal {
+  const explanation = `the certificate is a \`${profile}\` certificate; only those of devices are renewed over EST`;
+  return refuse('certificate_profile', explanation);
+}
+
+function otherKeyThanOfTpm(): Refusal {
+  const explanation =
+    'the certificate says that its key is in a TPM: it is renewed with this key and with no other';
+  return refuse('certificate_profile', explanation);
 }
 
 function notActive(): Refusal {

@@ -1,6 +1,12 @@
 import type { CertificateId, Clock } from '@fleetward/core';
-import { type Certificate, PkiError, parseCertificate, validatePath } from '@fleetward/pki';
-import type { Certificates } from '../certificates/index.ts';
+import {
+  type Certificate,
+  type LeafProfileName,
+  PkiError,
+  parseCertificate,
+  validatePath,
+} from '@fleetward/pki';
+import { type Certificates, speaksForThings } from '../certificates/index.ts';
 import type { DenialCause } from '../denials/index.ts';
 import { KnownCertificates } from './known-certificates.ts';
 
@@ -82,12 +88,28 @@ function judge(certificate: Certificate, { certificates, clock, graceMs }: Admis
     return { kind: 'refused', cause, explanation: `${path.reason} (${path.rfc})`, certificateId };
   }
   const standing = certificates.standing(certificateId, atMs);
+  const profile = certificates.summary(certificateId)?.profile;
+  const isInForce = standing === 'active' || standing === 'expired';
+  if (isInForce && profile !== undefined && !speaksForThings(profile))
+    return {
+      kind: 'refused',
+      cause: 'certificate_profile',
+      explanation: explainProfile(profile),
+      certificateId,
+    };
   if (standing === 'active' && path.kind === 'accepted')
     return { kind: 'admitted', certificateId, certificate };
   if (standing === 'expired' && graceMs > 0)
     return { kind: 'renew-only', certificateId, certificate, explanation: explainGrace(certificate) };
   const flaw = standing === 'active' ? 'expired' : standing;
   return { kind: 'refused', cause: `certificate_${flaw}`, explanation: explainStanding[flaw], certificateId };
+}
+
+// TLS by itself takes every certificate of the CA that may be a client's: an operator is no device.
+function explainProfile(profile: LeafProfileName): string {
+  if (profile === 'claim')
+    return 'it is a claim certificate, which may provision a device and do nothing else';
+  return `it is a certificate of profile \`${profile}\`, which is no device's`;
 }
 
 function explainGrace({ notAfterMs }: Certificate): string {

@@ -1,4 +1,5 @@
 import type { CertificateId, GroupName, PolicyName, Sha256, ThingName } from '@fleetward/core';
+import type { LeafProfileName } from '@fleetward/pki';
 import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
 import type { EnrollmentAttempt } from '../enrollment/store.ts';
 
@@ -153,6 +154,7 @@ export interface CertificateRow {
   readonly certificate_id: CertificateId;
   readonly serial: string;
   readonly issuer_id: CertificateId;
+  readonly profile: LeafProfileName;
   readonly der: Uint8Array;
   readonly subject: string;
   readonly state: CertificateState;

@@ -91,6 +91,8 @@ export async function openPlatform(options: PlatformOptions) {
     announce: (event) => events.push(event),
     settings: {
       deviceValidityDays: 365,
+      claimValidityDays: 365,
+      operatorValidityDays: 90,
       serverValidityDays: 90,
       crlValidityHours: 24,
       ocspValidityMinutes: 60,

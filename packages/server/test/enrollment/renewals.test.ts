@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { type CertificateId, parsePolicyName, parseThingName, type Signer } from '@fleetward/core';
-import { type Certificate, validatePath } from '@fleetward/pki';
+import { type Certificate, parseCsr, validatePath } from '@fleetward/pki';
 import { needs, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { EnrollmentOutcome } from '../../src/enrollment/index.ts';
@@ -186,6 +186,36 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
   test('refuses a certificate that speaks for no thing', async () => {
     await platform.things.detach({ thingName: pump, certificateId: first.id }, operator);
     expect(await renew(first, csr.next)).toMatchObject({ reason: 'certificate_unattached' });
+  });
+
+  test('takes the alternative names of the profile in the request or leaves them out, and no others', async () => {
+    const key = await makeKey(keys, 'named', 'ec:P-256');
+    const asking = (uri: string) =>
+      makeCsr(key, { subject: '/CN=pump', extra: ['-addext', `subjectAltName=URI:${uri}`] });
+    const refused = { reason: 'subject_differs' };
+    expect(await renew(first, await asking('urn:fleetward:claim:pump'))).toMatchObject(refused);
+    expect(await renew(first, await asking('urn:example:pump'))).toMatchObject(refused);
+    expect(await renew(first, await asking('urn:fleetward:thing:pump'))).toMatchObject({ kind: 'issued' });
+  });
+
+  test('renews a certificate whose key is in a TPM with this key only, and it stays one', async () => {
+    const commonName = 'pump';
+    const request = { profile: 'tpm-device', commonName, publicKey: parseCsr(csr.next).publicKey } as const;
+    const { certificate } = await platform.certificates.issue(request, operator);
+    const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
+    await platform.things.attach(attachment, operator);
+    expect(await renew(certificate, csr.third)).toMatchObject({ reason: 'certificate_profile' });
+    platform.clock.advance(hourMs);
+    const { id } = leafOf(await renew(certificate, csr.next));
+    expect(platform.certificates.summary(id)?.profile).toBe('tpm-device');
+  });
+
+  test.each(['claim', 'operator'] as const)('renews no `%s` certificate', async (profile) => {
+    const request = { profile, commonName: 'pump', publicKey: parseCsr(csr.next).publicKey } as const;
+    const { certificate } = await platform.certificates.issue(request, operator);
+    const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
+    await platform.things.attach(attachment, operator);
+    expect(await renew(certificate, csr.next)).toMatchObject({ reason: 'certificate_profile' });
   });
 
   test('refuses once the thing has too many active certificates, until one is revoked', async () => {

@@ -6,6 +6,7 @@ import { activity } from './0003-activity.ts';
 import { guardrails } from './0004-guardrails.ts';
 import { policyTrials } from './0005-policy-trials.ts';
 import { attemptSteps } from './0006-attempt-steps.ts';
+import { certificateProfiles } from './0007-certificate-profiles.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -21,4 +22,5 @@ export const migrations: readonly Migration[] = [
   guardrails,
   policyTrials,
   attemptSteps,
+  certificateProfiles,
 ];

@@ -7,6 +7,7 @@ export function describeCertificates(opened: () => Opened): void {
     certificateId: certificateIdOf(label),
     serial: sha256Of(label).slice(0, 32),
     issuerId: certificateIdOf('issuer'),
+    profile: 'device',
     der: new Uint8Array([0x30, 0x03, 0x00, 0xff, 0x80]),
     subject: 'CN=my_iot_device',
     state: 'ACTIVE',
@@ -21,7 +22,7 @@ export function describeCertificates(opened: () => Opened): void {
 
   test('a certificate comes back byte by byte', async () => {
     const { certificates } = opened().stores;
-    const record = certificate('plain');
+    const record = certificate('plain', { profile: 'claim' });
     await add(record);
     expect(await certificates.find(record.certificateId)).toEqual(record);
     expect(await certificates.findByPublicKey(record.publicKeyHash)).toEqual([record]);
