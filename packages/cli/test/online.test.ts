@@ -545,6 +545,14 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     );
   });
 
+  test('a certificate is switched off, which is told as its state, and on again', async () => {
+    const off = await say(['cert', 'deactivate', certificateId, '--reason', 'seen twice']);
+    expect(off.json).toMatchObject([{ state: 'INACTIVE', outcome: 'changed' }]);
+    expect((await say(['cert', 'show', certificateId])).json).toMatchObject([{ state: 'INACTIVE' }]);
+    expect((await say(['cert', 'activate', certificateId])).json).toMatchObject([{ outcome: 'changed' }]);
+    expect((await say(['cert', 'activate', certificateId])).json).toMatchObject([{ outcome: 'unchanged' }]);
+  });
+
   test('a certificate is listed, shown and revoked with the time of each step; afterwards it is refused', async () => {
     expect((await say(['cert', 'list'])).json).toContainEqual(
       expect.objectContaining({ certificateId, state: 'ACTIVE' }),

@@ -18,6 +18,7 @@ export {
   listCertificates,
   revokeCertificate,
   setCaState,
+  setCertificateState,
 } from './http/certificates.ts';
 export { closeConnection, listConnections } from './http/connections.ts';
 export { type DenialCause, denialCauses, listDenials, whyDenied } from './http/denials.ts';

@@ -341,7 +341,7 @@ function operatorApi(
       certificateContext: (certificateId) => contextOf(certificates, certificateId),
       mayConnect: (certificateId) => certificates.standing(certificateId, clock.now()) === 'active',
     }),
-    ...certificateHandlers({ certificates, things, policies }),
+    ...certificateHandlers({ certificates, things, policies, clock }),
     ...enrollmentHandlers(domains.enrollment),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),

@@ -130,6 +130,11 @@ function deliver(event: DomainEvent, { mqtt }: Listeners): number {
       return 0;
     case 'certificate-revoked':
       return mqtt.revoke(event.certificateId);
+    case 'certificate-suspended':
+      return mqtt.suspend(event.certificateId);
+    case 'certificate-resumed':
+      mqtt.resume(event.certificateId);
+      return 0;
     case 'authority-changed':
       return event.state === 'removed' ? mqtt.recheck() : 0;
   }

@@ -2,10 +2,14 @@ import type { Verbs } from '../load.ts';
 
 const registry = () => import('./cert-registry.ts');
 
+const state = () => import('./cert-state.ts');
+
 /** `fleetward cert …`: the certificates of devices. */
 export const certVerbs: Verbs = {
   list: async () => (await registry()).addCertList,
   show: async () => (await registry()).addCertShow,
+  activate: async () => (await state()).addCertActivate,
+  deactivate: async () => (await state()).addCertDeactivate,
   revoke: async () => (await registry()).addCertRevoke,
   verify: async () => (await import('./cert-verify.ts')).addCertVerify,
 };

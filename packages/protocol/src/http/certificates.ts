@@ -27,7 +27,9 @@ const certificate = Type.Object({
   issuerId: certificateIdSchema,
   profile: certificateProfile,
   subject: Type.String(),
-  state: Type.Union([Type.Literal('ACTIVE'), Type.Literal('INACTIVE'), Type.Literal('REVOKED')]),
+  state: Type.Enum(['PENDING_ACTIVATION', 'ACTIVE', 'INACTIVE', 'REVOKED', 'EXPIRED'], {
+    description: 'Only `ACTIVE` may speak. `EXPIRED` is what was active until its end.',
+  }),
   notBeforeMs: timeMs,
   notAfterMs: timeMs,
   issuedAtMs: timeMs,
@@ -101,6 +103,30 @@ export const revokeCertificate = defineRoute({
     ),
     sessionsCut: Type.Integer({ minimum: 0 }),
     crlNumber: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+});
+
+export const setCertificateState = defineRoute({
+  method: 'PUT',
+  path: '/v1/certificates/:certificateId/state',
+  noun,
+  summary: 'Switch a certificate on, or off: then its live sessions are cut at once',
+  access: 'operator',
+  params: certificateParams,
+  body: Type.Object(
+    {
+      state: Type.Enum(['ACTIVE', 'INACTIVE']),
+      reason: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 256, description: 'In your words, for the trail.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    certificateId: certificateIdSchema,
+    state: Type.Enum(['ACTIVE', 'INACTIVE']),
+    outcome: Type.Enum(['changed', 'unchanged'], { description: '`unchanged`: it was in this state.' }),
+    sessionsCut: Type.Integer({ minimum: 0 }),
   }),
 });
 

@@ -15,6 +15,7 @@ export const denialCauses = [
   'certificate_unknown',
   'certificate_inactive',
   'certificate_profile',
+  'certificate_pending',
   'connect_denied',
   'publish_denied',
   'subscribe_denied',

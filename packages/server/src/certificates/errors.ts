@@ -5,6 +5,7 @@ export type CertificatesErrorCode =
   | 'certificates.no_issuing_ca'
   | 'certificates.ca_not_found'
   | 'certificates.ca_state'
+  | 'certificates.state'
   | 'certificates.exists'
   | 'certificates.journal_unreadable'
   | 'certificates.journal_failed';

@@ -4,6 +4,9 @@ import type { AuthorityRecord } from './store.ts';
 /** News that takes effect on live sessions. */
 export type CertificateEvent =
   | { readonly kind: 'certificate-revoked'; readonly certificateId: CertificateId }
+  /** It may not speak until it is resumed. */
+  | { readonly kind: 'certificate-suspended'; readonly certificateId: CertificateId }
+  | { readonly kind: 'certificate-resumed'; readonly certificateId: CertificateId }
   | {
       readonly kind: 'authority-changed';
       readonly certificateId: CertificateId;

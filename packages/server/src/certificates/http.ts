@@ -1,4 +1,4 @@
-import { parseCertificateId } from '@fleetward/core';
+import { type Clock, parseCertificateId } from '@fleetward/core';
 import { type Certificate, encodePem } from '@fleetward/pki';
 import {
   getCertificate,
@@ -6,6 +6,7 @@ import {
   listCertificates,
   revokeCertificate,
   setCaState,
+  setCertificateState,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import type { Policies } from '../policies/index.ts';
@@ -14,16 +15,18 @@ import type { Things } from '../things/index.ts';
 import type { Authority } from './authorities.ts';
 import type { RevocationOutcome } from './revoker.ts';
 import type { Certificates } from './service.ts';
+import { shownState } from './states.ts';
 import type { CertificateRecord } from './store.ts';
 
 export interface CertificateHandlersOptions {
   readonly certificates: Certificates;
   readonly things: Things;
   readonly policies: Policies;
+  readonly clock: Clock;
 }
 
 export function certificateHandlers(options: CertificateHandlersOptions): readonly RouteHandler[] {
-  const { certificates, things, policies } = options;
+  const { certificates, things, policies, clock } = options;
   return [
     handle(listCertificates, async ({ query }) => {
       const limit = query.limit ?? 100;
@@ -31,12 +34,12 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const page = await certificates.page({ ...after, limit });
       const last = page.at(-1);
       const next = page.length < limit || last === undefined ? {} : { next: last.certificateId };
-      return { certificates: page.map(viewOf), ...next };
+      return { certificates: page.map((record) => viewOf(record, clock.now())), ...next };
     }),
     handle(getCertificate, async ({ params }) => {
       const record = await certificates.get(parseCertificateId(params.certificateId));
       return {
-        ...viewOf(record),
+        ...viewOf(record, clock.now()),
         pem: encodePem('CERTIFICATE', record.der),
         thingNames: things.attachmentsOf(record.certificateId).map(({ thingName }) => thingName),
         policyNames: policies.attachedTo(record.certificateId).map(({ name }) => name),
@@ -47,6 +50,12 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const wanted = { certificateId, reason: body.reason ?? 'unspecified' } as const;
       const outcome = await certificates.revoke(wanted, operatorActor(caller));
       return revocationView(certificateId, outcome, { wait: body.wait ?? true });
+    }),
+    handle(setCertificateState, async ({ params, body, caller }) => {
+      const certificateId = parseCertificateId(params.certificateId);
+      const outcome = await certificates.setState({ certificateId, ...body }, operatorActor(caller));
+      const sessionsCut = outcome.kind === 'changed' ? outcome.sessionsCut : 0;
+      return { certificateId, state: body.state, outcome: outcome.kind, sessionsCut };
     }),
     ...caHandlers(certificates),
   ];
@@ -78,8 +87,9 @@ async function revocationView(
   return { ...answer, steps: [...steps, signed], sessionsCut, crlNumber: crl.number };
 }
 
-function viewOf({ der: _der, publicKeyHash: _publicKeyHash, ...view }: CertificateRecord) {
-  return view;
+function viewOf(record: CertificateRecord, nowMs: number) {
+  const { der: _der, publicKeyHash: _publicKeyHash, ...view } = record;
+  return { ...view, state: shownState(record, nowMs) };
 }
 
 function caView({ certificate, certificateId, kind, state, createdAtMs }: Authority) {

@@ -4,4 +4,5 @@ export { certificateHandlers } from './http.ts';
 export { publicKeyHash, type SignedCertificate } from './issuance.ts';
 export { speaksForThings } from './rules.ts';
 export { Certificates } from './service.ts';
+export type { StateChange, StateOutcome } from './state-changer.ts';
 export type { CertificateRecord } from './store.ts';

@@ -10,7 +10,7 @@ import {
 } from '@fleetward/pki';
 import type { Authority } from './authorities.ts';
 import { validityOf } from './rules.ts';
-import type { CertificateRecord } from './store.ts';
+import type { CertificateRecord, CertificateState } from './store.ts';
 
 /** A certificate to be made. The subject is a common name and nothing else: a CSR's wishes are not copied. */
 export interface SignRequest {
@@ -18,6 +18,8 @@ export interface SignRequest {
   readonly commonName: string;
   readonly publicKey: PublicKey;
   readonly subjectAltName?: readonly GeneralName[];
+  /** What it is recorded as; `ACTIVE` unless said. */
+  readonly state?: Exclude<CertificateState, 'REVOKED'>;
 }
 
 /** Signed, and not yet part of the platform: only once it is recorded may anybody be given it. */
@@ -58,7 +60,8 @@ export async function signCertificate(
     signer,
     random,
   });
-  const record = recordOf(certificate, { issuer, profile: request.profile, issuedAtMs: nowMs });
+  const facts = { issuer, profile: request.profile, issuedAtMs: nowMs };
+  const record = { ...recordOf(certificate, facts), state: request.state ?? 'ACTIVE' };
   return { certificate, record, chain: [certificate, issuer.certificate] };
 }
 
@@ -70,7 +73,7 @@ export function publicKeyHash(publicKey: PublicKey): string {
 function recordOf(
   certificate: Certificate,
   facts: Pick<CertificateRecord, 'profile' | 'issuedAtMs'> & { readonly issuer: Authority },
-): CertificateRecord {
+): Omit<CertificateRecord, 'state'> {
   const { issuer, profile, issuedAtMs } = facts;
   const { id, serial, der, subject, notBeforeMs, notAfterMs, publicKey } = certificate;
   return {
@@ -80,7 +83,6 @@ function recordOf(
     profile,
     der,
     subject: subject.text,
-    state: 'ACTIVE',
     notBeforeMs,
     notAfterMs,
     issuedAtMs,

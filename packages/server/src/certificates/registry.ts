@@ -1,5 +1,5 @@
 import type { CertificateId } from '@fleetward/core';
-import { type Standing, standingOf } from './rules.ts';
+import { type SettableState, type Standing, standingOf } from './states.ts';
 import type { CertificateStore, CertificateSummary, RevocationReason } from './store.ts';
 
 /** A revocation as the CRL needs it. `notAfterMs`: when it may leave the CRL. */
@@ -44,6 +44,14 @@ export class CertificateRegistry {
 
   find(certificateId: CertificateId): CertificateSummary | undefined {
     return this.#certificates.get(certificateId);
+  }
+
+  /** False for one that is not there or is revoked: it stays as it is. */
+  setState(certificateId: CertificateId, state: SettableState): boolean {
+    const known = this.#certificates.get(certificateId);
+    if (known === undefined || known.state === 'REVOKED') return false;
+    this.#certificates.set(certificateId, { ...known, state });
+    return true;
   }
 
   /** Final: nothing takes a certificate out of this state. It need not be one the records have. */

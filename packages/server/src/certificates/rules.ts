@@ -1,20 +1,10 @@
 import type { LeafProfileName } from '@fleetward/pki';
 import { CertificatesError } from './errors.ts';
 import type { RevokedEntry } from './registry.ts';
-import type { AuthorityRecord, CertificateSummary } from './store.ts';
-
-/** Whether a certificate may speak. Only `active` may. */
-export type Standing = 'active' | 'inactive' | 'revoked' | 'unknown' | 'expired';
+import type { AuthorityRecord } from './store.ts';
 
 const dayMs = 86_400_000;
 export const hourMs = 3_600_000;
-
-/** Revocation first: an expired certificate that was revoked stays revoked, whatever grace expiry may have. */
-export function standingOf(certificate: CertificateSummary, nowMs: number): Exclude<Standing, 'unknown'> {
-  if (certificate.state === 'REVOKED') return 'revoked';
-  if (certificate.state === 'INACTIVE') return 'inactive';
-  return nowMs > certificate.notAfterMs ? 'expired' : 'active';
-}
 
 /** Whether a certificate of this profile may be what a device speaks as. */
 export function speaksForThings(profile: LeafProfileName): boolean {

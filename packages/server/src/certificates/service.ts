@@ -13,13 +13,9 @@ import { CertificateRegistry } from './registry.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
 import { type RevocationOutcome, Revoker } from './revoker.ts';
-import {
-  assertAuthorityStep,
-  hourMs,
-  type Standing,
-  type ValiditySettings,
-  validityDaysOf,
-} from './rules.ts';
+import { assertAuthorityStep, hourMs, type ValiditySettings, validityDaysOf } from './rules.ts';
+import { type StateChange, StateChanger, type StateOutcome } from './state-changer.ts';
+import type { Standing } from './states.ts';
 import type {
   AuthorityRecord,
   CertificateRecord,
@@ -61,6 +57,7 @@ export class Certificates {
   readonly #crls: CrlPublisher;
   readonly #ocsp: OcspResponder;
   readonly #revoker: Revoker;
+  readonly #states: StateChanger;
 
   private constructor(options: CertificatesOptions, journal: RevocationJournal) {
     const shared = { ...options, registry: this.#registry, authorities: this.#authorities, journal };
@@ -74,6 +71,7 @@ export class Certificates {
       signaturesPerSecondMax,
     });
     this.#revoker = new Revoker({ ...shared, crls: this.#crls });
+    this.#states = new StateChanger(shared);
   }
 
   /**
@@ -140,8 +138,8 @@ export class Certificates {
   /** Keeps what was signed. Throws `certificates.exists` for a serial or certificate that is there already. */
   async record(tx: Transaction, { record }: SignedCertificate, actor: Actor): Promise<void> {
     await this.#add(tx, record);
-    const { certificateId, serial, issuerId, profile, subject, notAfterMs } = record;
-    const payload = { certificateId, serial, issuerId, profile, subject, notAfterMs };
+    const { certificateId, serial, issuerId, profile, subject, notAfterMs, state } = record;
+    const payload = { certificateId, serial, issuerId, profile, subject, notAfterMs, state };
     await this.#options.trail.append(tx, { kind: 'certificate.issued', actor, payload });
     const { der: _der, subject: _subject, ...summary } = record;
     tx.afterCommit(() => this.#registry.add(summary));
@@ -177,6 +175,16 @@ export class Certificates {
     actor: Actor,
   ): Promise<RevocationOutcome> {
     return this.#revoker.revoke(wanted, actor);
+  }
+
+  /** Switches a certificate on or off. Throws `certificates.not_found`, and `certificates.state` for one that is revoked. */
+  setState(change: StateChange, actor: Actor): Promise<StateOutcome> {
+    return this.#states.change(change, actor);
+  }
+
+  /** As `setState`, as part of a larger change. */
+  async setStateWithin(tx: Transaction, change: StateChange, actor: Actor): Promise<void> {
+    await this.#states.changeWithin(tx, change, { actor });
   }
 
   /** Throws `certificates.not_found`. */

@@ -1,7 +1,7 @@
 import type { CertificateId, Transaction } from '@fleetward/core';
 import type { LeafProfileName } from '@fleetward/pki';
 
-export type CertificateState = 'ACTIVE' | 'INACTIVE' | 'REVOKED';
+export type CertificateState = 'PENDING_ACTIVATION' | 'ACTIVE' | 'INACTIVE' | 'REVOKED';
 
 /** RFC 5280 §5.3.1 reasons an operator may give. */
 export type RevocationReason =
@@ -69,6 +69,15 @@ export interface CertificateStore {
     readonly after?: CertificateId;
     readonly limit: number;
   }): Promise<readonly CertificateSummary[]>;
+  /** False when it is not in the state `from` any more. */
+  setState(
+    tx: Transaction,
+    change: {
+      readonly certificateId: CertificateId;
+      readonly from: CertificateState;
+      readonly to: CertificateState;
+    },
+  ): Promise<boolean>;
   /** False when it was revoked before. */
   revoke(
     tx: Transaction,

@@ -118,7 +118,8 @@ function explainGrace({ notAfterMs }: Certificate): string {
 
 const explainStanding = {
   revoked: 'the certificate is revoked',
-  inactive: 'the certificate is switched off',
+  pending: 'the certificate is not activated yet: `fleetward cert activate` does it',
+  inactive: 'the certificate is switched off: `fleetward cert activate` switches it on again',
   unknown: 'a CA of this platform signed the certificate, but the registry does not know it',
   expired: 'the certificate is expired',
 } as const;

@@ -43,6 +43,13 @@ export class AwaySessions {
       if (session.principal === certificateId) session.replaceAccess(FROZEN);
   }
 
+  /** The certificate may speak again: what its sessions may is decided anew. */
+  thaw(certificateId: CertificateId): void {
+    for (const session of this.#away())
+      if (session.principal === certificateId && session.access === FROZEN)
+        session.replaceAccess(this.#accessOrNone(session));
+  }
+
   /** As after the removal of a CA. */
   recheck(): void {
     for (const session of this.#away())
@@ -63,6 +70,14 @@ export class AwaySessions {
   #principalOrNone(claim: Principal['claim']): Access {
     try {
       return this.#parts.authorizer.principal(claim);
+    } catch {
+      return FROZEN; // this runs in the tick of a commit
+    }
+  }
+
+  #accessOrNone(session: HeldSession): Access {
+    try {
+      return this.accessOf(session);
     } catch {
       return FROZEN; // this runs in the tick of a commit
     }

@@ -13,6 +13,13 @@ export type BusMessage =
       readonly node: string;
     }
   | { readonly kind: 'certificate-revoked'; readonly certificateId: CertificateId }
+  /** Of what is said of a certificate the latest holds; of two at one time the one that suspends. */
+  | {
+      readonly kind: 'certificate-suspension';
+      readonly certificateId: CertificateId;
+      readonly isSuspended: boolean;
+      readonly atMs: number;
+    }
   /** The others say how many members they have. */
   | { readonly kind: 'gateway-joined'; readonly node: string }
   /** Its last word: whatever is heard of this run later is old. */

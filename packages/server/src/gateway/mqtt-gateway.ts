@@ -126,9 +126,22 @@ export class MqttGateway {
 
   /** Cuts every connection of a revoked certificate here, and has the other gateways do so. Answers how many were cut here. */
   revoke(certificateId: CertificateId): number {
-    const count = this.#cutRevoked(certificateId);
+    const count = this.#cutAndFreeze(certificateId);
     this.#ownership?.announceRevoked(certificateId);
     return count;
+  }
+
+  /** As `revoke`, until it is resumed. */
+  suspend(certificateId: CertificateId): number {
+    const count = this.#cutAndFreeze(certificateId);
+    this.#ownership?.announceSuspended(certificateId, true);
+    return count;
+  }
+
+  /** Its devices may connect again, and what is sent to them while they are away is kept again. */
+  resume(certificateId: CertificateId): void {
+    this.#away.thaw(certificateId);
+    this.#ownership?.announceSuspended(certificateId, false);
   }
 
   /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
@@ -226,16 +239,17 @@ export class MqttGateway {
   }
 
   /** Cuts every connection, and keeps nothing more for its sessions. */
-  #cutRevoked(certificateId: CertificateId): number {
+  #cutAndFreeze(certificateId: CertificateId): number {
     const count = this.cut(certificateId);
     this.#away.freeze(certificateId);
     return count;
   }
 
   #ownSessions(node: string): SessionOwnership | undefined {
-    const { cluster } = this.#options;
-    const cut = (certificateId: CertificateId) => void this.#cutRevoked(certificateId);
-    return cluster && new SessionOwnership({ ...cluster, node, cut });
+    const { cluster, clock } = this.#options;
+    const cut = (certificateId: CertificateId) => void this.#cutAndFreeze(certificateId);
+    const resume = (certificateId: CertificateId) => this.#away.thaw(certificateId);
+    return cluster && new SessionOwnership({ ...cluster, node, clock, cut, resume });
   }
 
   #exchangeMessages(node: string): ClusterMessages | undefined {
@@ -269,7 +283,7 @@ export class MqttGateway {
     if (verdict.kind === 'refuse') return verdict;
     const claimed = await ownership.claim(request.clientId);
     if (claimed.kind === 'lost') return { kind: 'refuse', reasonCode: REASON.serverBusy };
-    if (ownership.isRevoked(peer.admission.certificateId))
+    if (ownership.isBarred(peer.admission.certificateId))
       return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     peer.claim = claimed.claim;
     // Rights and registry may have changed while the claim was on its way.

@@ -1,4 +1,4 @@
-import type { CertificateId } from '@fleetward/core';
+import type { CertificateId, Clock } from '@fleetward/core';
 import { type Connection, REASON } from '@fleetward/mqtt';
 import type { BusMessage, Epoch, GatewayBus, SessionLeases } from './bus.ts';
 
@@ -13,6 +13,9 @@ interface OwnershipParts extends ClusterParts {
   readonly node: string;
   /** Cuts every connection of the certificate at this gateway. */
   readonly cut: (certificateId: CertificateId) => void;
+  /** Undoes for sessions of devices that are away what `cut` did. */
+  readonly resume: (certificateId: CertificateId) => void;
+  readonly clock: Clock;
 }
 
 /** One connection's hold on a client id, from before its epoch is asked for until it ends. */
@@ -37,6 +40,8 @@ export class SessionOwnership {
   readonly #claims = new Map<string, Set<Claim>>();
   /** Final, so never forgotten: as many as operators revoked since the start. */
   readonly #revoked = new Set<CertificateId>();
+  /** The newest of each, which makes older ones that come late nothing; as many as operators switched off since the start. */
+  readonly #suspensions = new Map<CertificateId, Suspension>();
   readonly #unsubscribe: () => void;
 
   constructor(parts: OwnershipParts) {
@@ -83,13 +88,21 @@ export class SessionOwnership {
   }
 
   /** Heard from any gateway; this one's registry may not know yet. */
-  isRevoked(certificateId: CertificateId): boolean {
-    return this.#revoked.has(certificateId);
+  isBarred(certificateId: CertificateId): boolean {
+    return this.#revoked.has(certificateId) || this.#suspensions.get(certificateId)?.isSuspended === true;
   }
 
   announceRevoked(certificateId: CertificateId): void {
     this.#revoked.add(certificateId);
     this.#parts.bus.publish({ kind: 'certificate-revoked', certificateId });
+  }
+
+  announceSuspended(certificateId: CertificateId, isSuspended: boolean): void {
+    const { bus, clock } = this.#parts;
+    const before = this.#suspensions.get(certificateId);
+    const atMs = Math.max(clock.now(), (before?.atMs ?? 0) + 1);
+    this.#suspensions.set(certificateId, { isSuspended, atMs });
+    bus.publish({ kind: 'certificate-suspension', certificateId, isSuspended, atMs });
   }
 
   leave(): void {
@@ -104,7 +117,18 @@ export class SessionOwnership {
       case 'certificate-revoked':
         this.#revoked.add(message.certificateId);
         this.#parts.cut(message.certificateId);
+        break;
+      case 'certificate-suspension':
+        this.#hearSuspension(message);
     }
+  }
+
+  #hearSuspension({ certificateId, isSuspended, atMs }: Suspended): void {
+    const before = this.#suspensions.get(certificateId);
+    if (before !== undefined && !isLater({ isSuspended, atMs }, before)) return;
+    this.#suspensions.set(certificateId, { isSuspended, atMs });
+    if (isSuspended) this.#parts.cut(certificateId);
+    else this.#parts.resume(certificateId);
   }
 
   /** Only a strictly higher epoch takes over, so repeated and late claims change nothing. */
@@ -119,6 +143,14 @@ export class SessionOwnership {
     const claims = this.#claims.get(claim.clientId) ?? new Set();
     this.#claims.set(claim.clientId, claims.add(claim));
   }
+}
+
+type Suspended = Extract<BusMessage, { kind: 'certificate-suspension' }>;
+type Suspension = Pick<Suspended, 'isSuspended' | 'atMs'>;
+
+function isLater(one: Suspension, before: Suspension): boolean {
+  if (one.atMs !== before.atMs) return one.atMs > before.atMs;
+  return one.isSuspended && !before.isSuspended;
 }
 
 /** As the broker does for a newcomer of its own (MQTT-3.1.4-2, MQTT5-3.1.4-3). */

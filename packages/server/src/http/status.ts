@@ -106,6 +106,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'certificates.no_issuing_ca': 503,
   'certificates.ca_not_found': 404,
   'certificates.ca_state': 409,
+  'certificates.state': 409,
   'certificates.exists': 409,
   'certificates.journal_unreadable': 500,
   'certificates.journal_failed': 503,

@@ -65,6 +65,15 @@ export function createCertificateStore(database: Database): CertificateStore {
       const rows = await (after === undefined ? page : page.where('certificate_id', '>', after)).execute();
       return rows.map(toSummary);
     },
+    setState: async (tx, { certificateId, from, to }) => {
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('certificates')
+        .set({ state: to })
+        .where('certificate_id', '=', certificateId)
+        .where('state', '=', from)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
     revoke: async (tx, { certificateId, atMs, reason }) => {
       const { numUpdatedRows } = await queriesOf(tx)
         .updateTable('certificates')

@@ -23,6 +23,7 @@ type TrailKind =
   | 'ca.state_changed'
   | 'certificate.issued'
   | 'certificate.renewed'
+  | 'certificate.state_changed'
   | 'certificate.revoked'
   | 'join_token.created'
   | 'join_token.revoked'

@@ -60,7 +60,7 @@ beforeEach(async () => {
         certificateContext: contextOf,
         mayConnect: (certificateId) => certificates.standing(certificateId, clock.now()) === 'active',
       }),
-      ...certificateHandlers({ certificates, things, policies }),
+      ...certificateHandlers({ certificates, things, policies, clock }),
       ...enrollmentHandlers(enrollment),
       ...denialHandlers(denials, (name) =>
         things.certificatesOf(name).map(({ certificateId }) => certificateId),

@@ -39,6 +39,19 @@ export function describeCertificates(opened: () => Opened): void {
     expect(await outcomes([add(otherIssuer)])).toEqual([undefined]);
   });
 
+  test('a state changes only from the one that is expected', async () => {
+    const { stores, transact } = opened();
+    const record = certificate('pending', { state: 'PENDING_ACTIVATION' });
+    const { certificateId } = record;
+    await add(record);
+    const activate = () =>
+      transact((tx) =>
+        stores.certificates.setState(tx, { certificateId, from: 'PENDING_ACTIVATION', to: 'ACTIVE' }),
+      );
+    expect([await activate(), await activate()]).toEqual([true, false]);
+    expect(await stores.certificates.find(certificateId)).toEqual({ ...record, state: 'ACTIVE' });
+  });
+
   test('a certificate is revoked once, with its time and reason', async () => {
     const { stores, transact } = opened();
     const issuerId = certificateIdOf('issuer of revoked');

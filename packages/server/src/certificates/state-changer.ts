@@ -1,0 +1,89 @@
+import type { CertificateId, Transaction, Transactor } from '@fleetward/core';
+import type { Actor, Trail } from '../trail/index.ts';
+import { CertificatesError } from './errors.ts';
+import type { AnnounceCertificate } from './events.ts';
+import type { CertificateRegistry } from './registry.ts';
+import { assertStep, type SettableState } from './states.ts';
+import type { CertificateState, CertificateStore } from './store.ts';
+
+export interface StateChange {
+  readonly certificateId: CertificateId;
+  readonly state: SettableState;
+  /** In the words of who did it; the trail keeps it. */
+  readonly reason?: string;
+}
+
+export type StateOutcome =
+  | { readonly kind: 'changed'; readonly from: CertificateState; readonly sessionsCut: number }
+  | { readonly kind: 'unchanged' };
+
+export interface StateChangerOptions {
+  readonly store: CertificateStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly registry: CertificateRegistry;
+  readonly announce: AnnounceCertificate;
+}
+
+/** Switches certificates on and off: records and trail, then memory and live sessions in one tick. */
+export class StateChanger {
+  readonly #options: StateChangerOptions;
+
+  constructor(options: StateChangerOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `certificates.not_found`, and `certificates.state` for one that is revoked. */
+  async change(change: StateChange, actor: Actor): Promise<StateOutcome> {
+    let sessionsCut = 0;
+    const from = await this.#options.transactor.transact((tx) =>
+      this.changeWithin(tx, change, {
+        actor,
+        done: (count) => {
+          sessionsCut = count;
+        },
+      }),
+    );
+    return from === undefined ? { kind: 'unchanged' } : { kind: 'changed', from, sessionsCut };
+  }
+
+  /** As `change`, as part of a larger change. Answers the state it had, or nothing when it was in this one. */
+  async changeWithin(
+    tx: Transaction,
+    { certificateId, state, reason }: StateChange,
+    by: { readonly actor: Actor; readonly done?: (sessionsCut: number) => void },
+  ): Promise<CertificateState | undefined> {
+    const { store, trail } = this.#options;
+    const known = await store.find(certificateId, tx);
+    if (known === undefined) throw notFound(certificateId);
+    const { state: from } = known;
+    if (from === state) return undefined;
+    assertStep(known, state);
+    if (!(await store.setState(tx, { certificateId, from, to: state })))
+      throw changedMeanwhile(certificateId);
+    const payload = { certificateId, from, to: state, ...(reason === undefined ? {} : { reason }) };
+    await trail.append(tx, { kind: 'certificate.state_changed', actor: by.actor, payload });
+    tx.afterCommit(() => {
+      const sessionsCut = this.#putInForce(certificateId, state);
+      by.done?.(sessionsCut);
+    });
+    return from;
+  }
+
+  #putInForce(certificateId: CertificateId, state: SettableState): number {
+    const { registry, announce } = this.#options;
+    // A revocation that is in force and not in the records yet stays in force.
+    if (!registry.setState(certificateId, state)) return 0;
+    const kind = state === 'ACTIVE' ? 'certificate-resumed' : 'certificate-suspended';
+    return announce({ kind, certificateId });
+  }
+}
+
+function notFound(certificateId: CertificateId): CertificatesError {
+  return new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
+}
+
+function changedMeanwhile(certificateId: CertificateId): CertificatesError {
+  const message = `the certificate \`${certificateId}\` was changed in this very moment; look at it and try again`;
+  return new CertificatesError('certificates.state', message);
+}

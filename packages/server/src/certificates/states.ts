@@ -1,0 +1,56 @@
+import { CertificatesError } from './errors.ts';
+import type { CertificateState, CertificateSummary } from './store.ts';
+
+/** Whether a certificate may speak. Only `active` may. */
+export type Standing = 'active' | 'pending' | 'inactive' | 'revoked' | 'unknown' | 'expired';
+
+/** What people are shown: the state that is kept, and expiry, which comes by itself. */
+export type ShownState = CertificateState | 'EXPIRED';
+
+/** States an operator or a provisioning may set; a revocation goes another way. */
+export type SettableState = Extract<CertificateState, 'ACTIVE' | 'INACTIVE'>;
+
+/**
+ * Revocation first: an expired certificate that was revoked stays revoked, whatever grace expiry may have. One that is not active
+ * does not expire either, so that it gets no grace.
+ */
+export function standingOf(certificate: CertificateSummary, nowMs: number): Exclude<Standing, 'unknown'> {
+  switch (certificate.state) {
+    case 'REVOKED':
+      return 'revoked';
+    case 'INACTIVE':
+      return 'inactive';
+    case 'PENDING_ACTIVATION':
+      return 'pending';
+    case 'ACTIVE':
+      return nowMs > certificate.notAfterMs ? 'expired' : 'active';
+  }
+}
+
+export function shownState(certificate: CertificateSummary, nowMs: number): ShownState {
+  return standingOf(certificate, nowMs) === 'expired' ? 'EXPIRED' : certificate.state;
+}
+
+const steps: Readonly<Record<CertificateState, readonly CertificateState[]>> = {
+  PENDING_ACTIVATION: ['ACTIVE', 'INACTIVE', 'REVOKED'],
+  ACTIVE: ['INACTIVE', 'REVOKED'],
+  INACTIVE: ['ACTIVE', 'REVOKED'],
+  REVOKED: [],
+};
+
+export function mayBecome(from: CertificateState, to: CertificateState): boolean {
+  return steps[from].includes(to);
+}
+
+/** Throws `certificates.state` for a step that may not be taken. */
+export function assertStep(
+  { certificateId, state }: Pick<CertificateSummary, 'certificateId' | 'state'>,
+  to: CertificateState,
+): void {
+  if (mayBecome(state, to)) return;
+  const why = state === 'REVOKED' ? 'a revocation is for ever' : 'there is no such step';
+  throw new CertificatesError(
+    'certificates.state',
+    `the certificate \`${certificateId}\` is \`${state}\` and cannot become \`${to}\`: ${why}`,
+  );
+}
