@@ -1,4 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fromHex } from '@fleetward/core';
+import { encodePem } from '@fleetward/pki';
 import { needs, openssl } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 import { type Cli, openCli } from './cli.ts';
@@ -91,6 +93,20 @@ async function makeCrl({ home }: Cli, options: { readonly revoke: boolean }): Pr
   await openssl([...ca, '-gencrl', '-out', 'root.crl'], { folder: home.path });
 }
 
+interface PathVector {
+  readonly name: string;
+  readonly leaf: string;
+  readonly untrusted: readonly string[];
+  readonly roots: readonly string[];
+}
+
+const vectors = new URL('../../../conformance/vectors/x509/invalid/paths.json', import.meta.url);
+const invalidPaths: readonly PathVector[] = JSON.parse(readFileSync(vectors, 'utf8')).cases;
+
+function writePem({ home }: Cli, name: string, ders: readonly string[]): void {
+  writeFileSync(home.join(name), ders.map((der) => encodePem('CERTIFICATE', fromHex(der))).join(''));
+}
+
 needs('openssl', 'openssl').describe('cert verify', () => {
   test('accepts a leaf of a trusted root', async () => {
     using cli = openCli();
@@ -148,6 +164,23 @@ needs('openssl', 'openssl').describe('cert verify', () => {
     ]);
     expect(outcome.json).toMatchObject([says]);
     expect(outcome.code).toBe(code);
+  });
+
+  test('refuses a leaf that is no certificate by RFC 5280, with the clause, and leaves such a CA out', async () => {
+    using cli = openCli();
+    const path = invalidPaths.find(({ name }) => name === 'the same extension twice');
+    const broken = invalidPaths.find(({ name }) => name === 'name constraints that constrain nothing');
+    if (path === undefined || broken === undefined) throw new Error('the vectors have other names');
+    writePem(cli, 'leaf.pem', [path.leaf]);
+    writePem(cli, 'roots.pem', path.roots);
+    writePem(cli, 'good.pem', [broken.leaf]);
+    writePem(cli, 'broken.pem', broken.untrusted);
+    const leaf = await cli.run(['cert', 'verify', 'leaf.pem', '--trust', 'roots.pem', '--json']);
+    expect(leaf).toMatchObject({ code: 1, json: [{ code: 'malformed', rfc: 'RFC 5280 section 4.2' }] });
+    const untrusted = ['--untrusted', 'broken.pem', '--json'];
+    const chain = await cli.run(['cert', 'verify', 'good.pem', '--trust', 'roots.pem', ...untrusted]);
+    const leftOut = [expect.stringContaining('RFC 5280 section 4.2.1.10')];
+    expect(chain).toMatchObject({ code: 1, json: [{ code: 'unknown_issuer', leftOut }] });
   });
 
   test.for([

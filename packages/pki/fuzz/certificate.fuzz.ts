@@ -1,7 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { fromHex } from '@fleetward/core';
 import { lintTbsCertificate, PkiError, parseCertificate, validatePath } from '../src/index.ts';
 import { device, root } from './seeds.ts';
 
-export const seeds: readonly Uint8Array[] = [device.der, root.der];
+interface Paths {
+  readonly cases: readonly { readonly leaf: string; readonly untrusted: readonly string[] }[];
+}
+
+const vectors = new URL('../../../conformance/vectors/x509/valid/paths.json', import.meta.url);
+const { cases }: Paths = JSON.parse(readFileSync(vectors, 'utf8'));
+
+/** Ours, and what others sign: with constraints, policies and names of each form. */
+export const seeds: readonly Uint8Array[] = [
+  device.der,
+  root.der,
+  ...cases.flatMap(({ leaf, untrusted }) => [leaf, ...untrusted].map(fromHex)),
+];
+
+const constrained = cases.flatMap(({ untrusted }) => untrusted.map((der) => parseCertificate(fromHex(der))));
 
 /** A foreign certificate is read and judged, or refused with our own error. */
 export function fuzz(input: Uint8Array): void {
@@ -9,7 +25,7 @@ export function fuzz(input: Uint8Array): void {
     const leaf = parseCertificate(input);
     validatePath({
       leaf,
-      untrusted: [leaf],
+      untrusted: [leaf, ...constrained],
       roots: [root, leaf],
       atMs: root.notBeforeMs,
       purpose: 'clientAuth',

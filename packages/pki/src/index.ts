@@ -56,6 +56,6 @@ export type { Purpose } from './path/certificate-flaws.ts';
 export type { Flaw, PathOutcome, RefusalCode } from './path/outcome.ts';
 export { type PathInput, validatePath } from './path/validate-path.ts';
 export { encodePem, type PemBlock, type PemLabel, type PemRules, parseBase64Body, parsePem } from './pem.ts';
-export { parseCertificatesPem, parseCrlsPem, parseCsrPem } from './pem-objects.ts';
+export { parseCertificatesPem, parseCrlsPem, parseCsrPem, readCertificatesPem } from './pem-objects.ts';
 export { type PublicKey, parsePublicKey } from './public-key.ts';
 export type { SignatureAlgorithm } from './signature.ts';

@@ -37,7 +37,10 @@ function rsaWeakness(key: PublicKey & { kind: 'rsa' }): string | undefined {
   const exponent = BigInt(`0x${toHex(key.exponent)}`);
   if (exponent < exponentMin || isEven(key.exponent))
     return `the RSA public exponent is \`${exponent}\`; it must be odd and at least ${exponentMin}`;
-  return hasRocaShape(key.modulus) ? 'the RSA key has the ROCA weakness (CVE-2017-15361)' : undefined;
+  if (hasRocaShape(key.modulus)) return 'the RSA key has the ROCA weakness (CVE-2017-15361)';
+  return hasClosePrimes(BigInt(`0x${toHex(key.modulus)}`))
+    ? "the RSA key's primes are so close that it can be factored (CVE-2022-26320)"
+    : undefined;
 }
 
 function isEven(magnitude: Uint8Array): boolean {
@@ -53,6 +56,37 @@ const rocaResidues = rocaPrimes.map((prime) => ({ prime, residues: powersOf65537
 // The faulty generator's primes, and so their products, are powers of 65537 modulo every small prime.
 function hasRocaShape(modulus: Uint8Array): boolean {
   return rocaResidues.every(({ prime, residues }) => residues.has(remainder(modulus, prime)));
+}
+
+// Fermat's factoring: real keys are safe from it by a wide margin, and those of one faulty generator fall in the first steps.
+const fermatSteps = 100;
+
+function hasClosePrimes(modulus: bigint): boolean {
+  let middle = squareRoot(modulus);
+  if (middle * middle === modulus) return true;
+  for (let step = 0; step < fermatSteps; step++) {
+    middle += 1n;
+    if (isSquare(middle * middle - modulus)) return true;
+  }
+  return false;
+}
+
+function isSquare(value: bigint): boolean {
+  // Squares end in 0, 1, 4 or 9 in base 16: three in four others need no root.
+  if (![0, 1, 4, 9].includes(Number(value & 15n))) return false;
+  const root = squareRoot(value);
+  return root * root === value;
+}
+
+/** The integer part, by Newton's method from above. */
+function squareRoot(value: bigint): bigint {
+  if (value < 2n) return value;
+  let root = 1n << BigInt((value.toString(16).length * 4 + 1) >> 1);
+  for (;;) {
+    const next = (root + value / root) >> 1n;
+    if (next >= root) return root;
+    root = next;
+  }
 }
 
 function powersOf65537(prime: number): ReadonlySet<number> {

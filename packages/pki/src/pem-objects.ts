@@ -1,6 +1,7 @@
 import { type Certificate, parseCertificate } from './certificate/certificate.ts';
 import { type Crl, parseCrl } from './crl/crl.ts';
 import { type Csr, parseCsr } from './csr.ts';
+import { PkiError } from './errors.ts';
 import { limits } from './limits.ts';
 import { parsePem } from './pem.ts';
 
@@ -14,6 +15,24 @@ export function parseCertificatesPem(text: Uint8Array | string): readonly Certif
   return parsePem(text, { labels: ['CERTIFICATE'], bytesMax: limits.certificatesPemBytesMax }).map(
     ({ der }) => parseCertificate(der),
   );
+}
+
+/** Every certificate of a PEM text, also those that are none by RFC 5280: with the reason why. At least one. */
+export function readCertificatesPem(
+  text: Uint8Array | string,
+): readonly (
+  | { readonly kind: 'read'; readonly certificate: Certificate }
+  | { readonly kind: 'malformed'; readonly reason: string }
+)[] {
+  const blocks = parsePem(text, { labels: ['CERTIFICATE'], bytesMax: limits.certificatesPemBytesMax });
+  return blocks.map(({ der }) => {
+    try {
+      return { kind: 'read', certificate: parseCertificate(der) };
+    } catch (error) {
+      if (!(error instanceof PkiError)) throw error;
+      return { kind: 'malformed', reason: error.message };
+    }
+  });
 }
 
 /** The one CSR of a PEM text. */

@@ -24,7 +24,11 @@ export interface CraftedParts {
   readonly serial: Uint8Array;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  /** In place of the two times. */
+  readonly validity: Uint8Array;
   readonly algorithm: Uint8Array;
+  /** Beside the signature; else the one inside. */
+  readonly outerAlgorithm: Uint8Array;
   readonly extensions: readonly Uint8Array[];
 }
 
@@ -38,10 +42,15 @@ export function leafExtensions(key: TestKey, issuerKey: TestKey): readonly Uint8
   ];
 }
 
+type CraftWish = Pick<CraftedParts, 'issuerName' | 'issuerKey'> & Partial<CraftedParts>;
+
 /** A certificate that no linter stands in the way of: for what others might sign. */
-export async function craft(
-  parts: Pick<CraftedParts, 'issuerName' | 'issuerKey'> & Partial<CraftedParts>,
-): Promise<Certificate> {
+export async function craft(parts: CraftWish): Promise<Certificate> {
+  return parseCertificate(await craftDer(parts));
+}
+
+/** The same for what may be no certificate at all. */
+export async function craftDer(parts: CraftWish): Promise<Uint8Array> {
   const key = parts.key ?? newKey();
   const algorithm = parts.algorithm ?? encodeSignatureAlgorithm(parts.issuerKey.algorithm);
   const extensions = parts.extensions ?? leafExtensions(key, parts.issuerKey);
@@ -51,10 +60,11 @@ export async function craft(
     element(0x02, parts.serial ?? fromHex('4102030405060708')),
     algorithm,
     parts.issuerName.der,
-    sequence(encodeTime(parts.notBeforeMs ?? nowMs - dayMs), encodeTime(parts.notAfterMs ?? nowMs + dayMs)),
+    parts.validity ??
+      sequence(encodeTime(parts.notBeforeMs ?? nowMs - dayMs), encodeTime(parts.notAfterMs ?? nowMs + dayMs)),
     (parts.subject ?? makeName([['commonName', 'crafted']])).der,
     key.publicKey,
     ...(extensions.length > 0 ? [explicit(3, sequence(...extensions))] : []),
   );
-  return parseCertificate(sequence(tbs, algorithm, bitString(await parts.issuerKey.sign(tbs))));
+  return sequence(tbs, parts.outerAlgorithm ?? algorithm, bitString(await parts.issuerKey.sign(tbs)));
 }

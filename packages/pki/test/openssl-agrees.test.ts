@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fromHex } from '@fleetward/core';
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
@@ -43,6 +44,16 @@ const leafParts = fc.record({
   startMs: mostly(nowMs - dayMs, fc.constant(nowMs + dayMs)),
   endMs: mostly(nowMs + 2 * dayMs, fc.constant(nowMs - dayMs)),
 });
+
+interface ValidPath {
+  readonly name: string;
+  readonly leaf: string;
+  readonly untrusted: readonly string[];
+  readonly roots: readonly string[];
+}
+
+const vectors = new URL('../../../conformance/vectors/x509/valid/paths.json', import.meta.url);
+const validPaths: readonly ValidPath[] = JSON.parse(readFileSync(vectors, 'utf8')).cases;
 
 withOpenssl.describe('what we accept', () => {
   const folder = opensslFolder();
@@ -107,4 +118,19 @@ withOpenssl.describe('what we accept', () => {
     `${nowMs / 1000}`,
     ...chain,
   ];
+
+  it.each(validPaths)('openssl accepts too: $name', ({ leaf, untrusted, roots }) => {
+    const pem = (ders: readonly string[]) =>
+      ders.map((der) => encodePem('CERTIFICATE', fromHex(der))).join('');
+    folder.write('path-leaf.pem', pem([leaf]));
+    folder.write('path-untrusted.pem', pem(untrusted));
+    folder.write('path-roots.pem', pem(roots));
+    const at = ['-x509_strict', '-purpose', 'sslclient', '-attime', `${nowMs / 1000}`];
+    const chain = [
+      '-CAfile',
+      'path-roots.pem',
+      ...(untrusted.length > 0 ? ['-untrusted', 'path-untrusted.pem'] : []),
+    ];
+    expect(folder.run('verify', ...at, ...chain, 'path-leaf.pem')).toContain('OK');
+  });
 });

@@ -2,9 +2,9 @@ import {
   type Certificate,
   type Crl,
   type PathOutcome,
-  parseCertificatesPem,
   parseCrl,
   parseCrlsPem,
+  readCertificatesPem,
   validatePath,
 } from '@fleetward/pki';
 import type { Command } from 'commander';
@@ -32,7 +32,7 @@ export function addCertVerify(noun: Command, { terminal, output, exitWith }: She
     description:
       'Validates a device certificate against trusted roots exactly as the gateway does (RFC 5280 and stricter). The first certificate ' +
       'of the file is the leaf, further ones may be its issuers. Exit code 0: accepted; 1: refused, with the reason and the clause; ' +
-      '2: a file cannot be read. Whether a platform has issued or revoked it is not looked at, unless a revocation list is given.',
+      '2: a file cannot be read. A certificate that breaks the rules for its form is refused as a leaf and left out elsewhere. Whether a platform has issued or revoked it is not looked at, unless a revocation list is given.',
     examples: [
       'fleetward cert verify lamp-7.pem --trust root-ca.pem',
       'fleetward cert verify leaf.pem --trust roots.pem --untrusted issuing.pem --at 2027-01-01 --crl issuing.crl --json',
@@ -43,19 +43,26 @@ export function addCertVerify(noun: Command, { terminal, output, exitWith }: She
     .option('--at <time>', 'decide for this time instead of now, such as 2026-05-01T12:00:00Z')
     .option('--crl <file>', 'revocation lists, PEM or DER; then the leaf’s issuer must have a current one')
     .action(async (leafFile: string, flags: VerifyFlags) => {
-      const [leaf, ...sent] = await readCertificates(leafFile, terminal);
-      if (leaf === undefined) return; // `parseCertificatesPem` gives at least one
-      const untrusted =
-        flags.untrusted === undefined ? [] : await readCertificates(flags.untrusted, terminal);
-      const outcome = validatePath({
-        leaf,
-        untrusted: [...sent, ...untrusted],
-        roots: await readCertificates(flags.trust, terminal),
-        atMs: momentOf(flags, terminal),
-        purpose: 'clientAuth',
-        ...(flags.crl === undefined ? {} : { crls: await readCrls(flags.crl, terminal) }),
-      });
-      show(outcome, { leaf, output });
+      const [leaf, ...sent] = await readBlocks(leafFile, terminal);
+      const untrusted = flags.untrusted === undefined ? [] : await readBlocks(flags.untrusted, terminal);
+      const roots = await readBlocks(flags.trust, terminal);
+      const crls = flags.crl === undefined ? {} : { crls: await readCrls(flags.crl, terminal) };
+      const atMs = momentOf(flags, terminal);
+      if (leaf === undefined) return; // a PEM text has at least one
+      const outcome =
+        leaf.kind === 'malformed'
+          ? malformed(leaf.reason)
+          : validatePath({
+              leaf: leaf.certificate,
+              untrusted: readable([...sent, ...untrusted]),
+              roots: readable(roots),
+              atMs,
+              purpose: 'clientAuth',
+              ...crls,
+            });
+      const leftOut = whyLeftOut([...sent, ...untrusted, ...roots]);
+      for (const reason of leftOut) output.note(`a certificate is left out: ${reason}`);
+      show(outcome, { leaf, leftOut, output });
       if (outcome.kind !== 'accepted') exitWith(1);
     });
 }
@@ -65,8 +72,26 @@ function momentOf({ at }: VerifyFlags, { clock }: Terminal): number {
   return at === undefined ? nowMs : parseMomentMs(at, { flag: '--at', nowMs });
 }
 
-async function readCertificates(file: string, terminal: Terminal): Promise<readonly Certificate[]> {
-  return parseCertificatesPem(await readInput(file, { terminal, bytesMax: pemBytesMax }));
+type Block = ReturnType<typeof readCertificatesPem>[number];
+
+async function readBlocks(file: string, terminal: Terminal): Promise<readonly Block[]> {
+  return readCertificatesPem(await readInput(file, { terminal, bytesMax: pemBytesMax }));
+}
+
+function readable(blocks: readonly Block[]): readonly Certificate[] {
+  return blocks.flatMap((block) => (block.kind === 'read' ? [block.certificate] : []));
+}
+
+function whyLeftOut(blocks: readonly Block[]): readonly string[] {
+  return blocks.flatMap((block) => (block.kind === 'malformed' ? [block.reason] : []));
+}
+
+type Verdict = PathOutcome | { readonly kind: 'refused'; code: 'malformed'; reason: string; rfc: string };
+
+/** What the gateway says of bytes that it cannot read as a certificate; their parser names the clause where there is one. */
+function malformed(reason: string): Verdict {
+  const rfc = /\((RFC \d+ section [\d.]+)\)/.exec(reason)?.[1] ?? 'RFC 5280 section 4.1';
+  return { kind: 'refused', code: 'malformed', reason, rfc };
 }
 
 async function readCrls(file: string, terminal: Terminal): Promise<readonly Crl[]> {
@@ -76,22 +101,28 @@ async function readCrls(file: string, terminal: Terminal): Promise<readonly Crl[
 }
 
 function show(
-  outcome: PathOutcome,
-  { leaf, output }: { readonly leaf: Certificate; readonly output: Output },
+  outcome: Verdict,
+  shown: { readonly leaf: Block; readonly leftOut: readonly string[]; readonly output: Output },
 ): void {
-  const about = { certificateId: leaf.id, subject: leaf.subject.text };
+  const { leaf, leftOut, output } = shown;
+  const about = leaf.kind === 'read' ? namesOf(leaf.certificate) : {};
+  const others = leftOut.length === 0 ? {} : { leftOut };
   if (outcome.kind === 'refused') {
     const { code, reason, rfc } = outcome;
     output.record(
-      { outcome: 'refused', code, reason, rfc, ...about },
+      { outcome: 'refused', code, reason, rfc, ...about, ...others },
       { ...about, outcome: output.mark('refused', 'red'), code, reason, rfc },
     );
     return;
   }
-  const chain = outcome.chain.map(({ id, subject }) => ({ certificateId: id, subject: subject.text }));
+  const chain = outcome.chain.map(namesOf);
   const path = chain.map(({ subject }) => subject).join('  ←  ');
   output.record(
-    { outcome: 'accepted', ...about, chain },
+    { outcome: 'accepted', ...about, chain, ...others },
     { ...about, outcome: output.mark('accepted', 'green'), chain: path },
   );
+}
+
+function namesOf({ id, subject }: Certificate): { readonly certificateId: string; readonly subject: string } {
+  return { certificateId: id, subject: subject.text };
 }

@@ -20,6 +20,8 @@ import {
   readSubjectKeyId,
 } from './extension-values.ts';
 import type { KeyUsage } from './key-usage.ts';
+import { type NameConstraints, readNameConstraints } from './name-constraints.ts';
+import { readCertificatePolicies, readInhibitAnyPolicy } from './policies.ts';
 
 /** The extensions of a certificate, or those a CSR asks for; one that is absent is `undefined` or not there. */
 export interface Extensions {
@@ -36,6 +38,7 @@ export interface Extensions {
   readonly authorityKeyId?: AuthorityKeyId;
   readonly subjectAltName?: readonly GeneralName[];
   readonly issuerAltName?: readonly GeneralName[];
+  readonly nameConstraints?: NameConstraints;
   readonly crlDistributionPoints?: readonly string[];
   readonly authorityInfoAccess?: AuthorityInfoAccess;
 }
@@ -44,6 +47,12 @@ export interface ExtensionHeader {
   readonly oid: string;
   readonly critical: boolean;
 }
+
+/** Held to their form; nothing here depends on what they say. */
+const formOnly = (read: (value: DerReader) => unknown) => (value: DerReader) => {
+  read(value);
+  return {};
+};
 
 const parsers = new Map<string, (value: DerReader) => Partial<Extensions>>([
   [extensionOids.basicConstraints, (value) => ({ basicConstraints: readBasicConstraints(value) })],
@@ -57,6 +66,9 @@ const parsers = new Map<string, (value: DerReader) => Partial<Extensions>>([
     extensionOids.crlDistributionPoints,
     (value) => ({ crlDistributionPoints: readCrlDistributionPoints(value) }),
   ],
+  [extensionOids.nameConstraints, (value) => ({ nameConstraints: readNameConstraints(value) })],
+  [extensionOids.certificatePolicies, formOnly(readCertificatePolicies)],
+  [extensionOids.inhibitAnyPolicy, formOnly(readInhibitAnyPolicy)],
   [extensionOids.authorityInfoAccess, (value) => ({ authorityInfoAccess: readAuthorityInfoAccess(value) })],
 ]);
 

@@ -13,6 +13,7 @@ export function leafFlaw(leaf: Certificate, purpose: Purpose): Flaw | undefined 
   return (
     selfSignedFlaw(leaf) ??
     caLeafFlaw(leaf) ??
+    constrainingLeafFlaw(leaf) ??
     commonFlaw(leaf) ??
     signedFlaw(leaf) ??
     leafUsageFlaw(leaf, purpose)
@@ -22,6 +23,12 @@ export function leafFlaw(leaf: Certificate, purpose: Purpose): Flaw | undefined 
 function caLeafFlaw({ extensions }: Certificate): Flaw | undefined {
   if (extensions.basicConstraints?.ca !== true) return undefined;
   return flaw('ca_leaf', 'a CA certificate is not presented as a leaf', 'RFC 5280 section 4.2.1.9');
+}
+
+// RFC 5280 has them in CA certificates alone; §6.1 would apply a leaf's own to nobody.
+function constrainingLeafFlaw({ extensions }: Certificate): Flaw | undefined {
+  if (!hasExtension(extensions, extensionOids.nameConstraints)) return undefined;
+  return flaw('name_constraints', 'a leaf with name constraints', 'RFC 5280 section 4.2.1.10');
 }
 
 function selfSignedFlaw(leaf: Certificate): Flaw | undefined {
@@ -52,12 +59,12 @@ export function commonFlaw(certificate: Certificate): Flaw | undefined {
 }
 
 function extensionFlaw({ subject, extensions }: Certificate): Flaw | undefined {
-  // Constraints we do not evaluate must not be overlooked, critical or not.
-  if (hasExtension(extensions, extensionOids.nameConstraints))
-    return flaw('name_constraints', 'name constraints are not accepted', 'RFC 5280 section 4.2.1.10');
-  for (const oid of neverCritical)
-    if (isCritical(extensions, oid))
+  for (const { oid, critical } of extensions.present) {
+    if (critical && neverCritical.includes(oid))
       return flaw('extension_form', `extension \`${oid}\` must not be critical`, 'RFC 5280 section 4.2');
+    if (!critical && alwaysCritical.includes(oid))
+      return flaw('extension_form', `extension \`${oid}\` must be critical`, 'RFC 5280 section 4.2');
+  }
   if (subject.rdns.length === 0 && !isCritical(extensions, extensionOids.subjectAltName))
     return flaw('name', 'no subject and no critical alternative name', 'RFC 5280 section 4.2.1.6');
   return undefined;
@@ -67,6 +74,12 @@ const neverCritical: readonly string[] = [
   extensionOids.authorityKeyId,
   extensionOids.subjectKeyId,
   extensionOids.authorityInfoAccess,
+];
+
+const alwaysCritical: readonly string[] = [
+  extensionOids.nameConstraints,
+  extensionOids.policyConstraints,
+  extensionOids.inhibitAnyPolicy,
 ];
 
 function unknownCriticalFlaw(oids: readonly string[]): Flaw {

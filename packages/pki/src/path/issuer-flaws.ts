@@ -2,6 +2,7 @@ import { type Certificate, isSelfIssued, isSignedBy } from '../certificate/certi
 import { isCritical } from '../certificate/extensions.ts';
 import { extensionOids, otherOids } from '../oids.ts';
 import { commonFlaw, flaw, type Purpose, signedFlaw } from './certificate-flaws.ts';
+import { constrainedNameFlaw } from './constrained-names.ts';
 import type { Flaw } from './outcome.ts';
 import { validityFlaw } from './validity.ts';
 
@@ -23,6 +24,7 @@ export function issuerFlaw(issuer: Certificate, context: IssuerContext): Flaw | 
     (context.isRoot ? undefined : signedFlaw(issuer)) ??
     caFlaw(issuer, context) ??
     validityFlaw(issuer, context.atMs) ??
+    nameConstraintsFlaw(issuer, context) ??
     signatureFlaw(issuer, child)
   );
 }
@@ -52,6 +54,11 @@ function caFlaw(issuer: Certificate, { below, purpose }: IssuerContext): Flaw | 
   if (basicConstraints.pathLen !== undefined && intermediates(below) > basicConstraints.pathLen)
     return flaw('path_too_long', `\`${text}\` allows fewer CAs below it`, 'RFC 5280 section 4.2.1.9');
   return undefined;
+}
+
+function nameConstraintsFlaw({ extensions }: Certificate, { below }: IssuerContext): Flaw | undefined {
+  const { nameConstraints } = extensions;
+  return nameConstraints === undefined ? undefined : constrainedNameFlaw(nameConstraints, below);
 }
 
 function allows(purposes: readonly string[], purpose: Purpose): boolean {
