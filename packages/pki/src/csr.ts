@@ -22,11 +22,16 @@ export interface Csr {
   readonly requestedExtensions: Extensions;
   /** RFC 2985 §5.4.1; EST uses it to link a request to its TLS connection (RFC 7030 §3.5). */
   readonly challengePassword?: string;
+  /** Dotted object identifiers of all attributes, known or not. */
+  readonly attributeTypes: readonly string[];
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
 }
 
-type CsrBody = Pick<Csr, 'subject' | 'publicKey' | 'requestedExtensions' | 'challengePassword'>;
+type CsrBody = Pick<
+  Csr,
+  'subject' | 'publicKey' | 'requestedExtensions' | 'challengePassword' | 'attributeTypes'
+>;
 
 /** Parses one DER CSR. Throws `PkiError`; neither its signature nor its key has been judged yet. */
 export function parseCsr(der: Uint8Array): Csr {
@@ -78,11 +83,12 @@ function readBody(reader: DerReader): CsrBody {
 interface Attributes {
   requestedExtensions: Extensions;
   challengePassword?: string;
+  attributeTypes: readonly string[];
 }
 
 // The order of this SET is not checked: widespread generators leave it as given, and nothing is compared by it.
 function readAttributes(set: DerReader): Attributes {
-  const found: Attributes = { requestedExtensions: noExtensions };
+  const found: Attributes = { requestedExtensions: noExtensions, attributeTypes: [] };
   const seen = new Set<string>();
   while (!set.done) {
     const attribute = set.enter(tags.sequence, 'a CSR attribute');
@@ -93,6 +99,7 @@ function readAttributes(set: DerReader): Attributes {
     readAttribute(type, { values: attribute.enter(tags.set, 'a CSR attribute'), found });
     attribute.end('a CSR attribute');
   }
+  found.attributeTypes = [...seen];
   return found;
 }
 

@@ -21,6 +21,7 @@ export { lintTbsCrl } from './crl/lint-crl.ts';
 export { type RevocationReason, revocationReasons } from './crl/revocation-reason.ts';
 export type { RevokedEntry } from './crl/revoked-entry.ts';
 export { type Csr, type CsrVerdict, checkCsr, parseCsr, verifyCsrSignature } from './csr.ts';
+export { csrAttributes } from './csr-attributes.ts';
 export { PkiError, type PkiErrorCode } from './errors.ts';
 export {
   buildTbsCertificate,
@@ -36,6 +37,7 @@ export {
   type Profile,
   type ProfileName,
   profiles,
+  profileUris,
 } from './issue/profiles.ts';
 export { checkPublicKey, type KeyVerdict } from './key-rules.ts';
 export type { NameAttribute } from './names/attributes.ts';

@@ -134,7 +134,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     policies,
     certificates,
     denials,
-    settings: { activePerThingMax: config.certificates.activePerThingMax },
+    settings: { ...config.enrollment, activePerThingMax: config.certificates.activePerThingMax },
   });
   const { releases, releaseKeys } = await openReleases(parts, trail);
   const trailPublicKey = checkpointKey.publicKey;

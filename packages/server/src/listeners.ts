@@ -23,7 +23,7 @@ import { Authorizer } from './gateway/authorizer.ts';
 import { certificateContext } from './gateway/certificate-context.ts';
 import { connectionHandlers } from './gateway/connections-http.ts';
 import { DeviceHttp } from './gateway/device-http.ts';
-import { estRoutes } from './gateway/est.ts';
+import { estRoutes } from './gateway/est/routes.ts';
 import { LiveSockets } from './gateway/live-sockets.ts';
 import { MqttGateway } from './gateway/mqtt-gateway.ts';
 import { MqttListener } from './gateway/mqtt-listener.ts';

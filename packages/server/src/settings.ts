@@ -11,6 +11,10 @@ function count(standard: number, description: string, bounds: { minimum?: number
   return Type.Integer({ default: standard, minimum: 1, ...bounds, description });
 }
 
+function flag(standard: boolean, description: string) {
+  return Type.Boolean({ default: standard, description });
+}
+
 function text(standard: string, description: string) {
   return Type.String({ default: standard, minLength: 1, description });
 }
@@ -386,6 +390,29 @@ const certificates = section(
   'The certificate authority.',
 );
 
+const enrollment = section(
+  {
+    linkingRequired: flag(
+      false,
+      'Whether a CSR must prove by its challenge password that it was made for its TLS connection (tls-unique, tls-exporter); one that is wrong is refused in any case.',
+    ),
+    serverKeygen: flag(
+      false,
+      'Whether EST `/serverkeygen` makes keys for devices that cannot; such a key was once elsewhere than in its device.',
+    ),
+    attemptsKeptMax: count(10_000, 'Attempts to enrol or renew that are kept for operators, the newest.', {
+      maximum: 1_000_000,
+    }),
+    refusalsStoredPerSecondMax: count(
+      20,
+      'Refused attempts a second that are kept; more are only counted among the denials.',
+      { maximum: 10_000 },
+    ),
+    inFlightMax: count(256, 'Attempts at once; one more is told to come again.', { maximum: 100_000 }),
+  },
+  'How devices come in and renew.',
+);
+
 const trail = section(
   {
     checkpointEntries: count(1_000, 'Entries after which a signed checkpoint is written.'),
@@ -572,6 +599,7 @@ export const settings = section(
     mqttLimits,
     httpLimits,
     certificates,
+    enrollment,
     trail,
     releases,
     groups,

@@ -10,6 +10,8 @@ interface Issued {
   readonly thingName: ThingName;
   readonly certificateId: CertificateId;
   readonly chain: readonly Certificate[];
+  /** The key that was made for the device, in this answer and nowhere else: PKCS #8, DER. */
+  readonly privateKey?: Uint8Array;
 }
 
 export type EnrollmentOutcome = Issued | Refusal;

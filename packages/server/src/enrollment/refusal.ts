@@ -11,6 +11,10 @@ export type RefusalReason =
   | 'csr_signature'
   | 'csr_asks_too_much'
   | 'key_refused'
+  | 'linking_missing'
+  | 'linking_refused'
+  | 'keygen_off'
+  | 'clock_unset'
   | 'key_in_use'
   | 'name_invalid'
   | 'name_not_allowed'
@@ -24,7 +28,7 @@ export type RefusalReason =
 
 /**
  * Where the fault lies, which is what the device can do about it: bring another token, bring another request, ask its operator
- * about its certificate, or try again later.
+ * about its certificate or the platform, or try again later.
  */
 type RefusalFault = 'token' | 'request' | 'certificate' | 'busy';
 
@@ -50,6 +54,10 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   csr_signature: 'request',
   csr_asks_too_much: 'request',
   key_refused: 'request',
+  linking_missing: 'request',
+  linking_refused: 'request',
+  keygen_off: 'certificate',
+  clock_unset: 'busy',
   key_in_use: 'request',
   name_invalid: 'request',
   name_not_allowed: 'request',

@@ -7,6 +7,7 @@ import {
   type Name,
   type PublicKey,
 } from '@fleetward/pki';
+import type { Linking } from './linking.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { readSoundCsr } from './rules.ts';
 import type { Trace } from './trace.ts';
@@ -16,16 +17,21 @@ interface AcceptedRenewal {
   readonly publicKey: PublicKey;
 }
 
+interface RenewalToJudge {
+  readonly csrDer: Uint8Array;
+  readonly linking: Linking;
+  readonly current: Certificate;
+}
+
 /**
  * Holds a request to the certificate it renews: RFC 7030 §4.2.2 wants subject and alternative names identical. The names that the
  * profile gives may be left out, since no CSR has to ask for them.
  */
 export function judgeRenewal(
-  csrDer: Uint8Array,
-  current: Certificate,
+  { current, ...request }: RenewalToJudge,
   trace: Trace,
 ): AcceptedRenewal | Refusal {
-  const csr = readSoundCsr(csrDer, trace);
+  const csr = readSoundCsr(request, trace);
   if ('kind' in csr) return csr;
   trace.begin('subject');
   const difference = differenceOf(csr, current);

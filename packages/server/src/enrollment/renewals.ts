@@ -11,6 +11,7 @@ import type { CertificateAttachment, Things } from '../things/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
 import type { AttemptLog } from './attempt-log.ts';
 import type { JoinTokensOptions } from './join-tokens.ts';
+import type { ChannelBinding } from './linking.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { judgeRenewal, otherNames } from './renewal-rules.ts';
@@ -22,6 +23,7 @@ export interface RenewRequest {
   /** What the device proved itself with; in force, or expired within its grace. */
   readonly current: Certificate;
   readonly remoteAddress: string;
+  readonly binding: ChannelBinding;
 }
 
 export interface RenewalsOptions extends JoinTokensOptions {
@@ -29,7 +31,7 @@ export interface RenewalsOptions extends JoinTokensOptions {
   readonly certificates: Certificates;
   readonly attempts: AttemptLog;
   readonly turns: Turns;
-  readonly settings: { readonly activePerThingMax: number };
+  readonly settings: { readonly activePerThingMax: number; readonly linkingRequired: boolean };
 }
 
 /** A request that is in order by itself, with what the certificate it renews speaks for. */
@@ -56,7 +58,8 @@ export class Renewals {
   /** Refusals are values; it throws only when the platform itself fails. */
   async decide(request: RenewRequest, trace: Trace): Promise<EnrollmentOutcome> {
     trace.about({ certificateId: request.current.id });
-    const judged = judgeRenewal(request.csrDer, request.current, trace);
+    const linking = { binding: request.binding, isRequired: this.#options.settings.linkingRequired };
+    const judged = judgeRenewal({ ...request, linking }, trace);
     if (judged.kind === 'refused') return judged;
     trace.begin('thing');
     const [first, ...others] = this.#options.things.attachmentsOf(request.current.id);

@@ -11,12 +11,16 @@ import {
 import {
   type Csr,
   checkPublicKey,
+  type GeneralName,
   PkiError,
   type PublicKey,
   parseCsr,
+  profiles,
+  profileUris,
   verifyCsrSignature,
 } from '@fleetward/pki';
 import { EnrollmentError } from './errors.ts';
+import { judgeLinking, type Linking } from './linking.ts';
 import { matchesNamePattern } from './name-pattern.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import type { JoinToken } from './store.ts';
@@ -26,7 +30,7 @@ import type { Trace } from './trace.ts';
 export interface AcceptedCsr {
   readonly kind: 'accepted';
   readonly thingName: ThingName;
-  readonly publicKey: PublicKey;
+  readonly csr: Csr;
 }
 
 /** The hash a join token's secret is looked up by; undefined for a text that cannot be one. */
@@ -43,9 +47,16 @@ export function judgeToken(token: JoinToken, nowMs: number): Refusal | undefined
   return undefined;
 }
 
+interface CsrToJudge {
+  readonly csrDer: Uint8Array;
+  readonly linking: Linking;
+  /** The names it may ask for. */
+  readonly namePattern: string;
+}
+
 /** Reads a CSR and holds it to the key rules, its own signature, and the names the token allows. */
-export function judgeCsr(csrDer: Uint8Array, namePattern: string, trace: Trace): AcceptedCsr | Refusal {
-  const csr = readSoundCsr(csrDer, trace);
+export function judgeCsr({ csrDer, namePattern, linking }: CsrToJudge, trace: Trace): AcceptedCsr | Refusal {
+  const csr = readSoundCsr({ csrDer, linking }, trace);
   if ('kind' in csr) return csr;
   trace.begin('name');
   const thingName = nameOf(csr);
@@ -55,12 +66,21 @@ export function judgeCsr(csrDer: Uint8Array, namePattern: string, trace: Trace):
       thingName,
     });
   }
+  const alternative = strangeAlternative(csr, thingName);
+  if (alternative !== undefined)
+    return refuse(
+      'csr_asks_too_much',
+      `the CSR asks for an alternative name (${alternative.kind}) that is not its profile's; its common name is enough`,
+    );
   trace.pass(`\`${thingName}\` is a name that \`${namePattern}\` allows`);
-  return { kind: 'accepted', thingName, publicKey: csr.publicKey };
+  return { kind: 'accepted', thingName, csr };
 }
 
-/** Reads a CSR and holds it to the key rules and its own signature, whatever name it asks for. */
-export function readSoundCsr(csrDer: Uint8Array, trace: Trace): Csr | Refusal {
+/** Reads a CSR and holds it to the key rules, its own signature and its connection, whatever name it asks for. */
+export function readSoundCsr(
+  { csrDer, linking }: Omit<CsrToJudge, 'namePattern'>,
+  trace: Trace,
+): Csr | Refusal {
   trace.begin('csr');
   const csr = readCsr(csrDer);
   if ('kind' in csr) return csr;
@@ -69,11 +89,30 @@ export function readSoundCsr(csrDer: Uint8Array, trace: Trace): Csr | Refusal {
   if (!verifyCsrSignature(csr)) {
     return refuse('csr_signature', "the CSR's signature does not verify with the key inside it");
   }
-  if (csr.requestedExtensions.basicConstraints?.ca === true) {
-    return refuse('csr_asks_too_much', 'the CSR asks for a CA certificate');
-  }
+  const excess = excessOf(csr.requestedExtensions);
+  if (excess !== undefined) return refuse('csr_asks_too_much', `the CSR asks for ${excess}`);
   trace.pass(`a sound CSR for \`${csr.subject.text}\`, ${keyText(csr.publicKey)}`);
+  const unlinked = judgeLinking(csr, linking, trace);
+  if (unlinked !== undefined) return unlinked;
   return csr;
+}
+
+/** A name beside those that the profile gives by itself. */
+function strangeAlternative({ requestedExtensions }: Csr, name: string): GeneralName | undefined {
+  const own = profileUris(profiles.device, name);
+  return requestedExtensions.subjectAltName?.find((one) => one.kind !== 'uri' || !own.includes(one.value));
+}
+
+/** What the profile of a device does not give. Names are not looked at here: a renewal must repeat those it has. */
+function excessOf({ basicConstraints, keyUsage = [], extendedKeyUsage = [] }: Csr['requestedExtensions']) {
+  if (basicConstraints?.ca === true) return 'a CA certificate';
+  const usage = keyUsage.find((one) => !profiles.device.keyUsage.includes(one));
+  if (usage !== undefined)
+    return `the key usage \`${usage}\`; a device gets ${profiles.device.keyUsage.join(', ')}, also when it asks for none`;
+  const purpose = extendedKeyUsage.find((one) => !profiles.device.extendedKeyUsage.includes(one));
+  if (purpose !== undefined)
+    return `the extended key usage \`${purpose}\`; a device gets clientAuth, also when it asks for none`;
+  return undefined;
 }
 
 function keyText(key: PublicKey): string {

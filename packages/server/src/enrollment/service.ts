@@ -1,5 +1,5 @@
 import type { CertificateId, ThingName, Transaction } from '@fleetward/core';
-import type { Certificate } from '@fleetward/pki';
+import type { Certificate, PublicKey } from '@fleetward/pki';
 import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
 import { PoliciesError } from '../policies/index.ts';
@@ -8,6 +8,8 @@ import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
 import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
+import type { ChannelBinding } from './linking.ts';
+import { makeKeyFor } from './made-key.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { Renewals, type RenewRequest } from './renewals.ts';
@@ -33,6 +35,10 @@ export interface EnrollmentSettings {
   readonly inFlightMax: number;
   /** Active certificates of a thing, above which none of them is renewed. */
   readonly activePerThingMax: number;
+  /** Whether a CSR has to be linked to its TLS connection. */
+  readonly linkingRequired: boolean;
+  /** Whether keys are made for devices that ask for one. */
+  readonly serverKeygen: boolean;
 }
 
 const standardSettings: EnrollmentSettings = {
@@ -40,17 +46,24 @@ const standardSettings: EnrollmentSettings = {
   refusalsStoredPerSecondMax: 20,
   inFlightMax: 256,
   activePerThingMax: 8,
+  linkingRequired: false,
+  serverKeygen: false,
 };
+
+/** What a clock without a battery says, or less: certificates of such a time would be of no use. */
+const clockUnsetBeforeMs = Date.UTC(2020);
 
 export interface EnrollRequest {
   readonly csrDer: Uint8Array;
   /** The join token as the device shows it. */
   readonly secret: string;
   readonly remoteAddress: string;
+  readonly binding: ChannelBinding;
 }
 
 /** A request that is in order, with the token that came with it. */
-interface Admitted extends Omit<AcceptedCsr, 'kind'> {
+interface Admitted extends Pick<AcceptedCsr, 'thingName'> {
+  readonly publicKey: PublicKey;
   readonly token: JoinToken;
   readonly keyHash: string;
   readonly remoteAddress: string;
@@ -83,6 +96,23 @@ export class Enrollment {
    */
   enroll(request: EnrollRequest): Promise<EnrollmentOutcome> {
     return this.#attempt(request, new Trace('simpleenroll'), (trace) => this.#decide(request, trace));
+  }
+
+  /** The same with a key that is made here: the one in the CSR is not used. What was lost on its way cannot be had again. */
+  enrollWithMadeKey(request: EnrollRequest): Promise<EnrollmentOutcome> {
+    return this.#attempt(request, new Trace('serverkeygen'), async (trace) =>
+      this.#settings.serverKeygen
+        ? this.#decide(request, trace, { isKeyMade: true })
+        : refuse(
+            'keygen_off',
+            'keys are not made here (setting `enrollment.serverKeygen`): the device makes its own, and asks for `simpleenroll`',
+          ),
+    );
+  }
+
+  /** What of it devices should know before they make a request. */
+  get isLinkingRequired(): boolean {
+    return this.#settings.linkingRequired;
   }
 
   /** The same for a device that has a certificate: asked again with the same key, it gets the same one. */
@@ -122,6 +152,8 @@ export class Enrollment {
   }
 
   async #bounded(decide: () => Promise<EnrollmentOutcome>): Promise<EnrollmentOutcome> {
+    if (this.#options.clock.now() < clockUnsetBeforeMs)
+      return refuse('clock_unset', 'the clock of the platform is not set: it says a year before 2020');
     if (this.#inFlight >= this.#settings.inFlightMax)
       return refuse('busy', 'too many enrolments at once; try again');
     this.#inFlight++;
@@ -132,7 +164,11 @@ export class Enrollment {
     }
   }
 
-  async #decide(request: EnrollRequest, trace: Trace): Promise<EnrollmentOutcome> {
+  async #decide(
+    request: EnrollRequest,
+    trace: Trace,
+    { isKeyMade = false }: { readonly isKeyMade?: boolean } = {},
+  ): Promise<EnrollmentOutcome> {
     trace.begin('token');
     const token = await this.tokens.find(request.secret);
     if (token === undefined) return refuse('token_unknown', 'there is no such join token');
@@ -140,16 +176,23 @@ export class Enrollment {
     const flaw = judgeToken(token, this.#options.clock.now());
     if (flaw !== undefined) return flaw;
     trace.pass(`join token \`${token.tokenId}\`, for the names \`${token.namePattern}\``);
-    const csr = judgeCsr(request.csrDer, token.namePattern, trace);
-    if (csr.kind === 'refused') return csr;
-    const { thingName, publicKey } = csr;
+    const { csrDer, binding, remoteAddress } = request;
+    const linking = { binding, isRequired: this.#settings.linkingRequired };
+    const accepted = judgeCsr({ csrDer, namePattern: token.namePattern, linking }, trace);
+    if (accepted.kind === 'refused') return accepted;
+    const { thingName, csr } = accepted;
     trace.about({ thingName });
+    const made = isKeyMade ? makeKeyFor(csr, trace) : undefined;
+    if (made?.kind === 'refused') return made;
+    const { publicKey } = made ?? csr;
     const keyHash = publicKeyHash(publicKey);
-    const { remoteAddress } = request;
     const admitted = { thingName, publicKey, token, keyHash, remoteAddress, trace };
-    return takeAll(this.#turns, [`name ${thingName}`, `key ${keyHash}`], () =>
+    const outcome = await takeAll(this.#turns, [`name ${thingName}`, `key ${keyHash}`], () =>
       this.#enrollAdmitted(admitted),
     );
+    return made === undefined || outcome.kind === 'refused'
+      ? outcome
+      : { ...outcome, privateKey: made.pkcs8 };
   }
 
   async #enrollAdmitted(admitted: Admitted): Promise<EnrollmentOutcome> {

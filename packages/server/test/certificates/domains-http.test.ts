@@ -368,7 +368,12 @@ describe('over HTTP', () => {
     const { secret, tokenId } = await api.call(protocol.createJoinToken, {
       body: { namePattern: 'pump-*', usesMax: 2 },
     });
-    await platform.enrollment.enroll({ csrDer: new Uint8Array(), secret, remoteAddress: '192.0.2.7' });
+    await platform.enrollment.enroll({
+      csrDer: new Uint8Array(),
+      secret,
+      remoteAddress: '192.0.2.7',
+      binding: { kind: 'none', why: 'no TLS here' },
+    });
     const { attempts } = await api.call(protocol.listEnrollmentAttempts);
     expect(attempts).toMatchObject([{ outcome: 'refused', reason: 'csr_malformed', tokenId }]);
     const { attemptId } = attempts[0]!;

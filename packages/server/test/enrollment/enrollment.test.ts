@@ -8,6 +8,7 @@ import { makeCsr, makeKey } from './device-csr.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 const remoteAddress = '192.0.2.7';
+const binding = { kind: 'none', why: 'no TLS here' } as const;
 const dayMs = 86_400_000;
 
 needs('openssl', 'openssl').describe('enrolment', () => {
@@ -54,7 +55,7 @@ needs('openssl', 'openssl').describe('enrolment', () => {
   }
 
   function enroll(csrDer: Uint8Array, secret: string): Promise<EnrollmentOutcome> {
-    return platform.enrollment.enroll({ csrDer, secret, remoteAddress });
+    return platform.enrollment.enroll({ csrDer, secret, remoteAddress, binding });
   }
 
   async function trailKinds(): Promise<readonly string[]> {
@@ -104,6 +105,7 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       expect(attempt!.steps.map(({ step, outcome }) => `${step} ${outcome}`)).toEqual([
         'token passed',
         'csr passed',
+        'linking passed',
         'name passed',
         'uses passed',
         'key passed',
@@ -332,6 +334,15 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       isBroken = false;
       expect((await enroll(csr, secret)).kind).toBe('issued');
     });
+  });
+
+  test('with a clock before 2020, nobody is given a certificate', async () => {
+    const { secret } = await newToken();
+    const nowMs = platform.clock.now();
+    platform.clock.set('2019-12-31T23:59:59Z');
+    expect(await enroll(csr, secret)).toMatchObject({ reason: 'clock_unset', fault: 'busy' });
+    platform.clock.set(nowMs);
+    expect((await enroll(csr, secret)).kind).toBe('issued');
   });
 
   test('refused attempts are written at a bounded rate and kept to a bounded number', async () => {

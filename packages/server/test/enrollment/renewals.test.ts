@@ -9,6 +9,7 @@ import { makeCsr, makeKey } from './device-csr.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 const remoteAddress = '192.0.2.7';
+const binding = { kind: 'none', why: 'no TLS here' } as const;
 const hourMs = 3_600_000;
 const policyName = parsePolicyName('telemetry');
 const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
@@ -44,7 +45,7 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     await platform.policies.create({ name: policyName, document }, operator);
     const wanted = { namePattern: '*', usesMax: 1, validityMs: hourMs, policies: [policyName] };
     const { secret } = await platform.enrollment.tokens.create(wanted, operator);
-    first = leafOf(await platform.enrollment.enroll({ csrDer: csr.same, secret, remoteAddress }));
+    first = leafOf(await platform.enrollment.enroll({ csrDer: csr.same, secret, remoteAddress, binding }));
     platform.clock.advance(hourMs);
   });
   afterEach(async () => {
@@ -53,7 +54,7 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
   });
 
   function renew(current: Certificate, csrDer: Uint8Array): Promise<EnrollmentOutcome> {
-    return platform.enrollment.renew({ csrDer, current, remoteAddress });
+    return platform.enrollment.renew({ csrDer, current, remoteAddress, binding });
   }
 
   function standing(certificateId: CertificateId) {

@@ -1,0 +1,131 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { type Certificate, csrAttributes } from '@fleetward/pki';
+import type { Certificates } from '../../certificates/index.ts';
+import type { Enrollment, EnrollmentOutcome } from '../../enrollment/index.ts';
+import type { RawAnswer, RawRequest, RawRoute } from '../../http/index.ts';
+import type { Admission, Admit } from '../admission.ts';
+import {
+  askForCertificate,
+  askForCredentials,
+  askForToken,
+  base64Answer,
+  certificatesAnswer,
+  madeKeyAnswer,
+  refusal,
+} from './answers.ts';
+import { channelBindingOf } from './channel-binding.ts';
+import { basicPassword, readCsr } from './requests.ts';
+
+const prefix = '/.well-known/est';
+const csrType = 'application/pkcs10';
+/** In base64: one with an RSA key of 4,096 bits has under 3,000. */
+const csrBytesMax = 32_768;
+
+interface EstParts {
+  readonly certificates: Certificates;
+  readonly enrollment: Enrollment;
+  readonly admit: Admit;
+}
+
+/**
+ * EST (RFC 7030, RFC 8951): CA certificates, what a request should have, enrolment with a join token as the password of HTTP
+ * Basic, with the device's own key or one made here, and re-enrolment with the certificate that is to be renewed.
+ */
+export function estRoutes({ certificates, enrollment, admit }: EstParts): readonly RawRoute[] {
+  return [
+    // RFC 7030 §4.1: anybody may ask.
+    {
+      method: 'GET',
+      path: `${prefix}/cacerts`,
+      mediaTypes: [],
+      handle: async () => certificatesAnswer(certificates.caCertificates()),
+    },
+    {
+      method: 'GET',
+      path: `${prefix}/csrattrs`,
+      mediaTypes: [],
+      handle: async () => base64Answer('application/csrattrs', csrAttributes(enrollment)),
+    },
+    byToken('simpleenroll', admit, (request) => enrollment.enroll(request)),
+    byToken('serverkeygen', admit, (request) => enrollment.enrollWithMadeKey(request)),
+    {
+      method: 'POST',
+      path: `${prefix}/simplereenroll`,
+      mediaTypes: [csrType],
+      bodyBytesMax: csrBytesMax,
+      refuse: ({ socket }) => (renewable(socket, admit) === undefined ? askForCertificate() : undefined),
+      handle: (request) => simpleReenroll(request, { enrollment, admit }),
+    },
+  ];
+}
+
+type Enrol = (request: Parameters<Enrollment['enroll']>[0]) => Promise<EnrollmentOutcome>;
+
+/** An operation for who has no certificate of its own yet. */
+function byToken(operation: string, admit: Admit, enrol: Enrol): RawRoute {
+  return {
+    method: 'POST',
+    path: `${prefix}/${operation}`,
+    mediaTypes: [csrType],
+    bodyBytesMax: csrBytesMax,
+    refuse: ({ headers, socket }) => {
+      const peer = admissionOf(socket, admit);
+      if (peer.kind === 'renew-only') return refusal(403, peer.explanation);
+      return basicPassword(headers.authorization) === undefined ? askForCredentials() : undefined;
+    },
+    handle: async ({ headers, body, socket, remoteAddress }) => {
+      const secret = basicPassword(headers.authorization);
+      if (secret === undefined) return askForCredentials();
+      const csrDer = readCsr(body);
+      if (csrDer === undefined) return noCsr();
+      const binding = channelBindingOf(socket as TLSSocket);
+      return answer(await enrol({ csrDer, secret, remoteAddress, binding }));
+    },
+  };
+}
+
+/** Decided anew for each request: the registry may have changed since the handshake. */
+function admissionOf(socket: Socket, admit: Admit): Admission {
+  return admit((socket as TLSSocket).getPeerX509Certificate()?.raw);
+}
+
+/** The certificate by which the peer may re-enrol, in force or within its grace. */
+function renewable(socket: Socket, admit: Admit): Certificate | undefined {
+  const admission = admissionOf(socket, admit);
+  return 'certificate' in admission ? admission.certificate : undefined;
+}
+
+async function simpleReenroll(
+  { socket, body, remoteAddress }: RawRequest,
+  { enrollment, admit }: Pick<EstParts, 'enrollment' | 'admit'>,
+): Promise<RawAnswer> {
+  const current = renewable(socket, admit);
+  if (current === undefined) return askForCertificate();
+  const csrDer = readCsr(body);
+  if (csrDer === undefined) return noCsr();
+  const binding = channelBindingOf(socket as TLSSocket);
+  return answer(await enrollment.renew({ csrDer, current, remoteAddress, binding }));
+}
+
+function answer(outcome: EnrollmentOutcome): RawAnswer {
+  if (outcome.kind === 'issued') {
+    const { chain, privateKey } = outcome;
+    return privateKey === undefined ? certificatesAnswer(chain) : madeKeyAnswer(chain, privateKey);
+  }
+  switch (outcome.fault) {
+    case 'token':
+      return askForToken(outcome.deviceText);
+    case 'request':
+      return refusal(400, outcome.deviceText);
+    case 'certificate':
+      return refusal(403, outcome.deviceText);
+    case 'busy':
+      return { ...refusal(503, outcome.deviceText), headers: { 'retry-after': '10' } };
+  }
+}
+
+function noCsr(): RawAnswer {
+  const what = `the base64 of a PKCS#10 request of type ${csrType}`;
+  return refusal(400, `the body is not ${what} (RFC 7030 section 4.2.1)`);
+}
