@@ -553,6 +553,17 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['cert', 'activate', certificateId])).json).toMatchObject([{ outcome: 'unchanged' }]);
   });
 
+  test('a certificate on hold is revoked until the hold is lifted', async () => {
+    await say(['cert', 'revoke', certificateId, '--reason', 'certificateHold', '--wait']);
+    expect((await say(['cert', 'show', certificateId])).json).toMatchObject([
+      { state: 'REVOKED', revocationReason: 'certificateHold' },
+    ]);
+    expect((await say(['cert', 'unhold', certificateId])).json).toMatchObject([
+      { outcome: 'lifted', state: 'ACTIVE' },
+    ]);
+    expect((await say(['cert', 'unhold', certificateId])).json).toMatchObject([{ outcome: 'not-held' }]);
+  });
+
   test('a certificate is listed, shown and revoked with the time of each step; afterwards it is refused', async () => {
     expect((await say(['cert', 'list'])).json).toContainEqual(
       expect.objectContaining({ certificateId, state: 'ACTIVE' }),

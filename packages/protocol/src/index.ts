@@ -19,6 +19,7 @@ export {
   revokeCertificate,
   setCaState,
   setCertificateState,
+  unholdCertificate,
 } from './http/certificates.ts';
 export { closeConnection, listConnections } from './http/connections.ts';
 export { type DenialCause, denialCauses, listDenials, whyDenied } from './http/denials.ts';

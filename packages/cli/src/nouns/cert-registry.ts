@@ -76,14 +76,16 @@ const reasons: readonly Reason[] = [
   'superseded',
   'cessationOfOperation',
   'privilegeWithdrawn',
+  'certificateHold',
 ];
 
 export function addCertRevoke(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'revoke <certificate-id>', {
-    summary: 'revoke a certificate for ever',
+    summary: 'revoke a certificate, or put it on hold',
     description:
       'Revokes a certificate for ever: its live connections are cut at once and new ones refused. With `--wait` the command ends when ' +
-      'the revocation list is signed too. It prints when each step was done.',
+      'the revocation list is signed too. It prints when each step was done. With `--reason certificateHold` it is not for ever: ' +
+      '`cert unhold` lifts it.',
     examples: ['fleetward cert revoke 9f86d081884c7d65… --reason keyCompromise --wait'],
   })
     .addOption(new Option('--reason <reason>', 'why (RFC 5280 §5.3.1)').choices(reasons))

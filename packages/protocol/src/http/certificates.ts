@@ -12,8 +12,9 @@ const reason = Type.Union(
     Type.Literal('superseded'),
     Type.Literal('cessationOfOperation'),
     Type.Literal('privilegeWithdrawn'),
+    Type.Literal('certificateHold'),
   ],
-  { description: 'RFC 5280 §5.3.1.' },
+  { description: 'RFC 5280 §5.3.1. Only `certificateHold` can be lifted.' },
 );
 
 /** What a certificate is for, as `@fleetward/pki` names it: a claim certificate may only provision. */
@@ -72,7 +73,8 @@ export const revokeCertificate = defineRoute({
   method: 'POST',
   path: '/v1/certificates/:certificateId/revoke',
   noun,
-  summary: 'Revoke a certificate for ever: its live sessions are cut, the CRL is signed again',
+  summary:
+    'Revoke a certificate, for ever unless it is a hold: its live sessions are cut, the CRL is signed again',
   access: 'operator',
   params: certificateParams,
   body: Type.Object(
@@ -102,6 +104,22 @@ export const revokeCertificate = defineRoute({
       { description: 'When each step was done, in order.' },
     ),
     sessionsCut: Type.Integer({ minimum: 0 }),
+    crlNumber: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+});
+
+export const unholdCertificate = defineRoute({
+  method: 'POST',
+  path: '/v1/certificates/:certificateId/unhold',
+  noun,
+  summary:
+    'Lift a `certificateHold`: the certificate is what it was before, and the next CRL does not name it',
+  access: 'operator',
+  params: certificateParams,
+  answer: Type.Object({
+    certificateId: certificateIdSchema,
+    outcome: Type.Enum(['lifted', 'not-held'], { description: '`not-held`: it was not revoked.' }),
+    state: Type.Enum(['PENDING_ACTIVATION', 'ACTIVE', 'INACTIVE', 'REVOKED']),
     crlNumber: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
 });

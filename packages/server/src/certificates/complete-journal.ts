@@ -1,7 +1,8 @@
 import type { Clock } from '@fleetward/core';
 import type { Authorities } from './authorities.ts';
 import type { JournalEntry } from './journal-entry.ts';
-import type { CertificateRegistry } from './registry.ts';
+import { foldJournal } from './journal-fold.ts';
+import { type CertificateRegistry, type RevokedEntry, supersedes } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
 
 const batchSize = 1000;
@@ -19,17 +20,31 @@ export async function completeJournal(
     readonly clock: Clock;
   },
 ): Promise<void> {
-  const journalled = new Set<string>(entries.map(({ certificateId }) => certificateId));
-  const missing = [...revocations(known.registry), ...removals(known.authorities, known.clock)].filter(
-    ({ certificateId }) => !journalled.has(certificateId),
+  const removed = new Set<string>(
+    entries.filter(({ kind }) => kind === 'authority-removed').map(({ certificateId }) => certificateId),
   );
+  const missing = [
+    ...revocations(entries, known.registry),
+    ...[...removals(known.authorities, known.clock)].filter(
+      ({ certificateId }) => !removed.has(certificateId),
+    ),
+  ];
   for (let at = 0; at < missing.length; at += batchSize) {
     await Promise.all(missing.slice(at, at + batchSize).map((entry) => known.journal.append(entry)));
   }
 }
 
-function* revocations(registry: CertificateRegistry): Iterable<JournalEntry> {
-  for (const entry of registry.allRevoked()) yield { kind: 'certificate-revoked', ...entry };
+function* revocations(
+  entries: readonly JournalEntry[],
+  registry: CertificateRegistry,
+): Iterable<JournalEntry> {
+  const journalled = foldJournal(entries);
+  const isThere = (entry: RevokedEntry): boolean => {
+    const governing = journalled.get(entry.certificateId);
+    return governing?.kind === 'revoked' && !supersedes(entry, governing.entry);
+  };
+  for (const entry of registry.allRevoked())
+    if (!isThere(entry)) yield { kind: 'certificate-revoked', ...entry };
 }
 
 function* removals(authorities: Authorities, clock: Clock): Iterable<JournalEntry> {

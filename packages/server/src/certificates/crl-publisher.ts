@@ -3,7 +3,7 @@ import { issueCrl, parseCrl } from '@fleetward/pki';
 import type { Authorities, Authority } from './authorities.ts';
 import type { CertificateRegistry, RevokedEntry } from './registry.ts';
 import { belongsOnCrl, nextCrlNumber } from './rules.ts';
-import type { CertificateStore, CrlRecord } from './store.ts';
+import { type CertificateStore, type CrlRecord, isForEver } from './store.ts';
 
 export type CrlOutcome =
   | { readonly kind: 'signed'; readonly number: number; readonly atMs: number }
@@ -41,7 +41,7 @@ export class CrlPublisher {
   async load(): Promise<void> {
     for (const { certificateId } of this.#issuers()) {
       const current = await this.#options.store.findCrl(certificateId);
-      const lane = current === undefined ? { isOwed: true } : { current, isOwed: this.#lacksEntry(current) };
+      const lane = current === undefined ? { isOwed: true } : { current, isOwed: this.#isStale(current) };
       this.#lanes.set(certificateId, lane);
     }
   }
@@ -73,9 +73,16 @@ export class CrlPublisher {
     for (const { certificateId } of this.#issuers()) this.#lane(certificateId).isOwed = true;
   }
 
-  #lacksEntry({ issuerId, der }: CrlRecord): boolean {
+  /** It lacks a revocation or its reason, or still names a hold that was lifted. */
+  #isStale({ issuerId, der }: CrlRecord): boolean {
     const { revoked } = parseCrl(der);
-    return this.#due(issuerId, this.#options.clock.now()).some(({ serial }) => !revoked.has(serial));
+    const due = this.#due(issuerId, this.#options.clock.now());
+    if (due.some(({ serial, reason }) => revoked.get(serial)?.reason !== reason)) return true;
+    const held = due.filter(({ reason }) => !isForEver(reason));
+    return (
+      revoked.values().reduce((count, { reason }) => count + Number(reason === 'certificateHold'), 0) >
+      held.length
+    );
   }
 
   /** What a CRL that is signed now must name. */

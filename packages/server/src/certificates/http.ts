@@ -7,6 +7,7 @@ import {
   revokeCertificate,
   setCaState,
   setCertificateState,
+  unholdCertificate,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import type { Policies } from '../policies/index.ts';
@@ -50,6 +51,14 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const wanted = { certificateId, reason: body.reason ?? 'unspecified' } as const;
       const outcome = await certificates.revoke(wanted, operatorActor(caller));
       return revocationView(certificateId, outcome, { wait: body.wait ?? true });
+    }),
+    handle(unholdCertificate, async ({ params, caller }) => {
+      const certificateId = parseCertificateId(params.certificateId);
+      const outcome = await certificates.unhold(certificateId, operatorActor(caller));
+      const { kind, state } = outcome;
+      const crl = outcome.kind === 'lifted' ? await outcome.crl : undefined;
+      const number = crl?.kind === 'signed' ? { crlNumber: crl.number } : {};
+      return { certificateId, outcome: kind, state, ...number };
     }),
     handle(setCertificateState, async ({ params, body, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);

@@ -15,6 +15,7 @@ const revocationReasons = [
   'superseded',
   'cessationOfOperation',
   'privilegeWithdrawn',
+  'certificateHold',
 ] as const satisfies readonly RevocationReason[];
 
 const revoked = Type.Object(
@@ -30,18 +31,28 @@ const revoked = Type.Object(
   { additionalProperties: false },
 );
 
+/** Ends the hold of `heldAtMs`, and no other. */
+const unheld = Type.Object(
+  { kind: Type.Literal('certificate-unheld'), certificateId: id, heldAtMs: timeMs, unheldAtMs: timeMs },
+  { additionalProperties: false },
+);
+
 const authorityRemoved = Type.Object(
   { kind: Type.Literal('authority-removed'), certificateId: id, removedAtMs: timeMs },
   { additionalProperties: false },
 );
 
-/** What may never be undone, as the journal keeps it. */
-export type JournalEntry = Readonly<Static<typeof revoked>> | Readonly<Static<typeof authorityRemoved>>;
+/** What a restored database must not undo, as the journal keeps it. */
+export type JournalEntry =
+  | Readonly<Static<typeof revoked>>
+  | Readonly<Static<typeof unheld>>
+  | Readonly<Static<typeof authorityRemoved>>;
 
 /** Parses one line. Throws `InvalidInputError` or `certificates.journal_unreadable`. */
 export function parseJournalLine(line: string): JournalEntry {
   const value = parseStrictJson(line, { bytesMax: 4096, depthMax: 2 });
   if (Value.Check(revoked, value)) return value;
+  if (Value.Check(unheld, value)) return value;
   if (Value.Check(authorityRemoved, value)) return value;
   throw new CertificatesError('certificates.journal_unreadable', 'not an entry of the revocation journal');
 }

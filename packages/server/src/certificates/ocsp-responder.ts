@@ -159,7 +159,7 @@ export class OcspResponder {
     const kept = this.#kept.get(key);
     if (kept === undefined) return undefined;
     const ageMs = this.#options.clock.now() - kept.producedAtMs;
-    if (kept.status.kind === status.kind && ageMs >= 0 && ageMs < this.#options.validityMs / 2) return kept;
+    if (isSame(kept.status, status) && ageMs >= 0 && ageMs < this.#options.validityMs / 2) return kept;
     this.#kept.delete(key);
     return undefined;
   }
@@ -195,6 +195,12 @@ function readRequest(der: Uint8Array): OcspRequest | undefined {
     if (error instanceof PkiError) return undefined;
     throw error;
   }
+}
+
+/** A hold may become a revocation for ever, or end and come again. */
+function isSame(one: CertStatus, other: CertStatus): boolean {
+  if (one.kind !== 'revoked' || other.kind !== 'revoked') return one.kind === other.kind;
+  return one.atMs === other.atMs && one.reason === other.reason;
 }
 
 function keyOf({ certificateId }: Authority, { hash, serial }: CertId): string {

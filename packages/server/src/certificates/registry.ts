@@ -1,6 +1,12 @@
 import type { CertificateId } from '@fleetward/core';
 import { type SettableState, type Standing, standingOf } from './states.ts';
-import type { CertificateStore, CertificateSummary, RevocationReason } from './store.ts';
+import {
+  type CertificateState,
+  type CertificateStore,
+  type CertificateSummary,
+  isForEver,
+  type RevocationReason,
+} from './store.ts';
 
 /** A revocation as the CRL needs it. `notAfterMs`: when it may leave the CRL. */
 export interface RevokedEntry {
@@ -54,9 +60,10 @@ export class CertificateRegistry {
     return true;
   }
 
-  /** Final: nothing takes a certificate out of this state. It need not be one the records have. */
+  /** Only `lift` takes a certificate out of this state, and only from a hold. It need not be one the records have. */
   revoke(entry: RevokedEntry): void {
-    if (this.isRevoked(entry)) return;
+    const before = this.revocation(entry);
+    if (before !== undefined && !supersedes(entry, before)) return;
     this.#addRevoked(entry);
     const known = this.#certificates.get(entry.certificateId);
     if (known === undefined) return;
@@ -69,8 +76,24 @@ export class CertificateRegistry {
     });
   }
 
-  isRevoked({ certificateId, issuerId }: Pick<RevokedEntry, 'certificateId' | 'issuerId'>): boolean {
-    return this.#revoked.get(issuerId)?.has(certificateId) === true;
+  /** Ends a hold. False when it is not this one that is in force. */
+  lift(held: RevokedEntry, state: CertificateState): boolean {
+    const { certificateId, issuerId, revokedAtMs } = held;
+    const known = this.#certificates.get(certificateId);
+    const current = this.revocation(held);
+    if (known === undefined || current === undefined || isForEver(current.reason)) return false;
+    if (current.revokedAtMs !== revokedAtMs) return false;
+    const { revokedAtMs: _at, revocationReason: _reason, ...summary } = known;
+    this.#certificates.set(certificateId, { ...summary, state });
+    this.#revoked.get(issuerId)?.delete(certificateId);
+    return true;
+  }
+
+  revocation({
+    certificateId,
+    issuerId,
+  }: Pick<RevokedEntry, 'certificateId' | 'issuerId'>): RevokedEntry | undefined {
+    return this.#revoked.get(issuerId)?.get(certificateId);
   }
 
   revokedBy(issuerId: CertificateId): Iterable<RevokedEntry> {
@@ -107,4 +130,12 @@ export class CertificateRegistry {
     const serials = this.#bySerial.get(issuerId) ?? new Map<string, CertificateId>();
     this.#bySerial.set(issuerId, serials.set(serial, certificateId));
   }
+}
+
+/** What is for ever takes the place of a hold. */
+export function supersedes(
+  entry: Pick<RevokedEntry, 'reason'>,
+  before: Pick<RevokedEntry, 'reason'>,
+): boolean {
+  return isForEver(entry.reason) && !isForEver(before.reason);
 }

@@ -117,5 +117,5 @@ function unreadable(path: string, why: string, cause?: unknown): CertificatesErr
 }
 
 function failed(why: string, cause?: unknown): CertificatesError {
-  return new CertificatesError('certificates.journal_failed', `${why}; nothing was revoked`, { cause });
+  return new CertificatesError('certificates.journal_failed', `${why}; nothing changed`, { cause });
 }

@@ -3,9 +3,9 @@ import type { Actor, Trail } from '../trail/index.ts';
 import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
-import type { CertificateRegistry, RevokedEntry } from './registry.ts';
+import { type CertificateRegistry, type RevokedEntry, supersedes } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
-import type { CertificateStore, CertificateSummary, RevocationReason } from './store.ts';
+import { type CertificateStore, type CertificateSummary, isForEver, type RevocationReason } from './store.ts';
 
 type RevocationStep = 'requested' | 'journalled' | 'committed' | 'sessions-cut';
 
@@ -48,8 +48,7 @@ export class Revoker {
     actor: Actor,
   ): Promise<RevocationOutcome> {
     const certificate = this.#find(wanted.certificateId);
-    if (certificate.state === 'REVOKED' && !this.#unrecorded.has(certificate.certificateId))
-      return before(certificate);
+    if (this.#stands(certificate, wanted.reason)) return before(certificate);
     const timeline = new Timeline(this.#options.clock);
     const entry = entryOf(certificate, { reason: wanted.reason, nowMs: timeline.mark('requested') });
     await this.#options.journal.append({ kind: 'certificate-revoked', ...entry });
@@ -92,7 +91,15 @@ export class Revoker {
 
   #putInForce(entry: RevokedEntry): number {
     this.#options.registry.revoke(entry);
-    return this.#options.announce({ kind: 'certificate-revoked', certificateId: entry.certificateId });
+    const kind = isForEver(entry.reason) ? 'certificate-revoked' : 'certificate-suspended';
+    return this.#options.announce({ kind, certificateId: entry.certificateId });
+  }
+
+  /** Nothing is to be done: it is revoked, in the records too, and not just on hold where it is to be for ever. */
+  #stands(certificate: CertificateSummary, reason: RevocationReason): boolean {
+    const current = this.#options.registry.revocation(certificate);
+    if (current === undefined || supersedes({ reason }, current)) return false;
+    return !this.#unrecorded.has(certificate.certificateId);
   }
 
   #find(certificateId: CertificateId): CertificateSummary {

@@ -7,6 +7,7 @@ import { completeJournal } from './complete-journal.ts';
 import { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
+import { HoldLifter, type HoldOutcome } from './hold-lifter.ts';
 import { type SignedCertificate, type SignRequest, signCertificate } from './issuance.ts';
 import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
 import { CertificateRegistry } from './registry.ts';
@@ -58,6 +59,7 @@ export class Certificates {
   readonly #ocsp: OcspResponder;
   readonly #revoker: Revoker;
   readonly #states: StateChanger;
+  readonly #holds: HoldLifter;
 
   private constructor(options: CertificatesOptions, journal: RevocationJournal) {
     const shared = { ...options, registry: this.#registry, authorities: this.#authorities, journal };
@@ -72,6 +74,7 @@ export class Certificates {
     });
     this.#revoker = new Revoker({ ...shared, crls: this.#crls });
     this.#states = new StateChanger(shared);
+    this.#holds = new HoldLifter({ ...shared, crls: this.#crls });
   }
 
   /**
@@ -175,6 +178,11 @@ export class Certificates {
     actor: Actor,
   ): Promise<RevocationOutcome> {
     return this.#revoker.revoke(wanted, actor);
+  }
+
+  /** Ends a `certificateHold`. Throws `certificates.not_found`, `certificates.state` or `certificates.journal_failed`. */
+  unhold(certificateId: CertificateId, actor: Actor): Promise<HoldOutcome> {
+    return this.#holds.lift(certificateId, actor);
   }
 
   /** Switches a certificate on or off. Throws `certificates.not_found`, and `certificates.state` for one that is revoked. */

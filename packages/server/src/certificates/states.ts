@@ -1,5 +1,5 @@
 import { CertificatesError } from './errors.ts';
-import type { CertificateState, CertificateSummary } from './store.ts';
+import { type CertificateState, type CertificateSummary, isForEver } from './store.ts';
 
 /** Whether a certificate may speak. Only `active` may. */
 export type Standing = 'active' | 'pending' | 'inactive' | 'revoked' | 'unknown' | 'expired';
@@ -44,11 +44,21 @@ export function mayBecome(from: CertificateState, to: CertificateState): boolean
 
 /** Throws `certificates.state` for a step that may not be taken. */
 export function assertStep(
-  { certificateId, state }: Pick<CertificateSummary, 'certificateId' | 'state'>,
+  {
+    certificateId,
+    state,
+    revocationReason,
+  }: Pick<CertificateSummary, 'certificateId' | 'state' | 'revocationReason'>,
   to: CertificateState,
 ): void {
   if (mayBecome(state, to)) return;
-  const why = state === 'REVOKED' ? 'a revocation is for ever' : 'there is no such step';
+  const isHeld = revocationReason !== undefined && !isForEver(revocationReason);
+  const isRevoked = state === 'REVOKED';
+  const why = isHeld
+    ? '`fleetward cert unhold` lifts the hold'
+    : isRevoked
+      ? 'a revocation is for ever'
+      : 'there is no such step';
   throw new CertificatesError(
     'certificates.state',
     `the certificate \`${certificateId}\` is \`${state}\` and cannot become \`${to}\`: ${why}`,

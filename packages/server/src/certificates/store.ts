@@ -11,7 +11,13 @@ export type RevocationReason =
   | 'affiliationChanged'
   | 'superseded'
   | 'cessationOfOperation'
-  | 'privilegeWithdrawn';
+  | 'privilegeWithdrawn'
+  | 'certificateHold';
+
+/** Only a hold can be lifted. */
+export function isForEver(reason: RevocationReason): boolean {
+  return reason !== 'certificateHold';
+}
 
 export interface CertificateRecord {
   readonly certificateId: CertificateId;
@@ -78,7 +84,7 @@ export interface CertificateStore {
       readonly to: CertificateState;
     },
   ): Promise<boolean>;
-  /** False when it was revoked before. */
+  /** False when it was revoked before; a hold gives way to a revocation that is for ever. */
   revoke(
     tx: Transaction,
     revocation: {
@@ -87,6 +93,11 @@ export interface CertificateStore {
       readonly reason: RevocationReason;
     },
   ): Promise<boolean>;
+  /** Ends a hold from `heldAtMs` or before. Answers the state it had before it; nothing when there is no such hold. */
+  unhold(
+    tx: Transaction,
+    hold: { readonly certificateId: CertificateId; readonly heldAtMs: number },
+  ): Promise<CertificateState | undefined>;
   revoked(issuerId: CertificateId): Promise<readonly CertificateSummary[]>;
   addAuthority(tx: Transaction, authority: AuthorityRecord): Promise<void>;
   setAuthorityState(

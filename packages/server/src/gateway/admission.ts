@@ -102,7 +102,9 @@ function judge(certificate: Certificate, { certificates, clock, graceMs }: Admis
   if (standing === 'expired' && graceMs > 0)
     return { kind: 'renew-only', certificateId, certificate, explanation: explainGrace(certificate) };
   const flaw = standing === 'active' ? 'expired' : standing;
-  return { kind: 'refused', cause: `certificate_${flaw}`, explanation: explainStanding[flaw], certificateId };
+  const isHeld = certificates.summary(certificateId)?.revocationReason === 'certificateHold';
+  const explanation = flaw === 'revoked' && isHeld ? onHold : explainStanding[flaw];
+  return { kind: 'refused', cause: `certificate_${flaw}`, explanation, certificateId };
 }
 
 // TLS by itself takes every certificate of the CA that may be a client's: an operator is no device.
@@ -115,6 +117,8 @@ function explainProfile(profile: LeafProfileName): string {
 function explainGrace({ notAfterMs }: Certificate): string {
   return `the certificate expired at ${new Date(notAfterMs).toISOString()}; within its grace it may only re-enrol`;
 }
+
+const onHold = 'the certificate is on hold: `fleetward cert unhold` lets it speak again';
 
 const explainStanding = {
   revoked: 'the certificate is revoked',

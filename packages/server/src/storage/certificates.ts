@@ -1,4 +1,5 @@
 import type { CertificateRecord, CertificateStore, CertificateSummary } from '../certificates/store.ts';
+import { isForEver } from '../certificates/store.ts';
 import { createAuthorityStore } from './authorities.ts';
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
@@ -77,11 +78,40 @@ export function createCertificateStore(database: Database): CertificateStore {
     revoke: async (tx, { certificateId, atMs, reason }) => {
       const { numUpdatedRows } = await queriesOf(tx)
         .updateTable('certificates')
-        .set({ state: 'REVOKED', revoked_at_ms: atMs, revocation_reason: reason })
+        .set(({ ref }) => ({
+          state: 'REVOKED',
+          revoked_at_ms: atMs,
+          revocation_reason: reason,
+          state_before_hold: isForEver(reason) ? null : ref('state'),
+        }))
         .where('certificate_id', '=', certificateId)
-        .where('state', '!=', 'REVOKED')
+        .where(({ eb, or }) =>
+          or([
+            eb('state', '!=', 'REVOKED'),
+            ...(isForEver(reason) ? [eb('revocation_reason', '=', 'certificateHold')] : []),
+          ]),
+        )
         .executeTakeFirst();
       return numUpdatedRows === 1n;
+    },
+    unhold: async (tx, { certificateId, heldAtMs }) => {
+      const row = await queriesOf(tx)
+        .selectFrom('certificates')
+        .select(['state_before_hold'])
+        .where('certificate_id', '=', certificateId)
+        .where('state', '=', 'REVOKED')
+        .where('revocation_reason', '=', 'certificateHold')
+        .where('revoked_at_ms', '<=', heldAtMs)
+        .executeTakeFirst();
+      const state = row?.state_before_hold ?? undefined;
+      if (state === undefined) return undefined;
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('certificates')
+        .set({ state, revoked_at_ms: null, revocation_reason: null, state_before_hold: null })
+        .where('certificate_id', '=', certificateId)
+        .where('revocation_reason', '=', 'certificateHold')
+        .executeTakeFirst();
+      return numUpdatedRows === 1n ? state : undefined;
     },
     revoked: async (issuerId) => {
       const rows = await allRows((after: SummaryRow | undefined) => {
@@ -116,10 +146,11 @@ function certificateRow(certificate: CertificateRecord): CertificateRow {
     public_key_hash: certificate.publicKeyHash,
     revoked_at_ms: certificate.revokedAtMs ?? null,
     revocation_reason: certificate.revocationReason ?? null,
+    state_before_hold: null,
   };
 }
 
-function toRecord(row: CertificateRow): CertificateRecord {
+function toRecord(row: Omit<CertificateRow, 'state_before_hold'>): CertificateRecord {
   return { ...toSummary(row), der: row.der, subject: row.subject };
 }
 

@@ -164,6 +164,7 @@ export interface CertificateRow {
   readonly public_key_hash: string;
   readonly revoked_at_ms: number | null;
   readonly revocation_reason: RevocationReason | null;
+  readonly state_before_hold: CertificateState | null;
 }
 
 export interface JoinTokenRow {

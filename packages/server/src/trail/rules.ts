@@ -24,6 +24,7 @@ type TrailKind =
   | 'certificate.issued'
   | 'certificate.renewed'
   | 'certificate.state_changed'
+  | 'certificate.unheld'
   | 'certificate.revoked'
   | 'join_token.created'
   | 'join_token.revoked'

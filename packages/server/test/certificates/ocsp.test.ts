@@ -98,6 +98,23 @@ describe('an OCSP answer', () => {
     expect((await ask(request)).der.includes(good)).toBe(false);
   });
 
+  test('says that it is on hold, is good again once the hold is lifted, and keeps no reason that has changed', async () => {
+    const pump = await device();
+    const { id: certificateId } = pump;
+    const request = requestFor(pump);
+    const reason = (code: number) => Buffer.from([0xa0, 0x03, 0x0a, 0x01, code]);
+    const revoke = (reason: 'certificateHold' | 'keyCompromise') =>
+      platform.certificates.revoke({ certificateId, reason }, { kind: 'system' });
+    await revoke('certificateHold');
+    expect((await ask(request)).der.includes(reason(6))).toBe(true);
+    await platform.certificates.unhold(certificateId, { kind: 'system' });
+    expect((await ask(request)).der.includes(good)).toBe(true);
+    await revoke('certificateHold');
+    expect((await ask(request)).der.includes(reason(6))).toBe(true);
+    await revoke('keyCompromise');
+    expect((await ask(request)).der.includes(reason(1))).toBe(true);
+  });
+
   test('is not given for what the CA did not issue, nor after the CA was removed, and nothing is signed', async () => {
     const pump = await device();
     expect((await ask(requestFor({ serial: '4711' }))).der).toEqual(unauthorized);

@@ -79,7 +79,7 @@ test('a damaged line that was whole is not passed over', async () => {
   });
 });
 
-test('an append that cannot be written is refused, and says that nothing was revoked', async () => {
+test('an append that cannot be written is refused, and says that nothing changed', async () => {
   const { journal } = await RevocationJournal.open(path);
   await journal.close();
   await expect(journal.append(newEntry())).rejects.toMatchObject({ code: 'certificates.journal_failed' });
@@ -91,6 +91,8 @@ test('a line is read back as it was, and anything else is refused', () => {
       expect(() => parseJournalLine(text)).toThrow();
     }),
   );
-  const entry = newEntry();
-  expect(parseJournalLine(JSON.stringify(entry))).toEqual(entry);
+  const revoked = newEntry();
+  const { certificateId } = revoked;
+  const unheld = { kind: 'certificate-unheld', certificateId, heldAtMs: 1, unheldAtMs: 2 };
+  for (const entry of [revoked, unheld]) expect(parseJournalLine(JSON.stringify(entry))).toEqual(entry);
 });

@@ -7,6 +7,7 @@ import { guardrails } from './0004-guardrails.ts';
 import { policyTrials } from './0005-policy-trials.ts';
 import { attemptSteps } from './0006-attempt-steps.ts';
 import { certificateProfiles } from './0007-certificate-profiles.ts';
+import { certificateHolds } from './0008-certificate-holds.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -23,4 +24,5 @@ export const migrations: readonly Migration[] = [
   policyTrials,
   attemptSteps,
   certificateProfiles,
+  certificateHolds,
 ];

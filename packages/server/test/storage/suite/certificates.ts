@@ -72,6 +72,24 @@ export function describeCertificates(opened: () => Opened): void {
     expect(await stores.certificates.revoked(issuerId)).toEqual([revoked]);
   });
 
+  test('a hold ends only by name, gives back the state from before it, and gives way to a revocation for ever', async () => {
+    const { stores, transact } = opened();
+    const record = certificate('held', { state: 'INACTIVE' });
+    const { certificateId } = record;
+    await add(record);
+    const revoke = (atMs: number, reason: 'certificateHold' | 'keyCompromise') =>
+      transact((tx) => stores.certificates.revoke(tx, { certificateId, atMs, reason }));
+    const unhold = (heldAtMs: number) =>
+      transact((tx) => stores.certificates.unhold(tx, { certificateId, heldAtMs }));
+    expect([await revoke(8, 'certificateHold'), await revoke(9, 'certificateHold')]).toEqual([true, false]);
+    expect([await unhold(7), await unhold(8), await unhold(8)]).toEqual([undefined, 'INACTIVE', undefined]);
+    expect(await stores.certificates.find(certificateId)).toEqual(record);
+    expect([await revoke(10, 'certificateHold'), await revoke(11, 'keyCompromise')]).toEqual([true, true]);
+    expect([await revoke(12, 'certificateHold'), await unhold(12)]).toEqual([false, undefined]);
+    const revoked = { ...record, state: 'REVOKED', revokedAtMs: 11, revocationReason: 'keyCompromise' };
+    expect(await stores.certificates.find(certificateId)).toEqual(revoked);
+  });
+
   test('summaries and pages walk every certificate by id', async () => {
     const { certificates } = opened().stores;
     for (let count = 0; count < 5; count++) await add(certificate(`walk-${count}`));

@@ -1,0 +1,25 @@
+import type { CertificateId } from '@fleetward/core';
+import type { JournalEntry } from './journal-entry.ts';
+import { isForEver } from './store.ts';
+
+type Revoked = Extract<JournalEntry, { kind: 'certificate-revoked' }>;
+
+/** What all entries about one certificate come to. */
+export type Governing =
+  | { readonly kind: 'revoked'; readonly entry: Revoked }
+  /** The hold of `heldAtMs` was lifted, and with it those before it. */
+  | { readonly kind: 'lifted'; readonly certificateId: CertificateId; readonly heldAtMs: number };
+
+/** A revocation that is no hold is for ever, wherever it stands; of a hold and its end the later entry governs. */
+export function foldJournal(entries: readonly JournalEntry[]): ReadonlyMap<CertificateId, Governing> {
+  const governing = new Map<CertificateId, Governing>();
+  for (const entry of entries) {
+    if (entry.kind === 'authority-removed') continue;
+    const before = governing.get(entry.certificateId);
+    if (before?.kind === 'revoked' && isForEver(before.entry.reason)) continue;
+    const { certificateId } = entry;
+    if (entry.kind === 'certificate-revoked') governing.set(certificateId, { kind: 'revoked', entry });
+    else governing.set(certificateId, { kind: 'lifted', certificateId, heldAtMs: entry.heldAtMs });
+  }
+  return governing;
+}
