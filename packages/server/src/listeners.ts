@@ -24,6 +24,7 @@ import { certificateContext } from './gateway/certificate-context.ts';
 import { connectionHandlers } from './gateway/connections-http.ts';
 import { DeviceHttp } from './gateway/device-http.ts';
 import { estRoutes } from './gateway/est/routes.ts';
+import { KnownCertificates } from './gateway/known-certificates.ts';
 import { LiveSockets } from './gateway/live-sockets.ts';
 import { MqttGateway } from './gateway/mqtt-gateway.ts';
 import { MqttListener } from './gateway/mqtt-listener.ts';
@@ -104,10 +105,12 @@ export async function startListeners(
   });
   await credentials.ensureFresh();
   const live = new LiveSockets();
+  const known = new KnownCertificates({ certificatesMax: config.tlsLimits.knownCertificatesMax });
   const guard: Guard = {
     limits: config.tlsLimits,
     admit: createAdmission({
       certificates: domains.certificates,
+      known,
       clock,
       graceMs: config.certificates.graceDays * dayMs,
     }),
@@ -126,7 +129,7 @@ export async function startListeners(
   });
   await startDeviceListeners(parts, { guard, credentials, mqtt }, undo);
   ports.operators = await naming('operators', config, () =>
-    startOperators(parts, { mqtt, live, credentials }, undo),
+    startOperators(parts, { mqtt, live, known, credentials }, undo),
   );
   return { ports, mqtt, credentials };
 }
@@ -251,6 +254,7 @@ async function startOperators(
   gateway: {
     readonly mqtt: MqttGateway;
     readonly live: LiveSockets;
+    readonly known: KnownCertificates;
     readonly credentials: ServerCredentials;
   },
   undo: Undo,
@@ -295,7 +299,11 @@ function recordOverLimit(listener: string, denials: Denials): (over: OverLimit) 
 /** Every route of the operators' API, in the order of the domains. */
 function operatorApi(
   parts: ListenerParts,
-  gateway: { readonly mqtt: MqttGateway; readonly live: LiveSockets },
+  gateway: {
+    readonly mqtt: MqttGateway;
+    readonly live: LiveSockets;
+    readonly known: KnownCertificates;
+  },
 ): readonly RouteHandler[] {
   const { config, domains, ports, clock } = parts;
   const { things, groups, activity, policies, certificates } = domains;
@@ -316,8 +324,7 @@ function operatorApi(
         groups,
         activity,
         policies,
-        live: gateway.live,
-        mqtt: gateway.mqtt,
+        ...gateway,
         messages: parts.messages,
         certificates: domains.certificates,
       }),

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Activity } from './activity/index.ts';
 import type { Certificates } from './certificates/index.ts';
 import type { Denials } from './denials/index.ts';
+import type { KnownCertificates } from './gateway/known-certificates.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
 import type { Groups } from './groups/index.ts';
@@ -15,6 +16,7 @@ export function createPlatformMetrics(parts: {
   readonly activity: Activity;
   readonly policies: Policies;
   readonly live: LiveSockets;
+  readonly known: KnownCertificates;
   readonly mqtt: MqttGateway;
   readonly messages: MessageFile;
   readonly certificates: Pick<Certificates, 'ocspCounts'>;
@@ -24,6 +26,16 @@ export function createPlatformMetrics(parts: {
   gauge(registry, 'fleetward_device_connections', 'Admitted TLS connections of devices', (metric) =>
     metric.set(parts.live.count()),
   );
+  new Gauge({
+    name: 'fleetward_known_certificates',
+    help: 'Parsed certificates kept now; admissions since the start that found theirs, that did not, and those forgotten for `tlsLimits.knownCertificatesMax`',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      const { size, counts } = parts.known;
+      for (const [counter, value] of Object.entries({ size, ...counts })) this.set({ counter }, value);
+    },
+  });
   gauge(registry, 'fleetward_groups', 'Groups of things', (metric) => metric.set(parts.groups.counts.groups));
   gauge(registry, 'fleetward_group_memberships', 'Memberships of things in groups', (metric) =>
     metric.set(parts.groups.counts.memberships),

@@ -162,6 +162,10 @@ const tlsLimits = section(
       maximum: 600_000,
     }),
     connectionsPerCertificateMax: count(10, 'Connections at once of one certificate, over all listeners.'),
+    knownCertificatesMax: count(
+      8_192,
+      'Parsed certificates kept of devices that were admitted, about 3 kB each; one more forgets the one not asked for longest, which is parsed and verified anew when it comes back.',
+    ),
     connectsPerSecondMax: count(
       50,
       'MQTT CONNECTs a second of one certificate, and as many at once; one more is refused (0x9F; MQTT 3.1.1: return code 3).',

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type CertificateId, equalBytes, parseCertificateId } from '@fleetward/core';
 import { limits } from '../limits.ts';
 import { verifySignature } from '../signature.ts';
@@ -28,7 +28,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
 
 /** Lower-case hex SHA-256 of a certificate's DER. */
 export function certificateIdOf(der: Uint8Array): CertificateId {
-  return parseCertificateId(createHash('sha256').update(der).digest('hex'));
+  return parseCertificateId(hash('sha256', der, 'hex'));
 }
 
 /** Subject and issuer are the same name (RFC 5280 §6.1). */

@@ -1,3 +1,4 @@
+export type { Trust } from './authorities.ts';
 export type { CertificatesErrorCode } from './errors.ts';
 export type { CertificateEvent } from './events.ts';
 export { certificateHandlers } from './http.ts';

@@ -2,13 +2,15 @@ import type { CertificateId, Clock } from '@fleetward/core';
 import {
   type Certificate,
   type LeafProfileName,
+  type PathOutcome,
   PkiError,
   parseCertificate,
   validatePath,
 } from '@fleetward/pki';
 import { type Certificates, speaksForThings } from '../certificates/index.ts';
 import type { DenialCause } from '../denials/index.ts';
-import { KnownCertificates } from './known-certificates.ts';
+import { AcceptedPaths } from './accepted-paths.ts';
+import type { KnownCertificates } from './known-certificates.ts';
 
 /** What a finished TLS handshake says of the peer. */
 export type Admission =
@@ -32,13 +34,15 @@ export type Admit = (peerDer: Uint8Array | undefined) => Admission;
 
 interface AdmissionParts {
   readonly certificates: Certificates;
+  readonly known: KnownCertificates;
   readonly clock: Clock;
   /** How long after its end a certificate may still renew. */
   readonly graceMs: number;
 }
 
-/** About 3 kB each, and nothing for one that is connected, whose certificate is held anyhow. */
-const knownCertificatesMax = 8_192;
+interface Judge extends AdmissionParts {
+  readonly paths: AcceptedPaths;
+}
 
 /**
  * "Who may speak" (docs/ARCHITECTURE.md): runs before the first application byte of every connection, resumed ones too,
@@ -46,13 +50,14 @@ const knownCertificatesMax = 8_192;
  * both in memory. Any doubt is a refusal.
  */
 export function createAdmission(platform: AdmissionParts): Admit {
-  const known = new KnownCertificates({ certificatesMax: knownCertificatesMax });
+  const { known } = platform;
+  const judging = { ...platform, paths: new AcceptedPaths() };
   return (peerDer) => {
     if (peerDer === undefined) return { kind: 'anonymous' };
     const leaf = readCertificate(peerDer, known);
     if (leaf.kind === 'refused') return leaf;
     try {
-      const admission = judge(leaf.certificate, platform);
+      const admission = judge(leaf.certificate, judging);
       if (admission.kind === 'admitted') known.keep(leaf.certificate);
       return admission;
     } catch {
@@ -77,13 +82,12 @@ function untrusted(explanation: string): Extract<Admission, { kind: 'refused' }>
   return { kind: 'refused', cause: 'certificate_untrusted', explanation };
 }
 
-function judge(certificate: Certificate, { certificates, clock, graceMs }: AdmissionParts): Admission {
+function judge(certificate: Certificate, platform: Judge): Admission {
+  const { certificates, clock, graceMs } = platform;
   const atMs = clock.now();
   const certificateId = certificate.id;
-  const { roots, issuers: untrusted } = certificates.trust();
-  const purpose = 'clientAuth';
-  const path = validatePath({ leaf: certificate, untrusted, roots, atMs, purpose, graceMs });
-  if (path.kind === 'refused') {
+  const path = pathFlaw(certificate, platform, atMs);
+  if (path?.kind === 'refused') {
     const cause = path.code === 'expired' ? 'certificate_expired' : 'certificate_untrusted';
     return { kind: 'refused', cause, explanation: `${path.reason} (${path.rfc})`, certificateId };
   }
@@ -97,14 +101,28 @@ function judge(certificate: Certificate, { certificates, clock, graceMs }: Admis
       explanation: explainProfile(profile),
       certificateId,
     };
-  if (standing === 'active' && path.kind === 'accepted')
-    return { kind: 'admitted', certificateId, certificate };
+  if (standing === 'active' && path === undefined) return { kind: 'admitted', certificateId, certificate };
   if (standing === 'expired' && graceMs > 0)
     return { kind: 'renew-only', certificateId, certificate, explanation: explainGrace(certificate) };
   const flaw = standing === 'active' ? 'expired' : standing;
   const isHeld = certificates.summary(certificateId)?.revocationReason === 'certificateHold';
   const explanation = flaw === 'revoked' && isHeld ? onHold : explainStanding[flaw];
   return { kind: 'refused', cause: `certificate_${flaw}`, explanation, certificateId };
+}
+
+/** Undefined: the path is accepted. */
+function pathFlaw(
+  leaf: Certificate,
+  { certificates, paths, graceMs }: Judge,
+  atMs: number,
+): Exclude<PathOutcome, { kind: 'accepted' }> | undefined {
+  const trust = certificates.trust();
+  if (paths.has(leaf, { trust, atMs })) return undefined;
+  const { roots, issuers: untrusted } = trust;
+  const outcome = validatePath({ leaf, untrusted, roots, atMs, purpose: 'clientAuth', graceMs });
+  if (outcome.kind !== 'accepted') return outcome;
+  paths.keep(leaf, trust, outcome);
+  return undefined;
 }
 
 // TLS by itself takes every certificate of the CA that may be a client's: an operator is no device.

@@ -9,6 +9,8 @@ import { type Certificate, certificateIdOf } from '@fleetward/pki';
 export class KnownCertificates {
   readonly #byId = new Map<CertificateId, Certificate>();
   readonly #certificatesMax: number;
+  /** Admissions since the start that found theirs here, that did not, and those forgotten for others. */
+  readonly counts = { found: 0, missed: 0, forgotten: 0 };
 
   constructor(options: { readonly certificatesMax: number }) {
     this.#certificatesMax = options.certificatesMax;
@@ -21,7 +23,11 @@ export class KnownCertificates {
   find(der: Uint8Array): Certificate | undefined {
     const id = certificateIdOf(der);
     const known = this.#byId.get(id);
-    if (known !== undefined) this.#keepAs(id, known);
+    if (known === undefined) this.counts.missed++;
+    else {
+      this.counts.found++;
+      this.#keepAs(id, known);
+    }
     return known;
   }
 
@@ -31,6 +37,7 @@ export class KnownCertificates {
     if (this.#byId.size <= this.#certificatesMax) return;
     const [oldest] = this.#byId.keys();
     if (oldest !== undefined) this.#byId.delete(oldest);
+    this.counts.forgotten++;
   }
 
   #keepAs(id: CertificateId, certificate: Certificate): void {

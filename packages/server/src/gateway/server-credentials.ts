@@ -8,6 +8,7 @@ import { replaceDurably } from '@fleetward/core/durable-file';
 import type { Envelope } from '@fleetward/keys';
 import { type Certificate, encodePem, parseCertificate } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
+import { namedAuthority } from './named-authority.ts';
 
 interface StoredCredentials {
   /** PKCS#8 DER sealed with the records envelope. */
@@ -105,7 +106,9 @@ export class ServerCredentials {
       key: key.export({ format: 'pem', type: 'pkcs8' }),
       cert: chain.map((certificate) => encodePem('CERTIFICATE', certificate.der)).join(''),
       // Only named in the CertificateRequest, so that a peer with several certificates picks the right one; our own admission decides.
-      ca: this.#options.certificates.trust().roots.map((root) => encodePem('CERTIFICATE', root.der)),
+      ca: this.#options.certificates
+        .trust()
+        .roots.map((root) => encodePem('CERTIFICATE', namedAuthority(root))),
     };
     this.#renewAtMs = renewalTime(leaf);
     this.#leaf = leaf;

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Certificates } from '../../src/certificates/index.ts';
 import { createAdmission } from '../../src/gateway/admission.ts';
 import { Authorizer } from '../../src/gateway/authorizer.ts';
+import { KnownCertificates } from '../../src/gateway/known-certificates.ts';
 
 const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
 const document = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
@@ -70,7 +71,8 @@ test('a fault while a peer’s certificate is checked refuses the peer, and the 
 
 test('no bytes in place of a certificate make the admission throw or admit', () => {
   const certificates = Object.create(Certificates.prototype) as Certificates;
-  const admit = createAdmission({ certificates, clock: { now: () => 0 }, graceMs: 0 });
+  const known = new KnownCertificates({ certificatesMax: 1 });
+  const admit = createAdmission({ certificates, known, clock: { now: () => 0 }, graceMs: 0 });
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (der) => {
       expect(admit(der).kind).toBe('refused');

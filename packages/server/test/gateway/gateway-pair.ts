@@ -7,6 +7,7 @@ import { expect } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { createAdmission } from '../../src/gateway/admission.ts';
 import { Authorizer } from '../../src/gateway/authorizer.ts';
+import { KnownCertificates } from '../../src/gateway/known-certificates.ts';
 import { LiveSockets } from '../../src/gateway/live-sockets.ts';
 import { MqttGateway } from '../../src/gateway/mqtt-gateway.ts';
 import { MqttListener } from '../../src/gateway/mqtt-listener.ts';
@@ -103,7 +104,12 @@ async function startGateway(
   const config = loadConfig({ overrides: { folder: platform.folder, listeners: { mqtt: anyPort } } });
   const guard = {
     limits: { ...config.tlsLimits, connectsPerSecondMax: 1_000_000 }, // the clock stands still
-    admit: createAdmission({ certificates, clock, graceMs: 0 }),
+    admit: createAdmission({
+      certificates,
+      known: new KnownCertificates({ certificatesMax: 100 }),
+      clock,
+      graceMs: 0,
+    }),
     live: new LiveSockets(),
     denials,
     proxies: undefined,

@@ -1,6 +1,9 @@
 import { type Certificate, certificateIdOf } from '@fleetward/pki';
+import { getMetrics } from '@fleetward/protocol';
+import { startTestPlatform } from '@fleetward/testkit/platform';
 import { expect, test } from 'vitest';
 import { KnownCertificates } from '../../src/gateway/known-certificates.ts';
+import { allowAll, connectMqtt, tlsOf } from './raw-peers.ts';
 
 /** The cache looks at nothing else. */
 function certificateOf(der: Uint8Array): Certificate {
@@ -27,4 +30,27 @@ test('it holds no more than its limit, and forgets the one not asked for longest
   known.keep(third);
   expect(known.size).toBe(2);
   expect(ders.map((der) => known.find(der) !== undefined)).toEqual([true, false, true]);
+});
+
+test('the platform keeps as many as its setting says, admits the others all the same, and shows all that in its metrics', async () => {
+  await using platform = await startTestPlatform({ settings: { tlsLimits: { knownCertificatesMax: 1 } } });
+  await allowAll(platform);
+  const devices = [
+    await platform.enrol('pump', { policies: ['all'] }),
+    await platform.enrol('valve', { policies: ['all'] }),
+  ];
+  for (const device of [...devices, ...devices]) {
+    const socket = await platform.connectTls(tlsOf(device));
+    expect(await connectMqtt(socket, device.thingName)).toBe(0);
+    socket.destroy();
+  }
+  const metrics = Buffer.from(await platform.api.call(getMetrics, {})).toString();
+  const counted = (counter: string): number =>
+    Number(
+      new RegExp(`^fleetward_known_certificates\\{counter="${counter}"\\} (\\d+)$`, 'm').exec(metrics)?.[1],
+    );
+  expect(counted('size')).toBe(1);
+  expect(counted('missed')).toBe(4); // in the handshake
+  expect(counted('found')).toBe(4); // with the CONNECT, a moment later
+  expect(counted('forgotten')).toBe(3);
 });

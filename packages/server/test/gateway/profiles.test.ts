@@ -3,8 +3,10 @@ import { type LeafProfileName, leafProfileNames, parsePublicKey } from '@fleetwa
 import { temporaryFolder } from '@fleetward/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAdmission } from '../../src/gateway/admission.ts';
+import { KnownCertificates } from '../../src/gateway/known-certificates.ts';
 import { openPlatform, type Platform } from '../certificates/test-platform.ts';
 
+const known = new KnownCertificates({ certificatesMax: 10 });
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 const folder = temporaryFolder();
 let platform: Platform;
@@ -40,7 +42,7 @@ test.each(leafProfileNames)(
   'a `%s` certificate is a device to the gateway only if it is one',
   async (profile) => {
     const { certificates, clock } = platform;
-    const admit = createAdmission({ certificates, clock, graceMs: 0 });
+    const admit = createAdmission({ certificates, known, clock, graceMs: 0 });
     const certificate = await issue(profile);
     // Twice: what is kept of the first time must not decide otherwise.
     for (let time = 0; time < 2; time++) {
@@ -54,7 +56,7 @@ test('a revoked certificate that is no device’s is called revoked', async () =
   const { certificates, clock } = platform;
   const claim = await issue('claim');
   await certificates.revoke({ certificateId: claim.id, reason: 'unspecified' }, operator);
-  const admission = createAdmission({ certificates, clock, graceMs: 0 })(claim.der);
+  const admission = createAdmission({ certificates, known, clock, graceMs: 0 })(claim.der);
   expect(admission).toMatchObject({ cause: 'certificate_revoked' });
 });
 

@@ -1,0 +1,55 @@
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:tls';
+import { encodePem, parseCertificatesPem } from '@fleetward/pki';
+import { openssl } from '@fleetward/testkit';
+import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { namedAuthority } from '../../src/gateway/named-authority.ts';
+import { allowAll, connectMqtt, tlsOf } from './raw-peers.ts';
+
+let platform: TestPlatform;
+let device: TestDevice;
+beforeAll(async () => {
+  platform = await startTestPlatform();
+  await allowAll(platform);
+  device = await platform.enrol('pump', { policies: ['all'] });
+});
+afterAll(() => platform.stop());
+
+/** What openssl says of the device’s chain when this is all that it trusts. */
+async function verifyUnder(name: string, pem: string): Promise<string> {
+  const [leaf, ...issuers] = parseCertificatesPem(device.cert).map(({ der }) =>
+    encodePem('CERTIFICATE', der),
+  );
+  const file = (label: string, text: string): string => {
+    const path = platform.folder.join(`${name}-${label}.pem`);
+    writeFileSync(path, text);
+    return path;
+  };
+  const trusted = ['-no-CApath', '-no-CAstore', '-CAfile', file('trusted', pem)];
+  const chain = ['-untrusted', file('issuers', issuers.join('')), file('leaf', leaf ?? '')];
+  return openssl(['verify', ...trusted, ...chain]).then(
+    (output) => output.toString(),
+    (error: Error) => error.message,
+  );
+}
+
+test('openssl finds no issuer in it, and takes the root itself for one', async () => {
+  const [root] = parseCertificatesPem(platform.rootPem);
+  expect(await verifyUnder('root', platform.rootPem)).toMatch(/: OK$/m);
+  const named = encodePem('CERTIFICATE', namedAuthority(root!));
+  expect(await verifyUnder('named', named)).toMatch(/unable to get (local )?issuer certificate/);
+});
+
+test('the server names its root to a client that has several certificates, by openssl, and admits its devices', async () => {
+  const at = `localhost:${platform.platform.ports.mqtt}`;
+  const said = await openssl(['s_client', '-connect', at, '-servername', 'localhost', '-tls1_3'], {
+    input: Buffer.alloc(0),
+  }).catch((error: Error) => Buffer.from(error.message));
+  const [root] = parseCertificatesPem(platform.rootPem);
+  const commonName = /CN=([^,]+)/.exec(root!.subject.text)?.[1] ?? 'no name';
+  expect(said.toString()).toMatch(new RegExp(`Acceptable client certificate CA names\\n.*${commonName}`));
+  const socket = connect({ port: platform.platform.ports.mqtt, ca: platform.rootPem, ...tlsOf(device) });
+  expect(await connectMqtt(socket, 'pump')).toBe(0);
+  socket.destroy();
+});
