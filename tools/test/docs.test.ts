@@ -21,6 +21,7 @@ const stories = {
     'docs/how-to/update-a-device.md',
     'docs/how-to/revoke.md',
     'docs/how-to/verify-the-trail.md',
+    'docs/how-to/audit-issuance.md',
   ],
 } as const satisfies Record<string, readonly string[]>;
 

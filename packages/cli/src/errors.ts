@@ -10,7 +10,8 @@ export type CliErrorCode =
   | 'cli.untrusted'
   | 'cli.folder_unusable'
   | 'cli.cancelled'
-  | 'cli.trail_broken';
+  | 'cli.trail_broken'
+  | 'cli.log_incomplete';
 
 /** A failure of the command line, see `CliErrorCode`. `hint` says what to do about it. */
 export class CliError extends AppError<CliErrorCode> {

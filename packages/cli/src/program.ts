@@ -127,6 +127,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async (words) => loadVerbs((await import('./nouns/trail.ts')).trailVerbs, words),
   },
   {
+    name: 'issuance-log',
+    summary: 'the append-only log of every certificate that was issued',
+    load: async (words) => loadVerbs((await import('./nouns/issuance-log.ts')).issuanceLogVerbs, words),
+  },
+  {
     name: 'denial',
     summary: 'what was refused, and why',
     load: async () => (await import('./nouns/denial.ts')).addDenial,
@@ -150,6 +155,7 @@ const offline: ReadonlySet<string> = new Set([
   'policy decide',
   'cert verify',
   'trail verify',
+  'issuance-log verify',
   'release keygen',
   'release init',
   'release add',

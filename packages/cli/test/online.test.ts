@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { parseSha256 } from '@fleetward/core';
 import { needs } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { connectAsync } from 'mqtt';
@@ -126,6 +127,62 @@ needs('openssl', 'openssl').describe('against a platform', () => {
       code: 1,
       error: { code: 'things.exists' },
     });
+  });
+
+  test('the issuance log is audited, and proves a certificate without the platform', async () => {
+    const keyFile = cli.home.join('log-key.pem');
+    writeFileSync(keyFile, (await cli.run(['issuance-log', 'public-key'], { environment })).stdout);
+    await say(['issuance-log', 'head', '--out', 'head.json']);
+    await platform.enrol('logged-1');
+    const audited = await say(['issuance-log', 'audit', '--key', keyFile, '--since', 'head.json']);
+    expect(audited.json).toMatchObject([{ kind: 'whole', missing: [] }]);
+    writeFileSync(cli.home.join('lamp-7.pem'), device.cert);
+    await say(['issuance-log', 'prove', certificateId, '--since', 'head.json', '--out', 'proof.json']);
+    const verify = [
+      'issuance-log',
+      'verify',
+      'proof.json',
+      '--key',
+      keyFile,
+      '--cert',
+      'lamp-7.pem',
+      '--json',
+    ];
+    const proven = await cli.run([...verify, '--since', 'head.json']);
+    expect(proven).toMatchObject({ code: 0, json: [{ kind: 'proven' }] });
+    const proof = JSON.parse(readFileSync(cli.home.join('proof.json'), 'utf8'));
+    proof.entry.at++;
+    writeFileSync(cli.home.join('proof.json'), JSON.stringify(proof));
+    const refused = await cli.run(verify);
+    expect(refused).toMatchObject({ code: 1, json: [{ kind: 'refused' }] });
+    writeFileSync(cli.home.join('proof.json'), '{"head":{}}');
+    expect(await cli.run(verify)).toMatchObject({ code: 2, error: { code: 'cli.unreadable' } });
+  });
+
+  test('a rewritten log does not pass for the one of an older head', async () => {
+    const keyFile = cli.home.join('log-key.pem');
+    await say(['issuance-log', 'head', '--out', 'other-head.json']);
+    const head = JSON.parse(readFileSync(cli.home.join('other-head.json'), 'utf8'));
+    writeFileSync(cli.home.join('other-head.json'), JSON.stringify({ ...head, size: head.size + 1 }));
+    const outcome = await run(['issuance-log', 'audit', '--key', keyFile, '--since', 'other-head.json']);
+    expect(outcome).toMatchObject({ code: 1, json: [{ kind: 'broken' }] });
+  });
+
+  test('a device proves for itself that its certificate is logged, and that the log only grew', async () => {
+    const { checkIssuance, connectPlatform } = await import('@fleetward/device');
+    const identity = { chain: device.cert, key: device.key, root: platform.rootPem };
+    const api = connectPlatform(identity, { url: `https://localhost:${platform.platform.ports.devices}` });
+    try {
+      const first = await checkIssuance(api, { identity });
+      if (first.kind !== 'logged') throw new Error(first.reason);
+      const { log } = first;
+      expect(await checkIssuance(api, { identity, known: log })).toMatchObject({ kind: 'logged' });
+      const { head } = log;
+      const other = { ...log, head: { ...head, rootHash: parseSha256('0'.repeat(64)) } };
+      expect(await checkIssuance(api, { identity, known: other })).toMatchObject({ kind: 'refused' });
+    } finally {
+      api.close();
+    }
   });
 
   test('a certificate is attached and detached', async () => {

@@ -8,6 +8,7 @@ export type { TrialSettings } from './agent/trial.ts';
 export { type OpenAgent, openAgent } from './agent/wiring.ts';
 export { DeviceError, type DeviceErrorCode } from './errors.ts';
 export { agentProgram, starterProgram } from './programs.ts';
+export { checkIssuance, type IssuanceCheck, type KnownLog } from './sdk/check-issuance.ts';
 export { type ConnectOptions, connectDevice, replaceIdentity } from './sdk/connect-device.ts';
 export { buildCsr } from './sdk/csr.ts';
 export { type EnrollOptions, type EnrollOutcome, enroll } from './sdk/enroll.ts';

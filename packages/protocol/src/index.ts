@@ -40,6 +40,13 @@ export {
   removeGuardrail,
 } from './http/guardrails.ts';
 export {
+  getIssuanceLogConsistency,
+  getIssuanceLogHead,
+  getIssuanceLogInclusion,
+  getOwnInclusion,
+  listIssuanceLogEntries,
+} from './http/issuance-log.ts';
+export {
   createJoinToken,
   getEnrollmentAttempt,
   listEnrollmentAttempts,
@@ -104,6 +111,17 @@ export {
   updateThing,
 } from './http/things.ts';
 export { createTrailCheckpoint, exportTrail, getTrailPublicKey, listTrail } from './http/trail.ts';
+export { entryHash, type IssuanceLogEntry } from './issuance-log/log-entry.ts';
+export { emptyRoot, isPowerOfTwo, nodeHash, splitOf } from './issuance-log/merkle.ts';
+export { isTreeHeadSigned, type TreeHead, treeHeadMessage } from './issuance-log/tree-head.ts';
+export { TreeRoot } from './issuance-log/tree-root.ts';
+export {
+  type IssuanceProof,
+  type IssuanceTrust,
+  type IssuanceVerdict,
+  verifyIssuanceProof,
+} from './issuance-log/verify-inclusion-proof.ts';
+export { isConsistent, isIncluded, pathHashesMax } from './issuance-log/verify-proofs.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,

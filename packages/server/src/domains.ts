@@ -14,6 +14,7 @@ import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
+import { IssuanceLog } from './issuance-log/index.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
@@ -35,6 +36,7 @@ export interface Domains {
   readonly activity: Activity;
   readonly policies: Policies;
   readonly policyTrials: PolicyTrials;
+  readonly issuanceLog: IssuanceLog;
   readonly certificates: Certificates;
   readonly enrollment: Enrollment;
   readonly releases: ReleaseService;
@@ -126,7 +128,14 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     policies,
     trialsMax: config.trials.trialsMax,
   });
-  const certificates = await openCertificates(parts, trail);
+  const issuanceLog = await IssuanceLog.open({
+    store: stores.issuanceLog,
+    transactor,
+    clock,
+    signer: await signing.signer(signingKeys.issuanceLog.name),
+    settings: config.issuanceLog,
+  });
+  const certificates = await openCertificates(parts, { trail, issuanceLog });
   const enrollment = new Enrollment({
     ...shared,
     store: stores.enrollment,
@@ -148,6 +157,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     activity,
     policies,
     policyTrials,
+    issuanceLog,
     certificates,
     enrollment,
     releases,
@@ -164,12 +174,15 @@ function reportLimitsOf({ httpLimits, storageLimits }: Config): ReportLimits {
   };
 }
 
-function openCertificates(parts: DomainParts, trail: Trail): Promise<Certificates> {
+function openCertificates(
+  parts: DomainParts,
+  logs: { readonly trail: Trail; readonly issuanceLog: IssuanceLog },
+): Promise<Certificates> {
   const { config, clock, random, storage, signing, crlUrl, ocspUrl, announce } = parts;
   return Certificates.open({
     store: storage.stores.certificates,
     transactor: storage.transactor,
-    trail,
+    ...logs,
     clock,
     random,
     signer: (keyName) => signing.signer(parseKeyName(keyName)),

@@ -31,6 +31,8 @@ export interface Initialised {
   readonly setupToken: string;
   /** SPKI DER of the key that signs the trail's checkpoints: keep it elsewhere, it is what the trail is verified by. */
   readonly trailPublicKey: Uint8Array;
+  /** The same of the key that signs the heads of the issuance log. */
+  readonly issuanceLogPublicKey: Uint8Array;
 }
 
 const dayMs = 86_400_000;
@@ -101,6 +103,8 @@ async function record(
   const authorities = [authority(root, 'root', clock), authority(issuing, 'issuing', clock)];
   await transactor.transact(async (tx) => {
     for (const record of authorities) await stores.certificates.addAuthority(tx, record);
+    const certificateIds = authorities.map(({ certificateId }) => certificateId);
+    await stores.issuanceLog.pend(tx, { certificateIds, sinceMs: clock.now() });
     await stores.operators.addSetupToken(tx, token);
     await trail.append(tx, {
       kind: 'platform.initialised',
@@ -109,8 +113,14 @@ async function record(
     });
   });
   await trail.close();
-  const trailPublicKey = keys.trailCheckpoint.publicKey;
-  return { folder: config.folder, root, issuing, setupToken: secret, trailPublicKey };
+  return {
+    folder: config.folder,
+    root,
+    issuing,
+    setupToken: secret,
+    trailPublicKey: keys.trailCheckpoint.publicKey,
+    issuanceLogPublicKey: keys.issuanceLog.publicKey,
+  };
 }
 
 async function issueAuthorities(ports: {

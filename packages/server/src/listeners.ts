@@ -43,6 +43,7 @@ import {
   platformHandlers,
   trailHandlers,
 } from './http/index.ts';
+import { issuanceLogDeviceHandlers, issuanceLogHandlers } from './issuance-log/index.ts';
 import type { Log } from './log.ts';
 import { operatorHandlers } from './operators/index.ts';
 import { createPlatformMetrics } from './platform-metrics.ts';
@@ -151,7 +152,11 @@ async function startDeviceListeners(
   const devices = new DeviceHttp({
     ...shared,
     things: domains.things,
-    handlers: [...updateHandlers(domains.releases), ...deviceReportHandlers(domains.things)],
+    handlers: [
+      ...updateHandlers(domains.releases),
+      ...deviceReportHandlers(domains.things),
+      ...issuanceLogDeviceHandlers(domains.issuanceLog),
+    ],
     rawRoutes: estRoutes({ ...domains, admit: gateway.guard.admit }),
   });
   let plain: PlainListener | undefined;
@@ -327,6 +332,8 @@ function operatorApi(
         ...gateway,
         messages: parts.messages,
         certificates: domains.certificates,
+        issuanceLog: domains.issuanceLog,
+        clock,
       }),
     }),
     ...trailHandlers(domains.trail, domains.trailPublicKey),
@@ -349,6 +356,7 @@ function operatorApi(
       mayConnect: (certificateId) => certificates.standing(certificateId, clock.now()) === 'active',
     }),
     ...certificateHandlers({ certificates, things, policies, clock }),
+    ...issuanceLogHandlers(domains.issuanceLog),
     ...enrollmentHandlers(domains.enrollment),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),

@@ -1,3 +1,4 @@
+import type { Clock } from '@fleetward/core';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Activity } from './activity/index.ts';
 import type { Certificates } from './certificates/index.ts';
@@ -6,6 +7,7 @@ import type { KnownCertificates } from './gateway/known-certificates.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
 import type { Groups } from './groups/index.ts';
+import type { IssuanceLog } from './issuance-log/index.ts';
 import type { Policies } from './policies/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 
@@ -20,6 +22,8 @@ export function createPlatformMetrics(parts: {
   readonly mqtt: MqttGateway;
   readonly messages: MessageFile;
   readonly certificates: Pick<Certificates, 'ocspCounts'>;
+  readonly issuanceLog: IssuanceLog;
+  readonly clock: Clock;
 }): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'fleetward_' });
@@ -57,6 +61,21 @@ export function createPlatformMetrics(parts: {
     collect() {
       for (const [counter, value] of Object.entries(parts.certificates.ocspCounts))
         this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_issuance_log',
+    help: 'The log of issued certificates: entries under its newest signed head, the seconds since that was signed, certificates that wait for their entry and the seconds the first of them has waited',
+    labelNames: ['figure'] as const,
+    registers: [registry],
+    async collect() {
+      const { head } = parts.issuanceLog;
+      const { count, sinceMs } = await parts.issuanceLog.waiting();
+      const nowMs = parts.clock.now();
+      this.set({ figure: 'entries' }, head?.size ?? 0);
+      this.set({ figure: 'headAgeSeconds' }, head === undefined ? 0 : (nowMs - head.at) / 1_000);
+      this.set({ figure: 'waiting' }, count);
+      this.set({ figure: 'waitingSeconds' }, sinceMs === undefined ? 0 : (nowMs - sinceMs) / 1_000);
     },
   });
   gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>

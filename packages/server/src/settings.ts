@@ -417,6 +417,17 @@ const enrollment = section(
   'How devices come in and renew.',
 );
 
+const issuanceLog = section(
+  {
+    headSeconds: count(
+      3_600,
+      'A head of the log is signed with each batch of new entries, and after so many seconds also when nothing was issued.',
+      { maximum: 86_400 },
+    ),
+  },
+  'The log of issued certificates.',
+);
+
 const trail = section(
   {
     checkpointEntries: count(1_000, 'Entries after which a signed checkpoint is written.'),
@@ -604,6 +615,7 @@ export const settings = section(
     httpLimits,
     certificates,
     enrollment,
+    issuanceLog,
     trail,
     releases,
     groups,

@@ -47,6 +47,7 @@ export async function renewSetupToken(
       issuing: newest(authorities, 'issuing'),
       setupToken: secret,
       trailPublicKey: signer.publicKey,
+      issuanceLogPublicKey: (await signing.signer(signingKeys.issuanceLog.name)).publicKey,
     };
   } finally {
     await signing.close();

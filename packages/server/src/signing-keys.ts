@@ -8,6 +8,7 @@ export const signingKeys = {
   tufSnapshot: key('tuf-snapshot', 'tuf-snapshot', 'ed25519'),
   tufTimestamp: key('tuf-timestamp', 'tuf-timestamp', 'ed25519'),
   trailCheckpoint: key('trail-checkpoint', 'trail-checkpoint', 'ed25519'),
+  issuanceLog: key('issuance-log', 'issuance-log', 'ed25519'),
 } as const;
 
 function key(name: string, purpose: string, algorithm: SignerAlgorithm) {
@@ -20,4 +21,5 @@ export const servingPurposes = [
   signingKeys.tufSnapshot,
   signingKeys.tufTimestamp,
   signingKeys.trailCheckpoint,
+  signingKeys.issuanceLog,
 ].map(({ purpose }) => purpose);

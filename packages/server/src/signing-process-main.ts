@@ -21,6 +21,7 @@ await runSigningProcess({
     'tuf-snapshot': (message) => lintMetadata(message, 'snapshot'),
     'tuf-timestamp': (message) => lintMetadata(message, 'timestamp'),
     'trail-checkpoint': lintCheckpoint,
+    'issuance-log': lintTreeHead,
   },
 });
 
@@ -68,4 +69,11 @@ function lintCheckpoint(message: Uint8Array): void {
   const isCheckpoint =
     message.length < 1024 && Buffer.from(message.subarray(0, prefix.length)).equals(prefix);
   if (!isCheckpoint) throw new LintError('signing.refused', 'this key signs checkpoints of the trail only');
+}
+
+/** TreeHeadDataV2 (RFC 9162 §4.9): time and size of eight bytes each, a hash of 32, no extensions. */
+function lintTreeHead(message: Uint8Array): void {
+  const isTreeHead = message.length === 51 && message[16] === 32 && message[49] === 0 && message[50] === 0;
+  if (!isTreeHead)
+    throw new LintError('signing.refused', 'this key signs tree heads of the issuance log only');
 }

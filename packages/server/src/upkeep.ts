@@ -36,6 +36,7 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
       },
     },
     { name: 'sign CRLs', everyMs: minuteMs, run: () => domains.certificates.refreshCrls() },
+    { name: 'log what was issued', everyMs: secondMs, run: () => domains.issuanceLog.sequence() },
     {
       name: 'renew the server certificate',
       everyMs: 10 * minuteMs,

@@ -13,7 +13,7 @@ export function addInit(program: Command, shell: Shell): void {
     summary: 'make a new platform: keys, authorities and a one-time setup token',
     description:
       'Makes the master key, the root and issuing authority, the signing keys and a one-time setup token that is valid for a day. ' +
-      'Writes `root-ca.pem` and `trail-public-key.pem` into the folder; keep a copy of both elsewhere. No password exists. ' +
+      'Writes `root-ca.pem`, `trail-public-key.pem` and `issuance-log-public-key.pem` into the folder; keep copies elsewhere. No password exists. ' +
       'When the setup token or every operator token is lost, `--new-setup-token` makes another for whoever has the folder and the master key.',
     examples: [
       'fleetward init --folder fleetward-data',
@@ -45,15 +45,19 @@ interface InitFlags extends SettingsFlags {
 interface PublicFiles {
   readonly rootCaFile: string;
   readonly trailPublicKeyFile: string;
+  readonly issuanceLogPublicKeyFile: string;
 }
 
-async function writePublicFiles({ folder, root, trailPublicKey }: Initialised): Promise<PublicFiles> {
+async function writePublicFiles(made: Initialised): Promise<PublicFiles> {
+  const { folder, root, trailPublicKey, issuanceLogPublicKey } = made;
   const { encodePem } = await import('@fleetward/pki');
   const rootCaFile = join(folder, 'root-ca.pem');
   const trailPublicKeyFile = join(folder, 'trail-public-key.pem');
   writeFileOver(rootCaFile, encodePem('CERTIFICATE', root.der));
+  const issuanceLogPublicKeyFile = join(folder, 'issuance-log-public-key.pem');
   writeFileOver(trailPublicKeyFile, encodePem('PUBLIC KEY', trailPublicKey));
-  return { rootCaFile, trailPublicKeyFile };
+  writeFileOver(issuanceLogPublicKeyFile, encodePem('PUBLIC KEY', issuanceLogPublicKey));
+  return { rootCaFile, trailPublicKeyFile, issuanceLogPublicKeyFile };
 }
 
 function show(
@@ -76,6 +80,7 @@ function show(
       'root certificate': files.rootCaFile,
       'root fingerprint': `SHA-256 ${fingerprint.match(/../g)?.join(':').toUpperCase()}`,
       'trail public key': `${trailPublicKey} (${files.trailPublicKeyFile})`,
+      'issuance log public key': files.issuanceLogPublicKeyFile,
       'setup token': `${setupToken} (shown this once; works once, within a day)`,
     },
   );

@@ -1,5 +1,6 @@
 import type { CertificateId, Clock, Random, Signer, Transaction, Transactor } from '@fleetward/core';
 import { type Certificate, type GeneralName, parseCertificate, parsePublicKey } from '@fleetward/pki';
+import type { IssuanceLog } from '../issuance-log/index.ts';
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
@@ -31,6 +32,7 @@ export interface CertificatesOptions {
   readonly store: CertificateStore;
   readonly transactor: Transactor;
   readonly trail: Pick<Trail, 'append'>;
+  readonly issuanceLog: Pick<IssuanceLog, 'pend'>;
   readonly clock: Clock;
   readonly random: Random;
   /** The key of an authority, by its record's `keyName`. */
@@ -143,6 +145,7 @@ export class Certificates {
     await this.#add(tx, record);
     const { certificateId, serial, issuerId, profile, subject, notAfterMs, state } = record;
     const payload = { certificateId, serial, issuerId, profile, subject, notAfterMs, state };
+    await this.#options.issuanceLog.pend(tx, [certificateId]);
     await this.#options.trail.append(tx, { kind: 'certificate.issued', actor, payload });
     const { der: _der, subject: _subject, ...summary } = record;
     tx.afterCommit(() => this.#registry.add(summary));

@@ -142,6 +142,7 @@ const explainStanding = {
   revoked: 'the certificate is revoked',
   pending: 'the certificate is not activated yet: `fleetward cert activate` does it',
   inactive: 'the certificate is switched off: `fleetward cert activate` switches it on again',
-  unknown: 'a CA of this platform signed the certificate, but the registry does not know it',
+  unknown:
+    'a CA of this platform signed the certificate, but neither the registry nor the issuance log has it: somebody else may use the CA’s key',
   expired: 'the certificate is expired',
 } as const;

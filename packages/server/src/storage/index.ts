@@ -3,6 +3,7 @@ import type { ActivityStore } from '../activity/store.ts';
 import type { CertificateStore } from '../certificates/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { GroupStore } from '../groups/store.ts';
+import type { IssuanceLogStore } from '../issuance-log/store.ts';
 import type { OperatorStore } from '../operators/store.ts';
 import type { PolicyStore } from '../policies/store.ts';
 import type { ReleaseStore } from '../releases/store.ts';
@@ -13,6 +14,7 @@ import { createActivityStore } from './activity.ts';
 import { createCertificateStore } from './certificates.ts';
 import { createEnrollmentStore } from './enrollment.ts';
 import { createGroupStore } from './groups.ts';
+import { createIssuanceLogStore } from './issuance-log.ts';
 import { createOperatorStore } from './operators.ts';
 import { createPolicyStore } from './policies.ts';
 import { openPostgres, type PostgresConfig } from './postgres/open.ts';
@@ -36,6 +38,7 @@ export interface Stores {
   readonly groups: GroupStore;
   readonly activity: ActivityStore;
   readonly policies: PolicyStore;
+  readonly issuanceLog: IssuanceLogStore;
   readonly certificates: CertificateStore;
   readonly enrollment: EnrollmentStore;
   readonly releases: ReleaseStore;
@@ -62,6 +65,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       groups: createGroupStore(database),
       activity: createActivityStore(database),
       policies: createPolicyStore(database),
+      issuanceLog: createIssuanceLogStore(database),
       certificates: createCertificateStore(database),
       enrollment: createEnrollmentStore(database),
       releases: createReleaseStore(database),

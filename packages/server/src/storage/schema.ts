@@ -105,6 +105,25 @@ export interface Schema {
     readonly this_update_ms: number;
     readonly next_update_ms: number;
   };
+  /** One row, whose lock orders the writers. */
+  readonly issuance_log_size: { readonly log: number; readonly size: number };
+  readonly issuance_log_entries: {
+    readonly log_index: number;
+    readonly at_ms: number;
+    readonly certificate_id: CertificateId;
+  };
+  readonly issuance_log_nodes: {
+    readonly level: number;
+    readonly position: number;
+    readonly hash: Uint8Array;
+  };
+  readonly issuance_log_pending: { readonly certificate_id: CertificateId; readonly since_ms: number };
+  readonly issuance_log_heads: {
+    readonly size: number;
+    readonly root_hash: Sha256;
+    readonly at_ms: number;
+    readonly signature: string;
+  };
   readonly join_tokens: JoinTokenRow;
   readonly join_token_uses: {
     readonly token_id: string;

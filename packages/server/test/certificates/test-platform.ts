@@ -10,6 +10,7 @@ import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
 import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/index.ts';
+import { IssuanceLog } from '../../src/issuance-log/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from '../../src/policies/index.ts';
 import type { PoliciesOptions } from '../../src/policies/service.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
@@ -23,6 +24,7 @@ interface PlatformKeys {
   readonly root: Signer;
   readonly issuing: Signer;
   readonly trail: Signer;
+  readonly issuanceLog: Signer;
 }
 
 function newKeys(): PlatformKeys {
@@ -31,6 +33,7 @@ function newKeys(): PlatformKeys {
     root: localSigner(ec(), 'ecdsa-p256-sha256'),
     issuing: localSigner(ec(), 'ecdsa-p256-sha256'),
     trail: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
+    issuanceLog: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
   };
 }
 
@@ -78,8 +81,15 @@ export async function openPlatform(options: PlatformOptions) {
   const events: PlatformEvent[] = [];
   const warnings: string[] = [];
   const shared = { transactor, trail, clock, random };
+  const issuanceLog = await IssuanceLog.open({
+    ...shared,
+    store: stores.issuanceLog,
+    signer: keys.issuanceLog,
+    settings: { headSeconds: 3_600 },
+  });
   const certificates = await Certificates.open({
     ...shared,
+    issuanceLog,
     store: stores.certificates,
     signer: async (keyName) => {
       const signer = keyName === 'root-ca' ? keys.root : keys.issuing;
@@ -179,6 +189,7 @@ export async function openPlatform(options: PlatformOptions) {
     trail,
     events,
     warnings,
+    issuanceLog,
     certificates,
     things,
     groups,

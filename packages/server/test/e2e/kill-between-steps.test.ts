@@ -23,7 +23,7 @@ function documentFor(action: string): string {
 }
 
 test('kill -9 after each step of the story loses nothing acknowledged and leaves nothing half made', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   await using session = await ApiSession.start();
   /** What must hold from the step that was acknowledged on. */

@@ -8,6 +8,7 @@ import { policyTrials } from './0005-policy-trials.ts';
 import { attemptSteps } from './0006-attempt-steps.ts';
 import { certificateProfiles } from './0007-certificate-profiles.ts';
 import { certificateHolds } from './0008-certificate-holds.ts';
+import { issuanceLog } from './0009-issuance-log.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -25,4 +26,5 @@ export const migrations: readonly Migration[] = [
   attemptSteps,
   certificateProfiles,
   certificateHolds,
+  issuanceLog,
 ];

@@ -4,6 +4,7 @@ import type { Backend, Opened } from './backend.ts';
 import { describeCertificates } from './certificates.ts';
 import { describeEnrollment } from './enrollment.ts';
 import { describeGroups } from './groups.ts';
+import { describeIssuanceLog } from './issuance-log.ts';
 import { describeOperators } from './operators.ts';
 import { describePolicies } from './policies.ts';
 import { describeReleases } from './releases.ts';
@@ -21,6 +22,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   groups: describeGroups,
   activity: describeActivity,
   policies: describePolicies,
+  'issuance log': describeIssuanceLog,
   certificates: describeCertificates,
   enrollment: describeEnrollment,
   releases: describeReleases,

@@ -1,0 +1,2 @@
+export { issuanceLogDeviceHandlers, issuanceLogHandlers } from './http.ts';
+export { IssuanceLog } from './service.ts';
