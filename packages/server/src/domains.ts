@@ -141,6 +141,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     store: stores.enrollment,
     things,
     policies,
+    groups,
     certificates,
     denials,
     settings: { ...config.enrollment, activePerThingMax: config.certificates.activePerThingMax },

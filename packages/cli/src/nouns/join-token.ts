@@ -1,5 +1,5 @@
 import { createJoinToken, listJoinTokens, revokeJoinToken } from '@fleetward/protocol';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
@@ -13,22 +13,33 @@ export function addJoinToken(noun: Command, shell: Shell): void {
 
 interface CreateFlags {
   readonly policy?: readonly string[];
+  readonly group?: string;
+  readonly profile?: (typeof profiles)[number];
   readonly uses?: number;
   readonly expires?: string;
 }
+
+const profiles = ['device', 'claim', 'operator'] as const;
 
 function addCreate(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'create <name-pattern>', {
     summary: 'make a join token',
     description:
       'Makes a token that lets devices enrol over EST under the names the pattern allows (`*` stands for any characters). It is printed ' +
-      'this once and never again. Policies given here are attached to each certificate it brings.',
+      'this once and never again. Policies given here are attached to each certificate it brings, and each thing joins the group.',
     examples: [
       'fleetward join-token create lamp-7 --policy lamps',
       "fleetward join-token create 'lamp-*' --uses 500 --expires 30d --policy lamps > factory.token",
+      "fleetward join-token create 'lamp-*' --uses 40 --group building-7",
     ],
   })
     .addOption(repeatable('--policy <name>', 'a policy to attach to what it enrols'))
+    .option('--group <name>', 'the group that each thing it enrols joins')
+    .addOption(
+      new Option('--profile <profile>', 'what its certificates are for; device if not given').choices(
+        profiles,
+      ),
+    )
     .addOption(
       whole('--uses <count>', {
         description: 'devices it can enrol; 1 if not given',
@@ -37,10 +48,12 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
       }),
     )
     .option('--expires <duration>', 'how long it works, such as `30m` or `30d`; a day if not given')
-    .action(async (namePattern: string, { policy, uses, expires }: CreateFlags) => {
+    .action(async (namePattern: string, { policy, group, profile, uses, expires }: CreateFlags) => {
       const body = {
         namePattern,
         ...(policy === undefined ? {} : { policies: [...policy] }),
+        ...(group === undefined ? {} : { groupName: group }),
+        ...(profile === undefined ? {} : { profile }),
         ...(uses === undefined ? {} : { usesMax: uses }),
         ...(expires === undefined ? {} : { expiresInSeconds: parseDurationMs(expires, '--expires') / 1_000 }),
       };
@@ -62,6 +75,8 @@ function addList(noun: Command, { output, withApi }: Shell): void {
       {
         token: (row) => row.tokenId,
         names: (row) => row.namePattern,
+        profile: (row) => row.profile,
+        group: (row) => row.groupName,
         policies: (row) => row.policies.join(' '),
         uses: (row) => `${row.usesLeft} of ${row.usesMax} left`,
         expires: (row) => ({ atMs: row.expiresAtMs }),

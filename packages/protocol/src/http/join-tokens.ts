@@ -1,12 +1,24 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
-import { certificateIdSchema, pageLimit, policyNameSchema, thingNameSchema } from './names.ts';
+import {
+  certificateIdSchema,
+  groupNameSchema,
+  pageLimit,
+  policyNameSchema,
+  thingNameSchema,
+} from './names.ts';
+
+const tokenProfile = Type.Enum(['device', 'claim', 'operator'], {
+  description: 'What the certificates it brings are for; docs/reference/certificate-profiles.md.',
+});
 
 const joinToken = Type.Object({
   tokenId: Type.String(),
   namePattern: Type.String({ description: 'The thing names it may take: literal characters and `*`.' }),
   policies: Type.Array(policyNameSchema),
+  profile: tokenProfile,
+  groupName: Type.Optional(groupNameSchema),
   usesMax: Type.Integer({ minimum: 1 }),
   usesLeft: Type.Integer({ minimum: 0 }),
   createdAtMs: timeMs,
@@ -27,6 +39,8 @@ export const createJoinToken = defineRoute({
     {
       namePattern: Type.String({ pattern: '^[a-zA-Z0-9:_*-]{1,128}$' }),
       policies: Type.Optional(Type.Array(policyNameSchema, { maxItems: 10, uniqueItems: true })),
+      profile: Type.Optional(tokenProfile),
+      groupName: Type.Optional(groupNameSchema),
       usesMax: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Default 1.' })),
       expiresInSeconds: Type.Optional(
         Type.Integer({ minimum: 60, maximum: 31_536_000, description: 'Default one day.' }),

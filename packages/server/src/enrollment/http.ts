@@ -1,4 +1,4 @@
-import { parsePolicyName } from '@fleetward/core';
+import { parseGroupName, parsePolicyName } from '@fleetward/core';
 import {
   createJoinToken,
   getEnrollmentAttempt,
@@ -19,6 +19,8 @@ export function enrollmentHandlers(enrollment: Enrollment): readonly RouteHandle
       const wanted = {
         namePattern: body.namePattern,
         policies: (body.policies ?? []).map(parsePolicyName),
+        profile: body.profile ?? 'device',
+        ...(body.groupName === undefined ? {} : { groupName: parseGroupName(body.groupName) }),
         usesMax: body.usesMax ?? 1,
         validityMs: (body.expiresInSeconds ?? daySeconds) * 1000,
       };

@@ -1,4 +1,5 @@
 import { type Clock, type Random, type Transactor, toBase64Url, toHex } from '@fleetward/core';
+import type { Groups } from '../groups/index.ts';
 import type { Policies } from '../policies/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { EnrollmentError } from './errors.ts';
@@ -12,6 +13,7 @@ export interface JoinTokensOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly policies: Policies;
+  readonly groups: Groups;
 }
 
 /** The tokens by which devices without a certificate are let in. */
@@ -22,21 +24,22 @@ export class JoinTokens {
     this.#options = options;
   }
 
-  /** The secret, `fwj_…`, is in this answer and nowhere else. Throws `enrollment.token_invalid` or `policies.not_found`. */
+  /** The secret, `fwj_…`, is in this answer and nowhere else. Throws `enrollment.token_invalid`, `policies.not_found` or `groups.not_found`. */
   async create(
     wanted: JoinTokenTerms,
     by: { readonly operatorId: string },
   ): Promise<{ readonly token: JoinToken; readonly secret: string }> {
     assertTerms(wanted);
     for (const name of wanted.policies) this.#options.policies.inForce(name);
+    if (wanted.groupName !== undefined) this.#options.groups.get(wanted.groupName);
     const { token, secret } = this.#mint(wanted, by.operatorId);
-    const { tokenId, namePattern, policies, usesMax, expiresAtMs } = token;
+    const { hash: _hash, usesLeft: _left, createdAtMs: _at, createdBy: _by, ...terms } = token;
     await this.#options.transactor.transact(async (tx) => {
       await this.#options.store.addToken(tx, token);
       await this.#options.trail.append(tx, {
         kind: 'join_token.created',
         actor: { kind: 'operator', operatorId: by.operatorId },
-        payload: { tokenId, namePattern, policies, usesMax, expiresAtMs },
+        payload: terms,
       });
     });
     return { token, secret };
@@ -68,12 +71,12 @@ export class JoinTokens {
 
   #mint(wanted: JoinTokenTerms, createdBy: string): { readonly token: JoinToken; readonly secret: string } {
     const { random, clock } = this.#options;
-    const { namePattern, policies, usesMax, validityMs } = wanted;
+    const { policies, usesMax, validityMs, ...kept } = wanted;
     const secret = `fwj_${toBase64Url(random.bytes(32))}`;
     const hash = hashSecret(secret);
     if (hash === undefined) throw new TypeError('a fresh secret does not have the form of one');
     const createdAtMs = clock.now();
-    const terms = { namePattern, policies: [...new Set(policies)], usesMax, usesLeft: usesMax };
+    const terms = { ...kept, policies: [...new Set(policies)], usesMax, usesLeft: usesMax };
     const token = { ...terms, tokenId: toHex(random.bytes(16)), hash, createdBy, createdAtMs };
     return { token: { ...token, expiresAtMs: createdAtMs + validityMs }, secret };
   }

@@ -7,6 +7,8 @@ export type RefusalReason =
   | 'token_expired'
   | 'token_used'
   | 'token_policy_missing'
+  | 'token_group_refused'
+  | 'profile_not_allowed'
   | 'csr_malformed'
   | 'csr_signature'
   | 'csr_asks_too_much'
@@ -50,6 +52,8 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   token_expired: 'token',
   token_used: 'token',
   token_policy_missing: 'token',
+  token_group_refused: 'token',
+  profile_not_allowed: 'certificate',
   csr_malformed: 'request',
   csr_signature: 'request',
   csr_asks_too_much: 'request',

@@ -10,6 +10,7 @@ import { PoliciesError } from '../policies/index.ts';
 import type { CertificateAttachment, Things } from '../things/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
 import type { AttemptLog } from './attempt-log.ts';
+import { otherProfile } from './conflicts.ts';
 import type { JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
@@ -24,6 +25,8 @@ export interface RenewRequest {
   readonly current: Certificate;
   readonly remoteAddress: string;
   readonly binding: ChannelBinding;
+  /** The profile the device expects, by the label of the path it asks at. */
+  readonly label?: string;
 }
 
 export interface RenewalsOptions extends JoinTokensOptions {
@@ -67,6 +70,8 @@ export class Renewals {
     trace.about({ thingName: first.thingName });
     const profile = this.#options.certificates.summary(request.current.id)?.profile;
     if (profile !== 'device' && profile !== 'tpm-device') return notOfDevice(profile);
+    const { label } = request;
+    if (label !== undefined && label !== profile) return otherProfile(profile, label);
     trace.pass(`the certificate speaks for \`${first.thingName}\``);
     const keyHash = publicKeyHash(judged.publicKey);
     const isSameKey = keyHash === publicKeyHash(request.current.publicKey);

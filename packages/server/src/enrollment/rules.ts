@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  type GroupName,
   InvalidInputError,
   type PolicyName,
   parseSha256,
@@ -12,6 +13,7 @@ import {
   type Csr,
   checkPublicKey,
   type GeneralName,
+  type LeafProfileName,
   PkiError,
   type PublicKey,
   parseCsr,
@@ -19,6 +21,7 @@ import {
   profileUris,
   verifyCsrSignature,
 } from '@fleetward/pki';
+import { speaksForThings } from '../certificates/index.ts';
 import { EnrollmentError } from './errors.ts';
 import { judgeLinking, type Linking } from './linking.ts';
 import { matchesNamePattern } from './name-pattern.ts';
@@ -50,13 +53,15 @@ export function judgeToken(token: JoinToken, nowMs: number): Refusal | undefined
 interface CsrToJudge {
   readonly csrDer: Uint8Array;
   readonly linking: Linking;
+  /** Of the certificate it would bring. */
+  readonly profile: LeafProfileName;
   /** The names it may ask for. */
   readonly namePattern: string;
 }
 
 /** Reads a CSR and holds it to the key rules, its own signature, and the names the token allows. */
-export function judgeCsr({ csrDer, namePattern, linking }: CsrToJudge, trace: Trace): AcceptedCsr | Refusal {
-  const csr = readSoundCsr({ csrDer, linking }, trace);
+export function judgeCsr({ namePattern, ...wanted }: CsrToJudge, trace: Trace): AcceptedCsr | Refusal {
+  const csr = readSoundCsr(wanted, trace);
   if ('kind' in csr) return csr;
   trace.begin('name');
   const thingName = nameOf(csr);
@@ -66,7 +71,7 @@ export function judgeCsr({ csrDer, namePattern, linking }: CsrToJudge, trace: Tr
       thingName,
     });
   }
-  const alternative = strangeAlternative(csr, thingName);
+  const alternative = strangeAlternative(csr, { name: thingName, profile: wanted.profile });
   if (alternative !== undefined)
     return refuse(
       'csr_asks_too_much',
@@ -78,7 +83,7 @@ export function judgeCsr({ csrDer, namePattern, linking }: CsrToJudge, trace: Tr
 
 /** Reads a CSR and holds it to the key rules, its own signature and its connection, whatever name it asks for. */
 export function readSoundCsr(
-  { csrDer, linking }: Omit<CsrToJudge, 'namePattern'>,
+  { csrDer, linking }: Pick<CsrToJudge, 'csrDer' | 'linking'>,
   trace: Trace,
 ): Csr | Refusal {
   trace.begin('csr');
@@ -98,8 +103,11 @@ export function readSoundCsr(
 }
 
 /** A name beside those that the profile gives by itself. */
-function strangeAlternative({ requestedExtensions }: Csr, name: string): GeneralName | undefined {
-  const own = profileUris(profiles.device, name);
+function strangeAlternative(
+  { requestedExtensions }: Csr,
+  { name, profile }: { readonly name: string; readonly profile: LeafProfileName },
+): GeneralName | undefined {
+  const own = profileUris(profiles[profile], name);
   return requestedExtensions.subjectAltName?.find((one) => one.kind !== 'uri' || !own.includes(one.value));
 }
 
@@ -145,8 +153,14 @@ function nameOf(csr: Csr): ThingName | Refusal {
   }
 }
 
+/** What a join token may give: nothing but an operator's own word proves a TPM, and servers are the platform's own. */
+export type TokenProfile = Extract<LeafProfileName, 'device' | 'claim' | 'operator'>;
+
 /** What an operator may ask of a join token. */
 export interface JoinTokenTerms {
+  readonly profile: TokenProfile;
+  /** The group that each thing it enrols joins; it must exist. */
+  readonly groupName?: GroupName;
   readonly namePattern: string;
   readonly usesMax: number;
   readonly validityMs: number;
@@ -159,7 +173,11 @@ const validityMsMax = 366 * 86_400_000;
 const policiesMax = 10;
 
 /** Throws `enrollment.token_invalid`. */
-export function assertTerms({ namePattern, usesMax, validityMs, policies }: JoinTokenTerms): void {
+export function assertTerms(terms: JoinTokenTerms): void {
+  const { namePattern, usesMax, validityMs, policies, profile, groupName } = terms;
+  if (groupName !== undefined && !speaksForThings(profile)) {
+    throw invalid(`a certificate of profile \`${profile}\` has no thing that could join a group`);
+  }
   if (!/^[a-zA-Z0-9:_*-]{1,128}$/.test(namePattern)) {
     throw invalid('the name pattern must be 1 to 128 of a-z A-Z 0-9 : _ - and `*`');
   }

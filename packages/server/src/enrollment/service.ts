@@ -1,11 +1,16 @@
-import type { CertificateId, ThingName, Transaction } from '@fleetward/core';
-import type { Certificate, PublicKey } from '@fleetward/pki';
-import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
+import type { CertificateId, Transaction } from '@fleetward/core';
+import { type Certificate, type PublicKey, parseCertificate } from '@fleetward/pki';
+import {
+  type Certificates,
+  publicKeyHash,
+  type SignedCertificate,
+  speaksForThings,
+} from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
-import { PoliciesError } from '../policies/index.ts';
-import { type Things, ThingsError } from '../things/index.ts';
+import type { Things } from '../things/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
+import { keyInUse, otherProfile, refusalOf, used } from './conflicts.ts';
 import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
@@ -59,6 +64,8 @@ export interface EnrollRequest {
   readonly secret: string;
   readonly remoteAddress: string;
   readonly binding: ChannelBinding;
+  /** The profile the device expects, by the label of the path it asks at. */
+  readonly label?: string;
 }
 
 /** A request that is in order, with the token that came with it. */
@@ -175,13 +182,16 @@ export class Enrollment {
     trace.about({ tokenId: token.tokenId });
     const flaw = judgeToken(token, this.#options.clock.now());
     if (flaw !== undefined) return flaw;
-    trace.pass(`join token \`${token.tokenId}\`, for the names \`${token.namePattern}\``);
+    const { profile, namePattern } = token;
+    const { label } = request;
+    if (label !== undefined && label !== profile) return otherProfile(profile, label);
+    trace.pass(`join token \`${token.tokenId}\`, for the names \`${namePattern}\`, profile \`${profile}\``);
     const { csrDer, binding, remoteAddress } = request;
     const linking = { binding, isRequired: this.#settings.linkingRequired };
-    const accepted = judgeCsr({ csrDer, namePattern: token.namePattern, linking }, trace);
+    const accepted = judgeCsr({ csrDer, namePattern, profile, linking }, trace);
     if (accepted.kind === 'refused') return accepted;
     const { thingName, csr } = accepted;
-    trace.about({ thingName });
+    if (speaksForThings(profile)) trace.about({ thingName });
     const made = isKeyMade ? makeKeyFor(csr, trace) : undefined;
     if (made?.kind === 'refused') return made;
     const { publicKey } = made ?? csr;
@@ -207,14 +217,13 @@ export class Enrollment {
     const taken = await this.#keyConflict(admitted);
     if (taken !== undefined) return taken;
     trace.pass('no certificate has, or had, this key');
-    trace.begin('thing');
-    const conflict = this.#thingConflict(admitted);
+    const conflict = speaksForThings(token.profile) ? this.#thingConflict(admitted) : undefined;
     if (conflict !== undefined) return conflict;
-    trace.pass(`the thing \`${admitted.thingName}\` has no active certificate`);
     trace.begin('issue');
     // Signing waits for another process: never inside the transaction.
     const { thingName: commonName, publicKey } = admitted;
-    const signed = await this.#options.certificates.sign({ profile: 'device', commonName, publicKey });
+    const { profile } = token;
+    const signed = await this.#options.certificates.sign({ profile, commonName, publicKey });
     trace.pass(`certificate \`${signed.record.certificateId}\` was signed`);
     return this.#commit(admitted, signed);
   }
@@ -231,11 +240,12 @@ export class Enrollment {
     const certificateId = await store.findUse({ tokenId: token.tokenId, publicKeyHash: keyHash });
     const record = certificateId === undefined ? undefined : await certificates.find(certificateId);
     if (record === undefined || certificateId === undefined) return undefined;
-    const isItsThing = things
-      .attachmentsOf(certificateId)
-      .some((attached) => attached.thingName === thingName);
+    const names = things.attachmentsOf(certificateId).map((attached) => attached.thingName);
+    const isItsOwn = speaksForThings(record.profile)
+      ? names.includes(thingName)
+      : parseCertificate(record.der).subject.attributes.commonName?.[0] === thingName;
     const standing = certificates.standing(certificateId, clock.now());
-    if (!isItsThing || standing !== 'active') return keyInUse(thingName, certificateId);
+    if (!isItsOwn || standing !== 'active') return keyInUse(thingName, certificateId);
     const chain = certificates.chainOf(record);
     const explanation = 'the same token and key were shown again: the same certificate was given again';
     trace.pass(explanation);
@@ -249,21 +259,26 @@ export class Enrollment {
     return holder === undefined ? undefined : keyInUse(thingName, holder.certificateId);
   }
 
-  #thingConflict({ thingName }: Admitted): Refusal | undefined {
+  #thingConflict({ thingName, trace }: Admitted): Refusal | undefined {
+    trace.begin('thing');
     const { things, certificates, clock } = this.#options;
     const nowMs = clock.now();
     const holder = things
       .certificatesOf(thingName)
       .find(({ certificateId }) => certificates.standing(certificateId, nowMs) === 'active');
-    if (holder === undefined) return undefined;
+    if (holder === undefined) {
+      trace.pass(`the thing \`${thingName}\` has no active certificate`);
+      return undefined;
+    }
     const explanation = `the thing \`${thingName}\` has an active certificate already; an operator must revoke or detach it first`;
     return refuse('thing_has_certificate', explanation, { thingName });
   }
 
   async #commit(admitted: Admitted, signed: SignedCertificate): Promise<EnrollmentOutcome> {
     try {
-      const newcomer = { policyNames: admitted.token.policies, thingName: admitted.thingName };
-      await this.#options.policies.whileNewcomerKept(newcomer, (tx) => this.#write(tx, admitted, signed));
+      await this.#options.policies.whileNewcomerKept(this.#newcomerOf(admitted), (tx) =>
+        this.#write(tx, admitted, signed),
+      );
     } catch (error) {
       const refusal = refusalOf(error, admitted.thingName);
       if (refusal === undefined) throw error;
@@ -279,9 +294,18 @@ export class Enrollment {
     };
   }
 
+  /** Whose policies are proved to keep the guard rails. */
+  #newcomerOf({ token, thingName }: Admitted) {
+    const { policies: policyNames, groupName } = token;
+    if (groupName === undefined) return { policyNames, thingName };
+    const present = this.#options.things.certificatesOf(thingName);
+    const certificateIds = present.map(({ certificateId }) => certificateId);
+    return { policyNames, thingName, joins: { groupName, certificateIds } };
+  }
+
   async #write(tx: Transaction, admitted: Admitted, signed: SignedCertificate): Promise<void> {
-    const { store, clock, certificates, things, policies } = this.#options;
-    const { token, thingName, keyHash, remoteAddress, trace } = admitted;
+    const { store, clock, certificates, policies } = this.#options;
+    const { token, keyHash, remoteAddress, trace } = admitted;
     const { tokenId } = token;
     const { certificateId } = signed.record;
     const actor = { kind: 'device', certificateId } as const;
@@ -289,14 +313,26 @@ export class Enrollment {
     const conflict = await this.#keyConflict(admitted, tx);
     if (conflict !== undefined) throw new RolledBack(conflict);
     await certificates.record(tx, signed, actor);
-    if (things.known(thingName) === undefined) await things.createWithin(tx, { name: thingName }, actor);
-    await things.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
+    if (speaksForThings(token.profile)) await this.#bindThing(tx, admitted, certificateId);
     for (const policyName of token.policies)
       await policies.attachWithin(tx, { policyName, certificateId }, actor);
     await store.addUse(tx, { tokenId, certificateId, publicKeyHash: keyHash });
     const explanation = 'a certificate was issued';
     const end = { outcome: 'issued', reason: 'ok', explanation, remoteAddress, certificateId } as const;
     await this.#attempts.add(tx, trace, end);
+  }
+
+  async #bindThing(
+    tx: Transaction,
+    { token, thingName }: Admitted,
+    certificateId: CertificateId,
+  ): Promise<void> {
+    const { things, groups } = this.#options;
+    const { groupName } = token;
+    const actor = { kind: 'device', certificateId } as const;
+    if (things.known(thingName) === undefined) await things.createWithin(tx, { name: thingName }, actor);
+    await things.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
+    if (groupName !== undefined) await groups.addThingWithin(tx, { groupName, thingName }, actor);
   }
 
   async #traced(
@@ -313,30 +349,4 @@ export class Enrollment {
     await this.#attempts.addAlone(trace, { outcome: 'refused', reason, explanation, remoteAddress });
     return refusal;
   }
-}
-
-function used({ thingName }: Admitted): Refusal {
-  return refuse('token_used', 'the join token has been used as often as it may be', { thingName });
-}
-
-function keyInUse(thingName: ThingName, certificateId: CertificateId): Refusal {
-  return refuse('key_in_use', `the key belongs, or belonged, to certificate \`${certificateId}\``, {
-    thingName,
-    deviceText: 'this key has, or had, another certificate; make a new key',
-  });
-}
-
-function refusalOf(error: unknown, thingName: ThingName): Refusal | undefined {
-  if (error instanceof RolledBack) return error.refusal;
-  if (error instanceof PoliciesError && error.code === 'policies.not_found') {
-    return refuse('token_policy_missing', `the join token names a policy that is gone: ${error.message}`, {
-      thingName,
-      deviceText: 'the join token cannot be used any more; ask for another',
-    });
-  }
-  if (error instanceof ThingsError && error.code === 'things.exists') {
-    const explanation = `the thing \`${thingName}\` was created in this very moment; try again`;
-    return refuse('busy', explanation, { thingName });
-  }
-  return undefined;
 }

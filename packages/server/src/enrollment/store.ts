@@ -1,4 +1,5 @@
-import type { CertificateId, PolicyName, Sha256, Transaction } from '@fleetward/core';
+import type { CertificateId, GroupName, PolicyName, Sha256, Transaction } from '@fleetward/core';
+import type { TokenProfile } from './rules.ts';
 import type { AttemptStep, AttemptSubject } from './trace.ts';
 
 /** Lets a device without a certificate enrol. Only the SHA-256 of its secret is kept. */
@@ -9,6 +10,10 @@ export interface JoinToken {
   readonly namePattern: string;
   /** Policies attached to the certificate it gets. */
   readonly policies: readonly PolicyName[];
+  /** What the certificate it gets is for. */
+  readonly profile: TokenProfile;
+  /** The group its thing joins. */
+  readonly groupName?: GroupName;
   readonly usesMax: number;
   readonly usesLeft: number;
   readonly createdAtMs: number;

@@ -1,4 +1,4 @@
-export type { GroupsErrorCode } from './errors.ts';
+export { GroupsError, type GroupsErrorCode } from './errors.ts';
 export { groupHandlers } from './http.ts';
 export type { GroupLimits } from './rules.ts';
 export { type GroupEvent, Groups } from './service.ts';

@@ -133,6 +133,19 @@ export class Groups {
     });
   }
 
+  /** As part of another change, for a thing that may come with it; a member stays one. Throws `groups.not_found` or `groups.limit`. */
+  async addThingWithin(tx: Transaction, membership: Membership, actor: Actor): Promise<void> {
+    const { groupName, thingName } = membership;
+    this.#assertRoomFor(membership);
+    if (this.groupsOf(thingName).includes(groupName)) return;
+    await this.#addThing(tx, membership);
+    await this.#options.trail.append(tx, { kind: 'group.thing_added', actor, payload: { ...membership } });
+    tx.afterCommit(() => {
+      this.#registry.addThing(membership);
+      this.#announce(groupName, this.#certificatesOf(thingName));
+    });
+  }
+
   /** Takes effect on live connections at once. Throws `groups.not_member`. */
   removeThing(membership: Membership, actor: Actor): Promise<void> {
     const { groupName, thingName } = membership;
@@ -262,9 +275,14 @@ export class Groups {
     if (policies > 0) throw groupNotEmpty(name, `${policies} policies attached`);
   }
 
-  #assertAddable({ groupName, thingName }: Membership): void {
+  #assertAddable(membership: Membership): void {
+    this.get(membership.groupName);
+    this.#options.things.get(membership.thingName);
+    this.#assertRoomFor(membership);
+  }
+
+  #assertRoomFor({ groupName, thingName }: Membership): void {
     this.get(groupName);
-    this.#options.things.get(thingName);
     const present = this.groupsOf(thingName);
     if (present.includes(groupName)) return;
     const what = `thing \`${thingName}\` is in as many groups as it may be`;

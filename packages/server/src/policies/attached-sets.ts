@@ -36,7 +36,13 @@ export type PolicyChange =
       readonly certificateId: CertificateId;
     }
   /** A certificate that is not there yet, for a thing that may be new. */
-  | { readonly kind: 'newcomer'; readonly names: readonly PolicyName[]; readonly thingName: ThingName };
+  | {
+      readonly kind: 'newcomer';
+      readonly names: readonly PolicyName[];
+      readonly thingName: ThingName;
+      /** A group that the thing joins with it, and the certificates the thing has by now. */
+      readonly joins?: { readonly groupName: GroupName; readonly certificateIds: readonly CertificateId[] };
+    };
 
 export interface Surroundings {
   readonly registry: PolicyRegistry;
@@ -100,7 +106,7 @@ function certificatesOf(change: PolicyChange, around: Surroundings): readonly Ce
     case 'thing-detached':
       return [change.certificateId];
     case 'newcomer':
-      return [];
+      return change.joins?.certificateIds ?? [];
   }
 }
 
@@ -118,7 +124,7 @@ function aloneAfter(change: PolicyChange, around: Surroundings): SetChange | und
         after: named([change.name], around).map((policy) => ({ ...policy, via: 'group' })),
       };
     case 'newcomer': {
-      const ofGroups = registry.ofGroups(groups.lineageOf([change.thingName]));
+      const ofGroups = registry.ofGroups(groups.lineageOf([change.thingName], hierarchyOf(change)));
       return { before: undefined, after: together(named(change.names, around), ofGroups) };
     }
     default:
@@ -152,7 +158,7 @@ function policiesOfGroups(
   const { registry, groups } = around;
   const lineage = groups.lineageOf(
     thingsOf(certificateId, around, change),
-    change?.kind === 'hierarchy' ? change.change : undefined,
+    change === undefined ? undefined : hierarchyOf(change),
   );
   if (change?.kind === 'detached-from-group')
     return registry.ofGroups(lineage, (group, name) => group !== change.groupName || name !== change.name);
@@ -160,6 +166,13 @@ function policiesOfGroups(
   if (change?.kind !== 'attached-to-group') return present;
   const added = named([change.name], around).map((policy) => ({ ...policy, via: 'group' as const }));
   return [...present, ...added];
+}
+
+function hierarchyOf(change: PolicyChange): HierarchyChange | undefined {
+  if (change.kind === 'hierarchy') return change.change;
+  if (change.kind !== 'newcomer' || change.joins === undefined) return undefined;
+  const { thingName, joins } = change;
+  return { kind: 'joined', membership: { thingName, groupName: joins.groupName } };
 }
 
 function thingsOf(

@@ -344,11 +344,15 @@ export class Policies {
 
   /** Does work that attaches the policies to a certificate that is new, after what guard rails ask of them is proved. */
   whileNewcomerKept<Result>(
-    newcomer: { readonly policyNames: readonly PolicyName[]; readonly thingName: ThingName },
+    newcomer: {
+      readonly policyNames: readonly PolicyName[];
+      readonly thingName: ThingName;
+      readonly joins?: { readonly groupName: GroupName; readonly certificateIds: readonly CertificateId[] };
+    },
     work: (tx: Transaction) => Promise<Result>,
   ): Promise<Result> {
-    const { policyNames: names, thingName } = newcomer;
-    return this.#transact({ kind: 'newcomer', names, thingName }, work);
+    const { policyNames: names, ...change } = newcomer;
+    return this.#transact({ kind: 'newcomer', names, ...change }, work);
   }
 
   /** Does the work after every guard rail is proved of what will decide together. */

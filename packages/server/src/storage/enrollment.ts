@@ -16,6 +16,8 @@ const tokenColumns = [
   'expires_at_ms',
   'created_by',
   'revoked_at_ms',
+  'profile',
+  'group_name',
 ] as const;
 const attemptColumns = [
   'attempt_id',
@@ -146,6 +148,8 @@ function tokenRow(token: JoinToken): JoinTokenRow {
     expires_at_ms: token.expiresAtMs,
     created_by: token.createdBy,
     revoked_at_ms: token.revokedAtMs ?? null,
+    profile: token.profile,
+    group_name: token.groupName ?? null,
   };
 }
 
@@ -160,6 +164,8 @@ function toToken(row: JoinTokenRow): JoinToken {
     createdAtMs: row.created_at_ms,
     expiresAtMs: row.expires_at_ms,
     createdBy: row.created_by,
+    profile: row.profile,
+    ...(row.group_name === null ? {} : { groupName: row.group_name }),
   };
   return row.revoked_at_ms === null ? token : { ...token, revokedAtMs: row.revoked_at_ms };
 }

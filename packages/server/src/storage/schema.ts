@@ -1,7 +1,7 @@
 import type { CertificateId, GroupName, PolicyName, Sha256, ThingName } from '@fleetward/core';
 import type { LeafProfileName } from '@fleetward/pki';
 import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
-import type { EnrollmentAttempt } from '../enrollment/store.ts';
+import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
 
 /**
  * The tables as the newest migration leaves them. Times are integer milliseconds since the epoch, JSON is text, bytes are
@@ -198,6 +198,8 @@ export interface JoinTokenRow {
   readonly expires_at_ms: number;
   readonly created_by: string;
   readonly revoked_at_ms: number | null;
+  readonly profile: JoinToken['profile'];
+  readonly group_name: GroupName | null;
 }
 
 export interface EnrollmentAttemptRow {

@@ -175,6 +175,7 @@ export async function openPlatform(options: PlatformOptions) {
     ...shared,
     store: stores.enrollment,
     policies,
+    groups,
     things,
     certificates,
     denials,

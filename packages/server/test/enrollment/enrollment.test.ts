@@ -1,4 +1,4 @@
-import { parsePolicyName, parseThingName } from '@fleetward/core';
+import { parseGroupName, parsePolicyName, parseThingName } from '@fleetward/core';
 import { validatePath } from '@fleetward/pki';
 import { needs, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -47,10 +47,19 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       readonly namePattern?: string;
       readonly usesMax?: number;
       readonly policies?: readonly string[];
+      readonly group?: string;
+      readonly profile?: 'device' | 'claim' | 'operator';
     } = {},
   ) {
-    const { namePattern = '*', usesMax = 1, policies = [] } = terms;
-    const wanted = { namePattern, usesMax, validityMs: dayMs, policies: policies.map(parsePolicyName) };
+    const { namePattern = '*', usesMax = 1, policies = [], group, profile = 'device' } = terms;
+    const wanted = {
+      namePattern,
+      usesMax,
+      profile,
+      validityMs: dayMs,
+      policies: policies.map(parsePolicyName),
+      ...(group === undefined ? {} : { groupName: parseGroupName(group) }),
+    };
     return platform.enrollment.tokens.create(wanted, operator);
   }
 
@@ -121,6 +130,30 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       await reopen();
       expect(platform.things.attachmentsOf(certificateId)).toHaveLength(1);
       expect(platform.policies.attachedTo(certificateId)).toHaveLength(1);
+    });
+
+    test('and puts the thing into the token’s group, whose policies then hold', async () => {
+      const name = parseGroupName('lamps');
+      await platform.groups.create({ name }, operator);
+      const { secret } = await newToken({ group: 'lamps' });
+      const outcome = await enroll(csr, secret);
+      if (outcome.kind !== 'issued') throw new Error(outcome.explanation);
+      expect(platform.groups.groupsOf(outcome.thingName)).toEqual(['lamps']);
+      expect(platform.groups.certificatesUnder(name)).toEqual([outcome.certificateId]);
+      expect(await trailKinds()).toContain('group.thing_added');
+      await reopen();
+      expect(platform.groups.groupsOf(outcome.thingName)).toEqual(['lamps']);
+    });
+
+    test('of the token’s profile, which is no thing’s when it is a claim', async () => {
+      const { secret } = await newToken({ profile: 'claim' });
+      const first = await enroll(csr, secret);
+      const again = await enroll(csr, secret);
+      if (first.kind !== 'issued' || again.kind !== 'issued') throw new Error('refused');
+      expect(again.certificateId).toBe(first.certificateId);
+      expect(platform.certificates.summary(first.certificateId)?.profile).toBe('claim');
+      expect(platform.things.known(parseThingName('my_iot_device'))).toBeUndefined();
+      expect(platform.things.attachmentsOf(first.certificateId)).toEqual([]);
     });
 
     test('again, the same one, when the answer was lost and the device asks with the same token and key', async () => {
@@ -211,6 +244,20 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       await platform.policies.remove(name, operator);
       expect(await refusalOf(csr, secret)).toEqual({ reason: 'token_policy_missing', fault: 'token' });
       expect(platform.things.known(parseThingName('my_iot_device'))).toBeUndefined();
+    });
+
+    test('a token whose group was removed since, with nothing left behind', async () => {
+      const name = parseGroupName('gone');
+      await platform.groups.create({ name }, operator);
+      const { secret, token } = await newToken({ group: 'gone' });
+      await platform.groups.remove(name, operator);
+      expect(await refusalOf(csr, secret)).toEqual({ reason: 'token_group_refused', fault: 'token' });
+      expect(platform.things.known(parseThingName('my_iot_device'))).toBeUndefined();
+      expect(
+        (await platform.enrollment.tokens.list()).find((one) => one.tokenId === token.tokenId),
+      ).toMatchObject({
+        usesLeft: 1,
+      });
     });
 
     test('a weak key', async () => {

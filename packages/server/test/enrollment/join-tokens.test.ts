@@ -1,10 +1,16 @@
-import { parsePolicyName } from '@fleetward/core';
+import { parseGroupName, parsePolicyName } from '@fleetward/core';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
 
 const operator = { operatorId: 'ada' };
-const terms = { namePattern: 'pump-*', usesMax: 1, validityMs: 60_000, policies: [] };
+const terms = {
+  namePattern: 'pump-*',
+  profile: 'device',
+  usesMax: 1,
+  validityMs: 60_000,
+  policies: [],
+} as const;
 let folder: TemporaryFolder;
 let platform: Platform;
 
@@ -37,12 +43,20 @@ describe('a join token', () => {
     ['more than a million uses', { usesMax: 1_000_001 }],
     ['no validity', { validityMs: 0 }],
     ['a validity of two years', { validityMs: 2 * 366 * 86_400_000 }],
+    ['a group for what has no thing', { profile: 'claim', groupName: parseGroupName('lamps') }],
     ['eleven policies', { policies: Array.from({ length: 11 }, (_, n) => parsePolicyName(`p${n}`)) }],
   ] as const)('with %s is not made', async ([, wrong]) => {
     await expect(platform.enrollment.tokens.create({ ...terms, ...wrong }, operator)).rejects.toMatchObject({
       code: 'enrollment.token_invalid',
     });
     expect(await platform.enrollment.tokens.list()).toEqual([]);
+  });
+
+  test('that names a group that does not exist is not made', async () => {
+    const wanted = { ...terms, groupName: parseGroupName('missing') };
+    await expect(platform.enrollment.tokens.create(wanted, operator)).rejects.toMatchObject({
+      code: 'groups.not_found',
+    });
   });
 
   test('that names a policy that does not exist is not made', async () => {

@@ -43,7 +43,13 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     folder = temporaryFolder();
     platform = await openPlatform({ folder: folder.path, enrollment: { activePerThingMax: 4 } });
     await platform.policies.create({ name: policyName, document }, operator);
-    const wanted = { namePattern: '*', usesMax: 1, validityMs: hourMs, policies: [policyName] };
+    const wanted = {
+      namePattern: '*',
+      profile: 'device',
+      usesMax: 1,
+      validityMs: hourMs,
+      policies: [policyName],
+    } as const;
     const { secret } = await platform.enrollment.tokens.create(wanted, operator);
     first = leafOf(await platform.enrollment.enroll({ csrDer: csr.same, secret, remoteAddress, binding }));
     platform.clock.advance(hourMs);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type Certificate, csrAttributes } from '@fleetward/pki';
+import { type Certificate, csrAttributes, type LeafProfileName } from '@fleetward/pki';
 import type { Certificates } from '../../certificates/index.ts';
 import type { Enrollment, EnrollmentOutcome } from '../../enrollment/index.ts';
 import type { RawAnswer, RawRequest, RawRoute } from '../../http/index.ts';
@@ -17,7 +17,10 @@ import {
 import { channelBindingOf } from './channel-binding.ts';
 import { basicPassword, readCsr } from './requests.ts';
 
-const prefix = '/.well-known/est';
+const root = '/.well-known/est';
+/** Profiles that are given here, or renewed. */
+const labels = ['device', 'tpm-device', 'claim', 'operator'] as const satisfies readonly LeafProfileName[];
+type Label = (typeof labels)[number] | undefined;
 const csrType = 'application/pkcs10';
 /** In base64: one with an RSA key of 4,096 bits has under 3,000. */
 const csrBytesMax = 32_768;
@@ -32,7 +35,13 @@ interface EstParts {
  * EST (RFC 7030, RFC 8951): CA certificates, what a request should have, enrolment with a join token as the password of HTTP
  * Basic, with the device's own key or one made here, and re-enrolment with the certificate that is to be renewed.
  */
-export function estRoutes({ certificates, enrollment, admit }: EstParts): readonly RawRoute[] {
+export function estRoutes(parts: EstParts): readonly RawRoute[] {
+  return [undefined, ...labels].flatMap((label) => operations(parts, label));
+}
+
+/** RFC 7030 §3.2.2: a label of the path chooses the profile. */
+function operations({ certificates, enrollment, admit }: EstParts, label: Label): readonly RawRoute[] {
+  const prefix = label === undefined ? root : `${root}/${label}`;
   return [
     // RFC 7030 §4.1: anybody may ask.
     {
@@ -47,26 +56,34 @@ export function estRoutes({ certificates, enrollment, admit }: EstParts): readon
       mediaTypes: [],
       handle: async () => base64Answer('application/csrattrs', csrAttributes(enrollment)),
     },
-    byToken('simpleenroll', admit, (request) => enrollment.enroll(request)),
-    byToken('serverkeygen', admit, (request) => enrollment.enrollWithMadeKey(request)),
+    byToken(`${prefix}/simpleenroll`, { label, admit, enrol: (request) => enrollment.enroll(request) }),
+    byToken(`${prefix}/serverkeygen`, {
+      label,
+      admit,
+      enrol: (request) => enrollment.enrollWithMadeKey(request),
+    }),
     {
       method: 'POST',
       path: `${prefix}/simplereenroll`,
       mediaTypes: [csrType],
       bodyBytesMax: csrBytesMax,
       refuse: ({ socket }) => (renewable(socket, admit) === undefined ? askForCertificate() : undefined),
-      handle: (request) => simpleReenroll(request, { enrollment, admit }),
+      handle: (request) => simpleReenroll(request, { enrollment, admit, label }),
     },
   ];
 }
 
-type Enrol = (request: Parameters<Enrollment['enroll']>[0]) => Promise<EnrollmentOutcome>;
+interface ByToken {
+  readonly label: Label;
+  readonly admit: Admit;
+  readonly enrol: (request: Parameters<Enrollment['enroll']>[0]) => Promise<EnrollmentOutcome>;
+}
 
 /** An operation for who has no certificate of its own yet. */
-function byToken(operation: string, admit: Admit, enrol: Enrol): RawRoute {
+function byToken(path: string, { label, admit, enrol }: ByToken): RawRoute {
   return {
     method: 'POST',
-    path: `${prefix}/${operation}`,
+    path,
     mediaTypes: [csrType],
     bodyBytesMax: csrBytesMax,
     refuse: ({ headers, socket }) => {
@@ -80,7 +97,7 @@ function byToken(operation: string, admit: Admit, enrol: Enrol): RawRoute {
       const csrDer = readCsr(body);
       if (csrDer === undefined) return noCsr();
       const binding = channelBindingOf(socket as TLSSocket);
-      return answer(await enrol({ csrDer, secret, remoteAddress, binding }));
+      return answer(await enrol({ csrDer, secret, remoteAddress, binding, ...labelled(label) }));
     },
   };
 }
@@ -98,14 +115,18 @@ function renewable(socket: Socket, admit: Admit): Certificate | undefined {
 
 async function simpleReenroll(
   { socket, body, remoteAddress }: RawRequest,
-  { enrollment, admit }: Pick<EstParts, 'enrollment' | 'admit'>,
+  { enrollment, admit, label }: Pick<EstParts, 'enrollment' | 'admit'> & { readonly label: Label },
 ): Promise<RawAnswer> {
   const current = renewable(socket, admit);
   if (current === undefined) return askForCertificate();
   const csrDer = readCsr(body);
   if (csrDer === undefined) return noCsr();
   const binding = channelBindingOf(socket as TLSSocket);
-  return answer(await enrollment.renew({ csrDer, current, remoteAddress, binding }));
+  return answer(await enrollment.renew({ csrDer, current, remoteAddress, binding, ...labelled(label) }));
+}
+
+function labelled(label: Label): { readonly label?: string } {
+  return label === undefined ? {} : { label };
 }
 
 function answer(outcome: EnrollmentOutcome): RawAnswer {

@@ -9,6 +9,7 @@ import { attemptSteps } from './0006-attempt-steps.ts';
 import { certificateProfiles } from './0007-certificate-profiles.ts';
 import { certificateHolds } from './0008-certificate-holds.ts';
 import { issuanceLog } from './0009-issuance-log.ts';
+import { joinTokenTerms } from './0010-join-token-terms.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -27,4 +28,5 @@ export const migrations: readonly Migration[] = [
   certificateProfiles,
   certificateHolds,
   issuanceLog,
+  joinTokenTerms,
 ];

@@ -132,6 +132,17 @@ needs('curl', 'curl').describe('EST by curl and openssl', () => {
     expect([answer.status, (await newestAttempt()).reason]).toEqual([400, 'name_invalid']);
   });
 
+  test('a label of the path chooses the profile: another than the token’s is refused, one that is none is not found', async () => {
+    const { csr } = await csrFile(platform.folder, 'labelled');
+    const asked = [...basic(await platform.newJoinToken('labelled')), ...posting(csr)];
+    const other = await curl(platform, 'claim/simpleenroll', asked);
+    expect([other.status, other.body]).toEqual([403, expect.stringMatching(/profile `device`/)]);
+    expect((await newestAttempt()).reason).toBe('profile_not_allowed');
+    expect((await curl(platform, 'printers/simpleenroll', asked)).status).toBe(404);
+    expect((await curl(platform, 'device/cacerts')).status).toBe(200);
+    expect((await curl(platform, 'device/simpleenroll', asked)).status).toBe(200);
+  });
+
   test('who shows nothing is asked for HTTP Basic, and an operation or label that is not there is not found', async () => {
     const { csr } = await csrFile(platform.folder, 'nobody');
     const asked = await curl(platform, 'simpleenroll', posting(csr));

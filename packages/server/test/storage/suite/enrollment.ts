@@ -1,4 +1,4 @@
-import { parsePolicyName, parseThingName } from '@fleetward/core';
+import { parseGroupName, parsePolicyName, parseThingName } from '@fleetward/core';
 import { expect, test } from 'vitest';
 import type { JoinToken } from '../../../src/enrollment/store.ts';
 import { certificateIdOf, type Opened, outcomes, sha256Of } from './backend.ts';
@@ -9,6 +9,7 @@ export function describeEnrollment(opened: () => Opened): void {
     hash: sha256Of(tokenId),
     namePattern: 'pump-*',
     policies: [parsePolicyName('telemetry'), parsePolicyName('a,b=c')],
+    profile: 'device',
     usesMax: 1,
     usesLeft: 1,
     createdAtMs: 1,
@@ -53,10 +54,14 @@ export function describeEnrollment(opened: () => Opened): void {
 
   test('a token comes back as it was stored', async () => {
     const { enrollment } = opened().stores;
-    await add(token('whole', { revokedAtMs: 9, policies: [] }));
-    expect(await enrollment.findToken(sha256Of('whole'))).toEqual(
-      token('whole', { revokedAtMs: 9, policies: [] }),
-    );
+    const changes = {
+      revokedAtMs: 9,
+      policies: [],
+      profile: 'claim',
+      groupName: parseGroupName('lamps'),
+    } as const;
+    await add(token('whole', changes));
+    expect(await enrollment.findToken(sha256Of('whole'))).toEqual(token('whole', changes));
     expect(await enrollment.findToken(sha256Of('none'))).toBeUndefined();
     expect((await enrollment.listTokens()).map((one) => one.tokenId)).toContain('whole');
     expect(await outcomes([add(token('whole-2', { hash: sha256Of('whole') }))])).toEqual(['store.conflict']);

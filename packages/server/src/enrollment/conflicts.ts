@@ -1,0 +1,46 @@
+import type { CertificateId, ThingName } from '@fleetward/core';
+import { GroupsError } from '../groups/index.ts';
+import { PoliciesError } from '../policies/index.ts';
+import { ThingsError } from '../things/index.ts';
+import { type Refusal, refuse } from './refusal.ts';
+import { RolledBack } from './rolled-back.ts';
+
+export function used({ thingName }: { readonly thingName: ThingName }): Refusal {
+  return refuse('token_used', 'the join token has been used as often as it may be', { thingName });
+}
+
+export function keyInUse(thingName: ThingName, certificateId: CertificateId): Refusal {
+  return refuse('key_in_use', `the key belongs, or belonged, to certificate \`${certificateId}\``, {
+    thingName,
+    deviceText: 'this key has, or had, another certificate; make a new key',
+  });
+}
+
+/** What a refusal of the change itself is to the device; undefined for a fault of the platform. */
+export function refusalOf(error: unknown, thingName: ThingName): Refusal | undefined {
+  if (error instanceof RolledBack) return error.refusal;
+  if (error instanceof PoliciesError && error.code === 'policies.not_found') {
+    return refuse('token_policy_missing', `the join token names a policy that is gone: ${error.message}`, {
+      thingName,
+      deviceText: 'the join token cannot be used any more; ask for another',
+    });
+  }
+  if (error instanceof GroupsError && (error.code === 'groups.not_found' || error.code === 'groups.limit')) {
+    return refuse('token_group_refused', `the thing cannot join the token's group: ${error.message}`, {
+      thingName,
+      deviceText: 'the join token cannot be used; ask for another',
+    });
+  }
+  if (error instanceof ThingsError && error.code === 'things.exists') {
+    const explanation = `the thing \`${thingName}\` was created in this very moment; try again`;
+    return refuse('busy', explanation, { thingName });
+  }
+  return undefined;
+}
+
+export function otherProfile(found: string, label: string): Refusal {
+  return refuse(
+    'profile_not_allowed',
+    `the label \`${label}\` asks for that profile; this is for a certificate of profile \`${found}\``,
+  );
+}
