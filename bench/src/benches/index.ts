@@ -7,6 +7,7 @@ import { idleMemory } from './idle-memory.ts';
 import { latency } from './latency.ts';
 import { policy } from './policy.ts';
 import { prove } from './prove.ts';
+import { revocation } from './revocation.ts';
 import { sweep } from './sweep.ts';
 import { throughputBench } from './throughput.ts';
 
@@ -21,4 +22,5 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   sweep,
   policy,
   prove,
+  revocation,
 ];

@@ -13,6 +13,9 @@ export interface FleetwardBench {
   readonly identities: readonly Identity[];
   /** PEM of the root and the issuing CA, for the brokers beside it. */
   readonly authorities: string;
+  readonly operators: { readonly baseUrl: string; readonly ca: string; readonly token: string };
+  /** Where CRLs and OCSP answers are, over HTTP. */
+  readonly publicPort: number;
 }
 
 export interface FleetwardOptions {
@@ -52,12 +55,14 @@ export async function startFleetward(options: FleetwardOptions): Promise<Fleetwa
   const child = forkChild(new URL('./fleetward-child.ts', import.meta.url), profiling(profileFolder));
   try {
     const ports = (await child.ask(overrides, { timeoutMs: 30_000 })) as Ports;
-    const joinToken = await prepare({ ca, port: ports.operators, setupToken, devices });
+    const { joinToken, token } = await prepare({ ca, port: ports.operators, setupToken, devices });
     const identities = await enrolFleet({ folder, ca, port: ports.devices, joinToken, devices });
     return {
       broker: { name: 'fleetward', pid: child.pid, port: ports.mqtt, ca, stop: child.stop },
       identities,
       authorities: ca + encodePem('CERTIFICATE', issuing.der),
+      operators: { baseUrl: `https://localhost:${ports.operators}`, ca, token },
+      publicPort: ports.public,
     };
   } catch (error) {
     await child.stop();
@@ -69,6 +74,7 @@ interface Ports {
   readonly mqtt: number;
   readonly devices: number;
   readonly operators: number;
+  readonly public: number;
 }
 
 function profiling(folder: string | undefined): { readonly nodeOptions?: readonly string[] } {
@@ -81,7 +87,7 @@ async function prepare(platform: {
   readonly port: number;
   readonly setupToken: string;
   readonly devices: number;
-}): Promise<string> {
+}): Promise<{ readonly joinToken: string; readonly token: string }> {
   const address = { baseUrl: `https://localhost:${platform.port}`, ca: platform.ca };
   const { setupToken, devices } = platform;
   const stranger = createApiClient(address);
@@ -93,5 +99,5 @@ async function prepare(platform: {
   const terms = { namePattern: 'bench-*', policies: [policyName], usesMax: devices };
   const { secret } = await operator.call(createJoinToken, { body: terms });
   operator.close();
-  return secret;
+  return { joinToken: secret, token: token.secret };
 }

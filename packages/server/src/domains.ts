@@ -9,7 +9,7 @@ import {
 } from '@fleetward/core';
 import { parseKeyName, type SigningProcess } from '@fleetward/keys';
 import { Activity } from './activity/index.ts';
-import { type CertificateEvent, Certificates } from './certificates/index.ts';
+import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
 import { Enrollment } from './enrollment/index.ts';
@@ -51,8 +51,8 @@ export interface DomainParts {
   readonly signing: SigningProcess;
   readonly crlUrl: (issuerId: CertificateId) => string;
   readonly ocspUrl: () => string;
-  /** News for the layers above, in the tick of its commit; answers how many sessions it cut. */
-  readonly announce: (event: DomainEvent) => number;
+  /** News for the layers above, in the tick of its commit. */
+  readonly announce: (event: DomainEvent) => EventEffect;
   readonly warn: (message: string, error: unknown) => void;
 }
 

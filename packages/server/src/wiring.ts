@@ -1,5 +1,6 @@
 import type { Clock, Random } from '@fleetward/core';
 import { type SigningProcess, type SigningProcessExit, startSigningProcess } from '@fleetward/keys';
+import { type EventEffect, noEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { type DomainEvent, openDomains } from './domains.ts';
 import { assertInitialised } from './initialised.ts';
@@ -88,7 +89,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     ...parts,
     crlUrl: (issuerId) => `${publicUrl(config, ports)}/crl/${issuerId}.crl`,
     ocspUrl: () => `${publicUrl(config, ports)}/ocsp`,
-    announce: (event) => (listeners === undefined ? 0 : deliver(event, listeners)),
+    announce: (event) => (listeners === undefined ? noEffect : deliver(event, listeners)),
     warn: (message, error) => log.warn({ err: error }, message),
   });
   undo.push(
@@ -120,23 +121,23 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
 }
 
 /** Domain events on their way up: from the tick of a commit to the live connections. */
-function deliver(event: DomainEvent, { mqtt }: Listeners): number {
+function deliver(event: DomainEvent, { mqtt }: Listeners): EventEffect {
   switch (event.kind) {
     case 'policies-changed':
     case 'thing-attachments-changed':
     case 'thing-changed':
     case 'group-changed':
       mqtt.refresh(event.certificateIds);
-      return 0;
+      return noEffect;
     case 'certificate-revoked':
       return mqtt.revoke(event.certificateId);
     case 'certificate-suspended':
       return mqtt.suspend(event.certificateId);
     case 'certificate-resumed':
       mqtt.resume(event.certificateId);
-      return 0;
+      return noEffect;
     case 'authority-changed':
-      return event.state === 'removed' ? mqtt.recheck() : 0;
+      return event.state === 'removed' ? mqtt.recheck() : noEffect;
   }
 }
 

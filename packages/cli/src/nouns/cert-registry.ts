@@ -99,7 +99,8 @@ export function addCertRevoke(noun: Command, { output, withApi }: Shell): void {
         certificate: certificateId,
         outcome: answer.outcome,
         revoked: { atMs: answer.revokedAtMs },
-        'sessions cut': answer.sessionsCut,
+        'connections cut': answer.sessionsCut,
+        'queues frozen': answer.queuesFrozen,
         'CRL number': answer.crlNumber,
         ...Object.fromEntries(steps),
       });

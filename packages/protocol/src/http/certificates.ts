@@ -22,6 +22,14 @@ const certificateProfile = Type.Enum(['device', 'tpm-device', 'claim', 'operator
   description: 'What it is for; docs/reference/certificate-profiles.md.',
 });
 
+const effect = {
+  sessionsCut: Type.Integer({ minimum: 0, description: 'Connections, with what was on its way on them.' }),
+  queuesFrozen: Type.Integer({
+    minimum: 0,
+    description: 'Sessions kept for a device: nothing is added any more.',
+  }),
+};
+
 const certificate = Type.Object({
   certificateId: certificateIdSchema,
   serial: Type.String(),
@@ -96,6 +104,7 @@ export const revokeCertificate = defineRoute({
           Type.Literal('requested'),
           Type.Literal('journalled'),
           Type.Literal('committed'),
+          Type.Literal('in-force'),
           Type.Literal('sessions-cut'),
           Type.Literal('crl-signed'),
         ]),
@@ -103,7 +112,7 @@ export const revokeCertificate = defineRoute({
       }),
       { description: 'When each step was done, in order.' },
     ),
-    sessionsCut: Type.Integer({ minimum: 0 }),
+    ...effect,
     crlNumber: Type.Optional(Type.Integer({ minimum: 0 })),
   }),
 });
@@ -144,7 +153,7 @@ export const setCertificateState = defineRoute({
     certificateId: certificateIdSchema,
     state: Type.Enum(['ACTIVE', 'INACTIVE']),
     outcome: Type.Enum(['changed', 'unchanged'], { description: '`unchanged`: it was in this state.' }),
-    sessionsCut: Type.Integer({ minimum: 0 }),
+    ...effect,
   }),
 });
 

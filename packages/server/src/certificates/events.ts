@@ -13,5 +13,15 @@ export type CertificateEvent =
       readonly state: AuthorityRecord['state'];
     };
 
-/** Called in the tick in which the change is in memory; must not throw. Answers how many live sessions it cut. */
-export type AnnounceCertificate = (event: CertificateEvent) => number;
+/** What an event did to devices. */
+export interface EventEffect {
+  /** Connections, MQTT and HTTPS, with what was on its way on them. */
+  readonly sessionsCut: number;
+  /** Sessions that are kept for devices that are away: nothing is delivered from them or added any more. */
+  readonly queuesFrozen: number;
+}
+
+export const noEffect: EventEffect = { sessionsCut: 0, queuesFrozen: 0 };
+
+/** Called in the tick in which the change is in memory; must not throw. */
+export type AnnounceCertificate = (event: CertificateEvent) => EventEffect;

@@ -14,6 +14,7 @@ import type { Policies } from '../policies/index.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
 import type { Authority } from './authorities.ts';
+import { noEffect } from './events.ts';
 import type { RevocationOutcome } from './revoker.ts';
 import type { Certificates } from './service.ts';
 import { shownState } from './states.ts';
@@ -63,8 +64,8 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
     handle(setCertificateState, async ({ params, body, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);
       const outcome = await certificates.setState({ certificateId, ...body }, operatorActor(caller));
-      const sessionsCut = outcome.kind === 'changed' ? outcome.sessionsCut : 0;
-      return { certificateId, state: body.state, outcome: outcome.kind, sessionsCut };
+      const effect = outcome.kind === 'changed' ? outcome.effect : noEffect;
+      return { certificateId, state: body.state, outcome: outcome.kind, ...effect };
     }),
     ...caHandlers(certificates),
   ];
@@ -88,12 +89,12 @@ async function revocationView(
 ) {
   const { kind, revokedAtMs } = outcome;
   const answer = { certificateId, outcome: kind, revokedAtMs };
-  if (outcome.kind === 'already-revoked') return { ...answer, steps: [], sessionsCut: 0 };
-  const { steps, sessionsCut } = outcome;
+  if (outcome.kind === 'already-revoked') return { ...answer, steps: [], ...noEffect };
+  const { steps, effect } = outcome;
   const crl = options.wait ? await outcome.crl : undefined;
-  if (crl?.kind !== 'signed') return { ...answer, steps: [...steps], sessionsCut };
+  if (crl?.kind !== 'signed') return { ...answer, steps: [...steps], ...effect };
   const signed = { step: 'crl-signed', atMs: crl.atMs } as const;
-  return { ...answer, steps: [...steps, signed], sessionsCut, crlNumber: crl.number };
+  return { ...answer, steps: [...steps, signed], ...effect, crlNumber: crl.number };
 }
 
 function viewOf(record: CertificateRecord, nowMs: number) {

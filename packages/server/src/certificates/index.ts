@@ -1,6 +1,6 @@
 export type { Trust } from './authorities.ts';
 export type { CertificatesErrorCode } from './errors.ts';
-export type { CertificateEvent } from './events.ts';
+export { type CertificateEvent, type EventEffect, noEffect } from './events.ts';
 export { certificateHandlers } from './http.ts';
 export { publicKeyHash, type SignedCertificate } from './issuance.ts';
 export { speaksForThings } from './rules.ts';

@@ -2,12 +2,12 @@ import type { CertificateId, Clock, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
 import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
-import type { AnnounceCertificate } from './events.ts';
+import type { AnnounceCertificate, EventEffect } from './events.ts';
 import { type CertificateRegistry, type RevokedEntry, supersedes } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
 import { type CertificateStore, type CertificateSummary, isForEver, type RevocationReason } from './store.ts';
 
-type RevocationStep = 'requested' | 'journalled' | 'committed' | 'sessions-cut';
+type RevocationStep = 'requested' | 'journalled' | 'committed' | 'in-force' | 'sessions-cut';
 
 /** `steps`: when each was done, milliseconds since the epoch. */
 export type RevocationOutcome =
@@ -15,7 +15,7 @@ export type RevocationOutcome =
       readonly kind: 'revoked';
       readonly revokedAtMs: number;
       readonly steps: readonly { readonly step: RevocationStep; readonly atMs: number }[];
-      readonly sessionsCut: number;
+      readonly effect: EventEffect;
       /** Settles when a CRL that holds it is signed, or could not be; never rejects. */
       readonly crl: Promise<CrlOutcome>;
     }
@@ -53,19 +53,19 @@ export class Revoker {
     const entry = entryOf(certificate, { reason: wanted.reason, nowMs: timeline.mark('requested') });
     await this.#options.journal.append({ kind: 'certificate-revoked', ...entry });
     timeline.mark('journalled');
-    const sessionsCut = await this.#commit(entry, { actor, timeline });
-    if (sessionsCut === undefined) return before(this.#find(entry.certificateId));
+    const effect = await this.#commit(entry, { actor, timeline });
+    if (effect === undefined) return before(this.#find(entry.certificateId));
     const crl = this.#options.crls.request(entry.issuerId);
-    return { kind: 'revoked', revokedAtMs: entry.revokedAtMs, steps: timeline.steps, sessionsCut, crl };
+    return { kind: 'revoked', revokedAtMs: entry.revokedAtMs, steps: timeline.steps, effect, crl };
   }
 
-  /** The number of sessions cut, or undefined when another call revoked it first. */
+  /** What it did to devices, or undefined when another call revoked it first. */
   async #commit(
     entry: RevokedEntry,
     by: { readonly actor: Actor; readonly timeline: Timeline },
-  ): Promise<number | undefined> {
+  ): Promise<EventEffect | undefined> {
     const { transactor, store, trail } = this.#options;
-    let sessionsCut: number | undefined;
+    let effect: EventEffect | undefined;
     const { certificateId, revokedAtMs: atMs, reason } = entry;
     try {
       await transactor.transact(async (tx) => {
@@ -74,25 +74,27 @@ export class Revoker {
         await trail.append(tx, { kind: 'certificate.revoked', actor: by.actor, payload });
         tx.afterCommit(() => {
           by.timeline.mark('committed');
-          sessionsCut = this.#putInForce(entry);
-          by.timeline.mark('sessions-cut');
+          effect = this.#putInForce(entry, by.timeline);
         });
       });
     } catch (error) {
       // The journal has it, so the next start would apply it: until then memory must not say otherwise.
       this.#unrecorded.add(certificateId);
-      this.#putInForce(entry);
+      this.#putInForce(entry, by.timeline);
       void this.#options.crls.request(entry.issuerId);
       throw error;
     }
     this.#unrecorded.delete(certificateId);
-    return sessionsCut;
+    return effect;
   }
 
-  #putInForce(entry: RevokedEntry): number {
+  #putInForce(entry: RevokedEntry, timeline: Timeline): EventEffect {
     this.#options.registry.revoke(entry);
+    timeline.mark('in-force');
     const kind = isForEver(entry.reason) ? 'certificate-revoked' : 'certificate-suspended';
-    return this.#options.announce({ kind, certificateId: entry.certificateId });
+    const effect = this.#options.announce({ kind, certificateId: entry.certificateId });
+    timeline.mark('sessions-cut');
+    return effect;
   }
 
   /** Nothing is to be done: it is revoked, in the records too, and not just on hold where it is to be for ever. */

@@ -1,7 +1,7 @@
 import type { CertificateId, Transaction, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
 import { CertificatesError } from './errors.ts';
-import type { AnnounceCertificate } from './events.ts';
+import { type AnnounceCertificate, type EventEffect, noEffect } from './events.ts';
 import type { CertificateRegistry } from './registry.ts';
 import { assertStep, type SettableState } from './states.ts';
 import type { CertificateState, CertificateStore } from './store.ts';
@@ -14,7 +14,7 @@ export interface StateChange {
 }
 
 export type StateOutcome =
-  | { readonly kind: 'changed'; readonly from: CertificateState; readonly sessionsCut: number }
+  | { readonly kind: 'changed'; readonly from: CertificateState; readonly effect: EventEffect }
   | { readonly kind: 'unchanged' };
 
 export interface StateChangerOptions {
@@ -35,23 +35,23 @@ export class StateChanger {
 
   /** Throws `certificates.not_found`, and `certificates.state` for one that is revoked. */
   async change(change: StateChange, actor: Actor): Promise<StateOutcome> {
-    let sessionsCut = 0;
+    let effect = noEffect;
     const from = await this.#options.transactor.transact((tx) =>
       this.changeWithin(tx, change, {
         actor,
-        done: (count) => {
-          sessionsCut = count;
+        done: (done) => {
+          effect = done;
         },
       }),
     );
-    return from === undefined ? { kind: 'unchanged' } : { kind: 'changed', from, sessionsCut };
+    return from === undefined ? { kind: 'unchanged' } : { kind: 'changed', from, effect };
   }
 
   /** As `change`, as part of a larger change. Answers the state it had, or nothing when it was in this one. */
   async changeWithin(
     tx: Transaction,
     { certificateId, state, reason }: StateChange,
-    by: { readonly actor: Actor; readonly done?: (sessionsCut: number) => void },
+    by: { readonly actor: Actor; readonly done?: (effect: EventEffect) => void },
   ): Promise<CertificateState | undefined> {
     const { store, trail } = this.#options;
     const known = await store.find(certificateId, tx);
@@ -64,16 +64,16 @@ export class StateChanger {
     const payload = { certificateId, from, to: state, ...(reason === undefined ? {} : { reason }) };
     await trail.append(tx, { kind: 'certificate.state_changed', actor: by.actor, payload });
     tx.afterCommit(() => {
-      const sessionsCut = this.#putInForce(certificateId, state);
-      by.done?.(sessionsCut);
+      const effect = this.#putInForce(certificateId, state);
+      by.done?.(effect);
     });
     return from;
   }
 
-  #putInForce(certificateId: CertificateId, state: SettableState): number {
+  #putInForce(certificateId: CertificateId, state: SettableState): EventEffect {
     const { registry, announce } = this.#options;
     // A revocation that is in force and not in the records yet stays in force.
-    if (!registry.setState(certificateId, state)) return 0;
+    if (!registry.setState(certificateId, state)) return noEffect;
     const kind = state === 'ACTIVE' ? 'certificate-resumed' : 'certificate-suspended';
     return announce({ kind, certificateId });
   }

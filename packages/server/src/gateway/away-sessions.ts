@@ -38,9 +38,9 @@ export class AwaySessions {
     for (const { access } of this.#away()) if (isPrincipal(access)) yield access;
   }
 
-  freeze(certificateId: CertificateId): void {
-    for (const session of this.#away())
-      if (session.principal === certificateId) session.replaceAccess(FROZEN);
+  /** Answers how many sessions of the certificate there are. */
+  freeze(certificateId: CertificateId): number {
+    return this.#freezeWhere((session) => session.principal === certificateId);
   }
 
   /** The certificate may speak again: what its sessions may is decided anew. */
@@ -50,10 +50,9 @@ export class AwaySessions {
         session.replaceAccess(this.#accessOrNone(session));
   }
 
-  /** As after the removal of a CA. */
-  recheck(): void {
-    for (const session of this.#away())
-      if (!this.#isGood(parseCertificateId(session.principal))) session.replaceAccess(FROZEN);
+  /** As after the removal of a CA. Answers how many are frozen now. */
+  recheck(): number {
+    return this.#freezeWhere((session) => !this.#isGood(parseCertificateId(session.principal)));
   }
 
   /** Compiles the rights anew. */
@@ -65,6 +64,16 @@ export class AwaySessions {
         known;
       session.replaceAccess(this.#principalOrNone(claim));
     }
+  }
+
+  #freezeWhere(isBarred: (session: HeldSession) => boolean): number {
+    let count = 0;
+    for (const session of this.#away()) {
+      if (!isBarred(session)) continue;
+      session.replaceAccess(FROZEN);
+      count++;
+    }
+    return count;
   }
 
   #principalOrNone(claim: Principal['claim']): Access {

@@ -14,7 +14,7 @@ import {
   REASON,
   type Will,
 } from '@fleetward/mqtt';
-import type { Certificates } from '../certificates/index.ts';
+import type { Certificates, EventEffect } from '../certificates/index.ts';
 import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Admission } from './admission.ts';
@@ -124,18 +124,18 @@ export class MqttGateway {
     return this.#options.guard.live.cut(certificateId);
   }
 
-  /** Cuts every connection of a revoked certificate here, and has the other gateways do so. Answers how many were cut here. */
-  revoke(certificateId: CertificateId): number {
-    const count = this.#cutAndFreeze(certificateId);
+  /** Cuts every connection of a revoked certificate here, and has the other gateways do so. */
+  revoke(certificateId: CertificateId): EventEffect {
+    const effect = this.#cutAndFreeze(certificateId);
     this.#ownership?.announceRevoked(certificateId);
-    return count;
+    return effect;
   }
 
   /** As `revoke`, until it is resumed. */
-  suspend(certificateId: CertificateId): number {
-    const count = this.#cutAndFreeze(certificateId);
+  suspend(certificateId: CertificateId): EventEffect {
+    const effect = this.#cutAndFreeze(certificateId);
     this.#ownership?.announceSuspended(certificateId, true);
-    return count;
+    return effect;
   }
 
   /** Its devices may connect again, and what is sent to them while they are away is kept again. */
@@ -145,12 +145,12 @@ export class MqttGateway {
   }
 
   /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
-  recheck(): number {
+  recheck(): EventEffect {
     const { live, admit } = this.#options.guard;
     const condemned = live.certificates().filter(({ der }) => admit(der).kind === 'refused');
-    const count = condemned.reduce((sum, { id }) => sum + this.cut(id), 0);
-    this.#away.recheck(); // last: who was cut just now is away as well
-    return count;
+    const sessionsCut = condemned.reduce((sum, { id }) => sum + this.cut(id), 0);
+    // Last: who was cut just now is away as well.
+    return { sessionsCut, queuesFrozen: this.#away.recheck() };
   }
 
   /** Compiles the rights of the certificate's live connections anew; the very next packet is decided by them. */
@@ -239,10 +239,9 @@ export class MqttGateway {
   }
 
   /** Cuts every connection, and keeps nothing more for its sessions. */
-  #cutAndFreeze(certificateId: CertificateId): number {
-    const count = this.cut(certificateId);
-    this.#away.freeze(certificateId);
-    return count;
+  #cutAndFreeze(certificateId: CertificateId): EventEffect {
+    const sessionsCut = this.cut(certificateId);
+    return { sessionsCut, queuesFrozen: this.#away.freeze(certificateId) };
   }
 
   #ownSessions(node: string): SessionOwnership | undefined {

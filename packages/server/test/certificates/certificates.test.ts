@@ -111,6 +111,7 @@ describe('revocation', () => {
       'requested',
       'journalled',
       'committed',
+      'in-force',
       'sessions-cut',
     ]);
     expect(platform.events).toEqual([{ kind: 'certificate-revoked', certificateId: certificate.id }]);

@@ -340,6 +340,7 @@ describe('over HTTP', () => {
       'requested',
       'journalled',
       'committed',
+      'in-force',
       'sessions-cut',
       'crl-signed',
     ]);

@@ -5,7 +5,7 @@ import { localSigner } from '@fleetward/keys';
 import { issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
 import { Activity, type ActivityLimits } from '../../src/activity/index.ts';
-import { type CertificateEvent, Certificates } from '../../src/certificates/index.ts';
+import { type CertificateEvent, Certificates, noEffect } from '../../src/certificates/index.ts';
 import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
@@ -98,7 +98,10 @@ export async function openPlatform(options: PlatformOptions) {
     journalPath: join(folder, 'revocations.jsonl'),
     crlUrl: (issuerId) => `http://localhost:8080/crl/${issuerId}.crl`,
     ocspUrl: () => 'http://localhost:8080/ocsp',
-    announce: (event) => events.push(event),
+    announce: (event) => {
+      events.push(event);
+      return noEffect;
+    },
     settings: {
       deviceValidityDays: 365,
       claimValidityDays: 365,
