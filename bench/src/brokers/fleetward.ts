@@ -34,6 +34,7 @@ const settings = {
   mqttLimits: {
     messagesPerSecondMax: 100_000_000,
     bytesPerSecondMax: 10_000_000_000,
+    deliveriesPerSecondMax: 1_000_000_000,
     // Mosquitto's are unbounded too.
     outgoingBytesMax: 100_000_000,
     queuedMessagesMax: 100_000_000,

@@ -44,7 +44,12 @@ function start(limits: Partial<BrokerLimits>): void {
   nowMs = 1_000_000;
   limited = new Map();
   broker = createBroker<undefined>({
-    limits: { messagesPerSecondMax: 10_000_000, bytesPerSecondMax: 2 ** 32, ...limits },
+    limits: {
+      messagesPerSecondMax: 10_000_000,
+      bytesPerSecondMax: 2 ** 32,
+      deliveriesPerSecondMax: 2 ** 32,
+      ...limits,
+    },
     clock: { now: () => nowMs },
     random: { bytes: (length) => randomBytes(length) },
     ticks: 'manual',

@@ -469,6 +469,29 @@ describe('limits', () => {
     expect(await client.next()).toEqual({ kind: 'pingresp' });
   });
 
+  test.each([
+    ['to many subscriptions', 4, Buffer.from('x')],
+    ['large, to one', 1, Buffer.alloc(3_500)],
+  ])(
+    'pause the reading of a client whose messages go to more than its rate: %s',
+    async (_, subscribers, payload) => {
+      rig = await startRig({ limits: { deliveriesPerSecondMax: 40 } });
+      const readers = [];
+      for (let index = 0; index < subscribers; index++)
+        readers.push(await subscribed(rig, 5, { id: `s${index}`, filter: 't' }));
+      const client = await connected(rig, 5);
+      const burst = Array.from({ length: 11 }, () => publishPacket({ topic: 't', payload }));
+      client.send(...burst, { kind: 'pingreq' });
+      expect(await client.next()).toEqual({ kind: 'pingresp' }); // the chunk that passes it is read to its end
+      expect(rig.events).toEqual(expect.arrayContaining(['limited deliveriesPerSecondMax']));
+      client.send({ kind: 'pingreq' });
+      await new Promise((resolve) => setImmediate(resolve));
+      rig.advance(1_000);
+      expect(await client.next()).toEqual({ kind: 'pingresp' });
+      for (const reader of readers) for (const sent of burst) expect(await reader.next()).toMatchObject(sent);
+    },
+  );
+
   test.each(['puback', 'pubrec', 'pubrel', 'pubcomp'] as const)(
     'count a %s that answers nothing as any packet',
     async (kind) => {

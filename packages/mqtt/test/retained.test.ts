@@ -154,7 +154,7 @@ describe.each([4, 5] as const)('on level %i a retained message', (version) => {
 
   test.each([
     ['in number', { retainedMessagesMax: 1 }, 'retainedMessagesMax'],
-    ['in bytes', { retainedBytesMax: 20 }, 'retainedBytesMax'],
+    ['in bytes', { retainedBytesMax: 220 }, 'retainedBytesMax'],
   ] as const)(
     'beyond the bound %s is refused, or with QoS 0 only routed; what is there stays',
     async (_, limits, name) => {
@@ -181,13 +181,30 @@ describe.each([4, 5] as const)('on level %i a retained message', (version) => {
 });
 
 test('a message with QoS 0 that has no room takes the place of none: the one before is gone too (MQTT-3.3.1-7)', async () => {
-  rig = await startRig({ limits: { retainedBytesMax: 20 } });
+  rig = await startRig({ limits: { retainedBytesMax: 220 } });
   const publisher = await connected(rig, 4, { clientId: 'p' });
   await retain(publisher, { topic: 'a', payload: Buffer.from('1') });
   await retain(publisher, { topic: 'a', payload: Buffer.alloc(100) });
   const client = await connected(rig, 4, { clientId: 'c' });
   expect(await subscribeFor(client, subscribePacket('#'), 0)).toEqual([]);
   expect(rig.broker.metrics()).toMatchObject({ retainedMessages: 0, retainedBytes: 0, retainedRefused: 1 });
+});
+
+test('the levels of a topic count, once for all that share them, until nothing needs them', async () => {
+  rig = await startRig({ limits: { retainedBytesMax: 7_000 } });
+  const publisher = await connected(rig, 5, { clientId: 'p' });
+  const deep = (first: string): string => `${first}${'/x'.repeat(31)}`;
+  await retain(publisher, { topic: deep('a') });
+  await retain(publisher, { topic: deep('b') }); // as many again
+  await retain(publisher, { topic: `${deep('a')}x` }); // one more
+  expect(rig.broker.metrics()).toMatchObject({ retainedMessages: 2, retainedRefused: 1 });
+  await retain(publisher, { topic: deep('a'), payload: Buffer.alloc(0) });
+  await retain(publisher, { topic: deep('b') });
+  expect(rig.broker.metrics()).toMatchObject({ retainedMessages: 1, retainedRefused: 2 });
+  await retain(publisher, { topic: `${deep('a')}x`, payload: Buffer.alloc(0) });
+  expect(rig.broker.metrics()).toMatchObject({ retainedMessages: 0, retainedBytes: 0 });
+  await retain(publisher, { topic: deep('b') });
+  expect(rig.broker.metrics()).toMatchObject({ retainedMessages: 1, retainedRefused: 2 });
 });
 
 describe('in MQTT 5', () => {

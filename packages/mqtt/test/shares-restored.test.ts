@@ -14,7 +14,7 @@ const limits = parseBrokerLimits({
   storedMessagesPerOwnerMax: 4,
   storedBytesPerOwnerMax: 400,
   retainedMessagesPerOwnerMax: 2,
-  retainedBytesPerOwnerMax: 100,
+  retainedBytesPerOwnerMax: 510,
 });
 
 async function startOn(contents: MemoryContents, nowMs: number): Promise<BrokerCore<undefined>> {

@@ -187,7 +187,7 @@ describe('one owner that fills its share of', () => {
 
   test.each([
     [{ retainedMessagesPerOwnerMax: 2 }, 'retainedMessagesPerOwnerMax'],
-    [{ retainedBytesPerOwnerMax: 250 }, 'retainedBytesPerOwnerMax'],
+    [{ retainedBytesPerOwnerMax: 650 }, 'retainedBytesPerOwnerMax'],
   ] as const)(
     'retained messages is refused one more; who replaces one pays for it (%j)',
     async (limits, limit) => {

@@ -86,6 +86,14 @@ describe('validation', () => {
 });
 
 describe('a walk over topics', () => {
+  /** How many places there are in all of them: one for each beginning of a name up to a slash or its end. */
+  const levelsOf = (names: readonly string[]): number => {
+    const places = names.flatMap((name) =>
+      name.split('/').map((_, depth, levels) => levels.slice(0, depth + 1).join('/')),
+    );
+    return new Set(places).size;
+  };
+
   const walked = (trie: TopicTrie<string>, topicFilter: string): readonly string[] => {
     const walk = new TopicWalk(trie, topicFilter);
     const found: string[] = [];
@@ -103,6 +111,9 @@ describe('a walk over topics', () => {
         for (const name of names) trie.set(name.split('/'), name);
         for (const name of names.slice(0, removed)) expect(trie.delete(name.split('/'))).toBe(name);
         const kept = names.slice(removed);
+        expect(trie.nodes).toBe(levelsOf(kept));
+        for (const name of names)
+          expect(trie.missing(name.split('/'))).toBe(levelsOf([...kept, name]) - levelsOf(kept));
         expect(walked(trie, wanted)).toEqual(kept.filter((name) => matches(name, wanted)).sort());
         for (const name of kept) trie.delete(name.split('/'));
         expect(trie.isEmpty).toBe(true);

@@ -228,6 +228,11 @@ const mqttLimits = section(
     bytesPerSecondMax: count(4_194_304, 'Incoming bytes a second of one connection, then its reads pause.', {
       minimum: 524_288,
     }),
+    deliveriesPerSecondMax: count(
+      200_000,
+      'What the messages of one connection go to in a second, then its reads pause: once for each subscription and KiB of the payload, a shared subscription eight times. A second’s worth may come at once.',
+      { minimum: 20_000 },
+    ),
     topicAliasMax: count(
       16,
       'Topic aliases an MQTT 5 device may use, and at most as many are used towards it.',
@@ -243,7 +248,7 @@ const mqttLimits = section(
     ),
     retainedBytesMax: count(
       67_108_864,
-      'Bytes of all retained messages together; the same happens beyond it.',
+      'Bytes of all retained messages together, and 200 for each level of their topics that no other one shares; the same happens beyond it.',
       {
         minimum: 1_048_576,
       },
@@ -254,7 +259,7 @@ const mqttLimits = section(
     ),
     retainedBytesPerOwnerMax: count(
       8_388_608,
-      'Bytes of those retained messages; the same happens beyond it.',
+      'Bytes of those retained messages, and 200 for each level that their topics added; the same happens beyond it.',
       {
         minimum: 131_072,
       },

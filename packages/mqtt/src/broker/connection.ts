@@ -282,9 +282,9 @@ export class BrokerConnection<Peer>
     this.#host.retained.wake(this.#openSession());
   }
 
-  /** What it published goes to so many. */
-  copied(count: number): void {
-    this.#intake.copied(count);
+  /** What it published, of that payload, goes to so many. */
+  copied(count: number, payloadBytes: number): void {
+    this.#intake.copied(count, payloadBytes);
   }
 
   unasked(): void {

@@ -283,7 +283,8 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     }
     const elsewhere = this.hooks.published && this.#tellPublished(frame, topic.text, from);
     this.#send(message, topic.text, { route, from, elsewhere });
-    from.copied(route.subscriptions.length + SHARED_COPY * route.groups.length);
+    const copies = route.subscriptions.length + SHARED_COPY * route.groups.length;
+    from.copied(copies, frame.end - frame.payloadStart);
     return REASON.success;
   }
 

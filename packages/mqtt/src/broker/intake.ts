@@ -91,8 +91,12 @@ export class Intake implements FrameSink, Waiter {
     this.#packetsRead++;
   }
 
-  /** A message goes to so many: a chunk of small ones that each go to very many is not worked off in one go. */
-  copied(count: number): void {
+  /**
+   * A message of that payload goes to so many: a chunk of small ones that each go to very many is not worked off in one go, and what
+   * all of them cost is limited to a rate.
+   */
+  copied(count: number, payloadBytes: number): void {
+    this.#pace.delivered(count * (1 + (payloadBytes >> 10)));
     this.#copies += count;
     if (this.#copies < COPIES_A_TURN || this.#owner.isClosed) return;
     this.#copies = 0;

@@ -32,12 +32,17 @@ export interface BrokerLimits {
   readonly messagesPerSecondMax: number;
   /** Bytes read; above it reading pauses. A second's worth may come at once. */
   readonly bytesPerSecondMax: number;
+  /**
+   * Of what it publishes, once for each subscription (a shared one: eight times) and KiB of the payload, the first one begun or not;
+   * above it reading pauses. A second's worth may come at once.
+   */
+  readonly deliveriesPerSecondMax: number;
   readonly topicAliasMax: number;
   /** MQTT 5 clients that ask for more, or for none, are told this one. */
   readonly keepAliveSecondsMax: number;
   /** Topics with a retained message; one more is refused (0x97; a 3.1.1 connection ends), or with QoS 0 only routed. */
   readonly retainedMessagesMax: number;
-  /** Of the packets of all retained messages together; the same fate. */
+  /** Of the packets of all retained messages together, and 200 for each level of their topics that no other one shares; the same fate. */
   readonly retainedBytesMax: number;
   /** Of these, those that one owner was the last to set; the same fate. What belongs to nobody has no such bound, here and below. */
   readonly retainedMessagesPerOwnerMax: number;
@@ -88,6 +93,7 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
   stalledWriteMs: 30_000,
   messagesPerSecondMax: 2_000,
   bytesPerSecondMax: 4 * 1024 * 1024,
+  deliveriesPerSecondMax: 200_000,
   topicAliasMax: 16,
   keepAliveSecondsMax: 1_200,
   retainedMessagesMax: 100_000,

@@ -6,7 +6,7 @@ export interface BrokerMetrics {
   subscriptions: number;
   /** Now. */
   retainedMessages: number;
-  /** Now: of their packets. */
+  /** Now: of their packets, and 200 for each level of their topics in memory. */
   retainedBytes: number;
   /** Now: sessions that outlive their connection. */
   storedSessions: number;

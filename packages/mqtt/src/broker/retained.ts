@@ -21,6 +21,8 @@ export interface RetainedMessage {
 interface Kept extends RetainedMessage, WheelEntry {
   /** Of who sent it. */
   readonly share: Share;
+  /** Of its packet, and of the nodes its topic added: they are that owner's until it is gone, though another topic may need them by then. */
+  readonly bytes: number;
   /** Rising, so that a walk can leave out what came after it began. */
   readonly number: number;
 }
@@ -36,6 +38,8 @@ interface RetainedOptions {
 type RetainedLimit = 'retainedMessagesMax' | 'retainedBytesMax' | ShareLimit;
 
 const EXPIRY_SLOT_MS = 1000;
+/** Of one level in memory: 135 among many, 206 where each has one below it. A topic may have many more levels than bytes of payload. */
+const NODE_BYTES = 200;
 
 /**
  * One message a topic, in the journal too: bounded in number and bytes, all together and of each owner. What is kept stays, and what
@@ -49,6 +53,7 @@ export class RetainedMessages {
   readonly #journal: RetainedOptions['journal'];
   readonly #shares: Shares;
   #number = 0;
+  #packetBytes = 0;
 
   constructor({ limits, metrics, journal, shares, nowMs }: RetainedOptions) {
     this.#shares = shares;
@@ -117,7 +122,8 @@ export class RetainedMessages {
 
   #set(message: RetainedMessage, share: Share): void {
     const levels = message.topic.split('/');
-    const kept: Kept = { ...message, share, number: ++this.#number, deadlineMs: 0, wheelSlot: -1 };
+    const place = { number: ++this.#number, deadlineMs: 0, wheelSlot: -1 };
+    const kept: Kept = { ...message, share, bytes: this.#bytesOf(message, levels), ...place };
     const previous = this.#trie.set(levels, kept);
     this.#count(kept, 1);
     if (previous !== undefined) {
@@ -127,27 +133,41 @@ export class RetainedMessages {
     if (message.expiresAtMs > 0) this.#wheel.set(kept, message.expiresAtMs);
   }
 
-  #count({ packet, share }: Kept, count: 1 | -1): void {
+  /** What it takes, with the nodes that its topic needs and has not got, or that are counted for the one it replaces. */
+  #bytesOf({ packet }: RetainedMessage, levels: readonly string[]): number {
+    const previous = this.#trie.get(levels);
+    const nodes = previous === undefined ? this.#trie.missing(levels) * NODE_BYTES : nodeBytes(previous);
+    return packet.length + nodes;
+  }
+
+  #count({ packet, bytes, share }: Kept, count: 1 | -1): void {
+    this.#packetBytes += count * packet.length;
     this.#metrics.retainedMessages += count;
-    this.#metrics.retainedBytes += count * packet.length;
+    this.#metrics.retainedBytes = this.#packetBytes + this.#trie.nodes * NODE_BYTES;
     share.retainedMessages += count;
-    share.retainedBytes += count * packet.length;
+    share.retainedBytes += count * bytes;
     if (count < 0) this.#shares.settle(share);
   }
 
   /** What takes no more than it gives back is taken also where a lowered limit is already passed. */
-  #limitReached({ topic, packet }: RetainedMessage, share: Share): RetainedLimit | undefined {
+  #limitReached(message: RetainedMessage, share: Share): RetainedLimit | undefined {
     const { retainedMessagesMax, retainedBytesMax } = this.#limits;
-    const previous = this.#trie.get(topic.split('/'));
+    const levels = message.topic.split('/');
+    const previous = this.#trie.get(levels);
+    const bytes = this.#bytesOf(message, levels);
     if (previous === undefined && this.#metrics.retainedMessages >= retainedMessagesMax)
       return 'retainedMessagesMax';
-    const moreBytes = packet.length - (previous?.packet.length ?? 0);
+    const moreBytes = bytes - (previous?.bytes ?? 0);
     if (moreBytes > 0 && this.#metrics.retainedBytes + moreBytes > retainedBytesMax)
       return 'retainedBytesMax';
-    const ownBytes = previous?.share === share ? previous.packet.length : 0;
+    const ownBytes = previous?.share === share ? previous.bytes : 0;
     const messages = previous?.share === share ? 0 : 1;
-    return this.#shares.retainedLimit(share, { messages, bytes: packet.length - ownBytes });
+    return this.#shares.retainedLimit(share, { messages, bytes: bytes - ownBytes });
   }
+}
+
+function nodeBytes({ bytes, packet }: Kept): number {
+  return bytes - packet.length;
 }
 
 /** The retained messages that a new subscription is owed, a few at a time. */

@@ -12,11 +12,27 @@ export interface TopicNode<Value> {
 /** Topic names to values. What a filter matches among them is found with a `TopicWalk`. */
 export class TopicTrie<Value> {
   readonly root: TopicNode<Value> = newNode<Value>('', 0, undefined);
+  #nodes = 0;
+
+  /** How many there are below the root. */
+  get nodes(): number {
+    return this.#nodes;
+  }
+
+  /** How many more there would be with this topic. */
+  missing(levels: readonly string[]): number {
+    let node: TopicNode<Value> | undefined = this.root;
+    for (let depth = 0; depth < levels.length; depth++) {
+      node = node.children?.get(levels[depth]!);
+      if (node === undefined) return levels.length - depth;
+    }
+    return 0;
+  }
 
   /** Returns the value it replaces. */
   set(levels: readonly string[], value: Value): Value | undefined {
     let node = this.root;
-    for (const level of levels) node = childOf(node, level);
+    for (const level of levels) node = this.#childOf(node, level);
     const previous = node.value;
     node.value = value;
     return previous;
@@ -32,7 +48,7 @@ export class TopicTrie<Value> {
     const previous = node?.value;
     if (node === undefined || previous === undefined) return undefined;
     node.value = undefined;
-    prune(node);
+    this.#prune(node);
     return previous;
   }
 
@@ -48,6 +64,25 @@ export class TopicTrie<Value> {
     }
     return node;
   }
+
+  #childOf(node: TopicNode<Value>, level: string): TopicNode<Value> {
+    node.children ??= new Siblings();
+    const known = node.children.get(level);
+    if (known !== undefined) return known;
+    this.#nodes++;
+    return node.children.add((ordinal) => newNode(level, ordinal, node));
+  }
+
+  #prune(from: TopicNode<Value>): void {
+    let node = from;
+    while (node.parent !== undefined && node.value === undefined && node.children === undefined) {
+      const parent = node.parent;
+      parent.children?.delete(node);
+      if (parent.children?.size === 0) parent.children = undefined;
+      this.#nodes--;
+      node = parent;
+    }
+  }
 }
 
 function newNode<Value>(
@@ -56,19 +91,4 @@ function newNode<Value>(
   parent: TopicNode<Value> | undefined,
 ): TopicNode<Value> {
   return { level, ordinal, parent, children: undefined, value: undefined };
-}
-
-function childOf<Value>(node: TopicNode<Value>, level: string): TopicNode<Value> {
-  node.children ??= new Siblings();
-  return node.children.get(level) ?? node.children.add((ordinal) => newNode(level, ordinal, node));
-}
-
-function prune<Value>(from: TopicNode<Value>): void {
-  let node = from;
-  while (node.parent !== undefined && node.value === undefined && node.children === undefined) {
-    const parent = node.parent;
-    parent.children?.delete(node);
-    if (parent.children?.size === 0) parent.children = undefined;
-    node = parent;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '@fleetward/core';
 import { type Broker, MqttError, type Properties, type PublishedMessage } from '@fleetward/mqtt';
+import type { Config } from '../config.ts';
 import type { BusMessage, GatewayBus, PublishedByDevice, Share } from './bus.ts';
 import { RecentIds } from './recent-ids.ts';
 import { RetainedOrder } from './retained-order.ts';
@@ -10,7 +11,7 @@ interface ClusterMessagesParts {
   /** Names this run of this gateway. */
   readonly node: string;
   readonly clock: Clock;
-  readonly limits: { readonly topicLevelsMax: number; readonly retainedMessagesMax: number };
+  readonly limits: Pick<Config['mqttLimits'], 'topicLevelsMax' | 'retainedMessagesMax' | 'retainedBytesMax'>;
   /** Routes a message of another gateway's device; answers with the shared subscriptions nobody here could take it for. */
   readonly receive: Broker<unknown>['receive'];
 }
@@ -26,8 +27,8 @@ const hopsMax = 4;
  * and every gateway ends with the same retained message of a topic.
  */
 export class ClusterMessages {
-  /** What the bus did to us, for whoever watches it. */
-  readonly counts = { repeated: 0, late: 0, stale: 0, undeliverable: 0, unserved: 0 };
+  /** What the bus did to us, and topics whose order was forgotten for others, for whoever watches it. */
+  readonly counts = { repeated: 0, late: 0, stale: 0, undeliverable: 0, unserved: 0, forgotten: 0 };
   readonly #parts: ClusterMessagesParts;
   readonly #members: SharedMembersTable;
   readonly #retained: RetainedOrder;
@@ -41,7 +42,12 @@ export class ClusterMessages {
     this.#parts = parts;
     const { bus, node, limits } = parts;
     this.#members = new SharedMembersTable({ levelsMax: limits.topicLevelsMax });
-    this.#retained = new RetainedOrder({ topicsMax: 2 * limits.retainedMessagesMax });
+    // Twice what is retained: topics that were cleared are remembered too.
+    this.#retained = new RetainedOrder({
+      topicsMax: 2 * limits.retainedMessagesMax,
+      bytesMax: 2 * limits.retainedBytesMax,
+      counts: this.counts,
+    });
     this.#unsubscribe = bus.subscribe((message) => this.#hear(message));
     bus.publish({ kind: 'gateway-joined', node });
   }

@@ -4,35 +4,53 @@ interface Stamp {
   readonly node: string;
 }
 
+interface Options {
+  readonly topicsMax: number;
+  readonly bytesMax: number;
+  /** Counts topics forgotten for others. */
+  readonly counts: { forgotten: number };
+}
+
+const ENTRY_BYTES = 150;
+
 /**
  * Which of two retained messages of one topic is the later one, so that all gateways end with the same, whatever order they hear
  * of them in: the higher stamp, then the higher node. Clearing a topic counts as a message. At most `topicsMax` topics are
- * remembered; of those beyond, whatever comes is taken as new.
+ * remembered, and `bytesMax` of them and their entries; of those beyond, whatever comes is taken as new.
  */
 export class RetainedOrder {
-  readonly #topicsMax: number;
+  readonly #options: Options;
   readonly #last = new Map<string, Stamp>();
+  #bytes = 0;
 
-  constructor(options: { readonly topicsMax: number }) {
-    this.#topicsMax = options.topicsMax;
+  constructor(options: Options) {
+    this.#options = options;
   }
 
   /** Whether this is the last one now. */
   take(topic: string, stamp: Stamp): boolean {
     const last = this.#last.get(topic);
     if (last !== undefined && !isLater(stamp, last)) return false;
-    this.#last.delete(topic);
+    if (this.#last.delete(topic)) this.#bytes -= bytesOf(topic);
     this.#last.set(topic, stamp);
-    if (this.#last.size > this.#topicsMax) this.#forgetOldest();
+    this.#bytes += bytesOf(topic);
+    for (const oldest of this.#last.keys()) {
+      if (this.#last.size <= this.#options.topicsMax && this.#bytes <= this.#options.bytesMax) break;
+      this.#forget(oldest);
+    }
     return true;
   }
 
-  #forgetOldest(): void {
-    for (const topic of this.#last.keys()) {
-      this.#last.delete(topic);
-      return;
-    }
+  #forget(topic: string): void {
+    this.#last.delete(topic);
+    this.#bytes -= bytesOf(topic);
+    this.#options.counts.forgotten++;
   }
+}
+
+/** As many as it can take in memory: two for each UTF-16 unit. */
+function bytesOf(topic: string): number {
+  return ENTRY_BYTES + 2 * topic.length;
 }
 
 function isLater(a: Stamp, b: Stamp): boolean {

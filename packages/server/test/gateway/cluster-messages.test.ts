@@ -17,7 +17,7 @@ const none = (_: unknown): readonly string[] => [];
 function join(receive: Receive = () => []) {
   const bus = new FaultyBus();
   const clock = new FakeClock(1_000_000);
-  const limits = { topicLevelsMax: 8, retainedMessagesMax: 100 };
+  const limits = { topicLevelsMax: 8, retainedMessagesMax: 100, retainedBytesMax: 100_000 };
   const messages = new ClusterMessages({ bus, node: 'own', clock, limits, receive });
   const sent: BusMessage[] = [];
   bus.subscribe((message) => 'node' in message && message.node === 'own' && sent.push(message));
@@ -167,7 +167,7 @@ test('whatever the order, the same message is the retained one in the end', () =
   fc.assert(
     fc.property(stamps, fc.infiniteStream(fc.nat()), (all, dice) => {
       const last = (order: readonly (typeof all)[number][]) => {
-        const retained = new RetainedOrder({ topicsMax: 10 });
+        const retained = new RetainedOrder({ topicsMax: 10, bytesMax: 1_000, counts: { forgotten: 0 } });
         return order.filter((one) => retained.take('t', one)).at(-1);
       };
       const keyed = all.map((one) => ({ one, key: dice.next().value }));
@@ -175,6 +175,23 @@ test('whatever the order, the same message is the retained one in the end', () =
       expect(last([...shuffled, ...all])).toEqual(last(all));
     }),
   );
+});
+
+test('what is remembered of retained messages is bounded in topics and in bytes; the topic not heard of longest goes first', () => {
+  const counts = { forgotten: 0 };
+  const order = new RetainedOrder({ topicsMax: 3, bytesMax: 3_000, counts });
+  const at = (stampMs: number) => ({ stampMs, node: 'a' });
+  for (const topic of ['1', '2', '3']) order.take(topic, at(2));
+  order.take('1', at(3));
+  order.take('4', at(2));
+  expect(counts.forgotten).toBe(1);
+  // Of one that is remembered, what is earlier is refused.
+  expect(['1', '3', '4'].map((topic) => order.take(topic, at(1)))).toEqual([false, false, false]);
+  const long = 'x'.repeat(1_300);
+  expect(order.take(long, at(2))).toBe(true);
+  expect(counts.forgotten).toBe(3);
+  expect(['4', long].map((topic) => order.take(topic, at(1)))).toEqual([false, false]);
+  expect(order.take('1', at(1))).toBe(true);
 });
 
 test('ids far behind are stale, and origins beyond the bound are forgotten oldest first', () => {

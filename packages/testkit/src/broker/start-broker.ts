@@ -71,6 +71,7 @@ function limitsOf({ serverKeepAliveSeconds, topicAliasMax }: BrokerOptions): Par
     packetBytesMax: 268_435_455,
     messagesPerSecondMax: 1_000_000,
     bytesPerSecondMax: 1024 ** 3,
+    deliveriesPerSecondMax: 1_000_000_000,
     sessionExpirySecondsMax: 0xffff_ffff,
     queuedMessagesMax: 1_000_000,
     queuedBytesMax: 1024 ** 3,
