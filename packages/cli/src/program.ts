@@ -114,7 +114,7 @@ const commands: readonly (AddCommands | Noun)[] = [
   {
     name: 'ca',
     summary: 'certificate authorities (CAs) of the platform',
-    load: async () => (await import('./nouns/ca.ts')).addCa,
+    load: async (words) => loadVerbs((await import('./nouns/ca.ts')).caVerbs, words),
   },
   {
     name: 'release',
@@ -154,6 +154,9 @@ const offline: ReadonlySet<string> = new Set([
   'policy lint',
   'policy decide',
   'cert verify',
+  'ca init-root',
+  'ca sign-intermediate',
+  'ca cross-sign',
   'trail verify',
   'issuance-log verify',
   'release keygen',

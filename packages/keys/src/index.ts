@@ -1,3 +1,4 @@
+export { generatePrivateKey } from './algorithms.ts';
 export { createMasterKeyFile } from './create-master-key.ts';
 export type { Envelope } from './envelope.ts';
 export { KeysError, type KeysErrorCode } from './errors.ts';

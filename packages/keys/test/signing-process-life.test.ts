@@ -96,7 +96,7 @@ describe('when the signing process dies', () => {
 describe('when the signing process hangs', () => {
   test('the request times out, and what waits behind it is rejected with the process', async () => {
     const exits: SigningProcessExit[] = [];
-    const limits = { requestTimeoutMs: 3_000 };
+    const limits = { requestTimeoutMs: 10_000 };
     const signing = await start({ limits, onExit: (exit) => exits.push(exit) });
     const signer = await signing.generate(keySpec('a', { purpose: 'endless' }));
     const first = signer.sign(message);

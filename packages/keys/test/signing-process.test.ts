@@ -240,3 +240,17 @@ test('started to sign only for some purposes, it has no other key and makes none
     await limited.close();
   }
 });
+
+test('started to sign only, it makes keys of the one purpose that is named, and of no other', async () => {
+  using folder = temporaryFolder();
+  const purposes = ['anything', 'text-only'].map((purpose) => keySpec('x', { purpose }).purpose);
+  const limited = await startSigning(folder, { signOnly: purposes, mayGenerate: purposes.slice(0, 1) });
+  try {
+    const made = await limited.generate(keySpec('next', { purpose: 'anything' }));
+    await expect(made.sign(message)).resolves.toHaveLength(64);
+    const other = limited.generate(keySpec('other', { purpose: 'text-only' }));
+    await expect(other).rejects.toMatchObject({ code: 'keys.refused' });
+  } finally {
+    await limited.close();
+  }
+});

@@ -1,5 +1,5 @@
 import { type Extensions, noExtensions, readExtensions } from './certificate/extensions.ts';
-import type { DerReader } from './der/reader.ts';
+import { type DerReader, openDer } from './der/reader.ts';
 import { contextConstructed, tags } from './der/tags.ts';
 import { readOid, readSmallInteger } from './der/values.ts';
 import { PkiError } from './errors.ts';
@@ -28,7 +28,8 @@ export interface Csr {
   readonly signature: Uint8Array;
 }
 
-type CsrBody = Pick<
+/** What is signed in a CSR. */
+export type TbsCsr = Pick<
   Csr,
   'subject' | 'publicKey' | 'requestedExtensions' | 'challengePassword' | 'attributeTypes'
 >;
@@ -38,6 +39,14 @@ export function parseCsr(der: Uint8Array): Csr {
   const rules = { what: 'the CSR', bytesMax: limits.csrBytesMax, readBody };
   const { tbs, body, signatureAlgorithm, signature } = parseSigned(der, rules);
   return { ...body, der, tbs, signatureAlgorithm, signature };
+}
+
+/** Parses a CertificationRequestInfo alone, as a linter is given it. */
+export function parseTbsCsr(tbs: Uint8Array): TbsCsr {
+  const reader = openDer(tbs, limits.csrBytesMax);
+  const parsed = readBody(reader);
+  reader.end('the CSR');
+  return parsed;
 }
 
 export type CsrVerdict =
@@ -69,7 +78,7 @@ export function verifyCsrSignature(csr: Csr): boolean {
   }
 }
 
-function readBody(reader: DerReader): CsrBody {
+function readBody(reader: DerReader): TbsCsr {
   const body = reader.enter(tags.sequence, 'the CSR');
   if (readSmallInteger(body, "the CSR's version") !== 0)
     throw new PkiError('pki.csr', 'the CSR is not of version 1 (RFC 2986 section 4.1)');

@@ -22,6 +22,7 @@ export { type RevocationReason, revocationReasons } from './crl/revocation-reaso
 export type { RevokedEntry } from './crl/revoked-entry.ts';
 export { type Csr, type CsrVerdict, checkCsr, parseCsr, verifyCsrSignature } from './csr.ts';
 export { csrAttributes } from './csr-attributes.ts';
+export { decryptPrivateKey, encryptPrivateKey } from './encrypted-key.ts';
 export { PkiError, type PkiErrorCode } from './errors.ts';
 export {
   buildTbsCertificate,
@@ -29,6 +30,7 @@ export {
   type TbsFrame,
 } from './issue/build-tbs-certificate.ts';
 export { type IssueRequest, issueCertificate } from './issue/issue-certificate.ts';
+export { type CsrRequest, issueCsr, lintTbsCsr } from './issue/issue-csr.ts';
 export { lintTbsCertificate } from './issue/lint-certificate.ts';
 export {
   isProfileUri,
@@ -56,6 +58,7 @@ export {
 export { type OcspRequest, parseOcspRequest } from './ocsp/ocsp-request.ts';
 export type { Purpose } from './path/certificate-flaws.ts';
 export type { Flaw, PathOutcome, RefusalCode } from './path/outcome.ts';
+export { type CaInput, validateCa } from './path/validate-ca.ts';
 export { type PathInput, validatePath } from './path/validate-path.ts';
 export { encodePem, type PemBlock, type PemLabel, type PemRules, parseBase64Body, parsePem } from './pem.ts';
 export { parseCertificatesPem, parseCrlsPem, parseCsrPem, readCertificatesPem } from './pem-objects.ts';

@@ -10,6 +10,7 @@ export const limits = {
   ocspCertificatesMax: 8,
   cmsBytesMax: 512 * 1024,
   cmsCertificatesMax: 32,
+  privateKeyPemBytesMax: 64 * 1024,
   pemBytesMax: 96 * 1024 * 1024,
   certificatesPemBytesMax: 4 * 1024 * 1024,
   pemBlocksMax: 1024,

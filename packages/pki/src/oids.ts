@@ -46,6 +46,9 @@ export const otherOids = {
   caIssuers: '1.3.6.1.5.5.7.48.2',
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
+  pbes2: '1.2.840.113549.1.5.13',
+  scrypt: '1.3.6.1.4.1.11591.4.11',
+  aes256Cbc: '2.16.840.1.101.3.4.1.42',
   cmsData: '1.2.840.113549.1.7.1',
   cmsSignedData: '1.2.840.113549.1.7.2',
 } as const;

@@ -9,7 +9,8 @@ export type PemLabel =
   | 'X509 CRL'
   | 'PKCS7'
   | 'CMS'
-  | 'PUBLIC KEY';
+  | 'PUBLIC KEY'
+  | 'ENCRYPTED PRIVATE KEY';
 
 export interface PemBlock {
   readonly label: string;

@@ -12,12 +12,11 @@ export {
 export type { UploadBody } from './client/exchange.ts';
 export { type FieldError, type Problem, problem, problemMediaType } from './errors.ts';
 export { getActivity } from './http/activity.ts';
+export { importCas, listCas, requestCa, setCaState } from './http/cas.ts';
 export {
   getCertificate,
-  listCas,
   listCertificates,
   revokeCertificate,
-  setCaState,
   setCertificateState,
   unholdCertificate,
 } from './http/certificates.ts';

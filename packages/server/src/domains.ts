@@ -187,6 +187,11 @@ function openCertificates(
     clock,
     random,
     signer: (keyName) => signing.signer(parseKeyName(keyName)),
+    caKeys: {
+      find: (keyName) => signing.findSigner(parseKeyName(keyName)),
+      generate: (keyName, { algorithm }) =>
+        signing.generate({ name: parseKeyName(keyName), purpose: signingKeys.issuingCa.purpose, algorithm }),
+    },
     journalPath: join(config.folder, 'revocations.jsonl'),
     crlUrl,
     ocspUrl,

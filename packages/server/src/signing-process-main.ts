@@ -4,6 +4,7 @@ import {
   leafProfileNames,
   lintTbsCertificate,
   lintTbsCrl,
+  lintTbsCsr,
   lintTbsOcsp,
   PkiError,
   type ProfileName,
@@ -16,7 +17,7 @@ class LintError extends AppError<'signing.refused'> {}
 
 await runSigningProcess({
   lints: {
-    'root-ca': (message) => lintAnyProfile(message, ['root-ca', 'issuing-ca']),
+    'root-ca': (message) => lintAnyProfile(message, ['root-ca', 'cross-ca', 'issuing-ca']),
     'issuing-ca': lintIssuing,
     'tuf-snapshot': (message) => lintMetadata(message, 'snapshot'),
     'tuf-timestamp': (message) => lintMetadata(message, 'timestamp'),
@@ -25,9 +26,9 @@ await runSigningProcess({
   },
 });
 
-/** An issuing CA signs CRLs, OCSP answers, and certificates that are no CA's: each exactly as one profile has it. */
+/** An issuing CA signs CRLs, OCSP answers, the request for its own certificate, and certificates that are no CA's: each exactly as one profile has it. */
 function lintIssuing(message: Uint8Array): void {
-  if (passes(() => lintTbsCrl(message)) || passes(() => lintTbsOcsp(message))) return;
+  for (const lint of [lintTbsCrl, lintTbsOcsp, lintTbsCsr]) if (passes(() => lint(message))) return;
   lintAnyProfile(message, leafProfileNames);
 }
 

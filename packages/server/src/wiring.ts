@@ -7,7 +7,7 @@ import { assertInitialised } from './initialised.ts';
 import { type Listeners, type Ports, startListeners } from './listeners.ts';
 import { createLog, type Log } from './log.ts';
 import { assertPlatformFolder } from './platform-folder.ts';
-import { servingPurposes } from './signing-keys.ts';
+import { servingPurposes, signingKeys } from './signing-keys.ts';
 import { signingOptions } from './signing-process.ts';
 import { lockFolder, openStorage, type Storage } from './storage/index.ts';
 import { type MessageFile, openMessages } from './storage/messages/open.ts';
@@ -89,7 +89,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     ...parts,
     crlUrl: (issuerId) => `${publicUrl(config, ports)}/crl/${issuerId}.crl`,
     ocspUrl: () => `${publicUrl(config, ports)}/ocsp`,
-    announce: (event) => (listeners === undefined ? noEffect : deliver(event, listeners)),
+    announce: (event) => (listeners === undefined ? noEffect : deliver(event, listeners, log)),
     warn: (message, error) => log.warn({ err: error }, message),
   });
   undo.push(
@@ -121,7 +121,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
 }
 
 /** Domain events on their way up: from the tick of a commit to the live connections. */
-function deliver(event: DomainEvent, { mqtt }: Listeners): EventEffect {
+function deliver(event: DomainEvent, { mqtt, credentials }: Listeners, log: Log): EventEffect {
   switch (event.kind) {
     case 'policies-changed':
     case 'thing-attachments-changed':
@@ -137,6 +137,9 @@ function deliver(event: DomainEvent, { mqtt }: Listeners): EventEffect {
       mqtt.resume(event.certificateId);
       return noEffect;
     case 'authority-changed':
+      credentials
+        .refresh()
+        .catch((error: unknown) => log.error({ err: error }, 'the server certificate could not be renewed'));
       return event.state === 'removed' ? mqtt.recheck() : noEffect;
   }
 }
@@ -153,6 +156,7 @@ function startSigning(
   return startSigningProcess({
     ...signingOptions(config),
     signOnly: servingPurposes,
+    mayGenerate: [signingKeys.issuingCa.purpose],
     environment: parts.environment,
     random: parts.random,
     log: (line) => parts.log.warn({ line }, 'signing process'),

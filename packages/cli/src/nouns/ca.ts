@@ -1,71 +1,15 @@
-import { listCas, setCaState } from '@fleetward/protocol';
-import { Argument, type Command } from 'commander';
-import { addVerb } from '../define.ts';
-import { CliError } from '../errors.ts';
-import type { Shell } from '../shell.ts';
-import { isInteractive } from '../terminal.ts';
+import type { Verbs } from '../load.ts';
 
-/** `fleetward ca …`: the certificate authorities of the platform. */
-export function addCa(noun: Command, shell: Shell): void {
-  addList(noun, shell);
-  addSetState(noun, shell);
-}
+const registry = () => import('./ca-registry.ts');
+const offline = () => import('./ca-offline.ts');
 
-function addList(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'list', {
-    summary: 'list the CAs',
-    description: 'Lists the root and issuing CAs with their states; `--json` has their certificates in PEM.',
-    examples: [
-      'fleetward ca list',
-      'fleetward ca list --json | jq -r \'select(.kind=="root").pem\' > root-ca.pem',
-    ],
-  }).action(async () => {
-    const { cas } = await withApi((api) => api.call(listCas));
-    output.list(
-      cas,
-      {
-        ca: (row) => row.certificateId,
-        kind: (row) => row.kind,
-        state: (row) => row.state,
-        subject: (row) => row.subject,
-        'valid until': (row) => ({ atMs: row.notAfterMs }),
-      },
-      'no CAs',
-    );
-  });
-}
-
-type State = 'active' | 'retired' | 'removed';
-
-function addSetState(noun: Command, shell: Shell): void {
-  const { output, withApi } = shell;
-  addVerb(noun, 'set-state', {
-    summary: 'retire or remove a CA, or make it active again',
-    description:
-      'A retired CA issues no more. A removed one is trusted no more: every device with a certificate of it is cut at ' +
-      'once and shut out.',
-    examples: ['fleetward ca set-state 9f86d081884c7d65… retired'],
-  })
-    .argument('<certificate-id>', 'the CA, as `ca list` shows it')
-    .addArgument(new Argument('<state>', 'its new state').choices(['active', 'retired', 'removed']))
-    .option('--yes', 'do not ask before a removal')
-    .action(async (certificateId: string, state: State, flags: { yes?: boolean }) => {
-      if (state === 'removed' && flags.yes !== true) await confirmRemoval(certificateId, shell);
-      await withApi((api) => api.call(setCaState, { params: { certificateId }, body: { state } }));
-      output.done({ certificateId, state }, `CA \`${certificateId}\` is ${state}`);
-    });
-}
-
-/** A script has thought before; a person at a terminal is asked. */
-async function confirmRemoval(certificateId: string, { terminal }: Shell): Promise<void> {
-  if (!isInteractive(terminal)) return;
-  const message = `Shut out every device with a certificate of ${certificateId.slice(0, 16)}…?`;
-  const { confirm } = await import('@clack/prompts');
-  const answer = await confirm({
-    message,
-    initialValue: false,
-    input: terminal.stdin,
-    output: terminal.stderr,
-  });
-  if (answer !== true) throw new CliError('cli.cancelled', 'cancelled: the CA is as it was');
-}
+/** `fleetward ca …`: the certificate authorities of the platform, and the root that is kept elsewhere. */
+export const caVerbs: Verbs = {
+  list: async () => (await registry()).addCaList,
+  'request-intermediate': async () => (await import('./ca-request.ts')).addCaRequest,
+  import: async () => (await import('./ca-request.ts')).addCaImport,
+  'set-state': async () => (await registry()).addCaSetState,
+  'init-root': async () => (await import('./ca-init-root.ts')).addCaInitRoot,
+  'sign-intermediate': async () => (await offline()).addCaSignIntermediate,
+  'cross-sign': async () => (await offline()).addCaCrossSign,
+};

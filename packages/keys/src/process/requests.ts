@@ -14,6 +14,8 @@ export type Request =
       readonly masterKeys: readonly MasterKeySource[];
       /** Sign for these purposes and change nothing; everything is allowed when absent. */
       readonly signOnly?: readonly SigningPurpose[];
+      /** With `signOnly`: the purposes for which new keys may be made all the same. */
+      readonly mayGenerate?: readonly SigningPurpose[];
     }
   | { readonly kind: 'generate'; readonly spec: KeySpec }
   | { readonly kind: 'describe'; readonly name: KeyName }
@@ -35,6 +37,7 @@ export function requestHeader({ id, request }: NumberedRequest): JsonObject {
         keyFolder: request.keyFolder,
         masterKeys: request.masterKeys.map((source) => ({ ...source })),
         ...(request.signOnly === undefined ? {} : { signOnly: [...request.signOnly] }),
+        ...(request.mayGenerate === undefined ? {} : { mayGenerate: [...request.mayGenerate] }),
       };
     case 'generate':
       return { id, kind: 'generate', ...request.spec };
@@ -63,6 +66,9 @@ function requestOf(fields: Fields, body: Uint8Array): Request {
         ...(fields.signOnly === undefined
           ? {}
           : { signOnly: listField(fields, 'signOnly').map(parseSigningPurpose) }),
+        ...(fields.mayGenerate === undefined
+          ? {}
+          : { mayGenerate: listField(fields, 'mayGenerate').map(parseSigningPurpose) }),
       };
     case 'generate':
       return { kind, spec: specOf(fields) };

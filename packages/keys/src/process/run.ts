@@ -6,7 +6,7 @@ import { createEnvelope } from '../envelope.ts';
 import { KeysError } from '../errors.ts';
 import { type KeyFolder, type LoadedKey, openKeyFolder } from '../key-folder.ts';
 import { readMasterKeys } from '../master-key.ts';
-import type { KeyName } from '../names.ts';
+import type { KeyName, SigningPurpose } from '../names.ts';
 import { deriveKeyring } from '../subkeys.ts';
 import {
   descriptionResult,
@@ -68,7 +68,8 @@ async function serve(channel: Socket, lints: MessageLints): Promise<void> {
     if (request.kind !== 'start') throw malformed('the first request must be `start`');
     const { keys, result } = start(request);
     const isSignOnly = request.signOnly !== undefined;
-    answer = (next) => perform(next, { keys, lints, isSignOnly });
+    const mayGenerate = request.mayGenerate ?? [];
+    answer = (next) => perform(next, { keys, lints, isSignOnly, mayGenerate });
     return result;
   };
   for await (const chunk of channel) {
@@ -108,12 +109,12 @@ interface Held {
   readonly keys: KeyFolder;
   readonly lints: MessageLints;
   readonly isSignOnly: boolean;
+  readonly mayGenerate: readonly SigningPurpose[];
 }
 
 function perform(request: Request, held: Held): Result {
-  if (held.isSignOnly && (request.kind === 'generate' || request.kind === 'rewrap')) {
+  if (held.isSignOnly && isChange(request, held))
     throw new KeysError('keys.refused', 'this signing process was started to sign only');
-  }
   switch (request.kind) {
     case 'start':
       throw malformed('`start` comes once');
@@ -129,6 +130,11 @@ function perform(request: Request, held: Held): Result {
     case 'rewrap':
       return { fields: { rewrapped: held.keys.rewrap() } };
   }
+}
+
+function isChange(request: Request, { mayGenerate }: Held): boolean {
+  if (request.kind === 'generate') return !mayGenerate.includes(request.spec.purpose);
+  return request.kind === 'rewrap';
 }
 
 function lintThenSign(

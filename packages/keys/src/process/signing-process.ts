@@ -42,6 +42,8 @@ export interface SigningProcessOptions {
   readonly previousMasterKeys?: readonly MasterKeySource[];
   /** Only keys of these purposes exist for it, and none is made or sealed anew: what a long-running server should ask for. */
   readonly signOnly?: readonly SigningPurpose[];
+  /** With `signOnly`: purposes for which it may make new keys all the same, as an issuing CA's rotation needs. */
+  readonly mayGenerate?: readonly SigningPurpose[];
   /** Normally `process.env`. A variable that holds a master key is removed from it. */
   readonly environment: Environment;
   readonly random: Random;
@@ -68,8 +70,13 @@ export async function startSigningProcess(options: SigningProcessOptions): Promi
     ...defaultLimits,
     ...options.limits,
   });
-  const { keyFolder, signOnly } = options;
-  const keyring = await startOrEnd(link, { keyFolder, masterKeys, ...(signOnly && { signOnly }) });
+  const { keyFolder, signOnly, mayGenerate } = options;
+  const keyring = await startOrEnd(link, {
+    keyFolder,
+    masterKeys,
+    ...(signOnly && { signOnly }),
+    ...(mayGenerate && { mayGenerate }),
+  });
   void link.exited.then((exit) => options.onExit?.(exit));
   return clientOf(link, createEnvelope(keyring, options.random));
 }

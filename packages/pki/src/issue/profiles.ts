@@ -8,7 +8,7 @@ import type { PublicKey } from '../public-key.ts';
 export const leafProfileNames = ['device', 'tpm-device', 'claim', 'operator', 'server'] as const;
 
 export type LeafProfileName = (typeof leafProfileNames)[number];
-export type ProfileName = 'root-ca' | 'issuing-ca' | LeafProfileName;
+export type ProfileName = 'root-ca' | 'cross-ca' | 'issuing-ca' | LeafProfileName;
 
 /** What a certificate of one kind looks like: the builder fills it in, the linter holds the result to it. */
 export interface Profile {
@@ -54,6 +54,16 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
   'root-ca': {
     ...caSubject,
     selfSigned: true,
+    ca: true,
+    keyUsage: ['keyCertSign', 'cRLSign'],
+    extendedKeyUsage: [],
+    validityDaysMax: 366 * 30,
+    keyKinds: anyKey,
+  },
+  /** A root's key under another root, so that who trusts one of them only finds a chain through it (RFC 4949: cross-certificate). */
+  'cross-ca': {
+    ...caSubject,
+    selfSigned: false,
     ca: true,
     keyUsage: ['keyCertSign', 'cRLSign'],
     extendedKeyUsage: [],

@@ -42,7 +42,11 @@ function keyIdFlaw(issuer: Certificate, child: Certificate): Flaw | undefined {
   return flaw('unknown_issuer', reason, 'RFC 5280 section 4.2.1.1');
 }
 
-function caFlaw(issuer: Certificate, { below, purpose }: IssuerContext): Flaw | undefined {
+/** What any issuer is held to, whatever it issued. */
+export function caFlaw(
+  issuer: Certificate,
+  { below, purpose }: Pick<IssuerContext, 'below' | 'purpose'>,
+): Flaw | undefined {
   const { basicConstraints, keyUsage, extendedKeyUsage } = issuer.extensions;
   const text = issuer.subject.text;
   if (basicConstraints?.ca !== true || !isCritical(issuer.extensions, extensionOids.basicConstraints))

@@ -156,35 +156,3 @@ export const setCertificateState = defineRoute({
     ...effect,
   }),
 });
-
-const ca = Type.Object({
-  certificateId: certificateIdSchema,
-  kind: Type.Union([Type.Literal('root'), Type.Literal('issuing')]),
-  state: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('removed')]),
-  subject: Type.String(),
-  notAfterMs: timeMs,
-  createdAtMs: timeMs,
-  pem: Type.String(),
-});
-
-export const listCas = defineRoute({
-  method: 'GET',
-  path: '/v1/cas',
-  noun: 'cas',
-  summary: 'List the certificate authorities (CAs)',
-  access: 'operator',
-  answer: Type.Object({ cas: Type.Array(ca) }),
-});
-
-export const setCaState = defineRoute({
-  method: 'PUT',
-  path: '/v1/cas/:certificateId/state',
-  noun: 'cas',
-  summary: 'Retire a CA (it issues no more) or remove it (nothing it issued is trusted any more)',
-  access: 'operator',
-  params: certificateParams,
-  body: Type.Object(
-    { state: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('removed')]) },
-    { additionalProperties: false },
-  ),
-});

@@ -11,6 +11,7 @@ export interface Authority extends AuthorityRecord {
 /** What path validation starts from: removed authorities are in neither list. */
 export interface Trust {
   readonly roots: readonly Certificate[];
+  /** Issuing CAs, and cross-certificates of roots. */
   readonly issuers: readonly Certificate[];
 }
 
@@ -21,7 +22,7 @@ export class Authorities {
 
   async load(store: CertificateStore): Promise<void> {
     const records = await store.authorities();
-    this.#replace(records.map((record) => ({ ...record, certificate: parseCertificate(record.der) })));
+    this.#replace(records.map(parsed));
   }
 
   all(): readonly Authority[] {
@@ -49,6 +50,10 @@ export class Authorities {
     return active.toSorted((a, b) => b.createdAtMs - a.createdAtMs)[0];
   }
 
+  add(records: readonly AuthorityRecord[]): void {
+    this.#replace([...this.#all, ...records.map(parsed)]);
+  }
+
   setState(certificateId: CertificateId, state: AuthorityRecord['state']): void {
     this.#replace(
       this.#all.map((known) => (known.certificateId === certificateId ? { ...known, state } : known)),
@@ -57,9 +62,13 @@ export class Authorities {
 
   #replace(all: readonly Authority[]): void {
     const trusted = all.filter(({ state }) => state !== 'removed');
-    const certificatesOf = (kind: AuthorityRecord['kind']) =>
-      trusted.filter((authority) => authority.kind === kind).map(({ certificate }) => certificate);
+    const certificatesOf = (...kinds: readonly AuthorityRecord['kind'][]) =>
+      trusted.filter(({ kind }) => kinds.includes(kind)).map(({ certificate }) => certificate);
     this.#all = all;
-    this.#trust = { roots: certificatesOf('root'), issuers: certificatesOf('issuing') };
+    this.#trust = { roots: certificatesOf('root'), issuers: certificatesOf('issuing', 'cross') };
   }
+}
+
+function parsed(record: AuthorityRecord): Authority {
+  return { ...record, certificate: parseCertificate(record.der) };
 }

@@ -6,6 +6,8 @@ export type CertificatesErrorCode =
   | 'certificates.ca_not_found'
   | 'certificates.ca_state'
   | 'certificates.state'
+  | 'certificates.ca_refused'
+  | 'certificates.ca_keys'
   | 'certificates.exists'
   | 'certificates.journal_unreadable'
   | 'certificates.journal_failed';

@@ -2,10 +2,8 @@ import { type Clock, parseCertificateId } from '@fleetward/core';
 import { type Certificate, encodePem } from '@fleetward/pki';
 import {
   getCertificate,
-  listCas,
   listCertificates,
   revokeCertificate,
-  setCaState,
   setCertificateState,
   unholdCertificate,
 } from '@fleetward/protocol';
@@ -13,7 +11,7 @@ import { operatorActor } from '../operator-actor.ts';
 import type { Policies } from '../policies/index.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
-import type { Authority } from './authorities.ts';
+import { caHandlers } from './ca-http.ts';
 import { noEffect } from './events.ts';
 import type { RevocationOutcome } from './revoker.ts';
 import type { Certificates } from './service.ts';
@@ -71,17 +69,6 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
   ];
 }
 
-function caHandlers(certificates: Certificates): readonly RouteHandler[] {
-  return [
-    handle(listCas, async () => ({ cas: certificates.authorities().map(caView) })),
-    handle(setCaState, async ({ params, body, caller }) => {
-      const certificateId = parseCertificateId(params.certificateId);
-      await certificates.setAuthorityState({ certificateId, state: body.state }, operatorActor(caller));
-      return undefined;
-    }),
-  ];
-}
-
 async function revocationView(
   certificateId: Certificate['id'],
   outcome: RevocationOutcome,
@@ -100,10 +87,4 @@ async function revocationView(
 function viewOf(record: CertificateRecord, nowMs: number) {
   const { der: _der, publicKeyHash: _publicKeyHash, ...view } = record;
   return { ...view, state: shownState(record, nowMs) };
-}
-
-function caView({ certificate, certificateId, kind, state, createdAtMs }: Authority) {
-  const { subject, notAfterMs, der } = certificate;
-  const pem = encodePem('CERTIFICATE', der);
-  return { certificateId, kind, state, subject: subject.text, notAfterMs, createdAtMs, pem };
 }

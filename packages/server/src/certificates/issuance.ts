@@ -32,6 +32,8 @@ export interface SignedCertificate {
 
 export interface IssuancePorts {
   readonly issuer: Authority;
+  /** The issuer, and what else a peer may need to reach the root it trusts. */
+  readonly above: readonly Certificate[];
   readonly signer: Signer;
   readonly clock: Clock;
   readonly random: Random;
@@ -46,7 +48,7 @@ export async function signCertificate(
   request: SignRequest,
   ports: IssuancePorts,
 ): Promise<SignedCertificate> {
-  const { issuer, signer, clock, random, validityDays: days, crlUrl, ocspUrl } = ports;
+  const { issuer, above, signer, clock, random, validityDays: days, crlUrl, ocspUrl } = ports;
   const nowMs = clock.now();
   const certificate = await issueCertificate({
     profile: request.profile,
@@ -62,7 +64,7 @@ export async function signCertificate(
   });
   const facts = { issuer, profile: request.profile, issuedAtMs: nowMs };
   const record = { ...recordOf(certificate, facts), state: request.state ?? 'ACTIVE' };
-  return { certificate, record, chain: [certificate, issuer.certificate] };
+  return { certificate, record, chain: [certificate, ...above] };
 }
 
 /** Lower-case hex SHA-256 of a SubjectPublicKeyInfo. */

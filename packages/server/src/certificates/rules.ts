@@ -61,7 +61,7 @@ export function belongsOnCrl(entry: RevokedEntry, nowMs: number, crlValidityMs: 
 
 /** Throws `certificates.ca_state` for a step that may not be taken: removal is for ever. */
 export function assertAuthorityStep(authority: AuthorityRecord, state: AuthorityRecord['state']): void {
-  if (authority.state !== 'removed' && !(authority.kind === 'root' && state === 'retired')) return;
+  if (authority.state !== 'removed' && !(authority.kind !== 'issuing' && state === 'retired')) return;
   throw new CertificatesError(
     'certificates.ca_state',
     `the ${authority.kind} CA \`${authority.certificateId}\` is \`${authority.state}\` and cannot become \`${state}\``,

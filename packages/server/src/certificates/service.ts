@@ -1,9 +1,19 @@
-import type { CertificateId, Clock, Random, Signer, Transaction, Transactor } from '@fleetward/core';
+import {
+  type CertificateId,
+  type Clock,
+  equalBytes,
+  type Random,
+  type Signer,
+  type Transaction,
+  type Transactor,
+} from '@fleetward/core';
 import { type Certificate, type GeneralName, parseCertificate, parsePublicKey } from '@fleetward/pki';
 import type { IssuanceLog } from '../issuance-log/index.ts';
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
+import { CaRegistrar } from './ca-registrar.ts';
+import type { CaKeys, CaRequest, MadeCaRequest } from './ca-requests.ts';
 import { completeJournal } from './complete-journal.ts';
 import { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
@@ -15,7 +25,7 @@ import { CertificateRegistry } from './registry.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
 import { type RevocationOutcome, Revoker } from './revoker.ts';
-import { assertAuthorityStep, hourMs, type ValiditySettings, validityDaysOf } from './rules.ts';
+import { hourMs, type ValiditySettings, validityDaysOf } from './rules.ts';
 import { type StateChange, StateChanger, type StateOutcome } from './state-changer.ts';
 import type { Standing } from './states.ts';
 import type {
@@ -37,6 +47,7 @@ export interface CertificatesOptions {
   readonly random: Random;
   /** The key of an authority, by its record's `keyName`. */
   readonly signer: (keyName: string) => Promise<Signer>;
+  readonly caKeys: CaKeys;
   /** File outside the database that keeps every revocation. */
   readonly journalPath: string;
   /** Where the public listener serves an issuer's CRL. */
@@ -62,6 +73,7 @@ export class Certificates {
   readonly #revoker: Revoker;
   readonly #states: StateChanger;
   readonly #holds: HoldLifter;
+  readonly #cas: CaRegistrar;
 
   private constructor(options: CertificatesOptions, journal: RevocationJournal) {
     const shared = { ...options, registry: this.#registry, authorities: this.#authorities, journal };
@@ -77,6 +89,7 @@ export class Certificates {
     this.#revoker = new Revoker({ ...shared, crls: this.#crls });
     this.#states = new StateChanger(shared);
     this.#holds = new HoldLifter({ ...shared, crls: this.#crls });
+    this.#cas = new CaRegistrar({ ...shared, crls: this.#crls });
   }
 
   /**
@@ -125,12 +138,28 @@ export class Certificates {
     return [...roots, ...issuers];
   }
 
+  /**
+   * What a holder of a certificate by this CA presents besides it: the CA, and the cross-certificates of its root, so that a peer that
+   * trusts another root than the newest one finds its way.
+   */
+  chainAbove(issuer: Certificate): readonly Certificate[] {
+    const { roots, issuers } = this.trust();
+    const crossing = issuers.filter(
+      (ca) =>
+        equalBytes(ca.subject.der, issuer.issuer.der) &&
+        ca.id !== issuer.id &&
+        roots.some((root) => equalBytes(root.subject.der, ca.issuer.der)),
+    );
+    return [issuer, ...crossing];
+  }
+
   /** Signs and keeps nothing: `record` makes it part of the platform. Not for use inside a transaction. */
   async sign(request: SignRequest): Promise<SignedCertificate> {
     const issuer = this.#authorities.issuing();
     const { clock, random, crlUrl, ocspUrl, settings } = this.#options;
     return signCertificate(request, {
       issuer,
+      above: this.chainAbove(issuer.certificate),
       signer: await this.#options.signer(issuer.keyName),
       clock,
       random,
@@ -212,7 +241,7 @@ export class Certificates {
   /** Leaf first, without the root: what its holder presents. */
   chainOf({ der, issuerId }: CertificateRecord): readonly Certificate[] {
     const issuer = this.authorities().find(({ certificateId }) => certificateId === issuerId);
-    return [parseCertificate(der), ...(issuer === undefined ? [] : [issuer.certificate])];
+    return [parseCertificate(der), ...(issuer === undefined ? [] : this.chainAbove(issuer.certificate))];
   }
 
   /** From memory: a certificate's state and dates, without its bytes. */
@@ -262,38 +291,19 @@ export class Certificates {
     }
   }
 
+  /** Makes the key of another issuing CA, and the CSR with which a root certifies it. Throws `certificates.ca_keys`. */
+  requestCa(request: CaRequest, actor: Actor): Promise<MadeCaRequest> {
+    return this.#cas.request(request, actor);
+  }
+
+  /** Takes roots, cross-certificates and issuing CAs into use; answers those that are new. Throws `certificates.ca_refused`. */
+  importCas(certificates: readonly Certificate[], actor: Actor): Promise<readonly AuthorityRecord[]> {
+    return this.#cas.import(certificates, actor);
+  }
+
   /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */
-  async setAuthorityState(
-    change: { readonly certificateId: CertificateId; readonly state: AuthorityRecord['state'] },
-    actor: Actor,
-  ): Promise<void> {
-    const { certificateId, state } = change;
-    const authority = this.#authorities.find(certificateId);
-    if (authority === undefined) {
-      throw new CertificatesError('certificates.ca_not_found', `there is no CA \`${certificateId}\``);
-    }
-    if (authority.state === state) return;
-    assertAuthorityStep(authority, state);
-    if (state === 'removed') await this.#journalRemoval(certificateId);
-    const putInForce = () => {
-      this.#authorities.setState(certificateId, state);
-      this.#options.announce({ kind: 'authority-changed', ...change });
-    };
-    try {
-      await this.#options.transactor.transact(async (tx) => {
-        await this.#options.store.setAuthorityState(tx, change);
-        await this.#options.trail.append(tx, {
-          kind: 'ca.state_changed',
-          actor,
-          payload: { ...change },
-        });
-        tx.afterCommit(putInForce);
-      });
-    } catch (error) {
-      // The journal has the removal, so the next start records it: until then memory must not say otherwise.
-      if (state === 'removed') putInForce();
-      throw error;
-    }
+  setAuthorityState(...change: Parameters<CaRegistrar['setState']>): Promise<void> {
+    return this.#cas.setState(...change);
   }
 
   /** Waits for the journal's last line. */
@@ -311,11 +321,6 @@ export class Certificates {
     await completeJournal(entries, { ...target, journal: this.#journal });
     if (missing > 0) this.#crls.markOwed();
     await this.#crls.refresh();
-  }
-
-  #journalRemoval(certificateId: CertificateId): Promise<void> {
-    const removedAtMs = this.#options.clock.now();
-    return this.#journal.append({ kind: 'authority-removed', certificateId, removedAtMs });
   }
 
   async #add(tx: Transaction, record: CertificateRecord): Promise<void> {

@@ -43,9 +43,10 @@ export type CertificateSummary = Omit<CertificateRecord, 'der' | 'subject'>;
 
 export interface AuthorityRecord {
   readonly certificateId: CertificateId;
-  readonly kind: 'root' | 'issuing';
+  /** `cross`: the key of a root, certified by another root. */
+  readonly kind: 'root' | 'issuing' | 'cross';
   readonly der: Uint8Array;
-  /** Name of its key in the signing process. */
+  /** Name of its key in the signing process; empty when it is not there. */
   readonly keyName: string;
   /** A retired authority issues no more; a removed one is no longer trusted. */
   readonly state: 'active' | 'retired' | 'removed';

@@ -30,6 +30,7 @@ export class ServerCredentials {
   #leaf: Certificate | undefined;
   #context: SecureContextOptions = {};
   #renewAtMs = 0;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: ServerCredentialsOptions) {
     this.#options = options;
@@ -52,8 +53,20 @@ export class ServerCredentials {
     answer(null, der === undefined ? null : Buffer.from(der));
   }
 
+  /** The CAs have changed: another one may issue, and the chain above may be another. Calls follow each other. */
+  refresh(): Promise<void> {
+    this.#renewAtMs = 0;
+    return this.ensureFresh();
+  }
+
   /** Loads what is stored, or makes new ones when they are missing, due, or for other names. Call it periodically. */
-  async ensureFresh(): Promise<void> {
+  ensureFresh(): Promise<void> {
+    const done = this.#turn.then(() => this.#renewIfDue());
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #renewIfDue(): Promise<void> {
     if (this.#options.clock.now() < this.#renewAtMs) return;
     const stored = await load(this.#options.folder);
     const usable = stored !== undefined && this.#isFresh(stored) ? stored : await this.#renew();
@@ -104,7 +117,7 @@ export class ServerCredentials {
     }
     this.#context = {
       key: key.export({ format: 'pem', type: 'pkcs8' }),
-      cert: chain.map((certificate) => encodePem('CERTIFICATE', certificate.der)).join(''),
+      cert: [leaf, ...this.#chainAbove(chain[1])].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
       // Only named in the CertificateRequest, so that a peer with several certificates picks the right one; our own admission decides.
       ca: this.#options.certificates
         .trust()
@@ -113,6 +126,10 @@ export class ServerCredentials {
     this.#renewAtMs = renewalTime(leaf);
     this.#leaf = leaf;
     for (const server of this.#servers) server.setSecureContext(this.#context);
+  }
+
+  #chainAbove(issuer: Certificate | undefined): readonly Certificate[] {
+    return issuer === undefined ? [] : this.#options.certificates.chainAbove(issuer);
   }
 }
 

@@ -19,6 +19,7 @@ type TrailKind =
   | 'operator.created'
   | 'operator.token_created'
   | 'operator.token_revoked'
+  | 'ca.requested'
   | 'ca.created'
   | 'ca.state_changed'
   | 'certificate.issued'

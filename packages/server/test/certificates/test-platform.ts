@@ -1,10 +1,11 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
-import { parseThingName, type Random, type Signer } from '@fleetward/core';
+import { parseThingName, type Random, type Signer, type SignerAlgorithm } from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
 import { issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
 import { Activity, type ActivityLimits } from '../../src/activity/index.ts';
+import type { CaKeys } from '../../src/certificates/ca-requests.ts';
 import { type CertificateEvent, Certificates, noEffect } from '../../src/certificates/index.ts';
 import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
@@ -25,6 +26,8 @@ interface PlatformKeys {
   readonly issuing: Signer;
   readonly trail: Signer;
   readonly issuanceLog: Signer;
+  /** Of the issuing CAs after the first, by name. */
+  readonly more: Map<string, Signer>;
 }
 
 function newKeys(): PlatformKeys {
@@ -34,7 +37,26 @@ function newKeys(): PlatformKeys {
     issuing: localSigner(ec(), 'ecdsa-p256-sha256'),
     trail: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
     issuanceLog: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
+    more: new Map(),
   };
+}
+
+function caKeysOf({ issuing, more }: PlatformKeys): CaKeys {
+  return {
+    find: async (keyName) => (keyName === 'issuing-ca' ? issuing : more.get(keyName)),
+    generate: async (keyName, { algorithm }) => {
+      const signer = localSigner(newPrivateKey(algorithm), algorithm);
+      more.set(keyName, signer);
+      return signer;
+    },
+  };
+}
+
+function newPrivateKey(algorithm: SignerAlgorithm): KeyObject {
+  if (algorithm === 'ed25519') return generateKeyPairSync('ed25519').privateKey;
+  if (algorithm.startsWith('rsa')) return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  const namedCurve = algorithm === 'ecdsa-p384-sha384' ? 'P-384' : 'P-256';
+  return generateKeyPairSync('ec', { namedCurve }).privateKey;
 }
 
 export interface PlatformOptions {
@@ -92,9 +114,10 @@ export async function openPlatform(options: PlatformOptions) {
     issuanceLog,
     store: stores.certificates,
     signer: async (keyName) => {
-      const signer = keyName === 'root-ca' ? keys.root : keys.issuing;
+      const signer = keyName === 'root-ca' ? keys.root : (keys.more.get(keyName) ?? keys.issuing);
       return options.wrapSigner?.(signer) ?? signer;
     },
+    caKeys: caKeysOf(keys),
     journalPath: join(folder, 'revocations.jsonl'),
     crlUrl: (issuerId) => `http://localhost:8080/crl/${issuerId}.crl`,
     ocspUrl: () => 'http://localhost:8080/ocsp',

@@ -1,0 +1,77 @@
+import { importCas, requestCa } from '@fleetward/protocol';
+import { type Command, Option } from 'commander';
+import { addVerb } from '../define.ts';
+import { readInput } from '../read-input.ts';
+import type { Shell } from '../shell.ts';
+import { assertNewFile, writeNewFile } from '../write-file.ts';
+import { type CaAlgorithm, caAlgorithmNames } from './ca-algorithms.ts';
+
+const pemBytesMax = 262_144;
+
+interface RequestFlags {
+  readonly out: string;
+  readonly commonName?: string;
+  readonly algorithm: CaAlgorithm;
+}
+
+/** `fleetward ca request-intermediate`: the platform makes a key, and the request for its certificate. */
+export function addCaRequest(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'request-intermediate', {
+    summary: 'make the key of another issuing CA, and write the request for its certificate',
+    description:
+      'The platform makes the key in its signing process, where it stays. Have the request signed with `ca sign-intermediate`, on the ' +
+      'machine with the root’s key, and give the result to `ca import`. Asked again before that, it is the same key.',
+    examples: ['fleetward ca request-intermediate --out intermediate.csr --algorithm ecdsa-p384'],
+  })
+    .requiredOption('--out <file>', 'where the request goes, PEM')
+    .option('--common-name <name>', 'name of the CA; by default `Fleetward Issuing CA` and a number')
+    .addOption(
+      new Option('--algorithm <name>', 'what it will sign with')
+        .choices(caAlgorithmNames)
+        .default('ecdsa-p256'),
+    )
+    .action(async ({ out, commonName, algorithm }: RequestFlags) => {
+      assertNewFile(out);
+      const name = commonName === undefined ? {} : { commonName };
+      const made = await withApi((api) => api.call(requestCa, { body: { algorithm, ...name } }));
+      writeNewFile(out, made.pem);
+      const { keyName, subject } = made;
+      output.record(
+        { keyName, subject, algorithm, file: out },
+        { key: keyName, subject, algorithm, request: out },
+      );
+    });
+}
+
+/** `fleetward ca import`: takes what the root signed into use. */
+export function addCaImport(noun: Command, { terminal, output, withApi }: Shell): void {
+  addVerb(noun, 'import', {
+    summary: 'take an issuing CA, a root or a cross-certificate into use',
+    description:
+      'All certificates of all files together, or none. Each is checked as the gateway checks what a device presents. The newest ' +
+      'issuing CA issues from then on; those before it stay trusted. A certificate that is there already is passed over.',
+    examples: [
+      'fleetward ca import intermediate.pem',
+      'fleetward ca import root-2.pem root-2-by-root-1.pem root-1-by-root-2.pem',
+    ],
+  })
+    .argument('<file...>', 'certificates in PEM; `-` reads standard input')
+    .action(async (files: readonly string[]) => {
+      const texts: string[] = [];
+      for (const file of files)
+        texts.push(
+          Buffer.from(await readInput(file, { terminal, bytesMax: pemBytesMax })).toString('latin1'),
+        );
+      const { cas } = await withApi((api) => api.call(importCas, { body: { pem: texts.join('\n') } }));
+      output.list(
+        cas,
+        {
+          ca: (row) => row.certificateId,
+          kind: (row) => row.kind,
+          subject: (row) => row.subject,
+          'valid until': (row) => ({ atMs: row.notAfterMs }),
+        },
+        'nothing new: all of them are there already',
+      );
+    });
+}

@@ -1,0 +1,84 @@
+import { Type } from 'typebox';
+import { defineRoute } from '../route.ts';
+import { timeMs } from './fields.ts';
+import { certificateIdSchema } from './names.ts';
+
+const noun = 'cas';
+const certificateParams = Type.Object({ certificateId: certificateIdSchema });
+
+/** What a CA may sign with. RSA has 3,072 bits. */
+const keyAlgorithm = Type.Union(
+  [Type.Literal('ecdsa-p256'), Type.Literal('ecdsa-p384'), Type.Literal('ed25519'), Type.Literal('rsa-3072')],
+  { description: 'What it signs with; RSA is PKCS #1 v1.5 with SHA-256.' },
+);
+
+const ca = Type.Object({
+  certificateId: certificateIdSchema,
+  kind: Type.Union([Type.Literal('root'), Type.Literal('issuing'), Type.Literal('cross')], {
+    description: '`cross`: the key of a root, certified by another root.',
+  }),
+  state: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('removed')]),
+  subject: Type.String(),
+  notAfterMs: timeMs,
+  createdAtMs: timeMs,
+  pem: Type.String(),
+});
+
+export const listCas = defineRoute({
+  method: 'GET',
+  path: '/v1/cas',
+  noun,
+  summary: 'List the certificate authorities (CAs)',
+  access: 'operator',
+  answer: Type.Object({ cas: Type.Array(ca) }),
+});
+
+export const setCaState = defineRoute({
+  method: 'PUT',
+  path: '/v1/cas/:certificateId/state',
+  noun,
+  summary: 'Retire a CA (it issues no more) or remove it (nothing it issued is trusted any more)',
+  access: 'operator',
+  params: certificateParams,
+  body: Type.Object(
+    { state: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('removed')]) },
+    { additionalProperties: false },
+  ),
+});
+
+export const requestCa = defineRoute({
+  method: 'POST',
+  path: '/v1/cas/requests',
+  noun,
+  summary: 'Make the key of another issuing CA, and the CSR with which a root certifies it',
+  access: 'operator',
+  body: Type.Object(
+    {
+      commonName: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+      algorithm: Type.Optional(keyAlgorithm),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    keyName: Type.String({
+      description: 'In the signing process. Asked again before it has a certificate, it is the same key.',
+    }),
+    subject: Type.String(),
+    algorithm: keyAlgorithm,
+    pem: Type.String({ description: 'PKCS #10.' }),
+  }),
+});
+
+export const importCas = defineRoute({
+  method: 'POST',
+  path: '/v1/cas',
+  noun,
+  summary:
+    'Take roots, cross-certificates and issuing CAs into use, all or none; the newest issuing CA issues from then on',
+  access: 'operator',
+  body: Type.Object(
+    { pem: Type.String({ maxLength: 262_144, description: 'One certificate or several, in any order.' }) },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({ cas: Type.Array(ca, { description: 'Those that were not there before.' }) }),
+});

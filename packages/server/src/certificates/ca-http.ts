@@ -1,0 +1,51 @@
+import { parseCertificateId } from '@fleetward/core';
+import { encodePem, PkiError, parseCertificate, parseCertificatesPem } from '@fleetward/pki';
+import { importCas, listCas, requestCa, setCaState } from '@fleetward/protocol';
+import { operatorActor } from '../operator-actor.ts';
+import { handle, type RouteHandler } from '../route-handler.ts';
+import { caAlgorithms } from './ca-algorithms.ts';
+import { CertificatesError } from './errors.ts';
+import type { Certificates } from './service.ts';
+import type { AuthorityRecord } from './store.ts';
+
+export function caHandlers(certificates: Certificates): readonly RouteHandler[] {
+  return [
+    handle(listCas, async () => ({ cas: certificates.authorities().map(viewOf) })),
+    handle(setCaState, async ({ params, body, caller }) => {
+      const certificateId = parseCertificateId(params.certificateId);
+      await certificates.setAuthorityState({ certificateId, state: body.state }, operatorActor(caller));
+      return undefined;
+    }),
+    handle(requestCa, async ({ body, caller }) => {
+      const { algorithm = 'ecdsa-p256', ...name } = body;
+      const wanted = { ...name, algorithm: caAlgorithms[algorithm] };
+      const { keyName, csr } = await certificates.requestCa(wanted, operatorActor(caller));
+      return {
+        keyName,
+        subject: csr.subject.text,
+        algorithm,
+        pem: encodePem('CERTIFICATE REQUEST', csr.der),
+      };
+    }),
+    handle(importCas, async ({ body, caller }) => {
+      const added = await certificates.importCas(readPem(body.pem), operatorActor(caller));
+      return { cas: added.map(viewOf) };
+    }),
+  ];
+}
+
+function readPem(pem: string) {
+  try {
+    return parseCertificatesPem(pem);
+  } catch (cause) {
+    if (!(cause instanceof PkiError)) throw cause;
+    const message = `\`pem\` holds no certificates that can be read: ${cause.message}`;
+    throw new CertificatesError('certificates.ca_refused', message, { cause });
+  }
+}
+
+function viewOf({ certificateId, kind, state, der, createdAtMs }: AuthorityRecord) {
+  const { subject, notAfterMs } = parseCertificate(der);
+  const pem = encodePem('CERTIFICATE', der);
+  return { certificateId, kind, state, subject: subject.text, notAfterMs, createdAtMs, pem };
+}

@@ -1,0 +1,81 @@
+import { equalBytes } from '@fleetward/core';
+import { type Certificate, isSelfIssued, validateCa } from '@fleetward/pki';
+import type { Authorities } from './authorities.ts';
+import { type CaKeys, caKeyOf } from './ca-requests.ts';
+import { CertificatesError } from './errors.ts';
+import type { AuthorityRecord } from './store.ts';
+
+export interface ImportParts {
+  readonly keys: CaKeys;
+  readonly authorities: Authorities;
+  readonly nowMs: number;
+}
+
+/**
+ * What the certificates of a file become: a root, an issuing CA whose key the signing process holds, or a cross-certificate, which
+ * certifies the key of a root that is known by another root. Those that are there already are left out. Throws `certificates.ca_refused`.
+ */
+export async function importedCas(
+  certificates: readonly Certificate[],
+  { keys, authorities, nowMs }: ImportParts,
+): Promise<readonly AuthorityRecord[]> {
+  assertNotRemoved(certificates, authorities);
+  const fresh = certificates.filter(({ id }) => authorities.find(id) === undefined);
+  const trust = authorities.trust();
+  const roots = [...trust.roots, ...fresh.filter(isSelfIssued)];
+  const untrusted = [...trust.issuers, ...fresh.filter((certificate) => !isSelfIssued(certificate))];
+  return Promise.all(
+    fresh.map(async (ca) => {
+      const outcome = validateCa({ ca, untrusted, roots, atMs: nowMs });
+      if (outcome.kind !== 'accepted')
+        throw refused(ca, outcome.kind === 'refused' ? outcome.reason : 'expired');
+      const role = await roleOf(ca, { keys, authorities, roots });
+      return { certificateId: ca.id, der: ca.der, state: 'active', createdAtMs: nowMs, ...role } as const;
+    }),
+  );
+}
+
+async function roleOf(
+  ca: Certificate,
+  { keys, authorities, roots }: Omit<ImportParts, 'nowMs'> & { readonly roots: readonly Certificate[] },
+): Promise<Pick<AuthorityRecord, 'kind' | 'keyName'>> {
+  if (isSelfIssued(ca)) return { kind: 'root', keyName: '' };
+  if (roots.some((root) => isSameCa(root, ca))) return { kind: 'cross', keyName: '' };
+  const keyName = await caKeyOf(ca.publicKey.spki, keys);
+  if (keyName !== undefined) {
+    // The CRLs of two CAs of one name or key would speak for each other, and say `good` of what the other revoked.
+    const twin = authorities
+      .all()
+      .find((known) => known.keyName === keyName || isNamed(known.certificate, ca));
+    if (twin === undefined) return { kind: 'issuing', keyName };
+    throw refused(ca, `\`${twin.certificateId}\` has its name or its key already: request another one`);
+  }
+  throw refused(
+    ca,
+    'its key is neither that of a root known here nor one of this platform (`fleetward ca request-intermediate`)',
+  );
+}
+
+function isNamed(one: Certificate, other: Certificate): boolean {
+  return equalBytes(one.subject.der, other.subject.der);
+}
+
+/** Name and key make a CA, whatever certifies them. */
+function isSameCa(one: Certificate, other: Certificate): boolean {
+  return isNamed(one, other) && equalBytes(one.publicKey.spki, other.publicKey.spki);
+}
+
+function assertNotRemoved(certificates: readonly Certificate[], authorities: Authorities): void {
+  for (const ca of certificates)
+    if (authorities.find(ca.id)?.state === 'removed') throw refused(ca, 'it was removed, which is for ever');
+}
+
+function refused(ca: Certificate, why: string): CertificatesError {
+  return new CertificatesError(
+    'certificates.ca_refused',
+    `\`${ca.subject.text}\` cannot be imported: ${why}`,
+    {
+      details: { certificateId: ca.id },
+    },
+  );
+}

@@ -1,0 +1,127 @@
+import type { CertificateId, Clock, Transactor } from '@fleetward/core';
+import type { Certificate } from '@fleetward/pki';
+import type { Actor, Trail } from '../trail/index.ts';
+import type { Authorities, Authority } from './authorities.ts';
+import { importedCas } from './ca-import.ts';
+import { type CaKeys, type CaRequest, type MadeCaRequest, requestCa } from './ca-requests.ts';
+import type { CrlPublisher } from './crl-publisher.ts';
+import { CertificatesError } from './errors.ts';
+import type { AnnounceCertificate } from './events.ts';
+import type { RevocationJournal } from './revocation-journal.ts';
+import { assertAuthorityStep } from './rules.ts';
+import type { AuthorityRecord, CertificateStore } from './store.ts';
+
+export interface CaRegistrarOptions {
+  readonly store: CertificateStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  readonly authorities: Authorities;
+  readonly journal: RevocationJournal;
+  readonly crls: CrlPublisher;
+  readonly caKeys: CaKeys;
+  readonly announce: AnnounceCertificate;
+}
+
+interface StateChange {
+  readonly certificateId: CertificateId;
+  readonly state: AuthorityRecord['state'];
+}
+
+/** The CAs' coming and going: a key and a request for it, the certificates a root made of it, retirement, removal. */
+export class CaRegistrar {
+  readonly #options: CaRegistrarOptions;
+  /** One after the other: each looks at the CAs and keys that are there before it adds its own. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CaRegistrarOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the key of another issuing CA, and the CSR with which a root certifies it. Throws `certificates.ca_keys`. */
+  request(request: CaRequest, actor: Actor): Promise<MadeCaRequest> {
+    return this.#inTurn(async () => {
+      const { authorities, caKeys: keys, transactor, trail } = this.#options;
+      const made = await requestCa(request, { keys, authorities });
+      const payload = { keyName: made.keyName, algorithm: request.algorithm, subject: made.csr.subject.text };
+      await transactor.transact((tx) => trail.append(tx, { kind: 'ca.requested', actor, payload }));
+      return made;
+    });
+  }
+
+  /**
+   * Trusts roots and cross-certificates and puts issuing CAs to work, all of them or none; the newest one issues from then on. Answers
+   * those that were not there. Throws `certificates.ca_refused`.
+   */
+  import(certificates: readonly Certificate[], actor: Actor): Promise<readonly AuthorityRecord[]> {
+    return this.#inTurn(async () => {
+      const { authorities, caKeys: keys, clock, crls } = this.#options;
+      const fresh = await importedCas(certificates, { keys, authorities, nowMs: clock.now() });
+      await this.#add(fresh, actor);
+      // At once, so that whoever is given a certificate of it finds the CRL it names.
+      const issuing = fresh.filter(({ kind }) => kind === 'issuing');
+      await Promise.all(issuing.map(({ certificateId }) => crls.request(certificateId)));
+      return fresh;
+    });
+  }
+
+  /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */
+  async setState(change: StateChange, actor: Actor): Promise<void> {
+    const authority = this.#find(change.certificateId);
+    if (authority.state === change.state) return;
+    assertAuthorityStep(authority, change.state);
+    const isRemoval = change.state === 'removed';
+    if (isRemoval) await this.#journalRemoval(change.certificateId);
+    const { store, transactor, trail } = this.#options;
+    try {
+      await transactor.transact(async (tx) => {
+        await store.setAuthorityState(tx, change);
+        await trail.append(tx, { kind: 'ca.state_changed', actor, payload: { ...change } });
+        tx.afterCommit(() => this.#putInForce(change));
+      });
+    } catch (error) {
+      // The journal has the removal, so the next start records it: until then memory must not say otherwise.
+      if (isRemoval) this.#putInForce(change);
+      throw error;
+    }
+  }
+
+  #add(fresh: readonly AuthorityRecord[], actor: Actor): Promise<void> {
+    const { store, transactor, trail, authorities, announce } = this.#options;
+    return transactor.transact(async (tx) => {
+      for (const record of fresh) {
+        await store.addAuthority(tx, record);
+        const { certificateId, kind, keyName } = record;
+        const payload = { certificateId, kind, ...(keyName === '' ? {} : { keyName }) };
+        await trail.append(tx, { kind: 'ca.created', actor, payload });
+      }
+      tx.afterCommit(() => {
+        authorities.add(fresh);
+        for (const { certificateId, state } of fresh)
+          announce({ kind: 'authority-changed', certificateId, state });
+      });
+    });
+  }
+
+  #putInForce(change: StateChange): void {
+    this.#options.authorities.setState(change.certificateId, change.state);
+    this.#options.announce({ kind: 'authority-changed', ...change });
+  }
+
+  #find(certificateId: CertificateId): Authority {
+    const authority = this.#options.authorities.find(certificateId);
+    if (authority !== undefined) return authority;
+    throw new CertificatesError('certificates.ca_not_found', `there is no CA \`${certificateId}\``);
+  }
+
+  #journalRemoval(certificateId: CertificateId): Promise<void> {
+    const removedAtMs = this.#options.clock.now();
+    return this.#options.journal.append({ kind: 'authority-removed', certificateId, removedAtMs });
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,63 @@
+import type { Signer, SignerAlgorithm } from '@fleetward/core';
+import { type Csr, issueCsr, makeName } from '@fleetward/pki';
+import type { Authorities } from './authorities.ts';
+import { CertificatesError } from './errors.ts';
+
+/** Keys of issuing CAs in the signing process; the private half never comes out of it. */
+export interface CaKeys {
+  find(keyName: string): Promise<Signer | undefined>;
+  /** Durable before it resolves. */
+  generate(keyName: string, options: CaKeyOptions): Promise<Signer>;
+}
+
+export interface CaKeyOptions {
+  readonly algorithm: SignerAlgorithm;
+}
+
+export interface CaRequest {
+  /** The common name; without it, `Fleetward Issuing CA` and the number of its key. */
+  readonly commonName?: string;
+  readonly algorithm: SignerAlgorithm;
+}
+
+export interface MadeCaRequest {
+  readonly keyName: string;
+  readonly csr: Csr;
+}
+
+/** Of issuing CAs, whatever their state: the first is `issuing-ca`, the next `issuing-ca-2`. */
+const caKeysMax = 64;
+
+function caKeyName(number: number): string {
+  return number === 1 ? 'issuing-ca' : `issuing-ca-${number}`;
+}
+
+/**
+ * Makes the key of the next issuing CA and a CSR for it, to be signed by a root elsewhere. A key of this algorithm that has no
+ * certificate yet is used again: asking twice makes one key. Throws `certificates.ca_keys`.
+ */
+export async function requestCa(
+  { commonName, algorithm }: CaRequest,
+  { keys, authorities }: { readonly keys: CaKeys; readonly authorities: Authorities },
+): Promise<MadeCaRequest> {
+  for (let number = 1; number <= caKeysMax; number++) {
+    const keyName = caKeyName(number);
+    const known = await keys.find(keyName);
+    const isFree = known?.algorithm === algorithm && !authorities.all().some((ca) => ca.keyName === keyName);
+    if (known !== undefined && !isFree) continue;
+    const signer = known ?? (await keys.generate(keyName, { algorithm }));
+    const subject = makeName([['commonName', commonName ?? `Fleetward Issuing CA ${number}`]]);
+    return { keyName, csr: await issueCsr({ subject, signer }) };
+  }
+  throw new CertificatesError('certificates.ca_keys', `at most ${caKeysMax} keys of issuing CAs are made`);
+}
+
+/** The name of the key with this public half, when the signing process holds it. */
+export async function caKeyOf(spki: Uint8Array, keys: CaKeys): Promise<string | undefined> {
+  for (let number = 1; number <= caKeysMax; number++) {
+    const signer = await keys.find(caKeyName(number));
+    if (signer === undefined) return undefined;
+    if (Buffer.from(signer.publicKey).equals(spki)) return caKeyName(number);
+  }
+  return undefined;
+}
