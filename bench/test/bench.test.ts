@@ -32,6 +32,22 @@ needs('mosquitto', 'mosquitto').describe('the benches beside throughput', () => 
   });
 });
 
+test('certificates are issued, and both issuers are told', async () => {
+  const { code, stdout, stderr } = await bench(
+    '--only',
+    'issue',
+    '--seconds',
+    '0.1',
+    '--rounds',
+    '1',
+    '--json',
+  );
+  expect(code, stderr).toBe(0);
+  const { ratio, fleetward, pkijs } = JSON.parse(stdout.toString());
+  expect(ratio).toBeGreaterThan(0);
+  for (const { runs } of [fleetward, pkijs]) expect(runs).toHaveLength(1);
+});
+
 interface PrintedBroker {
   readonly messagesPerCpuSecond: number;
   readonly lost: number;

@@ -4,6 +4,7 @@ import { durable } from './durable.ts';
 import { filters } from './filters.ts';
 import { handshakes } from './handshakes.ts';
 import { idleMemory } from './idle-memory.ts';
+import { issue } from './issue.ts';
 import { latency } from './latency.ts';
 import { policy } from './policy.ts';
 import { prove } from './prove.ts';
@@ -23,4 +24,5 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   policy,
   prove,
   revocation,
+  issue,
 ];

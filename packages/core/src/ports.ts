@@ -24,6 +24,8 @@ export interface Signer {
   readonly publicKey: Uint8Array;
   /** Signs the message itself (not a digest). May refuse what its lint does not accept. */
   sign(message: Uint8Array): Promise<Uint8Array>;
+  /** The signatures of all messages in their order, or of none; where a signer has it, cheaper than one after the other. */
+  signAll?(messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;
 }
 
 declare const transaction: unique symbol;

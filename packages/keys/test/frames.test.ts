@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { fromHex } from '@fleetward/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KeysError } from '../src/index.ts';
 import { parseAnswer } from '../src/process/answers.ts';
 import { bodyBytesMax, encodeFrame, FrameReader, headerBytesMax } from '../src/process/frames.ts';
-import { parseRequest, requestHeader } from '../src/process/requests.ts';
+import { parseRequest, requestBody, requestHeader } from '../src/process/requests.ts';
 import { keySpec } from './signing-fixture.ts';
 
 const protocolError = expect.objectContaining({ code: 'keys.protocol' });
@@ -66,6 +67,7 @@ describe('requests', () => {
     { kind: 'rewrap' } as const,
     { kind: 'describe', name: keySpec('a').name } as const,
     { kind: 'sign', name: keySpec('a').name, message: Uint8Array.of(1, 2) } as const,
+    { kind: 'sign-all', name: keySpec('a').name, messages: [Uint8Array.of(1, 2), Uint8Array.of()] } as const,
     { kind: 'generate', spec: keySpec('a', { algorithm: 'rsa-pss-sha256' }) } as const,
     {
       kind: 'start',
@@ -77,9 +79,19 @@ describe('requests', () => {
       ],
     } as const,
   ])('of the kind $kind read back as they were written', (request) => {
-    const body = request.kind === 'sign' ? request.message : new Uint8Array();
-    const [frame] = new FrameReader().push(encodeFrame(requestHeader({ id: 7, request }), body));
+    const [frame] = new FrameReader().push(
+      encodeFrame(requestHeader({ id: 7, request }), requestBody(request)),
+    );
     expect(frame && parseRequest(frame)).toEqual({ id: 7, request });
+  });
+
+  test.each([
+    ['a length that is cut off', '000000'],
+    ['a piece that is cut off', '00000002ff'],
+    ['too many pieces', '00000000'.repeat(513)],
+  ])('to sign many with %s are refused', (_, body) => {
+    const header = { id: 1, kind: 'sign-all', name: 'a' };
+    expect(() => parseRequest({ header, body: fromHex(body) })).toThrow(KeysError);
   });
 
   test.each([

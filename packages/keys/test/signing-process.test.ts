@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, verify } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { SignerAlgorithm } from '@fleetward/core';
 import { needs, openssl, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
@@ -63,6 +63,25 @@ needs('openssl', 'openssl').describe('what the signing process signs', () => {
     expect(await verifiedByOpenssl(signer, await signer.sign(message))).toMatch(
       /Verified (OK|Successfully)/i,
     );
+  });
+});
+
+describe('many messages', () => {
+  test('are signed together, each in its place', async () => {
+    const signer = await signing.generate(keySpec('together', { algorithm: 'ed25519' }));
+    const messages = Array.from({ length: 1_100 }, (_, at) => Buffer.from(`message ${at}`));
+    const signatures = (await signer.signAll?.(messages)) ?? [];
+    expect(signatures).toHaveLength(1_100);
+    const key = createPublicKey({ key: Buffer.from(signer.publicKey), type: 'spki', format: 'der' });
+    expect(messages.filter((own, at) => !verify(null, own, key, signatures[at]!))).toEqual([]);
+    expect(await signer.signAll?.([])).toEqual([]);
+  });
+
+  test('are signed all or not at all: the lint looks at each', async () => {
+    const signer = await signing.generate(keySpec('texts-together', { purpose: 'text-only' }));
+    const refused = signer.signAll?.([message, Uint8Array.of(0x7f), message]);
+    await expect(refused).rejects.toMatchObject({ code: 'keys.refused' });
+    expect(await signer.signAll?.([message, message])).toHaveLength(2);
   });
 });
 

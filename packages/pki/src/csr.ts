@@ -9,7 +9,7 @@ import { type Name, readName } from './names/name.ts';
 import { readDirectoryString } from './names/strings.ts';
 import { otherOids } from './oids.ts';
 import { type PublicKey, readPublicKey } from './public-key.ts';
-import { type SignatureAlgorithm, verifySignature } from './signature.ts';
+import { type SignatureAlgorithm, verifySignature, verifySignatureAside } from './signature.ts';
 import { parseSigned } from './signed.ts';
 
 /** A PKCS #10 certification request (RFC 2986). What it asks for is a wish: profiles decide what is issued. */
@@ -59,11 +59,25 @@ export type CsrVerdict =
 
 /** Everything a CSR must pass before its wishes are read: a key within our rules, and proof that the requester holds it. */
 export function checkCsr(csr: Csr): CsrVerdict {
-  const key = checkPublicKey(csr.publicKey);
+  return flawBeforeProof(csr) ?? proofVerdict(verifyCsrSignature(csr));
+}
+
+/** As `checkCsr`, with the signature verified beside the event loop: for many at once. */
+export async function checkCsrAside(csr: Csr): Promise<CsrVerdict> {
+  const { signatureAlgorithm: algorithm, tbs: message, signature } = csr;
+  const flaw = flawBeforeProof(csr);
+  return flaw ?? proofVerdict(await verifySignatureAside(csr.publicKey, { algorithm, message, signature }));
+}
+
+function flawBeforeProof({ publicKey, signatureAlgorithm }: Csr): CsrVerdict | undefined {
+  const key = checkPublicKey(publicKey);
   if (key.kind === 'refused') return { ...key, code: 'weak_key' };
-  if (csr.signatureAlgorithm.kind === 'unsupported')
-    return { kind: 'refused', code: 'weak_signature', reason: csr.signatureAlgorithm.reason };
-  if (verifyCsrSignature(csr)) return { kind: 'accepted' };
+  if (signatureAlgorithm.kind !== 'unsupported') return undefined;
+  return { kind: 'refused', code: 'weak_signature', reason: signatureAlgorithm.reason };
+}
+
+function proofVerdict(isProved: boolean): CsrVerdict {
+  if (isProved) return { kind: 'accepted' };
   return { kind: 'refused', code: 'bad_signature', reason: "the CSR's signature is not by the key in it" };
 }
 

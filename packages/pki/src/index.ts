@@ -20,7 +20,7 @@ export { buildTbsCrl, type CrlContent, type CrlRequest, issueCrl } from './crl/i
 export { lintTbsCrl } from './crl/lint-crl.ts';
 export { type RevocationReason, revocationReasons } from './crl/revocation-reason.ts';
 export type { RevokedEntry } from './crl/revoked-entry.ts';
-export { type Csr, type CsrVerdict, checkCsr, parseCsr, verifyCsrSignature } from './csr.ts';
+export { type Csr, type CsrVerdict, checkCsr, checkCsrAside, parseCsr, verifyCsrSignature } from './csr.ts';
 export { csrAttributes } from './csr-attributes.ts';
 export { decryptPrivateKey, encryptPrivateKey } from './encrypted-key.ts';
 export { PkiError, type PkiErrorCode } from './errors.ts';
@@ -31,6 +31,7 @@ export {
 } from './issue/build-tbs-certificate.ts';
 export { type IssueRequest, issueCertificate } from './issue/issue-certificate.ts';
 export { type CsrRequest, issueCsr, lintTbsCsr } from './issue/issue-csr.ts';
+export { issueTogether, type TogetherRequest } from './issue/issue-together.ts';
 export { lintTbsCertificate } from './issue/lint-certificate.ts';
 export {
   isProfileUri,

@@ -1,4 +1,5 @@
 import { toHex } from '@fleetward/core';
+import { isOnCurve } from './curve-points.ts';
 import { PkiError } from './errors.ts';
 import { assertLoadable, bitLength, type PublicKey } from './public-key.ts';
 
@@ -19,7 +20,9 @@ const exponentBitsMax = 64;
 export function checkPublicKey(key: PublicKey): KeyVerdict {
   if (key.kind === 'unsupported') return refused(key.reason);
   const reason = key.kind === 'rsa' ? rsaWeakness(key) : ecWeakness(key);
-  return reason === undefined ? loadable(key) : refused(reason);
+  if (reason !== undefined) return refused(reason);
+  // A point was looked at already; to load it would cost more than all the rest.
+  return key.kind === 'ec' ? accepted : loadable(key);
 }
 
 function refused(reason: string): KeyVerdict {
@@ -102,8 +105,9 @@ function remainder(magnitude: Uint8Array, divisor: number): number {
 function ecWeakness(key: PublicKey & { kind: 'ec' | 'ed25519' }): string | undefined {
   if (key.kind === 'ed25519') return key.bits.length === 32 ? undefined : 'an Ed25519 key has 32 octets';
   const uncompressedOctets = 1 + (key.sizeBits / 8) * 2;
-  if (key.bits[0] === 4 && key.bits.length === uncompressedOctets) return undefined;
-  return `the ${key.curve} key is not an uncompressed point (RFC 5480 section 2.2)`;
+  if (key.bits[0] !== 4 || key.bits.length !== uncompressedOctets)
+    return `the ${key.curve} key is not an uncompressed point (RFC 5480 section 2.2)`;
+  return isOnCurve(key.bits, key.curve) ? undefined : 'the public key is not valid for its algorithm';
 }
 
 function loadable(key: PublicKey): KeyVerdict {

@@ -61,6 +61,17 @@ export function verifySignature(key: PublicKey, signed: SignedBytes): boolean {
   return verify(hash, message, keyObjectOf(key), signature);
 }
 
+/** The same, computed beside the event loop; only the key is loaded on it. Never rejects but for a key that is none. */
+export async function verifySignatureAside(key: PublicKey, signed: SignedBytes): Promise<boolean> {
+  const { algorithm, message, signature } = signed;
+  if (algorithm.kind === 'unsupported' || signerKind(algorithm.kind) !== key.kind) return false;
+  const hash = algorithm.kind === 'ed25519' ? null : algorithm.hash;
+  const keyObject = keyObjectOf(key);
+  return new Promise((resolve) =>
+    verify(hash, message, keyObject, signature, (error, isRight) => resolve(error === null && isRight)),
+  );
+}
+
 function signerKind(kind: 'ecdsa' | 'rsa-pkcs1' | 'ed25519'): PublicKey['kind'] {
   if (kind === 'ecdsa') return 'ec';
   return kind === 'rsa-pkcs1' ? 'rsa' : 'ed25519';

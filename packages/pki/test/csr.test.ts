@@ -1,6 +1,7 @@
 import { afterAll, expect, it } from 'vitest';
 import {
   checkCsr,
+  checkCsrAside,
   checkPublicKey,
   PkiError,
   parseCsr,
@@ -29,13 +30,14 @@ withOpenssl.describe('a CSR of the openssl program', () => {
     ['P-256', ec('P-256')],
     ['P-384', ec('P-384')],
     ['Ed25519', ['genpkey', '-algorithm', 'ed25519']],
-  ])('with a key of %s is read, verified and accepted', (_, keyArgs) => {
+  ])('with a key of %s is read, verified and accepted', async (_, keyArgs) => {
     const csr = request(keyArgs);
     expect(csr.subject.attributes).toEqual({ commonName: ['my_iot_device'] });
     expect(csr.subject.text).toBe('CN=my_iot_device');
     expect(verifyCsrSignature(csr)).toBe(true);
     expect(checkPublicKey(csr.publicKey)).toEqual({ kind: 'accepted' });
     expect(checkCsr(csr)).toEqual({ kind: 'accepted' });
+    expect(await checkCsrAside(csr)).toEqual({ kind: 'accepted' });
   });
 
   it.each([
@@ -48,11 +50,12 @@ withOpenssl.describe('a CSR of the openssl program', () => {
       /1\.2\.840\.113549\.1\.1\.10/,
     ],
     ['Ed448', ['genpkey', '-algorithm', 'ed448'], /1\.3\.101\.113/],
-  ])('with a key of %s is read, and its key refused with the reason', (_, keyArgs, reason) => {
+  ])('with a key of %s is read, and its key refused with the reason', async (_, keyArgs, reason) => {
     const csr = request(keyArgs);
     const refusal = { kind: 'refused', reason: expect.stringMatching(reason) };
     expect(checkPublicKey(csr.publicKey)).toEqual(refusal);
     expect(checkCsr(csr)).toEqual({ ...refusal, code: 'weak_key' });
+    expect(await checkCsrAside(csr)).toEqual({ ...refusal, code: 'weak_key' });
   });
 
   it('signed with SHA-1 does not verify', () => {

@@ -1,5 +1,5 @@
 import './reflect-metadata.ts';
-import { fromHex, utf8 } from '@fleetward/core';
+import { fromHex, type Signer, utf8 } from '@fleetward/core';
 import { X509Certificate } from '@peculiar/x509';
 import * as pkijs from 'pkijs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,12 +9,14 @@ import {
   encodePem,
   type IssueRequest,
   issueCertificate,
+  issueTogether,
   leafProfileNames,
   lintTbsCertificate,
   makeName,
   type ProfileName,
   parseCertificate,
   parseName,
+  validatePath,
 } from '../src/index.ts';
 import { encodeExtension, encodeSubjectAltName } from '../src/issue/encode-extensions.ts';
 import { extensionOids } from '../src/oids.ts';
@@ -88,6 +90,71 @@ describe('issuing', () => {
   it('does not sign with RSA-PSS', async () => {
     const signer = { ...ca.issuingKey, algorithm: 'rsa-pss-sha256' } as const;
     await expect(issueDevice(ca, { signer })).rejects.toThrow(/RSA-PSS/);
+  });
+});
+
+describe('issuing many together', () => {
+  const contentsOf = (count: number) =>
+    Array.from({ length: count }, (_, at) => {
+      const { issuer: _issuer, signer: _signer, random: _random, ...content } = deviceRequest(ca);
+      return { ...content, subject: makeName([['commonName', `device-${at}`]]) };
+    });
+  const request = {
+    random,
+    get issuer() {
+      return ca.issuing;
+    },
+    get signer(): Signer {
+      return ca.issuingKey;
+    },
+  };
+
+  it('gives what each alone would: parsed from its bytes, valid, in the order asked', async () => {
+    const certificates = await issueTogether({ ...request, contents: contentsOf(5) });
+    expect(certificates.map(({ subject }) => subject.text)).toEqual(
+      Array.from({ length: 5 }, (_, at) => `CN=device-${at}`),
+    );
+    for (const certificate of certificates) {
+      expect(certificate).toEqual(parseCertificate(certificate.der));
+      expect(
+        validatePath({
+          leaf: certificate,
+          untrusted: [ca.issuing],
+          roots: [ca.root],
+          atMs: nowMs,
+          purpose: 'clientAuth',
+        }),
+      ).toMatchObject({ kind: 'accepted' });
+    }
+    expect(new Set(certificates.map(({ serial }) => serial)).size).toBe(5);
+  });
+
+  it('signs none when one does not pass the lint', async () => {
+    let calls = 0;
+    const signer = {
+      ...ca.issuingKey,
+      signAll: async () => {
+        calls++;
+        return [];
+      },
+    };
+    const contents = [
+      ...contentsOf(2),
+      { ...contentsOf(1)[0]!, subject: makeName([['commonName', 'a\nb']]) },
+    ];
+    await expect(issueTogether({ ...request, signer, contents })).rejects.toMatchObject({ code: 'pki.lint' });
+    expect(calls).toBe(0);
+  });
+
+  it.each([
+    ['one wrong signature among them', (all: readonly Uint8Array[]) => all.with(1, all[0]!)],
+    ['a signature too few', (all: readonly Uint8Array[]) => all.slice(1)],
+  ])('refuses all for %s', async (_, spoil) => {
+    const signAll = async (messages: readonly Uint8Array[]) =>
+      spoil(await Promise.all(messages.map(ca.issuingKey.sign)));
+    const signer = { ...ca.issuingKey, signAll };
+    const issued = issueTogether({ ...request, signer, contents: contentsOf(3) });
+    await expect(issued).rejects.toMatchObject({ code: 'pki.issue' });
   });
 });
 

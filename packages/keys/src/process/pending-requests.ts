@@ -2,7 +2,7 @@ import { KeysError } from '../errors.ts';
 import { type Answer, parseAnswer } from './answers.ts';
 import type { Fields } from './fields.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
-import { type Request, requestHeader } from './requests.ts';
+import { type Request, requestBody, requestHeader } from './requests.ts';
 
 export interface PendingLimits {
   readonly requestTimeoutMs: number;
@@ -41,8 +41,7 @@ export class PendingRequests {
   async ask(request: Request): Promise<{ readonly fields: Fields; readonly body: Uint8Array }> {
     if (this.#ended !== undefined) throw this.#ended;
     const id = this.#nextId++;
-    const body = request.kind === 'sign' ? request.message : undefined;
-    const frame = encodeFrame(requestHeader({ id, request }), body);
+    const frame = encodeFrame(requestHeader({ id, request }), requestBody(request));
     this.#assertRoom(frame.length);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#expire(id, request.kind), this.#limits.requestTimeoutMs);

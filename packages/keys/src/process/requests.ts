@@ -5,6 +5,7 @@ import type { MasterKeySource } from '../master-key.ts';
 import { type KeyName, parseKeyName, parseSigningPurpose, type SigningPurpose } from '../names.ts';
 import { type Fields, fieldsOf, integerField, listField, malformed, textField } from './fields.ts';
 import type { Frame } from './frames.ts';
+import { packPieces, unpackPieces } from './packed.ts';
 
 /** What the server may ask. `start` comes first and once. */
 export type Request =
@@ -20,6 +21,7 @@ export type Request =
   | { readonly kind: 'generate'; readonly spec: KeySpec }
   | { readonly kind: 'describe'; readonly name: KeyName }
   | { readonly kind: 'sign'; readonly name: KeyName; readonly message: Uint8Array }
+  | { readonly kind: 'sign-all'; readonly name: KeyName; readonly messages: readonly Uint8Array[] }
   | { readonly kind: 'rewrap' };
 
 export interface NumberedRequest {
@@ -27,7 +29,13 @@ export interface NumberedRequest {
   readonly request: Request;
 }
 
-/** The header of a request; the message to sign travels as the body. */
+/** The message to sign travels as the body, and so do several. */
+export function requestBody(request: Request): Uint8Array | undefined {
+  if (request.kind === 'sign') return request.message;
+  return request.kind === 'sign-all' ? packPieces(request.messages) : undefined;
+}
+
+/** The header of a request. */
 export function requestHeader({ id, request }: NumberedRequest): JsonObject {
   switch (request.kind) {
     case 'start':
@@ -43,6 +51,7 @@ export function requestHeader({ id, request }: NumberedRequest): JsonObject {
       return { id, kind: 'generate', ...request.spec };
     case 'describe':
     case 'sign':
+    case 'sign-all':
       return { id, kind: request.kind, name: request.name };
     case 'rewrap':
       return { id, kind: 'rewrap' };
@@ -76,6 +85,8 @@ function requestOf(fields: Fields, body: Uint8Array): Request {
       return { kind, name: parseKeyName(fields.name) };
     case 'sign':
       return { kind, name: parseKeyName(fields.name), message: body };
+    case 'sign-all':
+      return { kind, name: parseKeyName(fields.name), messages: unpackPieces(body) };
     case 'rewrap':
       return { kind };
     default:

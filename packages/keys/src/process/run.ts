@@ -18,6 +18,7 @@ import {
 } from './answers.ts';
 import { malformed } from './fields.ts';
 import { FrameReader } from './frames.ts';
+import { packPieces } from './packed.ts';
 import { type NumberedRequest, parseRequest, type Request } from './requests.ts';
 
 /**
@@ -127,6 +128,11 @@ function perform(request: Request, held: Held): Result {
       return {
         body: lintThenSign(find(held.keys, request.name), { message: request.message, lints: held.lints }),
       };
+    case 'sign-all': {
+      const key = find(held.keys, request.name);
+      const sign = (message: Uint8Array) => lintThenSign(key, { message, lints: held.lints });
+      return { body: packPieces(request.messages.map(sign)) };
+    }
     case 'rewrap':
       return { fields: { rewrapped: held.keys.rewrap() } };
   }

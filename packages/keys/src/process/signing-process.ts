@@ -9,6 +9,7 @@ import { descriptionOf, recordsOf } from './answers.ts';
 import { spawnSigningChild } from './child.ts';
 import { integerField } from './fields.ts';
 import { connect, type Link, type SigningProcessExit } from './link.ts';
+import { piecesMax, unpackPieces } from './packed.ts';
 import type { PendingLimits } from './pending-requests.ts';
 import type { Request } from './requests.ts';
 
@@ -125,5 +126,14 @@ function signerOf(key: KeyDescription, requests: Link['requests']): KeySigner {
   return {
     ...key,
     sign: async (message) => (await requests.ask({ kind: 'sign', name: key.name, message })).body,
+    signAll: async (messages) => {
+      const signatures: Uint8Array[] = [];
+      for (let at = 0; at < messages.length; at += piecesMax) {
+        const piece = messages.slice(at, at + piecesMax);
+        const { body } = await requests.ask({ kind: 'sign-all', name: key.name, messages: piece });
+        signatures.push(...unpackPieces(body));
+      }
+      return signatures;
+    },
   };
 }

@@ -76,5 +76,7 @@ function timeDigits(atMs: number): string {
   const year = date.getUTCFullYear();
   if (!Number.isInteger(year) || year < 1950 || year > 9999)
     throw new PkiError('pki.issue', `the time \`${atMs}\` is outside the years 1950 to 9999`);
-  return `${date.toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`;
+  const fields = [date.getUTCMonth() + 1, date.getUTCDate()];
+  fields.push(date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds());
+  return `${fields.reduce((digits, field) => digits + (field < 10 ? `0${field}` : field), `${year}`)}Z`;
 }

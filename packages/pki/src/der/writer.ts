@@ -6,23 +6,38 @@ import { contextConstructed, contextPrimitive, tags } from './tags.ts';
 export function element(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  const header = lengthOctets(length);
-  const bytes = new Uint8Array(1 + header.length + length);
+  const headerLength = length < 0x80 ? 2 : length < 0x100 ? 3 : length < 0x1_00_00 ? 4 : 0;
+  if (headerLength === 0) return largeElement(tag, { length, parts });
+  const bytes = new Uint8Array(headerLength + length);
   bytes[0] = tag;
-  bytes.set(header, 1);
-  let at = 1 + header.length;
+  bytes[1] = headerLength === 2 ? length : 0x7e + headerLength;
+  if (headerLength === 4) bytes[2] = length >> 8;
+  if (headerLength > 2) bytes[headerLength - 1] = length & 0xff;
+  return filled(bytes, { at: headerLength, parts });
+}
+
+function largeElement(
+  tag: number,
+  { length, parts }: { readonly length: number; readonly parts: readonly Uint8Array[] },
+): Uint8Array {
+  const octets: number[] = [];
+  for (let left = length; left > 0; left = Math.floor(left / 256)) octets.unshift(left % 256);
+  const header = [tag, 0x80 | octets.length, ...octets];
+  const bytes = new Uint8Array(header.length + length);
+  bytes.set(header);
+  return filled(bytes, { at: header.length, parts });
+}
+
+function filled(
+  bytes: Uint8Array,
+  { at: start, parts }: { readonly at: number; readonly parts: readonly Uint8Array[] },
+): Uint8Array {
+  let at = start;
   for (const part of parts) {
     bytes.set(part, at);
     at += part.length;
   }
   return bytes;
-}
-
-function lengthOctets(length: number): readonly number[] {
-  if (length < 0x80) return [length];
-  const octets: number[] = [];
-  for (let left = length; left > 0; left = Math.floor(left / 256)) octets.unshift(left % 256);
-  return [0x80 | octets.length, ...octets];
 }
 
 export function sequence(...parts: readonly Uint8Array[]): Uint8Array {
@@ -63,8 +78,16 @@ export function enumerated(value: number): Uint8Array {
   return element(tags.enumerated, Uint8Array.of(value));
 }
 
+// Those that are written are of a short list, and each is written again and again.
+const knownOidsMax = 128;
+const knownOids = new Map<string, Uint8Array>();
+
 export function oid(dotted: string): Uint8Array {
-  return element(tags.oid, encodeOid(dotted));
+  const known = knownOids.get(dotted);
+  if (known !== undefined) return known;
+  const encoded = element(tags.oid, encodeOid(dotted));
+  if (knownOids.size < knownOidsMax) knownOids.set(dotted, encoded);
+  return encoded;
 }
 
 export function octetString(content: Uint8Array): Uint8Array {

@@ -86,13 +86,26 @@ export function encodeTbsCertificate(fields: TbsFields): Uint8Array {
 function encodeExtensions(fields: TbsFields, profile: Profile): readonly Uint8Array[] {
   const { subjectAltName = [], crlUrls = [], ocspUrls = [] } = fields;
   return [
-    ...(profile.ca ? [encodeBasicConstraints(profile.pathLen)] : []),
-    encodeKeyUsage(profile.keyUsage),
-    ...(profile.extendedKeyUsage.length > 0 ? [encodeExtendedKeyUsage(profile.extendedKeyUsage)] : []),
+    ...profileExtensions(profile),
     encodeSubjectKeyId(fields.subjectKeyId),
     encodeAuthorityKeyId(fields.authorityKeyId),
     ...(subjectAltName.length > 0 ? [encodeSubjectAltName(subjectAltName)] : []),
     ...(crlUrls.length > 0 ? [encodeCrlDistributionPoints(crlUrls)] : []),
     ...(ocspUrls.length > 0 ? [encodeOcspUrls(ocspUrls)] : []),
   ];
+}
+
+const encodedProfiles = new WeakMap<Profile, readonly Uint8Array[]>();
+
+/** Those that are the same in every certificate of the profile. */
+function profileExtensions(profile: Profile): readonly Uint8Array[] {
+  const known = encodedProfiles.get(profile);
+  if (known !== undefined) return known;
+  const encoded = [
+    ...(profile.ca ? [encodeBasicConstraints(profile.pathLen)] : []),
+    encodeKeyUsage(profile.keyUsage),
+    ...(profile.extendedKeyUsage.length > 0 ? [encodeExtendedKeyUsage(profile.extendedKeyUsage)] : []),
+  ];
+  encodedProfiles.set(profile, encoded);
+  return encoded;
 }

@@ -34,7 +34,9 @@ export async function issueCertificate(request: IssueRequest): Promise<Certifica
   return certificate;
 }
 
-function assertIssuerFits({ issuer, signer, publicKey, notBeforeMs, notAfterMs }: IssueRequest): void {
+/** Throws `pki.issue` when `signer` is not the issuer's, or the issuer may not sign this. */
+export function assertIssuerFits(request: Omit<IssueRequest, 'random'>): void {
+  const { issuer, signer, publicKey, notBeforeMs, notAfterMs } = request;
   const issuerKey = issuer === 'self' ? publicKey : issuer.publicKey;
   if (!equalBytes(issuerKey.spki, signer.publicKey))
     throw new PkiError('pki.issue', "the signer's key is not the issuer's");
@@ -48,7 +50,7 @@ function assertIssuerFits({ issuer, signer, publicKey, notBeforeMs, notAfterMs }
 }
 
 // Sixteen octets with the top bit off and the next one on: positive, never padded, 126 random bits.
-function newSerial(random: Random): Uint8Array {
+export function newSerial(random: Random): Uint8Array {
   const octets = Uint8Array.from(random.bytes(serialOctets));
   octets[0] = ((octets[0] ?? 0) & 0x3f) | 0x40;
   return octets;

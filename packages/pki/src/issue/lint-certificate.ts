@@ -18,14 +18,14 @@ const serialOctetsMin = 8;
 
 /**
  * Judges to-be-signed bytes on their own, before a real key signs them: they parse, obey RFC 5280, and are exactly what
- * the profile allows. Throws `pki.lint` with every finding in `details.findings`.
+ * the profile allows. Throws `pki.lint` with every finding in `details.findings`, and gives back what the bytes say.
  */
-export function lintTbsCertificate(tbs: Uint8Array, profileName: ProfileName): void {
+export function lintTbsCertificate(tbs: Uint8Array, profileName: ProfileName): TbsCertificate {
   const parsed = parseForLint(tbs);
   const findings = [...certificateFindings(parsed, profiles[profileName])];
   if (findings.length === 0 && !isOwnEncoding(tbs, { parsed, profile: profileName }))
     findings.push('bytes beyond or beside what they say: not the encoding we make');
-  if (findings.length === 0) return;
+  if (findings.length === 0) return parsed;
   throw new PkiError('pki.lint', `not a \`${profileName}\` certificate to sign: ${findings.join('; ')}`, {
     details: { profile: profileName, findings },
   });

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Clock, Random, Signer } from '@fleetward/core';
 import {
   type Certificate,
+  type CertificateContent,
   type GeneralName,
   issueCertificate,
+  issueTogether,
   type LeafProfileName,
   makeName,
   type PublicKey,
@@ -18,6 +20,8 @@ export interface SignRequest {
   readonly commonName: string;
   readonly publicKey: PublicKey;
   readonly subjectAltName?: readonly GeneralName[];
+  /** In place of what the settings have for the profile. */
+  readonly validityDays?: number;
   /** What it is recorded as; `ACTIVE` unless said. */
   readonly state?: Exclude<CertificateState, 'REVOKED'>;
 }
@@ -37,10 +41,22 @@ export interface IssuancePorts {
   readonly signer: Signer;
   readonly clock: Clock;
   readonly random: Random;
-  readonly validityDays: number;
+  readonly validityDaysOf: (profile: LeafProfileName) => number;
   /** Where the issuer's CRL will be found. */
   readonly crlUrl: string;
   readonly ocspUrl: string;
+}
+
+/** As `signCertificate` for many: all are signed, in their order, or none is. */
+export async function signTogether(
+  requests: readonly SignRequest[],
+  ports: IssuancePorts,
+): Promise<readonly SignedCertificate[]> {
+  const { issuer, above, signer, random, clock } = ports;
+  const issuedAtMs = clock.now();
+  const contents = requests.map((request) => contentOf(request, { ...ports, nowMs: issuedAtMs }));
+  const certificates = await issueTogether({ issuer: issuer.certificate, signer, random, contents });
+  return requests.map((request, at) => signedOf(certificates[at], { request, issuer, above, issuedAtMs }));
 }
 
 /** Build, lint and sign by the issuing authority. Not for use inside a transaction: it waits for the signing process. */
@@ -48,22 +64,41 @@ export async function signCertificate(
   request: SignRequest,
   ports: IssuancePorts,
 ): Promise<SignedCertificate> {
-  const { issuer, above, signer, clock, random, validityDays: days, crlUrl, ocspUrl } = ports;
-  const nowMs = clock.now();
-  const certificate = await issueCertificate({
+  const { issuer, above, signer, clock, random } = ports;
+  const issuedAtMs = clock.now();
+  const content = contentOf(request, { ...ports, nowMs: issuedAtMs });
+  const certificate = await issueCertificate({ ...content, issuer: issuer.certificate, signer, random });
+  return signedOf(certificate, { request, issuer, above, issuedAtMs });
+}
+
+function contentOf(
+  request: SignRequest,
+  ports: Pick<IssuancePorts, 'issuer' | 'validityDaysOf' | 'crlUrl' | 'ocspUrl'> & { readonly nowMs: number },
+): Omit<CertificateContent, 'issuer'> {
+  const { issuer, nowMs, crlUrl, ocspUrl } = ports;
+  const days = request.validityDays ?? ports.validityDaysOf(request.profile);
+  return {
     profile: request.profile,
-    issuer: issuer.certificate,
     subject: makeName([['commonName', request.commonName]]),
     publicKey: request.publicKey,
     ...validityOf(issuer.certificate, { nowMs, days }),
     ...(request.subjectAltName === undefined ? {} : { subjectAltName: request.subjectAltName }),
     crlUrls: [crlUrl],
     ocspUrls: [ocspUrl],
-    signer,
-    random,
-  });
-  const facts = { issuer, profile: request.profile, issuedAtMs: nowMs };
-  const record = { ...recordOf(certificate, facts), state: request.state ?? 'ACTIVE' };
+  };
+}
+
+function signedOf(
+  certificate: Certificate | undefined,
+  facts: Pick<IssuancePorts, 'issuer' | 'above'> & {
+    readonly request: SignRequest;
+    readonly issuedAtMs: number;
+  },
+): SignedCertificate {
+  if (certificate === undefined) throw new TypeError('fewer certificates than requests');
+  const { request, issuer, above, issuedAtMs } = facts;
+  const { profile, state = 'ACTIVE' } = request;
+  const record = { ...recordOf(certificate, { issuer, profile, issuedAtMs }), state };
   return { certificate, record, chain: [certificate, ...above] };
 }
 

@@ -19,7 +19,13 @@ import { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
 import { HoldLifter, type HoldOutcome } from './hold-lifter.ts';
-import { type SignedCertificate, type SignRequest, signCertificate } from './issuance.ts';
+import {
+  type IssuancePorts,
+  type SignedCertificate,
+  type SignRequest,
+  signCertificate,
+  signTogether,
+} from './issuance.ts';
 import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
 import { CertificateRegistry } from './registry.ts';
 import { replayJournal } from './replay.ts';
@@ -37,6 +43,9 @@ import type {
 } from './store.ts';
 
 const minuteMs = 60_000;
+
+/** So that the payload of an entry stays far below its bound. */
+const certificatesPerEntryMax = 100;
 
 export interface CertificatesOptions {
   readonly store: CertificateStore;
@@ -155,29 +164,45 @@ export class Certificates {
 
   /** Signs and keeps nothing: `record` makes it part of the platform. Not for use inside a transaction. */
   async sign(request: SignRequest): Promise<SignedCertificate> {
-    const issuer = this.#authorities.issuing();
-    const { clock, random, crlUrl, ocspUrl, settings } = this.#options;
-    return signCertificate(request, {
-      issuer,
-      above: this.chainAbove(issuer.certificate),
-      signer: await this.#options.signer(issuer.keyName),
-      clock,
-      random,
-      validityDays: validityDaysOf(request.profile, settings),
-      crlUrl: crlUrl(issuer.certificateId),
-      ocspUrl: ocspUrl(),
-    });
+    return signCertificate(request, await this.#issuance());
+  }
+
+  /** As `sign` for many, which costs less: all are signed, in their order, or none is. */
+  async signAll(requests: readonly SignRequest[]): Promise<readonly SignedCertificate[]> {
+    return signTogether(requests, await this.#issuance());
   }
 
   /** Keeps what was signed. Throws `certificates.exists` for a serial or certificate that is there already. */
   async record(tx: Transaction, { record }: SignedCertificate, actor: Actor): Promise<void> {
-    await this.#add(tx, record);
-    const { certificateId, serial, issuerId, profile, subject, notAfterMs, state } = record;
-    const payload = { certificateId, serial, issuerId, profile, subject, notAfterMs, state };
-    await this.#options.issuanceLog.pend(tx, [certificateId]);
-    await this.#options.trail.append(tx, { kind: 'certificate.issued', actor, payload });
-    const { der: _der, subject: _subject, ...summary } = record;
-    tx.afterCommit(() => this.#registry.add(summary));
+    await this.#conflictTold([record], () => this.#options.store.add(tx, record));
+    await this.#options.issuanceLog.pend(tx, [record.certificateId]);
+    await this.#options.trail.append(tx, {
+      kind: 'certificate.issued',
+      actor,
+      payload: issuedPayload(record),
+    });
+    tx.afterCommit(() => this.#registry.add(summaryOf(record)));
+  }
+
+  /** As `record` for many, with fewer entries in the trail. */
+  async recordAll(tx: Transaction, signed: readonly SignedCertificate[], actor: Actor): Promise<void> {
+    const records = signed.map(({ record }) => record);
+    await this.#conflictTold(records, () => this.#options.store.addAll(tx, records));
+    await this.#options.issuanceLog.pend(
+      tx,
+      records.map(({ certificateId }) => certificateId),
+    );
+    for (let at = 0; at < records.length; at += certificatesPerEntryMax) {
+      const certificates = records.slice(at, at + certificatesPerEntryMax).map(issuedPayload);
+      await this.#options.trail.append(tx, {
+        kind: 'certificate.batch_issued',
+        actor,
+        payload: { certificates },
+      });
+    }
+    tx.afterCommit(() => {
+      for (const record of records) this.#registry.add(summaryOf(record));
+    });
   }
 
   /** Signs and records in one go. */
@@ -254,6 +279,11 @@ export class Certificates {
     return this.#options.store.findByPublicKey(publicKeyHash, tx);
   }
 
+  /** The certificates that any of the keys has, or had. */
+  holdersOf(publicKeyHashes: readonly string[], tx?: Transaction): Promise<readonly CertificateSummary[]> {
+    return this.#options.store.holdersOf(publicKeyHashes, tx);
+  }
+
   page(range: {
     readonly after?: CertificateId;
     readonly limit: number;
@@ -323,13 +353,38 @@ export class Certificates {
     await this.#crls.refresh();
   }
 
-  async #add(tx: Transaction, record: CertificateRecord): Promise<void> {
+  async #issuance(): Promise<IssuancePorts> {
+    const issuer = this.#authorities.issuing();
+    const { clock, random, crlUrl, ocspUrl, settings } = this.#options;
+    return {
+      issuer,
+      above: this.chainAbove(issuer.certificate),
+      signer: await this.#options.signer(issuer.keyName),
+      clock,
+      random,
+      validityDaysOf: (profile) => validityDaysOf(profile, settings),
+      crlUrl: crlUrl(issuer.certificateId),
+      ocspUrl: ocspUrl(),
+    };
+  }
+
+  async #conflictTold(records: readonly CertificateRecord[], add: () => Promise<void>): Promise<void> {
     try {
-      await this.#options.store.add(tx, record);
+      await add();
     } catch (cause) {
       if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
-      const message = `the certificate \`${record.certificateId}\` or its serial number is there already`;
+      const ids = records.map(({ certificateId }) => `\`${certificateId}\``).join(', ');
+      const message = `the certificate ${ids} or its serial number is there already`;
       throw new CertificatesError('certificates.exists', message, { cause });
     }
   }
+}
+
+function issuedPayload(record: CertificateRecord) {
+  const { certificateId, serial, issuerId, profile, subject, notAfterMs, state } = record;
+  return { certificateId, serial, issuerId, profile, subject, notAfterMs, state };
+}
+
+function summaryOf({ der: _der, subject: _subject, ...summary }: CertificateRecord): CertificateSummary {
+  return summary;
 }

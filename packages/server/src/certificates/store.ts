@@ -64,8 +64,12 @@ export interface CrlRecord {
 export interface CertificateStore {
   /** Refuses an id, a serial of the same issuer, that exists with `StoreError` `store.conflict`. */
   add(tx: Transaction, certificate: CertificateRecord): Promise<void>;
+  /** As `add` for many: all of them or none. */
+  addAll(tx: Transaction, certificates: readonly CertificateRecord[]): Promise<void>;
   find(certificateId: CertificateId, tx?: Transaction): Promise<CertificateRecord | undefined>;
   findByPublicKey(publicKeyHash: string, tx?: Transaction): Promise<readonly CertificateRecord[]>;
+  /** Which of the keys have, or had, certificates. */
+  holdersOf(publicKeyHashes: readonly string[], tx?: Transaction): Promise<readonly CertificateSummary[]>;
   /** Certificates with an id greater than `after`, by id. */
   page(range: {
     readonly after?: CertificateId;

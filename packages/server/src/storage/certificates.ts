@@ -20,6 +20,9 @@ const summaryColumns = [
   'revocation_reason',
 ] as const;
 const recordColumns = [...summaryColumns, 'der', 'subject'] as const;
+/** A row costs half of what a statement of its own would; more rows make no more of a difference. */
+const rowsPerStatement = 32;
+
 type SummaryRow = Pick<CertificateRow, (typeof summaryColumns)[number]>;
 
 /** Device certificates in the records; authorities and CRLs are in `authorities.ts`. */
@@ -29,6 +32,12 @@ export function createCertificateStore(database: Database): CertificateStore {
     ...createAuthorityStore(database),
     add: async (tx, certificate) => {
       await queriesOf(tx).insertInto('certificates').values(certificateRow(certificate)).execute();
+    },
+    addAll: async (tx, certificates) => {
+      for (let at = 0; at < certificates.length; at += rowsPerStatement) {
+        const rows = certificates.slice(at, at + rowsPerStatement).map(certificateRow);
+        await queriesOf(tx).insertInto('certificates').values(rows).execute();
+      }
     },
     find: async (certificateId, tx) => {
       const row = await readsOf(database, tx)
@@ -47,6 +56,19 @@ export function createCertificateStore(database: Database): CertificateStore {
         .limit(pageRowsMax)
         .execute();
       return rows.map(toRecord);
+    },
+    holdersOf: async (publicKeyHashes, tx) => {
+      const found: CertificateSummary[] = [];
+      for (let at = 0; at < publicKeyHashes.length; at += pageRowsMax) {
+        const rows = await readsOf(database, tx)
+          .selectFrom('certificates')
+          .select(summaryColumns)
+          .where('public_key_hash', 'in', publicKeyHashes.slice(at, at + pageRowsMax))
+          .orderBy('certificate_id')
+          .execute();
+        found.push(...rows.map(toSummary));
+      }
+      return found;
     },
     page: async ({ after, limit }) => {
       const page = reads

@@ -23,6 +23,7 @@ type TrailKind =
   | 'ca.created'
   | 'ca.state_changed'
   | 'certificate.issued'
+  | 'certificate.batch_issued'
   | 'certificate.renewed'
   | 'certificate.state_changed'
   | 'certificate.unheld'

@@ -91,6 +91,25 @@ describe('issuing', () => {
     expect(platform.certificates.standing(certificate.id, certificate.notAfterMs + 1)).toBe('expired');
   });
 
+  test('many certificates are signed and recorded together: in force at once, one entry a hundred in the trail', async () => {
+    const requests = Array.from({ length: 130 }, (_, at) => {
+      const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const spki = new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }));
+      return { profile: 'device', commonName: `device-${at}`, publicKey: parsePublicKey(spki) } as const;
+    });
+    const signed = await platform.certificates.signAll(requests);
+    const record = () =>
+      platform.storage.transactor.transact((tx) =>
+        platform.certificates.recordAll(tx, signed, { kind: 'system' }),
+      );
+    await record();
+    for (const { certificate } of signed)
+      expect(platform.certificates.standing(certificate.id, platform.clock.now())).toBe('active');
+    const kinds = (await trailOf(platform.trail)).map(({ kind }) => kind);
+    expect(kinds).toEqual(['certificate.batch_issued', 'certificate.batch_issued']);
+    await expect(record()).rejects.toMatchObject({ code: 'certificates.exists' });
+  });
+
   test('a retired CA issues no more', async () => {
     const { certificateId } = platform.certificates.activeIssuer()!;
     await platform.certificates.setAuthorityState({ certificateId, state: 'retired' }, operator);

@@ -52,6 +52,24 @@ export function describeCertificates(opened: () => Opened): void {
     expect(await stores.certificates.find(certificateId)).toEqual({ ...record, state: 'ACTIVE' });
   });
 
+  test('many certificates are added together, or none of them', async () => {
+    const { stores, transact } = opened();
+    const many = Array.from({ length: 70 }, (_, at) => certificate(`together-${at}`));
+    const addAll = (records: readonly CertificateRecord[]) =>
+      transact((tx) => stores.certificates.addAll(tx, records));
+    await addAll(many);
+    for (const record of many) expect(await stores.certificates.find(record.certificateId)).toEqual(record);
+    const fresh = certificate('together with a known one');
+    expect(await outcomes([addAll([fresh, many[69]!])])).toEqual(['store.conflict']);
+    expect(await stores.certificates.find(fresh.certificateId)).toBeUndefined();
+    await addAll([]);
+    const held = await stores.certificates.holdersOf(many.map(({ publicKeyHash }) => publicKeyHash));
+    expect(new Set(held.map(({ certificateId }) => certificateId))).toEqual(
+      new Set(many.map(({ certificateId }) => certificateId)),
+    );
+    expect(await stores.certificates.holdersOf([fresh.publicKeyHash])).toEqual([]);
+  });
+
   test('a certificate is revoked once, with its time and reason', async () => {
     const { stores, transact } = opened();
     const issuerId = certificateIdOf('issuer of revoked');

@@ -1,0 +1,64 @@
+import type { Random, Signer } from '@fleetward/core';
+import { type Certificate, certificateIdOf } from '../certificate/certificate.ts';
+import type { TbsCertificate } from '../certificate/tbs-certificate.ts';
+import { bitString, sequence } from '../der/writer.ts';
+import { PkiError } from '../errors.ts';
+import { encodeSignatureAlgorithm, verifySignatureAside } from '../signature.ts';
+import { buildTbsCertificate, type CertificateContent } from './build-tbs-certificate.ts';
+import { assertIssuerFits, newSerial } from './issue-certificate.ts';
+import { lintTbsCertificate } from './lint-certificate.ts';
+
+/** Certificates of one CA, to be signed in one go. */
+export interface TogetherRequest {
+  readonly issuer: Certificate;
+  readonly signer: Signer;
+  readonly random: Random;
+  readonly contents: readonly Omit<CertificateContent, 'issuer'>[];
+}
+
+/**
+ * As `issueCertificate` for many: every one is linted before the first is signed, and every signature is verified, beside the
+ * event loop. All of them are issued, in their order, or none is.
+ */
+export async function issueTogether(request: TogetherRequest): Promise<readonly Certificate[]> {
+  const { issuer, signer, random, contents } = request;
+  const linted = contents.map((own) => {
+    const content = { ...own, issuer };
+    assertIssuerFits({ ...content, signer });
+    const tbs = buildTbsCertificate(content, { algorithm: signer.algorithm, serial: newSerial(random) });
+    return { tbs, parsed: lintTbsCertificate(tbs, own.profile) };
+  });
+  const signatures = await signAll(
+    signer,
+    linted.map(({ tbs }) => tbs),
+  );
+  const algorithm = encodeSignatureAlgorithm(signer.algorithm);
+  const certificates = linted.map(({ tbs, parsed }, at) =>
+    assemble(parsed, { tbs, algorithm, signature: signatures[at] ?? new Uint8Array(0) }),
+  );
+  await assertSigned(certificates, issuer);
+  return certificates;
+}
+
+function signAll(signer: Signer, messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+  return signer.signAll?.(messages) ?? Promise.all(messages.map((message) => signer.sign(message)));
+}
+
+function assemble(
+  parsed: TbsCertificate,
+  parts: { readonly tbs: Uint8Array; readonly algorithm: Uint8Array; readonly signature: Uint8Array },
+): Certificate {
+  const { tbs, algorithm, signature } = parts;
+  const der = sequence(tbs, algorithm, bitString(signature));
+  return { ...parsed, der, tbs, signature, id: certificateIdOf(der) };
+}
+
+async function assertSigned(certificates: readonly Certificate[], issuer: Certificate): Promise<void> {
+  const verdicts = await Promise.all(
+    certificates.map(({ signatureAlgorithm: algorithm, tbs: message, signature }) =>
+      verifySignatureAside(issuer.publicKey, { algorithm, message, signature }),
+    ),
+  );
+  if (verdicts.every((isRight) => isRight)) return;
+  throw new PkiError('pki.issue', 'the signer returned a signature that does not verify');
+}
