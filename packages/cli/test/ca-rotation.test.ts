@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
-import { createOperatorToken, listCas } from '@fleetward/protocol';
+import { createOperatorToken, getIssuanceLogInclusion, listCas } from '@fleetward/protocol';
 import { needs, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { expect, test } from 'vitest';
@@ -115,6 +115,10 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     await say('import', at('2.pem'));
     const after = await platform.enrol('after');
     expect(await issuerOf(after)).toBe('issuer=CN = Fleetward Issuing CA 2');
+    for (const { certificateId } of (await platform.api.call(listCas)).cas) {
+      const { entry } = await platform.api.call(getIssuanceLogInclusion, { params: { certificateId } });
+      expect(entry.certificateId, 'every CA is in the issuance log').toBe(certificateId);
+    }
     for (const device of [before, after]) {
       expect(await verify(device.certFile, platform.rootFile)).toMatch(/: OK$/);
       expect(await isAdmitted(platform, device, platform.rootPem)).toBe(true);

@@ -157,6 +157,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(refused).toMatchObject({ code: 1, json: [{ kind: 'refused' }] });
     writeFileSync(cli.home.join('proof.json'), '{"head":{}}');
     expect(await cli.run(verify)).toMatchObject({ code: 2, error: { code: 'cli.unreadable' } });
+    const unknown = await run(['issuance-log', 'prove', '0'.repeat(64)]);
+    expect(unknown).toMatchObject({ code: 1, error: { code: 'issuance_log.not_logged' } });
   });
 
   test('a rewritten log does not pass for the one of an older head', async () => {

@@ -1,5 +1,6 @@
 import type { CertificateId, Clock, Transactor } from '@fleetward/core';
 import type { Certificate } from '@fleetward/pki';
+import type { IssuanceLog } from '../issuance-log/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import type { Authorities, Authority } from './authorities.ts';
 import { importedCas } from './ca-import.ts';
@@ -15,6 +16,7 @@ export interface CaRegistrarOptions {
   readonly store: CertificateStore;
   readonly transactor: Transactor;
   readonly trail: Pick<Trail, 'append'>;
+  readonly issuanceLog: Pick<IssuanceLog, 'pend'>;
   readonly clock: Clock;
   readonly authorities: Authorities;
   readonly journal: RevocationJournal;
@@ -87,8 +89,10 @@ export class CaRegistrar {
   }
 
   #add(fresh: readonly AuthorityRecord[], actor: Actor): Promise<void> {
-    const { store, transactor, trail, authorities, announce } = this.#options;
+    const { store, transactor, trail, issuanceLog, authorities, announce } = this.#options;
+    const certificateIds = fresh.map(({ certificateId }) => certificateId);
     return transactor.transact(async (tx) => {
+      await issuanceLog.pend(tx, certificateIds);
       for (const record of fresh) {
         await store.addAuthority(tx, record);
         const { certificateId, kind, keyName } = record;

@@ -3,6 +3,7 @@ import type { PolicyError } from '@fleetward/policy';
 import type { CertificatesErrorCode } from '../certificates/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
 import type { GroupsErrorCode } from '../groups/index.ts';
+import type { IssuanceLogErrorCode } from '../issuance-log/index.ts';
 import type { OperatorErrorCode } from '../operators/index.ts';
 import type { PoliciesErrorCode } from '../policies/index.ts';
 import type { ReleaseErrorCode } from '../releases/index.ts';
@@ -20,6 +21,7 @@ type KnownCode =
   | GroupsErrorCode
   | PolicyError['code']
   | PoliciesErrorCode
+  | IssuanceLogErrorCode
   | CertificatesErrorCode
   | EnrollmentErrorCode
   // The gateway's own: it stands above this layer, so its type cannot be named here.
@@ -102,6 +104,10 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'policies.guardrail_configured': 409,
   'policies.proofs_busy': 503,
   'policies.proof_timeout': 422,
+  'issuance_log.not_logged': 404,
+  'issuance_log.size': 400,
+  'issuance_log.signer_unfit': 500,
+  'issuance_log.damaged': 500,
   'certificates.not_found': 404,
   'certificates.no_issuing_ca': 503,
   'certificates.ca_not_found': 404,

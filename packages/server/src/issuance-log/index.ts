@@ -1,2 +1,3 @@
+export type { IssuanceLogErrorCode } from './errors.ts';
 export { issuanceLogDeviceHandlers, issuanceLogHandlers } from './http.ts';
 export { IssuanceLog } from './service.ts';
