@@ -24,6 +24,7 @@ const domains = [
   'policies',
   'issuance-log',
   'certificates',
+  'renewals',
   'enrollment',
   'releases',
 ];

@@ -102,6 +102,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/enrollment.ts')).addEnrollment,
   },
   {
+    name: 'renewal',
+    summary: 'campaigns that ask a part of the fleet to renew early',
+    load: async () => (await import('./nouns/renewal.ts')).addRenewal,
+  },
+  {
     name: 'policy',
     summary: 'what devices may do',
     load: async (words) => loadVerbs((await import('./nouns/policy.ts')).policyVerbs, words),

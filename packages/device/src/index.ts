@@ -13,7 +13,7 @@ export { type ConnectOptions, connectDevice, replaceIdentity } from './sdk/conne
 export { buildCsr } from './sdk/csr.ts';
 export { type EnrollOptions, type EnrollOutcome, enroll } from './sdk/enroll.ts';
 export { type DeviceIdentity, type IdentityFolder, openIdentityFolder } from './sdk/identity.ts';
-export { connectPlatform, type DeviceReport, report } from './sdk/platform-client.ts';
+export { connectPlatform, type DeviceReport, isRenewalAsked, report } from './sdk/platform-client.ts';
 export { type RenewOptions, type RenewOutcome, renew, renewalTimeMs } from './sdk/renew.ts';
 export { openUpdateClient, type UpdateClientOptions } from './sdk/update-client.ts';
 export { type FirmwareVerdict, openVerifiedStream, verifyFirmware } from './sdk/verify-firmware.ts';

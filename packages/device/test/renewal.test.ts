@@ -1,15 +1,26 @@
 import { createPrivateKey } from 'node:crypto';
 import { cpSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseCertificatesPem } from '@fleetward/pki';
-import { createPolicy, listConnections, listTrail, revokeCertificate } from '@fleetward/protocol';
+import {
+  addGroupThing,
+  createGroup,
+  createPolicy,
+  getRenewal,
+  listConnections,
+  listTrail,
+  revokeCertificate,
+  startRenewal,
+} from '@fleetward/protocol';
 import { FakeClock, needs, openssl, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { renewWhenDue } from '../src/agent/keep-identity.ts';
 import { openAgent } from '../src/agent/wiring.ts';
 import { connectDevice, replaceIdentity } from '../src/sdk/connect-device.ts';
 import { enroll } from '../src/sdk/enroll.ts';
 import { type DeviceIdentity, openIdentityFolder, publicKeyOf } from '../src/sdk/identity.ts';
-import { connectPlatform, report } from '../src/sdk/platform-client.ts';
+import { connectPlatform, isRenewalAsked, report } from '../src/sdk/platform-client.ts';
 import { renew, renewalTimeMs } from '../src/sdk/renew.ts';
 import { random } from './test-authority.ts';
 import { TestRepository } from './test-repository.ts';
@@ -106,7 +117,43 @@ describe('renewal', () => {
     await platform.api.call(revokeCertificate, { params, body: {} });
     await expect(renew({ url, folder: old.folder, clock })).rejects.toMatchObject({
       code: 'device.unreachable',
+      message: expect.stringMatching(/does not accept this certificate: revoked, .* `fleetward denial list`/),
     });
+    const api = connectPlatform(openIdentityFolder(old.folder).read()!, { url });
+    await expect(report(api, { protocolVersion: 1 })).rejects.toMatchObject({
+      code: 'api.unreachable',
+      message: expect.stringMatching(/does not accept this certificate/),
+    });
+    api.close();
+  });
+
+  test('comes before its time when an operator asks for it, once', async () => {
+    const old = await enrolled('lamp-asked');
+    const api = connectPlatform(old, { url });
+    const lines: string[] = [];
+    const kept = { url, identityFolder: old.folder, clock, log: (line: string) => void lines.push(line) };
+    const pass = (identity: DeviceIdentity) =>
+      renewWhenDue(identity, { ...kept, isAsked: () => isRenewalAsked(api) });
+    expect(await pass(old)).toBe(old);
+    const groupName = 'asked';
+    await platform.api.call(createGroup, { body: { groupName } });
+    await platform.api.call(addGroupThing, { params: { groupName, thingName: 'lamp-asked' } });
+    const body = { groupName, ratePerMinute: 60 };
+    const { campaignId } = await platform.api.call(startRenewal, { body });
+    while (!(await isRenewalAsked(api))) await pause(50); // the platform looks every second
+    const renewed = await pass(old);
+    api.close();
+    expect(idOf(renewed)).not.toBe(idOf(old));
+    expect(renewed.key).not.toBe(old.key);
+    expect(lines).toEqual([
+      'the platform asks for a renewal of the certificate before its time',
+      'the certificate was renewed',
+    ]);
+    const campaign = await platform.api.call(getRenewal, { params: { campaignId } });
+    expect(campaign.counts).toEqual({ WAITING: 0, CALLED: 0, RENEWED: 1, GONE: 0 });
+    const next = connectPlatform(renewed, { url });
+    expect(await isRenewalAsked(next)).toBe(false);
+    next.close();
   });
 
   test('brings another key after one that was refused', async () => {

@@ -10,6 +10,7 @@ export {
   type RouteInput,
 } from './client/client.ts';
 export type { UploadBody } from './client/exchange.ts';
+export { certificateRefusedText, watchHandshake } from './client/watch-handshake.ts';
 export { type FieldError, type Problem, problem, problemMediaType } from './errors.ts';
 export { getActivity } from './http/activity.ts';
 export { importCas, listCas, requestCa, setCaState } from './http/cas.ts';
@@ -98,6 +99,14 @@ export {
   putArtifact,
   rootsPerPublicationMax,
 } from './http/releases.ts';
+export {
+  changeRenewal,
+  getRenewal,
+  getRenewalWish,
+  listRenewalMembers,
+  listRenewals,
+  startRenewal,
+} from './http/renewals.ts';
 export { deviceProtocolVersion, sendReport } from './http/reports.ts';
 export {
   attachThingCertificate,

@@ -19,6 +19,7 @@ import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
+import { RenewalCampaigns } from './renewals/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
 import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
@@ -38,6 +39,7 @@ export interface Domains {
   readonly policyTrials: PolicyTrials;
   readonly issuanceLog: IssuanceLog;
   readonly certificates: Certificates;
+  readonly renewals: RenewalCampaigns;
   readonly enrollment: Enrollment;
   readonly releases: ReleaseService;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer };
@@ -136,8 +138,17 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     settings: config.issuanceLog,
   });
   const certificates = await openCertificates(parts, { trail, issuanceLog });
+  const renewals = await RenewalCampaigns.open({
+    ...shared,
+    store: stores.renewals,
+    things,
+    groups,
+    certificates,
+    limits: config.renewals,
+  });
   const enrollment = new Enrollment({
     ...shared,
+    campaigns: renewals,
     store: stores.enrollment,
     things,
     policies,
@@ -160,6 +171,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     policyTrials,
     issuanceLog,
     certificates,
+    renewals,
     enrollment,
     releases,
     releaseKeys,

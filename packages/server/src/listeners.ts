@@ -49,6 +49,7 @@ import { operatorHandlers } from './operators/index.ts';
 import { createPlatformMetrics } from './platform-metrics.ts';
 import { policyHandlers } from './policies/index.ts';
 import { releaseHandlers, updateHandlers } from './releases/index.ts';
+import { deviceRenewalHandlers, renewalHandlers } from './renewals/index.ts';
 import type { RouteHandler } from './route-handler.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
@@ -156,6 +157,7 @@ async function startDeviceListeners(
       ...updateHandlers(domains.releases),
       ...deviceReportHandlers(domains.things),
       ...issuanceLogDeviceHandlers(domains.issuanceLog),
+      ...deviceRenewalHandlers(domains.renewals),
     ],
     rawRoutes: estRoutes({ ...domains, admit: gateway.guard.admit }),
   });
@@ -357,6 +359,7 @@ function operatorApi(
     }),
     ...certificateHandlers({ certificates, things, policies, clock }),
     ...issuanceLogHandlers(domains.issuanceLog),
+    ...renewalHandlers(domains.renewals),
     ...enrollmentHandlers(domains.enrollment),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),

@@ -433,6 +433,15 @@ const issuanceLog = section(
   'The log of issued certificates.',
 );
 
+const renewals = section(
+  {
+    openMax: count(10, 'Renewal campaigns that are not over.', { maximum: 100 }),
+    membersMax: count(20_000, 'Certificates of one renewal campaign.', { maximum: 100_000 }),
+    keptMax: count(50, 'Renewal campaigns that are over and still listed.', { maximum: 1_000 }),
+  },
+  'Renewal campaigns.',
+);
+
 const trail = section(
   {
     checkpointEntries: count(1_000, 'Entries after which a signed checkpoint is written.'),
@@ -620,6 +629,7 @@ export const settings = section(
     httpLimits,
     certificates,
     enrollment,
+    renewals,
     issuanceLog,
     trail,
     releases,

@@ -35,6 +35,7 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
         await domains.activity.flush();
       },
     },
+    { name: 'call devices to renew', everyMs: secondMs, run: () => domains.renewals.advance() },
     { name: 'sign CRLs', everyMs: minuteMs, run: () => domains.certificates.refreshCrls() },
     { name: 'log what was issued', everyMs: secondMs, run: () => domains.issuanceLog.sequence() },
     {

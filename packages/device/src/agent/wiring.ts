@@ -5,7 +5,7 @@ import { getDeviceMetadata } from '@fleetward/protocol';
 import { DeviceError } from '../errors.ts';
 import { nodeFiles } from '../files/node-files.ts';
 import { type DeviceIdentity, openIdentityFolder } from '../sdk/identity.ts';
-import { connectPlatform, report } from '../sdk/platform-client.ts';
+import { connectPlatform, isRenewalAsked, report } from '../sdk/platform-client.ts';
 import { openUpdateClient } from '../sdk/update-client.ts';
 import { openSlotFolder } from '../slots/folder.ts';
 import { type Agent, createAgent } from './agent.ts';
@@ -72,7 +72,8 @@ export async function openAgent(
       pause: (ms) => pause(ms),
       isAlive,
     },
-    renewIdentity: async () => use(await renewWhenDue(identity, { ...config, clock, log })),
+    renewIdentity: async () =>
+      use(await renewWhenDue(identity, { ...config, clock, log, isAsked: () => isRenewalAsked(api) })),
     sendReport: (facts) => report(api, facts),
     log,
   });

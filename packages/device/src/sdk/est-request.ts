@@ -1,4 +1,5 @@
 import { request } from 'node:https';
+import { certificateRefusedText, watchHandshake } from '@fleetward/protocol';
 import { DeviceError } from '../errors.ts';
 
 export interface EstRequest {
@@ -39,8 +40,12 @@ export function requestEst(options: EstRequest): Promise<EstAnswer> {
     signal: AbortSignal.timeout(timeoutMs),
     ...(root === undefined ? { rejectUnauthorized: false } : { ca: root }),
   });
-  const fail = (cause: Error) =>
-    reject(new DeviceError('device.unreachable', `no answer from \`${url}\`: ${cause.message}`, { cause }));
+  const wasSecure = watchHandshake(call);
+  const fail = (cause: NodeJS.ErrnoException) => {
+    const isRefused = client !== undefined && cause.code === 'ECONNRESET' && wasSecure();
+    const why = isRefused ? certificateRefusedText : cause.message;
+    reject(new DeviceError('device.unreachable', `no answer from \`${url}\`: ${why}`, { cause }));
+  };
   call.once('error', fail);
   call.once('response', (answer) => {
     const chunks: Buffer[] = [];

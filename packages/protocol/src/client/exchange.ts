@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Agent, request } from 'node:https';
 import { ApiError } from './api-error.ts';
+import { certificateRefusedText, watchHandshake } from './watch-handshake.ts';
 
 /** Bytes to send: whole, or a stream that is read only as fast as the server takes it. */
 export type UploadBody = Uint8Array | AsyncIterable<Uint8Array>;
@@ -49,10 +50,12 @@ function attempt(options: Exchange): {
     outgoing.destroy(new ApiError('api.timeout', `no answer within ${options.idleTimeoutMs} ms`)),
   );
   let wasReset = false;
+  const wasSecure = watchHandshake(outgoing);
   outgoing.once('response', resolve);
   outgoing.on('error', (cause: NodeJS.ErrnoException) => {
     wasReset = cause.code === 'ECONNRESET' || cause.code === 'EPIPE';
-    reject(transportError(cause, options));
+    const isRefused = wasReset && wasSecure() && options.agent.options.cert !== undefined;
+    reject(isRefused ? certificateRefused(cause, options) : transportError(cause, options));
   });
   send(outgoing, options.body).catch((cause: Error) => outgoing.destroy(cause));
   const isRead = options.method === 'GET' || options.method === 'HEAD';
@@ -82,6 +85,11 @@ async function send(outgoing: ReturnType<typeof request>, body: UploadBody | und
 
 function drained(outgoing: ReturnType<typeof request>): Promise<void> {
   return new Promise((resolve) => outgoing.once('drain', () => resolve()));
+}
+
+function certificateRefused(cause: Error, { url }: Exchange): ApiError {
+  const message = `no answer from \`${url.origin}\`: ${certificateRefusedText}`;
+  return new ApiError('api.unreachable', message, { cause });
 }
 
 function transportError(cause: Error, options: Exchange): ApiError {

@@ -7,6 +7,7 @@ import {
   type SignedCertificate,
 } from '../certificates/index.ts';
 import { PoliciesError } from '../policies/index.ts';
+import type { RenewalCampaigns } from '../renewals/index.ts';
 import type { CertificateAttachment, Things } from '../things/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
 import type { AttemptLog } from './attempt-log.ts';
@@ -34,6 +35,7 @@ export interface RenewalsOptions extends JoinTokensOptions {
   readonly certificates: Certificates;
   readonly attempts: AttemptLog;
   readonly turns: Turns;
+  readonly campaigns: Pick<RenewalCampaigns, 'renewedWithin'>;
   readonly settings: { readonly activePerThingMax: number; readonly linkingRequired: boolean };
 }
 
@@ -162,7 +164,7 @@ export class Renewals {
   }
 
   async #write(tx: Transaction, wanted: Wanted, signed: SignedCertificate): Promise<void> {
-    const { certificates, things, policies, trail, attempts, clock } = this.#options;
+    const { certificates, things, policies, trail, attempts, clock, campaigns } = this.#options;
     const { current, isSameKey, attachments, remoteAddress, trace } = wanted;
     const { certificateId } = signed.record;
     const actor = { kind: 'device', certificateId: current.id } as const;
@@ -177,6 +179,7 @@ export class Renewals {
     const isInGrace = clock.now() > current.notAfterMs;
     const payload = { certificateId, renews: current.id, isNewKey: !isSameKey, isInGrace };
     await trail.append(tx, { kind: 'certificate.renewed', actor, payload });
+    await campaigns.renewedWithin(tx, current.id);
     const explanation = `certificate \`${current.id}\` was renewed ${isSameKey ? 'with its key' : 'with a new key'}`;
     const end = { outcome: 'renewed', reason: 'ok', explanation, remoteAddress, certificateId } as const;
     await attempts.add(tx, trace, end);

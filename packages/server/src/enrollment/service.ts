@@ -7,6 +7,7 @@ import {
   speaksForThings,
 } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
+import type { RenewalCampaigns } from '../renewals/index.ts';
 import type { Things } from '../things/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
@@ -28,6 +29,7 @@ export interface EnrollmentOptions extends JoinTokensOptions, Omit<AttemptLogOpt
   readonly things: Things;
   readonly certificates: Certificates;
   readonly denials: Denials;
+  readonly campaigns: Pick<RenewalCampaigns, 'renewedWithin'>;
   readonly settings?: Partial<EnrollmentSettings>;
 }
 

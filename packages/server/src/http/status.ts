@@ -7,6 +7,7 @@ import type { IssuanceLogErrorCode } from '../issuance-log/index.ts';
 import type { OperatorErrorCode } from '../operators/index.ts';
 import type { PoliciesErrorCode } from '../policies/index.ts';
 import type { ReleaseErrorCode } from '../releases/index.ts';
+import type { RenewalsErrorCode } from '../renewals/index.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingsErrorCode } from '../things/index.ts';
 import type { TrailError } from '../trail/index.ts';
@@ -23,6 +24,7 @@ type KnownCode =
   | PoliciesErrorCode
   | IssuanceLogErrorCode
   | CertificatesErrorCode
+  | RenewalsErrorCode
   | EnrollmentErrorCode
   // The gateway's own: it stands above this layer, so its type cannot be named here.
   | 'connections.not_found'
@@ -118,6 +120,11 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'certificates.exists': 409,
   'certificates.journal_unreadable': 500,
   'certificates.journal_failed': 503,
+  'renewals.not_found': 404,
+  'renewals.invalid': 400,
+  'renewals.empty': 409,
+  'renewals.limit': 409,
+  'renewals.state': 409,
   'enrollment.token_not_found': 404,
   'enrollment.token_invalid': 400,
   'enrollment.attempt_not_found': 404,

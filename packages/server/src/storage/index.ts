@@ -7,6 +7,7 @@ import type { IssuanceLogStore } from '../issuance-log/store.ts';
 import type { OperatorStore } from '../operators/store.ts';
 import type { PolicyStore } from '../policies/store.ts';
 import type { ReleaseStore } from '../releases/store.ts';
+import type { RenewalStore } from '../renewals/store.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
@@ -19,6 +20,7 @@ import { createOperatorStore } from './operators.ts';
 import { createPolicyStore } from './policies.ts';
 import { openPostgres, type PostgresConfig } from './postgres/open.ts';
 import { createReleaseStore } from './releases.ts';
+import { createRenewalStore } from './renewals.ts';
 import { openSqlite, type SqliteConfig } from './sqlite/open.ts';
 import { createThingStore } from './things.ts';
 import { createTrailStore } from './trail.ts';
@@ -40,6 +42,7 @@ export interface Stores {
   readonly policies: PolicyStore;
   readonly issuanceLog: IssuanceLogStore;
   readonly certificates: CertificateStore;
+  readonly renewals: RenewalStore;
   readonly enrollment: EnrollmentStore;
   readonly releases: ReleaseStore;
 }
@@ -67,6 +70,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       policies: createPolicyStore(database),
       issuanceLog: createIssuanceLogStore(database),
       certificates: createCertificateStore(database),
+      renewals: createRenewalStore(database),
       enrollment: createEnrollmentStore(database),
       releases: createReleaseStore(database),
     },

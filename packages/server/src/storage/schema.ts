@@ -2,6 +2,7 @@ import type { CertificateId, GroupName, PolicyName, Sha256, ThingName } from '@f
 import type { LeafProfileName } from '@fleetward/pki';
 import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
+import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
 
 /**
  * The tables as the newest migration leaves them. Times are integer milliseconds since the epoch, JSON is text, bytes are
@@ -131,6 +132,8 @@ export interface Schema {
     readonly certificate_id: CertificateId;
   };
   readonly enrollment_attempts: EnrollmentAttemptRow;
+  readonly renewal_campaigns: RenewalCampaignRow;
+  readonly renewal_members: RenewalMemberRow;
   readonly metadata_files: {
     readonly name: string;
     readonly version: number;
@@ -215,4 +218,25 @@ export interface EnrollmentAttemptRow {
   readonly operation: string;
   /** JSON array. */
   readonly steps: string;
+}
+
+export interface RenewalCampaignRow {
+  readonly campaign_id: string;
+  /** JSON. */
+  readonly selection: string;
+  readonly state: RenewalCampaign['state'];
+  readonly rate_per_minute: number;
+  readonly paced_from_ms: number;
+  readonly members: number;
+  readonly created_at_ms: number;
+  readonly created_by: string;
+  readonly ended_at_ms: number | null;
+}
+
+export interface RenewalMemberRow {
+  readonly campaign_id: string;
+  readonly certificate_id: CertificateId;
+  readonly thing_name: ThingName;
+  readonly state: RenewalMember['state'];
+  readonly at_ms: number | null;
 }

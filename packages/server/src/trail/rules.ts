@@ -25,6 +25,8 @@ type TrailKind =
   | 'certificate.issued'
   | 'certificate.batch_issued'
   | 'certificate.renewed'
+  | 'renewal.started'
+  | 'renewal.state_changed'
   | 'certificate.state_changed'
   | 'certificate.unheld'
   | 'certificate.revoked'

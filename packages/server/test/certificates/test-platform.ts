@@ -14,6 +14,7 @@ import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/inde
 import { IssuanceLog } from '../../src/issuance-log/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from '../../src/policies/index.ts';
 import type { PoliciesOptions } from '../../src/policies/service.ts';
+import { RenewalCampaigns } from '../../src/renewals/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
 import { createTrail, type Trail } from '../../src/trail/index.ts';
@@ -197,8 +198,17 @@ export async function openPlatform(options: PlatformOptions) {
       ...options.denials,
     },
   });
+  const renewals = await RenewalCampaigns.open({
+    ...shared,
+    store: stores.renewals,
+    things,
+    groups,
+    certificates,
+    limits: { openMax: 2, membersMax: 50, keptMax: 2 },
+  });
   const enrollment = new Enrollment({
     ...shared,
+    campaigns: renewals,
     store: stores.enrollment,
     policies,
     groups,
@@ -224,6 +234,7 @@ export async function openPlatform(options: PlatformOptions) {
     policyTrials,
     policies,
     denials,
+    renewals,
     enrollment,
     close: () => whole.disposeAsync(),
   };

@@ -10,6 +10,7 @@ import { certificateProfiles } from './0007-certificate-profiles.ts';
 import { certificateHolds } from './0008-certificate-holds.ts';
 import { issuanceLog } from './0009-issuance-log.ts';
 import { joinTokenTerms } from './0010-join-token-terms.ts';
+import { renewalCampaigns } from './0011-renewal-campaigns.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -29,4 +30,5 @@ export const migrations: readonly Migration[] = [
   certificateHolds,
   issuanceLog,
   joinTokenTerms,
+  renewalCampaigns,
 ];

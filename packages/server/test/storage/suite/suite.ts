@@ -8,6 +8,7 @@ import { describeIssuanceLog } from './issuance-log.ts';
 import { describeOperators } from './operators.ts';
 import { describePolicies } from './policies.ts';
 import { describeReleases } from './releases.ts';
+import { describeRenewals } from './renewals.ts';
 import { describeSchema } from './schema.ts';
 import { describeThings } from './things.ts';
 import { describeTrailStore } from './trail.ts';
@@ -24,6 +25,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   policies: describePolicies,
   'issuance log': describeIssuanceLog,
   certificates: describeCertificates,
+  renewals: describeRenewals,
   enrollment: describeEnrollment,
   releases: describeReleases,
 };

@@ -1,0 +1,3 @@
+export type { RenewalsErrorCode } from './errors.ts';
+export { deviceRenewalHandlers, renewalHandlers } from './http.ts';
+export { RenewalCampaigns } from './service.ts';

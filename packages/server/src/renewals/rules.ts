@@ -1,0 +1,52 @@
+/** A campaign is over when every member renewed or is gone, or when an operator cancelled it. */
+export type CampaignState = 'RUNNING' | 'PAUSED' | 'CANCELLED' | 'COMPLETED';
+export type CampaignEvent = 'pause' | 'resume' | 'cancel' | 'done';
+
+/** A certificate waits for its turn, is called when its device may be told to renew, and ends renewed or revoked. */
+export type MemberState = 'WAITING' | 'CALLED' | 'RENEWED' | 'GONE';
+export type MemberEvent = 'call' | 'renew' | 'leave';
+
+type Steps<State extends string, Event extends string> = Readonly<
+  Record<State, Partial<Readonly<Record<Event, State>>>>
+>;
+
+/** What is not here may not happen: a state without steps is for ever. */
+export const campaignSteps: Steps<CampaignState, CampaignEvent> = {
+  RUNNING: { pause: 'PAUSED', cancel: 'CANCELLED', done: 'COMPLETED' },
+  PAUSED: { resume: 'RUNNING', cancel: 'CANCELLED', done: 'COMPLETED' },
+  CANCELLED: {},
+  COMPLETED: {},
+};
+
+// A device renews by itself too, before it is called.
+export const memberSteps: Steps<MemberState, MemberEvent> = {
+  WAITING: { call: 'CALLED', renew: 'RENEWED', leave: 'GONE' },
+  CALLED: { renew: 'RENEWED', leave: 'GONE' },
+  RENEWED: {},
+  GONE: {},
+};
+
+const minuteMs = 60_000;
+
+/** How fast devices are called: `fromMs` is the time up to which calls are spent. */
+export interface Pace {
+  readonly ratePerMinute: number;
+  readonly fromMs: number;
+}
+
+/** The pace of a campaign that begins now: the first device is called at once. */
+export function paceFrom(ratePerMinute: number, nowMs: number): Pace {
+  return { ratePerMinute, fromMs: nowMs - Math.ceil(minuteMs / ratePerMinute) };
+}
+
+/** How many of those that wait may be called now, and the pace after it; after a standstill, never more than a minute's worth. */
+export function takeCalls(
+  { ratePerMinute, fromMs }: Pace,
+  { nowMs, waiting }: { readonly nowMs: number; readonly waiting: number },
+): { readonly count: number; readonly pace: Pace } {
+  const sinceMs = Math.max(fromMs, nowMs - minuteMs);
+  const due = Math.max(0, Math.floor(((nowMs - sinceMs) * ratePerMinute) / minuteMs));
+  const count = Math.min(due, waiting);
+  const spentMs = Math.ceil((count * minuteMs) / ratePerMinute);
+  return { count, pace: { ratePerMinute, fromMs: count === 0 ? fromMs : sinceMs + spentMs } };
+}
