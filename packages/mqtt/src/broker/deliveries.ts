@@ -62,7 +62,7 @@ export class Deliveries implements Waiter {
     const frame = identifiers.length === 0 ? message.verbatim(version) : undefined;
     if (frame !== undefined && message.isForOne && this.#aliases === undefined) {
       if (!this.#hasRoom(frame.end - frame.start)) return false;
-      this.#outlet.outbox.copy(frame.bytes, frame.start, frame.end);
+      this.#outlet.outbox.pass(frame.bytes, frame.start, frame.end);
     } else {
       const packet = message.packet(version, 0, identifiers);
       if (!this.#hasRoom(packet.length)) return false;

@@ -11,6 +11,10 @@ export class Outbox {
   #chunk: Buffer | undefined;
   #used = 0;
   #written: Buffer | undefined;
+  /** What was passed on last and is not copied yet; it ends at `#used`. */
+  #passed: Buffer | undefined;
+  #passedStart = 0;
+  #passedEnd = 0;
 
   /** `mayReuse`: the stream is done with its bytes once it has said so (true of sockets, not of any stream). */
   constructor(pool: ChunkPool, options: { readonly mayReuse: boolean }) {
@@ -29,6 +33,29 @@ export class Outbox {
       this.#single = packet;
       this.#used = packet.length;
     } else this.copy(packet, 0, packet.length);
+  }
+
+  /**
+   * Appends a range that nobody changes any more. What comes in one after the other and goes out so is copied in one go: many messages
+   * of one chunk for one subscriber cost one copy. Until `settle` the chunk they came in is held.
+   */
+  pass(bytes: Buffer, start: number, end: number): void {
+    if (this.#passed !== bytes || this.#passedEnd !== start) {
+      this.settle();
+      this.#passed = bytes;
+      this.#passedStart = start;
+    }
+    this.#passedEnd = end;
+    this.#used += end - start;
+  }
+
+  /** Copies what was passed on. */
+  settle(): void {
+    const bytes = this.#passed;
+    if (bytes === undefined) return;
+    this.#passed = undefined;
+    this.#used -= this.#passedEnd - this.#passedStart;
+    this.copy(bytes, this.#passedStart, this.#passedEnd);
   }
 
   /** Appends a copy of a range and returns the chunk it is in; it ends at `stagedBytes`. */
@@ -56,6 +83,7 @@ export class Outbox {
   /** Takes all that is staged; give `release` a call when it is written. */
   take(): Buffer | undefined {
     if (this.#used === 0) return undefined;
+    this.settle();
     const bytes = this.#single ?? this.#chunk?.subarray(0, this.#used);
     this.#written = this.#chunk;
     this.#single = undefined;
@@ -69,6 +97,7 @@ export class Outbox {
     this.#single = undefined;
     this.#chunk = undefined;
     this.#written = undefined;
+    this.#passed = undefined;
     this.#used = 0;
   }
 
@@ -79,6 +108,7 @@ export class Outbox {
 
   /** Counts `length` more bytes as used and returns the chunk that has room for them. */
   #room(length: number): Buffer {
+    this.settle();
     const used = this.#used;
     let chunk = this.#chunk;
     if (chunk === undefined || chunk.length < used + length) {

@@ -39,7 +39,11 @@ export class Outlet {
 
   /** Writes what is staged unless a write is under way; returns the bytes given to the stream. */
   flush(nowMs: number): number {
-    if (this.#writingBytes > 0 || this.#isClosed) return 0;
+    if (this.#isClosed) return 0;
+    if (this.#writingBytes > 0) {
+      this.#outbox.settle(); // it may take long, and must not hold the chunks of others
+      return 0;
+    }
     const bytes = this.#outbox.take();
     if (bytes === undefined) return 0;
     this.#writingBytes = bytes.length;

@@ -2,7 +2,7 @@ import { MqttError, malformed } from '../errors.ts';
 import { REASON } from '../reason-codes.ts';
 import { varIntBytes } from './wire-writer.ts';
 
-/** Takes whole packets. The range is valid during the call only; return false to stop reading after this one. */
+/** Takes whole packets, in bytes that are not written to any more; return false to stop reading after this one. */
 export interface FrameSink {
   frame(bytes: Buffer, start: number, bodyStart: number, end: number): boolean;
 }

@@ -14,7 +14,7 @@ import type { UnsubscribePacket } from '../codec/unsubscribe.ts';
 import { WireReader } from '../codec/wire-reader.ts';
 import { MqttError, protocolError } from '../errors.ts';
 import { connackReturnCode311, isFailure, REASON, type ReasonCode } from '../reason-codes.ts';
-import type { Topic, TopicTable } from '../topics/topic-table.ts';
+import { INTERNED_BYTES_MAX, type Topic, type TopicTable } from '../topics/topic-table.ts';
 import {
   asksForPersistence,
   connackProperties,
@@ -51,6 +51,7 @@ export class ServerProtocol<Route> {
   #version: ProtocolVersion = 4;
   #connect: ConnectPacket | undefined;
   #aliases: TopicAliases<Route> | undefined;
+  #lastTopic: Topic<Route> | undefined;
   #askedForPersistence = false;
   /** The client's Maximum Packet Size. */
   #clientBytesMax = Number.POSITIVE_INFINITY;
@@ -261,12 +262,19 @@ export class ServerProtocol<Route> {
 
   #topicOf(frame: PublishFrame): Topic<Route> {
     const alias = frame.properties.topicAlias;
-    if (alias === undefined) {
-      assertTopicGiven(frame);
-      return this.#context.topics.intern(frame.bytes, frame.topicStart, frame.topicEnd);
-    }
+    if (alias === undefined) return this.#topicNamed(frame);
     this.#aliases ??= new TopicAliases({ aliasMax: this.#context.limits.topicAliasMax });
     return this.#aliases.resolve(frame, alias, this.#context.topics);
+  }
+
+  /** Most clients publish to one topic, or many messages to one before the next. */
+  #topicNamed(frame: PublishFrame): Topic<Route> {
+    const { bytes, topicStart, topicEnd } = frame;
+    if (this.#lastTopic?.is(bytes, topicStart, topicEnd) === true) return this.#lastTopic;
+    assertTopicGiven(frame);
+    const topic = this.#context.topics.intern(bytes, topicStart, topicEnd);
+    this.#lastTopic = topicEnd - topicStart > INTERNED_BYTES_MAX ? undefined : topic;
+    return topic;
   }
 
   #receiveSubscribe(packet: SubscribePacket): void {
@@ -306,6 +314,7 @@ export class ServerProtocol<Route> {
     this.#phase = 'closed';
     this.#connect = undefined;
     this.#aliases = undefined;
+    this.#lastTopic = undefined;
     this.#effects.end(ending);
   }
 }

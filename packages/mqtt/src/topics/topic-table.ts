@@ -18,6 +18,13 @@ export class Topic<Route> {
     this.isReserved = text.startsWith('$');
     this.levels = text.split('/');
   }
+
+  is(bytes: Buffer, start: number, end: number): boolean {
+    const known = this.bytes;
+    if (known.length !== end - start) return false;
+    for (let at = 0; at < known.length; at++) if (known[at] !== bytes[start + at]) return false;
+    return true;
+  }
 }
 
 const SLOTS = 16_384;
@@ -48,8 +55,7 @@ export class TopicTable<Route> {
     const first = (hash & (SLOTS / WAYS - 1)) * WAYS;
     for (let slot = first; slot < first + WAYS; slot++) {
       const topic = this.#slots[slot];
-      if (topic !== undefined && topic.hash === hash && sameBytes(topic.bytes, bytes, start, end))
-        return topic;
+      if (topic !== undefined && topic.hash === hash && topic.is(bytes, start, end)) return topic;
     }
     const topic = this.#make(bytes, start, { end, hash });
     this.#slots[first + this.#freeWay(first)] = topic;
@@ -85,10 +91,4 @@ export class TopicTable<Route> {
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
     return (hash ^ (hash >>> 15)) | 0;
   }
-}
-
-function sameBytes(known: Buffer, bytes: Buffer, start: number, end: number): boolean {
-  if (known.length !== end - start) return false;
-  for (let at = 0; at < known.length; at++) if (known[at] !== bytes[start + at]) return false;
-  return true;
 }
