@@ -27,6 +27,7 @@ const domains = [
   'renewals',
   'enrollment',
   'releases',
+  'detections',
 ];
 
 // The only faces of a package besides its `index.ts`.

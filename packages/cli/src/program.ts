@@ -142,6 +142,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/denial.ts')).addDenial,
   },
   {
+    name: 'detection',
+    summary: 'certificates that are used as by two devices',
+    load: async () => (await import('./nouns/detection.ts')).addDetection,
+  },
+  {
     name: 'connection',
     summary: 'live MQTT connections',
     load: async () => (await import('./nouns/connection.ts')).addConnection,

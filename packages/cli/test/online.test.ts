@@ -604,6 +604,11 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     );
   });
 
+  test('nothing is detected where every certificate is used by one device', async () => {
+    expect((await cli.run(['detection', 'list'], { environment })).stdout).toBe('nothing was detected\n');
+    expect((await say(['detection', 'list'])).json).toEqual([]);
+  });
+
   test('a certificate is switched off, which is told as its state, and on again', async () => {
     const off = await say(['cert', 'deactivate', certificateId, '--reason', 'seen twice']);
     expect(off.json).toMatchObject([{ state: 'INACTIVE', outcome: 'changed' }]);

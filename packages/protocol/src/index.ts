@@ -23,6 +23,7 @@ export {
 } from './http/certificates.ts';
 export { closeConnection, listConnections } from './http/connections.ts';
 export { type DenialCause, denialCauses, listDenials, whyDenied } from './http/denials.ts';
+export { listDetections } from './http/detections.ts';
 export {
   addGroupThing,
   createGroup,
@@ -53,7 +54,7 @@ export {
   listJoinTokens,
   revokeJoinToken,
 } from './http/join-tokens.ts';
-export { policyNameSchema } from './http/names.ts';
+export { groupNameSchema, policyNameSchema } from './http/names.ts';
 export {
   completeSetup,
   createOperatorToken,

@@ -12,6 +12,7 @@ import { Activity } from './activity/index.ts';
 import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
+import { type DetectionEvent, Detections } from './detections/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { IssuanceLog } from './issuance-log/index.ts';
@@ -25,7 +26,7 @@ import type { Storage } from './storage/index.ts';
 import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
 import type { Trail } from './trail/index.ts';
 
-export type DomainEvent = PolicyEvent | ThingEvent | GroupEvent | CertificateEvent;
+export type DomainEvent = PolicyEvent | ThingEvent | GroupEvent | CertificateEvent | DetectionEvent;
 
 export interface Domains {
   readonly trail: Trail;
@@ -42,6 +43,7 @@ export interface Domains {
   readonly renewals: RenewalCampaigns;
   readonly enrollment: Enrollment;
   readonly releases: ReleaseService;
+  readonly detections: Detections;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer };
 }
 
@@ -157,6 +159,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     denials,
     settings: { ...config.enrollment, activePerThingMax: config.certificates.activePerThingMax },
   });
+  const detections = new Detections({
+    ...shared,
+    things,
+    groups,
+    certificates,
+    announce,
+    warn: parts.warn,
+    settings: config.clones,
+  });
   const { releases, releaseKeys } = await openReleases(parts, trail);
   const trailPublicKey = checkpointKey.publicKey;
   return {
@@ -174,6 +185,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     renewals,
     enrollment,
     releases,
+    detections,
     releaseKeys,
   };
 }

@@ -16,6 +16,7 @@ import { type Certificates, certificateHandlers } from './certificates/index.ts'
 import type { Config } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { type Denials, denialHandlers } from './denials/index.ts';
+import { detectionHandlers } from './detections/index.ts';
 import type { Domains } from './domains.ts';
 import { enrollmentHandlers } from './enrollment/index.ts';
 import { createAdmission } from './gateway/admission.ts';
@@ -128,6 +129,7 @@ export async function startListeners(
     store: parts.messages,
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
+    newcomer: (newcomer) => domains.detections.connecting(newcomer),
   });
   await startDeviceListeners(parts, { guard, credentials, mqtt }, undo);
   ports.operators = await naming('operators', config, () =>
@@ -328,6 +330,7 @@ function operatorApi(
       isReady: () => ports.operators !== 0,
       metrics: createPlatformMetrics({
         denials: domains.denials,
+        detections: domains.detections,
         groups,
         activity,
         policies,
@@ -362,6 +365,7 @@ function operatorApi(
     ...renewalHandlers(domains.renewals),
     ...enrollmentHandlers(domains.enrollment),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
+    ...detectionHandlers(domains.detections),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),
   ];
 }

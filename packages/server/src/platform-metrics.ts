@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Activity } from './activity/index.ts';
 import type { Certificates } from './certificates/index.ts';
 import type { Denials } from './denials/index.ts';
+import type { Detections } from './detections/index.ts';
 import type { KnownCertificates } from './gateway/known-certificates.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
@@ -14,6 +15,7 @@ import type { MessageFile } from './storage/messages/open.ts';
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
 export function createPlatformMetrics(parts: {
   readonly denials: Denials;
+  readonly detections: Pick<Detections, 'counts'>;
   readonly groups: Groups;
   readonly activity: Activity;
   readonly policies: Policies;
@@ -101,6 +103,15 @@ export function createPlatformMetrics(parts: {
       const { prover, guardrails } = parts.policies;
       for (const [counter, value] of Object.entries(prover.counts)) this.set({ counter }, value);
       this.set({ counter: 'setsMax' }, guardrails.tooManySets);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_clones',
+    help: 'CONNECTs since the start that showed one certificate on two devices, by sign; those refused, certificates quarantined, and what was forgotten beyond `clones.certificatesMax` and `clones.keptMax`',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.detections.counts)) this.set({ counter }, value);
     },
   });
   const denied = {

@@ -1,4 +1,4 @@
-import { policyNameSchema, propertySchema } from '@fleetward/protocol';
+import { groupNameSchema, policyNameSchema, propertySchema } from '@fleetward/protocol';
 import { type Static, type TSchema, Type } from 'typebox';
 
 // The schema is the documentation: docs/reference/settings.md is generated from the descriptions and defaults here.
@@ -553,6 +553,42 @@ const trials = section(
   'Trials of policy versions.',
 );
 
+const cloneResponse = (standard?: string) =>
+  Type.Enum(['off', 'alert', 'refuse', 'quarantine'], {
+    ...(standard === undefined ? {} : { default: standard }),
+    description:
+      'What is done when two devices seem to hold one key: nothing, tell the operator, refuse the newcomer too, or deactivate the certificate.',
+  });
+
+const clones = section(
+  {
+    response: cloneResponse('alert'),
+    responses: Type.Array(
+      Type.Object({ groupName: groupNameSchema, response: cloneResponse() }, { additionalProperties: false }),
+      {
+        default: [],
+        maxItems: 1_000,
+        description:
+          'The response for things in a group or under it; of several the strictest, without any the one for all.',
+      },
+    ),
+    windowSeconds: count(900, 'How far back changes of network are looked at.', { maximum: 86_400 }),
+    returnsMax: count(
+      4,
+      'Returns to networks it had left, within the window, that make a certificate suspect.',
+      {
+        maximum: 30,
+      },
+    ),
+    certificatesMax: count(
+      100_000,
+      'Certificates whose last networks are remembered; the longest away is forgotten first.',
+    ),
+    keptMax: count(1_000, 'Detections kept in memory for operators.'),
+  },
+  'Detection of one certificate on two devices (docs/how-to/detect-clones.md).',
+);
+
 const denials = section(
   {
     keptMax: count(10_000, 'Denials of certificates kept in memory for operators.'),
@@ -638,6 +674,7 @@ export const settings = section(
     guardrails,
     proofLimits,
     trials,
+    clones,
     denials,
   },
   'Settings of `fleetward serve`.',

@@ -94,6 +94,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
   });
   undo.push(
     () => domains.certificates.close(),
+    () => domains.detections.close(),
     () => domains.trail.close(),
     async () => domains.policies.close(),
     () => domains.activity.flush(),
@@ -136,6 +137,8 @@ function deliver(event: DomainEvent, { mqtt, credentials }: Listeners, log: Log)
     case 'certificate-resumed':
       mqtt.resume(event.certificateId);
       return noEffect;
+    case 'clone-suspected':
+      return noEffect; // the trail, the metric and `detection list` tell
     case 'authority-changed':
       credentials
         .refresh()

@@ -17,6 +17,7 @@ import {
 import type { Certificates, EventEffect } from '../certificates/index.ts';
 import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
+import type { Newcomer, NewcomerVerdict } from '../detections/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import { AwaySessions } from './away-sessions.ts';
@@ -46,6 +47,8 @@ export interface MqttGatewayOptions {
   /** Where sessions outlive the process. */
   readonly store?: MessageStore;
   readonly denials: Denials;
+  /** Asked once of each CONNECT that would be accepted. */
+  readonly newcomer: (newcomer: Newcomer) => NewcomerVerdict;
   readonly clock: Clock;
   readonly random: Random;
   /** Told of what failed in the platform itself while it served a connection. */
@@ -270,7 +273,7 @@ export class MqttGateway {
 
   #decide(request: ConnectRequest, peer: DevicePeer): ConnectVerdict | Promise<ConnectVerdict> {
     return this.#ownership === undefined
-      ? this.#connect(request, peer)
+      ? this.#welcome(this.#connect(request, peer), { request, peer })
       : this.#claimAndConnect(this.#ownership, { request, peer });
   }
 
@@ -286,7 +289,31 @@ export class MqttGateway {
       return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     peer.claim = claimed.claim;
     // Rights and registry may have changed while the claim was on its way.
-    return this.#connect(request, peer);
+    return this.#welcome(this.#connect(request, peer), { request, peer });
+  }
+
+  /** The last word on who is let in: whether it seems to be another device than the one whose key it holds. */
+  #welcome(
+    verdict: ConnectVerdict,
+    { request, peer }: { readonly request: ConnectRequest; readonly peer: DevicePeer },
+  ): ConnectVerdict {
+    if (verdict.kind === 'refuse') return verdict;
+    const { admission, remoteAddress } = peer;
+    const { certificateId } = admission;
+    const { clientId } = request;
+    const others = [...(this.#connections.get(certificateId) ?? [])];
+    const live = others.map((one) => ({ clientId: one.clientId, remoteAddress: one.peer.remoteAddress }));
+    const judged = this.#options.newcomer({ certificateId, clientId, remoteAddress, live });
+    if (judged.kind === 'pass') return verdict;
+    const { explanation } = judged;
+    this.#options.denials.record({
+      cause: 'clone_suspected',
+      certificateId,
+      clientId,
+      remoteAddress,
+      explanation,
+    });
+    return { kind: 'refuse', reasonCode: REASON.notAuthorized };
   }
 
   #connect(request: ConnectRequest, peer: DevicePeer): ConnectVerdict {

@@ -121,6 +121,7 @@ async function startGateway(
     authorizer: new Authorizer({ ...platform, clock }),
     certificates,
     denials,
+    newcomer: () => ({ kind: 'pass' }),
     clock,
     random: seededRandom(Math.random()),
     warn: (message, error) => void shared.faults.push(`${message}: ${error}`),

@@ -1,0 +1,42 @@
+import type { CertificateId } from '@fleetward/core';
+import type { Seen } from './rules.ts';
+
+/** Beyond these a certificate's oldest change is forgotten. */
+const changesMax = 64;
+
+/**
+ * The last connection from each network, one after the other: a device that stays where it is has one entry. The certificate that has not
+ * connected for longest is forgotten first.
+ */
+export class NetworkChanges {
+  forgotten = 0;
+  readonly #changes = new Map<CertificateId, readonly Seen[]>();
+  readonly #certificatesMax: number;
+
+  constructor(options: { readonly certificatesMax: number }) {
+    this.#certificatesMax = options.certificatesMax;
+  }
+
+  /** Answers the changes, oldest first, with this connection. */
+  add(certificateId: CertificateId, connect: Seen): readonly Seen[] {
+    const before = this.#changes.get(certificateId) ?? [];
+    const isSame = before.at(-1)?.network === connect.network;
+    const changes = [...(isSame ? before.slice(0, -1) : before), connect].slice(-changesMax);
+    this.#changes.delete(certificateId);
+    this.#changes.set(certificateId, changes);
+    this.#makeRoom();
+    return changes;
+  }
+
+  forget(certificateId: CertificateId): void {
+    this.#changes.delete(certificateId);
+  }
+
+  #makeRoom(): void {
+    if (this.#changes.size <= this.#certificatesMax) return;
+    const [oldest] = this.#changes.keys();
+    if (oldest === undefined) return;
+    this.#changes.delete(oldest);
+    this.forgotten++;
+  }
+}
