@@ -26,6 +26,8 @@ export const keysErrorCodes = [
   'keys.too_large',
   // The other side of the channel does not speak the protocol.
   'keys.protocol',
+  // The token, or what is needed to speak with it, does not do its part.
+  'keys.hsm',
   // The key folder cannot be read or written.
   'keys.storage',
 ] as const;

@@ -2,9 +2,11 @@ export { generatePrivateKey } from './algorithms.ts';
 export { createMasterKeyFile } from './create-master-key.ts';
 export type { Envelope } from './envelope.ts';
 export { KeysError, type KeysErrorCode } from './errors.ts';
-export type { KeySpec } from './key-folder.ts';
+export type { HsmSettings } from './hsm/token.ts';
+export type { KeySpec, KeyStore } from './key-folder.ts';
 export { localSigner } from './local-signer.ts';
-export type { Environment, MasterKeySource } from './master-key.ts';
+
+export type { MasterKeySource } from './master-key.ts';
 export { type KeyName, parseKeyName, parseSigningPurpose, type SigningPurpose } from './names.ts';
 export type { SigningProcessExit } from './process/link.ts';
 export { type MessageLint, type MessageLints, runSigningProcess } from './process/run.ts';
@@ -14,3 +16,4 @@ export {
   type SigningProcessOptions,
   startSigningProcess,
 } from './process/signing-process.ts';
+export type { Environment, SecretSource } from './secret-source.ts';

@@ -2,10 +2,13 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'n
 import {
   equalBytes,
   fromBase64,
+  fromHex,
   type Json,
   parseStrictJson,
   type SignerAlgorithm,
   toBase64,
+  toHex,
+  utf8,
 } from '@fleetward/core';
 import { assertFits, isSignerAlgorithm } from './algorithms.ts';
 import type { Envelope } from './envelope.ts';
@@ -21,7 +24,7 @@ export interface KeyDescription {
   readonly publicKey: Uint8Array;
 }
 
-/** `keys/NAME.json`: the description in clear, and the private key (PKCS #8, DER) sealed to exactly that description. */
+/** `keys/NAME.json`: the description in clear, and the private key (PKCS #8, DER), or its place in a token, sealed to exactly that description. */
 export interface KeyFile extends KeyDescription {
   readonly sealedPrivateKey: string;
 }
@@ -38,6 +41,27 @@ export function sealKeyFile(
   const sealedPrivateKey = options.envelope.seal(pkcs8, contextOf(description));
   pkcs8.fill(0);
   return { ...description, sealedPrivateKey };
+}
+
+// RFC 7512: what is sealed of a key in a token. A private key, in DER, never begins so.
+const tokenPrefix = 'pkcs11:id=';
+
+/** The same for a key inside a token: where it is there is sealed to the description, so that no file makes a key serve another purpose. */
+export function sealTokenKeyFile(
+  description: KeyDescription,
+  { keyId, envelope }: { readonly keyId: Uint8Array; readonly envelope: Envelope },
+): KeyFile {
+  const sealedPrivateKey = envelope.seal(utf8(`${tokenPrefix}${toHex(keyId)}`), contextOf(description));
+  return { ...description, sealedPrivateKey };
+}
+
+/** The id of the key in the token; nothing for a file that holds the key itself. */
+export function tokenKeyIdOf(file: KeyFile, envelope: Envelope): Uint8Array | undefined {
+  const secret = Buffer.from(envelope.open(file.sealedPrivateKey, contextOf(file)));
+  const text = secret.toString('latin1', 0, tokenPrefix.length);
+  const keyId = text === tokenPrefix ? fromHex(secret.toString('latin1', tokenPrefix.length)) : undefined;
+  secret.fill(0);
+  return keyId;
 }
 
 /** Opens the private key and checks that it is the one of the public key and fits the algorithm. */

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -7,9 +6,11 @@ import {
   replaceDurably,
   unfinishedSuffix,
 } from '@fleetward/core/durable-file';
-import { generatePrivateKey } from './algorithms.ts';
+import { generatePrivateKey, signBytes } from './algorithms.ts';
 import type { Envelope } from './envelope.ts';
 import { KeysError } from './errors.ts';
+import type { Token } from './hsm/token.ts';
+import { assertInToken, generateInToken, signInToken } from './hsm/token-keys.ts';
 import {
   formatKeyFile,
   type KeyDescription,
@@ -19,15 +20,23 @@ import {
   parseKeyFile,
   rewrapKeyFile,
   sealKeyFile,
+  sealTokenKeyFile,
+  tokenKeyIdOf,
 } from './key-file.ts';
 import { type KeyName, parseKeyName, type SigningPurpose } from './names.ts';
 
 /** What to generate; the purpose decides which lint guards the key from then on. */
-export type KeySpec = Omit<KeyDescription, 'publicKey'>;
+export interface KeySpec extends Omit<KeyDescription, 'publicKey'> {
+  /** Default `file`. In a token the private key is made, and stays. */
+  readonly store?: KeyStore;
+}
+
+export type KeyStore = 'file' | 'hsm';
 
 export interface LoadedKey {
   readonly file: KeyFile;
-  readonly privateKey: KeyObject;
+  readonly store: KeyStore;
+  readonly sign: (message: Uint8Array) => Uint8Array;
 }
 
 /** The keys of one folder, opened. Lives in the signing process only. */
@@ -42,14 +51,19 @@ export interface KeyFolder {
 const extension = '.json';
 const keysMax = 1000;
 
+interface KeyFolderOptions {
+  readonly envelope: Envelope;
+  readonly purposes?: readonly SigningPurpose[];
+  /** Asked for when the first key is in it. */
+  readonly token: () => Token;
+}
+
 /** Opens every key file, so that a wrong master key or an edited file is found at start and not at the next signature. */
-export function openKeyFolder(
-  path: string,
-  { envelope, purposes }: { readonly envelope: Envelope; readonly purposes?: readonly SigningPurpose[] },
-): KeyFolder {
+export function openKeyFolder(path: string, options: KeyFolderOptions): KeyFolder {
+  const { purposes } = options;
   const keys = new Map<string, LoadedKey>();
   for (const name of listKeyNames(path)) {
-    const key = loadKey(path, { name, envelope });
+    const key = loadKey(path, { name, ...options });
     // A key for another purpose is forgotten again: as far as this process goes it does not exist.
     if (purposes === undefined || purposes.includes(key.file.purpose)) keys.set(name, key);
   }
@@ -59,13 +73,12 @@ export function openKeyFolder(
       if (keys.size >= keysMax)
         throw new KeysError('keys.storage', `a key folder holds at most ${keysMax} keys`);
       if (keys.has(spec.name)) throw keyExists(spec.name);
-      const privateKey = generatePrivateKey(spec.algorithm);
-      const file = sealKeyFile(privateKey, { spec, envelope });
-      writeNew(path, file);
-      keys.set(spec.name, { file, privateKey });
-      return { file, privateKey };
+      const key = spec.store === 'hsm' ? makeInToken(spec, options) : makeInFile(spec, options);
+      writeNew(path, key.file);
+      keys.set(spec.name, key);
+      return key;
     },
-    rewrap: () => rewrapAll(path, { keys, envelope }),
+    rewrap: () => rewrapAll(path, { keys, envelope: options.envelope }),
   };
 }
 
@@ -87,12 +100,41 @@ function listKeyNames(path: string): readonly KeyName[] {
   }
 }
 
-function loadKey(path: string, options: { readonly name: KeyName; readonly envelope: Envelope }): LoadedKey {
-  const { name, envelope } = options;
+function makeInFile({ store: _, ...spec }: KeySpec, { envelope }: KeyFolderOptions): LoadedKey {
+  const privateKey = generatePrivateKey(spec.algorithm);
+  const { algorithm } = spec;
+  const file = sealKeyFile(privateKey, { spec, envelope });
+  return { file, store: 'file', sign: (message) => signBytes(message, { privateKey, algorithm }) };
+}
+
+function makeInToken(
+  { store: _, ...spec }: KeySpec,
+  { envelope, token: findToken }: KeyFolderOptions,
+): LoadedKey {
+  const token = findToken();
+  const { keyId, publicKey } = generateInToken(token, spec);
+  const file = sealTokenKeyFile({ ...spec, publicKey }, { keyId, envelope });
+  return { file, store: 'hsm', sign: (message) => signInToken(token, { ...spec, keyId }, message) };
+}
+
+function openKey(file: KeyFile, { envelope, purposes, token: findToken }: KeyFolderOptions): LoadedKey {
+  const { name, algorithm, purpose } = file;
+  const keyId = tokenKeyIdOf(file, envelope);
+  if (keyId === undefined) {
+    const privateKey = openKeyFile(file, envelope);
+    return { file, store: 'file', sign: (message) => signBytes(message, { privateKey, algorithm }) };
+  }
+  const token = findToken();
+  if (purposes?.includes(purpose) !== false) assertInToken(token, { name, keyId });
+  return { file, store: 'hsm', sign: (message) => signInToken(token, { name, keyId, algorithm }, message) };
+}
+
+function loadKey(path: string, options: KeyFolderOptions & { readonly name: KeyName }): LoadedKey {
+  const { name } = options;
   try {
     const file = parseKeyFile(readBounded(filePath(path, name)));
     if (file.name !== name) throw new KeysError('keys.key_file', `it says that its name is \`${file.name}\``);
-    return { file, privateKey: openKeyFile(file, envelope) };
+    return openKey(file, options);
   } catch (cause) {
     if (!(cause instanceof KeysError)) {
       throw new KeysError('keys.storage', `the key file \`${name}\` cannot be read`, { cause });
@@ -129,11 +171,12 @@ function rewrapAll(
   options: { readonly keys: Map<string, LoadedKey>; readonly envelope: Envelope },
 ): number {
   let rewrapped = 0;
-  for (const [name, { file, privateKey }] of options.keys) {
+  for (const [name, key] of options.keys) {
+    const { file } = key;
     const renewed = rewrapKeyFile(file, options.envelope);
     if (renewed.sealedPrivateKey === file.sealedPrivateKey) continue;
     replaceFile(path, renewed);
-    options.keys.set(name, { file: renewed, privateKey });
+    options.keys.set(name, { ...key, file: renewed });
     rewrapped++;
   }
   return rewrapped;

@@ -68,7 +68,7 @@ describe('requests', () => {
     { kind: 'describe', name: keySpec('a').name } as const,
     { kind: 'sign', name: keySpec('a').name, message: Uint8Array.of(1, 2) } as const,
     { kind: 'sign-all', name: keySpec('a').name, messages: [Uint8Array.of(1, 2), Uint8Array.of()] } as const,
-    { kind: 'generate', spec: keySpec('a', { algorithm: 'rsa-pss-sha256' }) } as const,
+    { kind: 'generate', spec: { ...keySpec('a', { algorithm: 'rsa-pss-sha256' }), store: 'hsm' } } as const,
     {
       kind: 'start',
       keyFolder: '/keys',

@@ -213,8 +213,8 @@ function openCertificates(
     signer: (keyName) => signing.signer(parseKeyName(keyName)),
     caKeys: {
       find: (keyName) => signing.findSigner(parseKeyName(keyName)),
-      generate: (keyName, { algorithm }) =>
-        signing.generate({ name: parseKeyName(keyName), purpose: signingKeys.issuingCa.purpose, algorithm }),
+      generate: (keyName, kind) =>
+        signing.generate({ name: parseKeyName(keyName), purpose: signingKeys.issuingCa.purpose, ...kind }),
     },
     journalPath: join(config.folder, 'revocations.jsonl'),
     crlUrl,

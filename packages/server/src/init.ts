@@ -1,8 +1,13 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { AppError, type Clock, type Random, type Signer } from '@fleetward/core';
+import { AppError, type Clock, type Random, type Signer, type SignerAlgorithm } from '@fleetward/core';
 import { createFolderDurably } from '@fleetward/core/durable-file';
-import { createMasterKeyFile, type SigningProcess, startSigningProcess } from '@fleetward/keys';
+import {
+  createMasterKeyFile,
+  type KeyStore,
+  type SigningProcess,
+  startSigningProcess,
+} from '@fleetward/keys';
 import { type Certificate, issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
 import type { AuthorityRecord } from './certificates/store.ts';
 import type { Config } from './config.ts';
@@ -21,6 +26,15 @@ export interface InitPorts {
   readonly random: Random;
   /** A variable that holds the master key is removed from it. */
   readonly environment: Record<string, string | undefined>;
+}
+
+export interface InitOptions {
+  /** Only another setup token, for a platform that is there. */
+  readonly newSetupToken?: boolean;
+  /** What the root and the issuing CA sign with; default ECDSA P-256. */
+  readonly caAlgorithm?: SignerAlgorithm;
+  /** Where their keys are made; default `file`. */
+  readonly caKeyStore?: KeyStore;
 }
 
 export interface Initialised {
@@ -48,7 +62,7 @@ const issuingValidityMs = 5 * 365 * dayMs;
 export async function initialise(
   config: Config,
   ports: InitPorts,
-  options: { readonly newSetupToken?: boolean } = {},
+  options: InitOptions = {},
 ): Promise<Initialised> {
   createFolderDurably(config.folder);
   return onStorageAlone(config, async (storage) => {
@@ -59,7 +73,7 @@ export async function initialise(
     ensureMasterKey(config, ports.random);
     const signing = await startSigningProcess({ ...signingOptions(config), ...ports, log: () => undefined });
     try {
-      return await record(config, { ...ports, storage, keys: await ensureKeys(signing) });
+      return await record(config, { ...ports, storage, keys: await ensureKeys(signing, options) });
     } finally {
       await signing.close();
     }
@@ -75,15 +89,26 @@ function ensureMasterKey(config: Config, random: Random): void {
   if (!existsSync(path)) createMasterKeyFile(path, random);
 }
 
-async function ensureKeys(signing: SigningProcess): Promise<Keys> {
+/** A key that an interrupted run made is kept, whatever kind is asked for now. */
+async function ensureKeys(signing: SigningProcess, { caAlgorithm, caKeyStore }: InitOptions): Promise<Keys> {
+  const ofCas = {
+    ...(caAlgorithm === undefined ? {} : { algorithm: caAlgorithm }),
+    ...(caKeyStore === undefined ? {} : { store: caKeyStore }),
+  };
   const keys: Partial<Record<keyof Keys, Signer>> = {};
   for (const [role, spec] of Object.entries(signingKeys) as [
     keyof Keys,
     (typeof signingKeys)[keyof Keys],
   ][]) {
-    keys[role] = (await signing.findSigner(spec.name)) ?? (await signing.generate(spec));
+    keys[role] =
+      (await signing.findSigner(spec.name)) ??
+      (await signing.generate(isCa(role) ? { ...spec, ...ofCas } : spec));
   }
   return keys as Keys;
+}
+
+function isCa(role: keyof Keys): boolean {
+  return role === 'rootCa' || role === 'issuingCa';
 }
 
 async function record(

@@ -108,6 +108,30 @@ const previousMasterKeys = Type.Array(Type.Union([keyFile, keyVariable, keyCrede
     'Master keys that still open what they sealed, each given like `masterKey`; nothing new is sealed under them. For a rotation (docs/how-to/master-key.md).',
 });
 
+const hsm = Type.Union(
+  [
+    Type.Object({ kind: Type.Literal('off') }, { additionalProperties: false }),
+    Type.Object(
+      {
+        kind: Type.Literal('pkcs11'),
+        module: Type.String({ minLength: 1, maxLength: 4_096 }),
+        package: Type.Optional(Type.String({ minLength: 1, maxLength: 4_096 })),
+        tokenLabel: Type.String({ minLength: 1, maxLength: 32 }),
+        pin: Type.Union([keyFile, keyVariable, keyCredential]),
+        environment: Type.Optional(
+          Type.Array(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), { maxItems: 16 }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    default: { kind: 'off' },
+    description:
+      'A PKCS #11 token that can hold keys of CAs: `{kind: off}`, or `{kind: pkcs11, module: /usr/lib/….so, tokenLabel: …, pin: …, environment: [NAME]}`. `pin` is given like `masterKey`; `package` is the folder of the compiled `pkcs11js`; `environment` names variables that the module reads (docs/how-to/keys-in-an-hsm.md).',
+  },
+);
+
 const storageLimits = section(
   {
     readerThreads: count(2, 'SQLite: threads that read.', { maximum: 16 }),
@@ -660,6 +684,7 @@ export const settings = section(
     storageLimits,
     masterKey,
     previousMasterKeys,
+    hsm,
     tlsLimits,
     mqttLimits,
     httpLimits,

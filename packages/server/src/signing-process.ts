@@ -11,13 +11,22 @@ const signingProcessEntry = join(
 /** How the platform's signing process is started, by the settings. */
 export function signingOptions(
   config: Config,
-): Pick<SigningProcessOptions, 'entry' | 'keyFolder' | 'masterKey' | 'previousMasterKeys'> {
+): Pick<SigningProcessOptions, 'entry' | 'keyFolder' | 'masterKey' | 'previousMasterKeys' | 'hsm'> {
   return {
     entry: signingProcessEntry,
     keyFolder: join(config.folder, 'keys'),
     masterKey: sourceOf(config.masterKey, config),
     previousMasterKeys: config.previousMasterKeys.map((source) => sourceOf(source, config)),
+    ...hsmOf(config),
   };
+}
+
+function hsmOf(config: Config): Pick<SigningProcessOptions, 'hsm'> {
+  const { hsm } = config;
+  if (hsm.kind === 'off') return {};
+  const { module: modulePath, package: packagePath, tokenLabel, pin, environment = [] } = hsm;
+  const apart = packagePath === undefined ? {} : { packagePath: resolve(config.folder, packagePath) };
+  return { hsm: { ...apart, modulePath, tokenLabel, pin: sourceOf(pin, config), environment } };
 }
 
 /** The setting `masterKey` in the terms of the keys package. */

@@ -19,4 +19,5 @@ export {
   startProgram,
 } from './run-program.ts';
 export { seededRandom } from './seeded-random.ts';
+export { type SoftHsm, softHsm } from './soft-hsm.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

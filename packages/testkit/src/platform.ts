@@ -49,6 +49,9 @@ export interface TestPlatform {
 
 export interface TestPlatformOptions {
   readonly clock?: Clock;
+  /** Normally `process.env`. */
+  readonly environment?: Record<string, string | undefined>;
+  readonly init?: Parameters<typeof initialise>[2];
   /** Settings over those of a test platform. */
   readonly settings?: object;
 }
@@ -71,8 +74,9 @@ export async function startTestPlatform(options: TestPlatformOptions = {}): Prom
       },
     });
   const config = configWith({});
-  const parts = { clock: options.clock ?? systemClock, random: systemRandom, environment: process.env };
-  const initialised = await initialise(config, parts);
+  const { environment = process.env } = options;
+  const parts = { clock: options.clock ?? systemClock, random: systemRandom, environment };
+  const initialised = await initialise(config, parts, options.init);
   const rootPem = encodePem('CERTIFICATE', initialised.root.der);
   const rootFile = folder.join('root.pem');
   writeFileSync(rootFile, rootPem);

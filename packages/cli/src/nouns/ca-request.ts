@@ -1,10 +1,10 @@
 import { importCas, requestCa } from '@fleetward/protocol';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
-import { type CaAlgorithm, caAlgorithmNames } from './ca-algorithms.ts';
+import { type CaAlgorithm, caAlgorithmOption, keyStoreOption } from './ca-algorithms.ts';
 
 const pemBytesMax = 262_144;
 
@@ -12,6 +12,7 @@ interface RequestFlags {
   readonly out: string;
   readonly commonName?: string;
   readonly algorithm: CaAlgorithm;
+  readonly keyStore: 'file' | 'hsm';
 }
 
 /** `fleetward ca request-intermediate`: the platform makes a key, and the request for its certificate. */
@@ -25,20 +26,17 @@ export function addCaRequest(noun: Command, { output, withApi }: Shell): void {
   })
     .requiredOption('--out <file>', 'where the request goes, PEM')
     .option('--common-name <name>', 'name of the CA; by default `Fleetward Issuing CA` and a number')
-    .addOption(
-      new Option('--algorithm <name>', 'what it will sign with')
-        .choices(caAlgorithmNames)
-        .default('ecdsa-p256'),
-    )
-    .action(async ({ out, commonName, algorithm }: RequestFlags) => {
+    .addOption(caAlgorithmOption('what it will sign with'))
+    .addOption(keyStoreOption())
+    .action(async ({ out, commonName, algorithm, keyStore: store }: RequestFlags) => {
       assertNewFile(out);
       const name = commonName === undefined ? {} : { commonName };
-      const made = await withApi((api) => api.call(requestCa, { body: { algorithm, ...name } }));
+      const made = await withApi((api) => api.call(requestCa, { body: { algorithm, store, ...name } }));
       writeNewFile(out, made.pem);
       const { keyName, subject } = made;
       output.record(
-        { keyName, subject, algorithm, file: out },
-        { key: keyName, subject, algorithm, request: out },
+        { keyName, subject, algorithm, store, file: out },
+        { key: keyName, subject, algorithm, 'key is in': store, request: out },
       );
     });
 }

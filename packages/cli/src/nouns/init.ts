@@ -5,6 +5,7 @@ import { addVerb } from '../define.ts';
 import { onFolder } from '../own-folder.ts';
 import type { Shell } from '../shell.ts';
 import { writeFileOver } from '../write-file.ts';
+import { type CaAlgorithm, caAlgorithmOption, caAlgorithms, keyStoreOption } from './ca-algorithms.ts';
 import { addSettingsFlags, type SettingsFlags, settingsSources } from './platform-settings.ts';
 
 /** `fleetward init`: makes the keys, the authorities and the setup token of a new platform. */
@@ -26,12 +27,18 @@ export function addInit(program: Command, shell: Shell): void {
       '--new-setup-token',
       'make only another setup token, for a platform that is initialised and stopped',
     )
+    .addOption(caAlgorithmOption('what the root and the issuing CA sign with'))
+    .addOption(keyStoreOption())
     .action(async (flags: InitFlags) => {
       const { initialise, loadConfig, systemClock, systemRandom } = await import('@fleetward/server');
       const { environment } = shell.terminal;
       const config = loadConfig(settingsSources(flags, environment));
       const ports = { clock: systemClock, random: systemRandom, environment };
-      const options = { newSetupToken: flags.newSetupToken === true };
+      const options = {
+        newSetupToken: flags.newSetupToken === true,
+        caAlgorithm: caAlgorithms[flags.algorithm],
+        caKeyStore: flags.keyStore,
+      };
       const made = await onFolder(config.folder, () => initialise(config, ports, options));
       const files = await writePublicFiles(made);
       show(shell, { config, flags, made, files });
@@ -40,6 +47,8 @@ export function addInit(program: Command, shell: Shell): void {
 
 interface InitFlags extends SettingsFlags {
   readonly newSetupToken?: boolean;
+  readonly algorithm: CaAlgorithm;
+  readonly keyStore: 'file' | 'hsm';
 }
 
 interface PublicFiles {

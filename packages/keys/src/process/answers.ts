@@ -1,6 +1,7 @@
 import { isAppError, type JsonObject } from '@fleetward/core';
 import { KeysError, type KeysErrorCode, keysErrorCodes } from '../errors.ts';
 import type { KeyDescription } from '../key-file.ts';
+import type { KeyStore, LoadedKey } from '../key-folder.ts';
 import { importSubkey, type Keyring, masterKeyBytes } from '../subkeys.ts';
 import { type Fields, fieldsOf, integerField, listField, malformed, textField } from './fields.ts';
 import { encodeFrame, type Frame } from './frames.ts';
@@ -74,11 +75,15 @@ export function recordsOf(fields: Fields, body: Uint8Array): Keyring {
   return { current, previous };
 }
 
-export function descriptionResult(key: KeyDescription): Result {
-  return { fields: { name: key.name, algorithm: key.algorithm, purpose: key.purpose }, body: key.publicKey };
+export function descriptionResult({ file, store }: LoadedKey): Result {
+  const { name, algorithm, purpose, publicKey } = file;
+  return { fields: { name, algorithm, purpose, store }, body: publicKey };
 }
 
-export function descriptionOf(fields: Fields, body: Uint8Array): KeyDescription {
+export function descriptionOf(
+  fields: Fields,
+  body: Uint8Array,
+): KeyDescription & { readonly store: KeyStore } {
   return { ...specOf(fields), publicKey: body };
 }
 

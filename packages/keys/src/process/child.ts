@@ -3,7 +3,9 @@ import { getCompileCacheDir } from 'node:module';
 import { createInterface } from 'node:readline';
 import { Duplex } from 'node:stream';
 import { KeysError } from '../errors.ts';
-import { type Environment, type MasterKeySource, variablesOf } from '../master-key.ts';
+import type { HsmSettings } from '../hsm/token.ts';
+import type { MasterKeySource } from '../master-key.ts';
+import { type Environment, variablesOf } from '../secret-source.ts';
 import { channelDescriptor } from './run.ts';
 
 /** A started child and the socket to it. */
@@ -18,11 +20,12 @@ const logLineCharactersMax = 1000;
 export function spawnSigningChild(options: {
   readonly entry: string;
   readonly masterKeys: readonly MasterKeySource[];
+  readonly hsm?: HsmSettings;
   readonly environment: Environment;
   readonly log: (line: string) => void;
 }): SigningChild {
   const child = spawn(process.execPath, [...resolutionFlags(), options.entry], {
-    env: { ...compiledCode(options.entry), ...takeEnvironment(options.masterKeys, options.environment) },
+    env: { ...compiledCode(options.entry), ...takeEnvironment(options) },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     windowsHide: true,
   });
@@ -51,9 +54,16 @@ function compiledCode(entry: string): NodeJS.ProcessEnv {
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
-/** Hands over the variables that the sources name. One that holds a master key is gone from ours afterwards. */
-function takeEnvironment(sources: readonly MasterKeySource[], environment: Environment): NodeJS.ProcessEnv {
+/** Hands over the variables that the sources name. One that holds a master key or a PIN is gone from ours afterwards. */
+function takeEnvironment({
+  masterKeys,
+  hsm,
+  environment,
+}: Parameters<typeof spawnSigningChild>[0]): NodeJS.ProcessEnv {
   const taken: NodeJS.ProcessEnv = {};
+  for (const variable of hsm?.environment ?? [])
+    if (environment[variable] !== undefined) taken[variable] = environment[variable];
+  const sources = hsm === undefined ? masterKeys : [...masterKeys, hsm.pin];
   for (const source of sources) {
     for (const variable of variablesOf(source)) {
       if (environment[variable] !== undefined) taken[variable] = environment[variable];

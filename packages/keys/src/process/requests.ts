@@ -1,8 +1,10 @@
 import type { JsonObject } from '@fleetward/core';
 import { isSignerAlgorithm } from '../algorithms.ts';
-import type { KeySpec } from '../key-folder.ts';
+import type { HsmSettings } from '../hsm/token.ts';
+import type { KeySpec, KeyStore } from '../key-folder.ts';
 import type { MasterKeySource } from '../master-key.ts';
 import { type KeyName, parseKeyName, parseSigningPurpose, type SigningPurpose } from '../names.ts';
+import type { SecretSource } from '../secret-source.ts';
 import { type Fields, fieldsOf, integerField, listField, malformed, textField } from './fields.ts';
 import type { Frame } from './frames.ts';
 import { packPieces, unpackPieces } from './packed.ts';
@@ -17,6 +19,8 @@ export type Request =
       readonly signOnly?: readonly SigningPurpose[];
       /** With `signOnly`: the purposes for which new keys may be made all the same. */
       readonly mayGenerate?: readonly SigningPurpose[];
+      /** Where keys may be besides the key folder. */
+      readonly hsm?: HsmSettings;
     }
   | { readonly kind: 'generate'; readonly spec: KeySpec }
   | { readonly kind: 'describe'; readonly name: KeyName }
@@ -45,6 +49,7 @@ export function requestHeader({ id, request }: NumberedRequest): JsonObject {
         keyFolder: request.keyFolder,
         masterKeys: request.masterKeys.map((source) => ({ ...source })),
         ...(request.signOnly === undefined ? {} : { signOnly: [...request.signOnly] }),
+        ...(request.hsm === undefined ? {} : { hsm: hsmJson(request.hsm) }),
         ...(request.mayGenerate === undefined ? {} : { mayGenerate: [...request.mayGenerate] }),
       };
     case 'generate':
@@ -75,6 +80,7 @@ function requestOf(fields: Fields, body: Uint8Array): Request {
         ...(fields.signOnly === undefined
           ? {}
           : { signOnly: listField(fields, 'signOnly').map(parseSigningPurpose) }),
+        ...(fields.hsm === undefined ? {} : { hsm: hsmOf(fields.hsm) }),
         ...(fields.mayGenerate === undefined
           ? {}
           : { mayGenerate: listField(fields, 'mayGenerate').map(parseSigningPurpose) }),
@@ -94,14 +100,37 @@ function requestOf(fields: Fields, body: Uint8Array): Request {
   }
 }
 
-/** The public fields of a key, in a request to make one as in the answer that describes one. */
-export function specOf(fields: Fields): KeySpec {
-  const algorithm = fields.algorithm;
-  if (!isSignerAlgorithm(algorithm)) throw malformed('`algorithm` is not known');
-  return { name: parseKeyName(fields.name), algorithm, purpose: parseSigningPurpose(fields.purpose) };
+function storeOf(store: unknown): KeyStore {
+  if (store === undefined || store === 'file') return 'file';
+  if (store === 'hsm') return 'hsm';
+  throw malformed('`store` is not known');
 }
 
-function sourceOf(json: unknown): MasterKeySource {
+function hsmJson({ packagePath, modulePath, tokenLabel, pin, environment }: HsmSettings): JsonObject {
+  const apart = packagePath === undefined ? {} : { packagePath };
+  return { ...apart, modulePath, tokenLabel, pin: { ...pin }, environment: [...environment] };
+}
+
+function hsmOf(json: unknown): HsmSettings {
+  const fields = fieldsOf(json);
+  return {
+    ...(fields.packagePath === undefined ? {} : { packagePath: textField(fields, 'packagePath') }),
+    modulePath: textField(fields, 'modulePath'),
+    tokenLabel: textField(fields, 'tokenLabel'),
+    pin: sourceOf(fields.pin),
+    environment: listField(fields, 'environment').map(String),
+  };
+}
+
+/** The public fields of a key, in a request to make one as in the answer that describes one. */
+export function specOf(fields: Fields): KeySpec & { readonly store: KeyStore } {
+  const algorithm = fields.algorithm;
+  if (!isSignerAlgorithm(algorithm)) throw malformed('`algorithm` is not known');
+  const [name, purpose] = [parseKeyName(fields.name), parseSigningPurpose(fields.purpose)];
+  return { name, algorithm, purpose, store: storeOf(fields.store) };
+}
+
+function sourceOf(json: unknown): SecretSource {
   const fields = fieldsOf(json);
   const kind = textField(fields, 'kind');
   switch (kind) {
@@ -112,6 +141,6 @@ function sourceOf(json: unknown): MasterKeySource {
     case 'systemd-credential':
       return { kind, name: textField(fields, 'name') };
     default:
-      throw malformed('the `kind` of the master key source is unknown');
+      throw malformed('the `kind` of the source of a secret is unknown');
   }
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Random } from '@fleetward/core';
-import { signBytes } from '../algorithms.ts';
 import { createEnvelope } from '../envelope.ts';
 import { KeysError } from '../errors.ts';
+import { type HsmSettings, Token } from '../hsm/token.ts';
 import { type KeyFolder, type LoadedKey, openKeyFolder } from '../key-folder.ts';
 import { readMasterKeys } from '../master-key.ts';
 import type { KeyName, SigningPurpose } from '../names.ts';
@@ -100,9 +100,21 @@ function start(request: Request & { readonly kind: 'start' }): {
   return {
     keys: openKeyFolder(request.keyFolder, {
       envelope,
+      token: tokenOf(request.hsm),
       ...(request.signOnly === undefined ? {} : { purposes: request.signOnly }),
     }),
     result: recordsResult(deriveKeyring(masterKeys, 'records')),
+  };
+}
+
+/** Made once, and loaded when the first key needs it. */
+function tokenOf(settings: HsmSettings | undefined): () => Token {
+  let token: Token | undefined;
+  return () => {
+    if (settings === undefined)
+      throw new KeysError('keys.hsm', 'the key is in a token, and the setting `hsm` names none');
+    token ??= new Token(settings, process.env);
+    return token;
   };
 }
 
@@ -121,9 +133,9 @@ function perform(request: Request, held: Held): Result {
       throw malformed('`start` comes once');
     case 'generate':
       lintOf(request.spec.purpose, held.lints);
-      return descriptionResult(held.keys.generate(request.spec).file);
+      return descriptionResult(held.keys.generate(request.spec));
     case 'describe':
-      return descriptionResult(find(held.keys, request.name).file);
+      return descriptionResult(find(held.keys, request.name));
     case 'sign':
       return {
         body: lintThenSign(find(held.keys, request.name), { message: request.message, lints: held.lints }),
@@ -155,7 +167,7 @@ function lintThenSign(
   } catch (cause) {
     throw refusal(cause, key.file);
   }
-  return signBytes(message, { privateKey: key.privateKey, algorithm: key.file.algorithm });
+  return key.sign(message);
 }
 
 function assertNoAnswer(outcome: unknown): void {

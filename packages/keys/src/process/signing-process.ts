@@ -1,9 +1,11 @@
 import { isAppError, type Random, type Signer } from '@fleetward/core';
 import { createEnvelope, type Envelope } from '../envelope.ts';
+import type { HsmSettings } from '../hsm/token.ts';
 import type { KeyDescription } from '../key-file.ts';
-import type { KeySpec } from '../key-folder.ts';
-import type { Environment, MasterKeySource } from '../master-key.ts';
+import type { KeySpec, KeyStore } from '../key-folder.ts';
+import type { MasterKeySource } from '../master-key.ts';
 import type { KeyName, SigningPurpose } from '../names.ts';
+import type { Environment } from '../secret-source.ts';
 import type { Keyring } from '../subkeys.ts';
 import { descriptionOf, recordsOf } from './answers.ts';
 import { spawnSigningChild } from './child.ts';
@@ -17,6 +19,7 @@ import type { Request } from './requests.ts';
 export interface KeySigner extends Signer {
   readonly name: KeyName;
   readonly purpose: SigningPurpose;
+  readonly store: KeyStore;
 }
 
 export interface SigningProcess {
@@ -45,6 +48,8 @@ export interface SigningProcessOptions {
   readonly signOnly?: readonly SigningPurpose[];
   /** With `signOnly`: purposes for which it may make new keys all the same, as an issuing CA's rotation needs. */
   readonly mayGenerate?: readonly SigningPurpose[];
+  /** A token that may hold keys, by PKCS #11. */
+  readonly hsm?: HsmSettings;
   /** Normally `process.env`. A variable that holds a master key is removed from it. */
   readonly environment: Environment;
   readonly random: Random;
@@ -71,12 +76,13 @@ export async function startSigningProcess(options: SigningProcessOptions): Promi
     ...defaultLimits,
     ...options.limits,
   });
-  const { keyFolder, signOnly, mayGenerate } = options;
+  const { keyFolder, signOnly, mayGenerate, hsm } = options;
   const keyring = await startOrEnd(link, {
     keyFolder,
     masterKeys,
     ...(signOnly && { signOnly }),
     ...(mayGenerate && { mayGenerate }),
+    ...(hsm && { hsm }),
   });
   void link.exited.then((exit) => options.onExit?.(exit));
   return clientOf(link, createEnvelope(keyring, options.random));
@@ -122,7 +128,7 @@ function clientOf(link: Link, records: Envelope): SigningProcess {
   };
 }
 
-function signerOf(key: KeyDescription, requests: Link['requests']): KeySigner {
+function signerOf(key: KeyDescription & { readonly store: KeyStore }, requests: Link['requests']): KeySigner {
   return {
     ...key,
     sign: async (message) => (await requests.ask({ kind: 'sign', name: key.name, message })).body,

@@ -12,6 +12,11 @@ const keyAlgorithm = Type.Union(
   { description: 'What it signs with; RSA is PKCS #1 v1.5 with SHA-256.' },
 );
 
+const keyStore = Type.Union([Type.Literal('file'), Type.Literal('hsm')], {
+  description:
+    'Where the key is made and stays: sealed in the folder, or in the token of the setting `hsm`. Default `file`.',
+});
+
 const ca = Type.Object({
   certificateId: certificateIdSchema,
   kind: Type.Union([Type.Literal('root'), Type.Literal('issuing'), Type.Literal('cross')], {
@@ -56,6 +61,7 @@ export const requestCa = defineRoute({
     {
       commonName: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
       algorithm: Type.Optional(keyAlgorithm),
+      store: Type.Optional(keyStore),
     },
     { additionalProperties: false },
   ),
@@ -65,6 +71,7 @@ export const requestCa = defineRoute({
     }),
     subject: Type.String(),
     algorithm: keyAlgorithm,
+    store: keyStore,
     pem: Type.String({ description: 'PKCS #10.' }),
   }),
 });

@@ -17,13 +17,14 @@ export function caHandlers(certificates: Certificates): readonly RouteHandler[] 
       return undefined;
     }),
     handle(requestCa, async ({ body, caller }) => {
-      const { algorithm = 'ecdsa-p256', ...name } = body;
-      const wanted = { ...name, algorithm: caAlgorithms[algorithm] };
+      const { algorithm = 'ecdsa-p256', store = 'file', ...name } = body;
+      const wanted = { ...name, store, algorithm: caAlgorithms[algorithm] };
       const { keyName, csr } = await certificates.requestCa(wanted, operatorActor(caller));
       return {
         keyName,
         subject: csr.subject.text,
         algorithm,
+        store,
         pem: encodePem('CERTIFICATE REQUEST', csr.der),
       };
     }),

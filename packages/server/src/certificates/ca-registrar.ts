@@ -45,7 +45,8 @@ export class CaRegistrar {
     return this.#inTurn(async () => {
       const { authorities, caKeys: keys, transactor, trail } = this.#options;
       const made = await requestCa(request, { keys, authorities });
-      const payload = { keyName: made.keyName, algorithm: request.algorithm, subject: made.csr.subject.text };
+      const { algorithm, store } = request;
+      const payload = { keyName: made.keyName, algorithm, store, subject: made.csr.subject.text };
       await transactor.transact((tx) => trail.append(tx, { kind: 'ca.requested', actor, payload }));
       return made;
     });

@@ -5,19 +5,21 @@ import { CertificatesError } from './errors.ts';
 
 /** Keys of issuing CAs in the signing process; the private half never comes out of it. */
 export interface CaKeys {
-  find(keyName: string): Promise<Signer | undefined>;
+  find(keyName: string): Promise<CaKey | undefined>;
   /** Durable before it resolves. */
-  generate(keyName: string, options: CaKeyOptions): Promise<Signer>;
+  generate(keyName: string, options: Pick<CaKey, 'algorithm' | 'store'>): Promise<CaKey>;
 }
 
-export interface CaKeyOptions {
-  readonly algorithm: SignerAlgorithm;
+export interface CaKey extends Signer {
+  /** Sealed in a file of the platform's, or inside a token. */
+  readonly store: 'file' | 'hsm';
 }
 
 export interface CaRequest {
   /** The common name; without it, `Fleetward Issuing CA` and the number of its key. */
   readonly commonName?: string;
   readonly algorithm: SignerAlgorithm;
+  readonly store: CaKey['store'];
 }
 
 export interface MadeCaRequest {
@@ -33,19 +35,22 @@ function caKeyName(number: number): string {
 }
 
 /**
- * Makes the key of the next issuing CA and a CSR for it, to be signed by a root elsewhere. A key of this algorithm that has no
+ * Makes the key of the next issuing CA and a CSR for it, to be signed by a root elsewhere. A key of this kind that has no
  * certificate yet is used again: asking twice makes one key. Throws `certificates.ca_keys`.
  */
 export async function requestCa(
-  { commonName, algorithm }: CaRequest,
+  { commonName, algorithm, store }: CaRequest,
   { keys, authorities }: { readonly keys: CaKeys; readonly authorities: Authorities },
 ): Promise<MadeCaRequest> {
   for (let number = 1; number <= caKeysMax; number++) {
     const keyName = caKeyName(number);
     const known = await keys.find(keyName);
-    const isFree = known?.algorithm === algorithm && !authorities.all().some((ca) => ca.keyName === keyName);
+    const isFree =
+      known?.algorithm === algorithm &&
+      known.store === store &&
+      !authorities.all().some((ca) => ca.keyName === keyName);
     if (known !== undefined && !isFree) continue;
-    const signer = known ?? (await keys.generate(keyName, { algorithm }));
+    const signer = known ?? (await keys.generate(keyName, { algorithm, store }));
     const subject = makeName([['commonName', commonName ?? `Fleetward Issuing CA ${number}`]]);
     return { keyName, csr: await issueCsr({ subject, signer }) };
   }

@@ -44,11 +44,14 @@ function newKeys(): PlatformKeys {
 
 function caKeysOf({ issuing, more }: PlatformKeys): CaKeys {
   return {
-    find: async (keyName) => (keyName === 'issuing-ca' ? issuing : more.get(keyName)),
-    generate: async (keyName, { algorithm }) => {
+    find: async (keyName) => {
+      const signer = keyName === 'issuing-ca' ? issuing : more.get(keyName);
+      return signer && { ...signer, store: 'file' };
+    },
+    generate: async (keyName, { algorithm, store }) => {
       const signer = localSigner(newPrivateKey(algorithm), algorithm);
       more.set(keyName, signer);
-      return signer;
+      return { ...signer, store };
     },
   };
 }

@@ -1,0 +1,104 @@
+import { KeysError } from '../errors.ts';
+import { type Environment, readSource, type SecretSource } from '../secret-source.ts';
+import { cki, type Handle, loadPkcs11, type Pkcs11, reasonOf } from './pkcs11.ts';
+
+/** A PKCS #11 token, such as a hardware security module. */
+export interface HsmSettings {
+  /** Folder of the compiled `pkcs11js`; without it, it is looked for beside our own package. */
+  readonly packagePath?: string;
+  /** The vendor's shared library. */
+  readonly modulePath: string;
+  readonly tokenLabel: string;
+  readonly pin: SecretSource;
+  /** Names of variables that the module reads, such as where its settings are. */
+  readonly environment: readonly string[];
+}
+
+export interface OpenSession {
+  readonly pkcs11: Pkcs11;
+  readonly session: Handle;
+}
+
+/**
+ * One logged-in session, opened when it is first needed and again after a fault. A refused PIN is not tried again by this process: a
+ * token locks itself after a few.
+ */
+export class Token {
+  readonly #settings: HsmSettings;
+  readonly #environment: Environment;
+  #pkcs11: Pkcs11 | undefined;
+  #pin: string | undefined;
+  #session: Handle | undefined;
+  #refusal: KeysError | undefined;
+
+  constructor(settings: HsmSettings, environment: Environment) {
+    this.#settings = settings;
+    this.#environment = environment;
+  }
+
+  /** Throws `keys.hsm`, or what `work` throws of ours. */
+  use<Result>(what: string, work: (open: OpenSession) => Result): Result {
+    try {
+      return work(this.#open());
+    } catch (cause) {
+      this.#close();
+      if (cause instanceof KeysError) throw cause;
+      const message = `the token \`${this.#settings.tokenLabel}\` does not ${what}: ${reasonOf(cause)}`;
+      throw new KeysError('keys.hsm', message, { cause });
+    }
+  }
+
+  #open(): OpenSession {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    this.#pkcs11 ??= loadPkcs11(this.#settings);
+    const pkcs11 = this.#pkcs11;
+    if (this.#session !== undefined) return { pkcs11, session: this.#session };
+    const session = pkcs11.C_OpenSession(this.#slot(pkcs11), cki.serialAndWritable);
+    this.#session = session;
+    this.#login(pkcs11, session);
+    return { pkcs11, session };
+  }
+
+  #slot(pkcs11: Pkcs11): Handle {
+    const { tokenLabel } = this.#settings;
+    const slots = pkcs11
+      .C_GetSlotList(true)
+      .filter((slot) => pkcs11.C_GetTokenInfo(slot).label.trimEnd() === tokenLabel);
+    const [slot] = slots;
+    if (slot !== undefined && slots.length === 1) return slot;
+    throw new KeysError(
+      'keys.hsm',
+      `${slots.length} tokens are labelled \`${tokenLabel}\`; there must be one`,
+    );
+  }
+
+  #login(pkcs11: Pkcs11, session: Handle): void {
+    this.#pin ??= this.#readPin();
+    try {
+      pkcs11.C_Login(session, cki.user, this.#pin);
+    } catch (cause) {
+      const { code } = cause as { readonly code?: number };
+      if (code !== cki.pinIncorrect && code !== cki.pinLocked) throw cause;
+      const message = `the token \`${this.#settings.tokenLabel}\` refuses the PIN (${reasonOf(cause)}); it is not tried again until the next start`;
+      this.#refusal = new KeysError('keys.hsm', message, { cause });
+      throw this.#refusal;
+    }
+  }
+
+  #readPin(): string {
+    const wanted = { environment: this.#environment, what: 'PIN', code: 'keys.hsm' } as const;
+    return readSource(this.#settings.pin, wanted)
+      .toString('utf8')
+      .replace(/\r?\n$/, '');
+  }
+
+  #close(): void {
+    const session = this.#session;
+    this.#session = undefined;
+    try {
+      if (session !== undefined) this.#pkcs11?.C_CloseSession(session);
+    } catch {
+      // It is gone with the fault that brought us here.
+    }
+  }
+}
