@@ -309,10 +309,40 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     );
   });
 
-  test('an enrolment left its trace', async () => {
-    expect((await say(['enrollment', 'list'])).json).toContainEqual(
-      expect.objectContaining({ outcome: 'issued', thingName: 'lamp-7' }),
-    );
+  test('an enrolment left its trace, step by step', async () => {
+    const attempts = (await say(['enrollment', 'list'])).json as readonly { attemptId: string }[];
+    expect(attempts).toContainEqual(expect.objectContaining({ outcome: 'issued', thingName: 'lamp-7' }));
+    const [{ attemptId } = { attemptId: '' }] = attempts;
+    expect((await say(['enrollment', 'get', attemptId])).json).toMatchObject([
+      { attemptId, steps: expect.arrayContaining([expect.objectContaining({ outcome: 'passed' })]) },
+    ]);
+    const told = await cli.run(['enrollment', 'get', attemptId], { environment });
+    expect(told.stdout).toMatch(/^1\. token +passed: join token `[0-9a-f]+`/m);
+  });
+
+  test('a renewal campaign is started, paused, resumed, watched to its end and listed', async () => {
+    const [campaign] = (await say(['renewal', 'start', '--all', '--rate', '1/min'])).json as [
+      { campaignId: string; members: number },
+    ];
+    const { campaignId, members } = campaign;
+    expect(members).toBeGreaterThan(0);
+    for (const [verb, state] of [
+      ['pause', 'PAUSED'],
+      ['resume', 'RUNNING'],
+    ] as const)
+      expect((await say(['renewal', verb, campaignId])).json).toMatchObject([{ state }]);
+    expect((await say(['renewal', 'members', campaignId])).json).toHaveLength(members);
+    await say(['renewal', 'cancel', campaignId]);
+    expect((await say(['renewal', 'watch', campaignId])).json).toMatchObject([{ state: 'CANCELLED' }]);
+    expect((await say(['renewal', 'get', campaignId])).json).toMatchObject([{ members }]);
+    const listed = await cli.run(['renewal', 'list'], { environment });
+    expect(listed.stdout).toMatch(/CANCELLED +all +1\/min +0 of/);
+    const again = await run(['renewal', 'resume', campaignId]);
+    expect(again.error).toMatchObject({ code: 'renewals.state' });
+    expect((await run(['renewal', 'start', '--rate', '10/min'])).error).toMatchObject({
+      code: 'renewals.invalid',
+    });
+    expect((await run(['renewal', 'start', '--all', '--rate', 'fast'])).code).toBe(2);
   });
 
   test('a refused policy is told with its file and place, each reason once', async () => {

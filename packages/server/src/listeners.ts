@@ -336,6 +336,8 @@ function operatorApi(
         policies,
         ...gateway,
         messages: parts.messages,
+        enrollment: domains.enrollment,
+        renewals: domains.renewals,
         certificates: domains.certificates,
         issuanceLog: domains.issuanceLog,
         clock,

@@ -4,12 +4,14 @@ import type { Activity } from './activity/index.ts';
 import type { Certificates } from './certificates/index.ts';
 import type { Denials } from './denials/index.ts';
 import type { Detections } from './detections/index.ts';
+import type { Enrollment } from './enrollment/index.ts';
 import type { KnownCertificates } from './gateway/known-certificates.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
 import type { Groups } from './groups/index.ts';
 import type { IssuanceLog } from './issuance-log/index.ts';
 import type { Policies } from './policies/index.ts';
+import type { RenewalCampaigns } from './renewals/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
@@ -24,6 +26,8 @@ export function createPlatformMetrics(parts: {
   readonly mqtt: MqttGateway;
   readonly messages: MessageFile;
   readonly certificates: Pick<Certificates, 'ocspCounts'>;
+  readonly enrollment: Pick<Enrollment, 'endCounts'>;
+  readonly renewals: Pick<RenewalCampaigns, 'openCounts'>;
   readonly issuanceLog: IssuanceLog;
   readonly clock: Clock;
 }): Registry {
@@ -78,6 +82,24 @@ export function createPlatformMetrics(parts: {
       this.set({ figure: 'headAgeSeconds' }, head === undefined ? 0 : (nowMs - head.at) / 1_000);
       this.set({ figure: 'waiting' }, count);
       this.set({ figure: 'waitingSeconds' }, sinceMs === undefined ? 0 : (nowMs - sinceMs) / 1_000);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_enrollments',
+    help: 'Attempts to enrol or renew since the start, by their end: issued, or the reason of the refusal',
+    labelNames: ['end'] as const,
+    registers: [registry],
+    collect() {
+      for (const [end, count] of parts.enrollment.endCounts) this.set({ end }, count);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_renewal_campaigns',
+    help: 'Renewal campaigns that are not over, and their certificates that are not renewed yet',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.renewals.openCounts)) this.set({ counter }, value);
     },
   });
   gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>

@@ -5,6 +5,12 @@ import { ThingsError } from '../things/index.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { RolledBack } from './rolled-back.ts';
 
+/** What the proofs that the platform requires may say to a newcomer. */
+const guardrailCodes: ReadonlySet<string> = new Set([
+  'policies.guardrail_broken',
+  'policies.guardrail_undecided',
+]);
+
 export function used({ thingName }: { readonly thingName: ThingName }): Refusal {
   return refuse('token_used', 'the join token has been used as often as it may be', { thingName });
 }
@@ -24,6 +30,16 @@ export function refusalOf(error: unknown, thingName: ThingName): Refusal | undef
       thingName,
       deviceText: 'the join token cannot be used any more; ask for another',
     });
+  }
+  if (error instanceof PoliciesError && guardrailCodes.has(error.code)) {
+    return refuse(
+      'token_guardrail',
+      `what the join token gives is not proved to keep a guard rail: ${error.message}`,
+      {
+        thingName,
+        deviceText: 'the join token cannot be used as things are; ask its operator',
+      },
+    );
   }
   if (error instanceof GroupsError && (error.code === 'groups.not_found' || error.code === 'groups.limit')) {
     return refuse('token_group_refused', `the thing cannot join the token's group: ${error.message}`, {

@@ -8,6 +8,7 @@ export type RefusalReason =
   | 'token_used'
   | 'token_policy_missing'
   | 'token_group_refused'
+  | 'token_guardrail'
   | 'profile_not_allowed'
   | 'csr_malformed'
   | 'csr_signature'
@@ -53,6 +54,7 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   token_used: 'token',
   token_policy_missing: 'token',
   token_group_refused: 'token',
+  token_guardrail: 'token',
   profile_not_allowed: 'certificate',
   csr_malformed: 'request',
   csr_signature: 'request',

@@ -88,6 +88,7 @@ export class Enrollment {
   readonly #renewals: Renewals;
   // Two attempts for one name or one key must see each other's outcome.
   readonly #turns = new Turns();
+  readonly #ends = new Map<string, number>();
   #inFlight = 0;
 
   constructor(options: EnrollmentOptions) {
@@ -136,6 +137,11 @@ export class Enrollment {
     return this.#options.certificates.caCertificates();
   }
 
+  /** Since the start: how attempts ended, `issued` or the reason of their refusal; `busy` is where `enrollment.inFlightMax` bit. */
+  get endCounts(): ReadonlyMap<string, number> {
+    return this.#ends;
+  }
+
   /** The newest attempts first. */
   attempts(limit: number): Promise<readonly EnrollmentAttempt[]> {
     return this.#attempts.newest(limit);
@@ -157,6 +163,8 @@ export class Enrollment {
     decide: (trace: Trace) => Promise<EnrollmentOutcome>,
   ): Promise<EnrollmentOutcome> {
     const outcome = await this.#bounded(() => decide(trace));
+    const end = outcome.kind === 'refused' ? outcome.reason : outcome.kind;
+    this.#ends.set(end, (this.#ends.get(end) ?? 0) + 1);
     return outcome.kind === 'refused' ? this.#traced(request, trace, outcome) : outcome;
   }
 

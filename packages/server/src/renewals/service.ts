@@ -75,6 +75,12 @@ export class RenewalCampaigns {
     return false;
   }
 
+  /** Campaigns that are not over, and their members that are not done. */
+  get openCounts(): { readonly campaigns: number; readonly members: number } {
+    const open = [...this.#open.values()];
+    return { campaigns: open.length, members: open.reduce((sum, one) => sum + one.openMembers().length, 0) };
+  }
+
   /** Throws `renewals.empty` when nothing matches, `renewals.limit`, or `groups.not_found`. */
   start(
     wanted: { readonly selection: RenewalSelection; readonly ratePerMinute: number },

@@ -260,6 +260,31 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       });
     });
 
+    test('a token whose group’s policies, together with its own, would break a guard rail', async () => {
+      const thing = '${iot:Connection.Thing.ThingName}';
+      const documentOf = (topic: string) => {
+        const arn = 'arn:aws:iot:REGION:ACCOUNT_ID:';
+        const connect = { Effect: 'Allow', Action: 'iot:Connect', Resource: `${arn}client/${thing}` };
+        const publish = { Effect: 'Allow', Action: 'iot:Publish', Resource: `${arn}topic/${topic}` };
+        return JSON.stringify({ Version: '2012-10-17', Statement: [connect, publish] });
+      };
+      const [own, ofGroup] = [parsePolicyName('own'), parsePolicyName('of-group')];
+      const groupName = parseGroupName('lamps');
+      await platform.groups.create({ name: groupName }, operator);
+      await platform.policies.create({ name: own, document: documentOf(`up/${thing}`) }, operator);
+      await platform.policies.create({ name: ofGroup, document: documentOf(`up/eu-${thing}`) }, operator);
+      await platform.policies.attachToGroup({ policyName: ofGroup, groupName }, operator);
+      await platform.policies.requireProof(
+        { name: 'apart', property: { kind: 'no-cross-device' } },
+        operator,
+      );
+      const { secret } = await newToken({ policies: ['own'], group: 'lamps' });
+      expect(await refusalOf(csr, secret)).toEqual({ reason: 'token_guardrail', fault: 'token' });
+      expect(platform.things.known(parseThingName('my_iot_device'))).toBeUndefined();
+      const alone = await newToken({ policies: ['own'] });
+      expect((await enroll(csr, alone.secret)).kind).toBe('issued');
+    }, 60_000);
+
     test('a weak key', async () => {
       const { secret } = await newToken();
       const weak = await makeCsr(await makeKey(keys, 'weak', 'rsa:1024'), { subject: '/CN=my_iot_device' });
