@@ -647,6 +647,11 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['cert', 'activate', certificateId])).json).toMatchObject([{ outcome: 'unchanged' }]);
   });
 
+  test('a certificate that speaks for a thing is not deleted', async () => {
+    const answer = await cli.run(['cert', 'delete', certificateId], { environment });
+    expect([answer.code, answer.stderr]).toEqual([1, expect.stringContaining('detach it first')]);
+  });
+
   test('a certificate on hold is revoked until the hold is lifted', async () => {
     await say(['cert', 'revoke', certificateId, '--reason', 'certificateHold', '--wait']);
     expect((await say(['cert', 'show', certificateId])).json).toMatchObject([

@@ -17,6 +17,7 @@ export { importCas, listCas, requestCa, setCaState } from './http/cas.ts';
 export {
   getCertificate,
   listCertificates,
+  removeCertificate,
   revokeCertificate,
   setCertificateState,
   unholdCertificate,

@@ -139,7 +139,12 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     signer: await signing.signer(signingKeys.issuanceLog.name),
     settings: config.issuanceLog,
   });
-  const certificates = await openCertificates(parts, { trail, issuanceLog });
+  const certificates = await openCertificates(parts, {
+    trail,
+    issuanceLog,
+    isAttached: (certificateId) =>
+      things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
+  });
   const renewals = await RenewalCampaigns.open({
     ...shared,
     store: stores.renewals,
@@ -201,13 +206,17 @@ function reportLimitsOf({ httpLimits, storageLimits }: Config): ReportLimits {
 
 function openCertificates(
   parts: DomainParts,
-  logs: { readonly trail: Trail; readonly issuanceLog: IssuanceLog },
+  others: {
+    readonly trail: Trail;
+    readonly issuanceLog: IssuanceLog;
+    readonly isAttached: (certificateId: CertificateId) => boolean;
+  },
 ): Promise<Certificates> {
   const { config, clock, random, storage, signing, crlUrl, ocspUrl, announce } = parts;
   return Certificates.open({
     store: storage.stores.certificates,
     transactor: storage.transactor,
-    ...logs,
+    ...others,
     clock,
     random,
     signer: (keyName) => signing.signer(parseKeyName(keyName)),

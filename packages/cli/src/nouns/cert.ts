@@ -10,6 +10,7 @@ export const certVerbs: Verbs = {
   show: async () => (await registry()).addCertShow,
   activate: async () => (await state()).addCertActivate,
   deactivate: async () => (await state()).addCertDeactivate,
+  delete: async () => (await import('./cert-delete.ts')).addCertDelete,
   unhold: async () => (await import('./cert-unhold.ts')).addCertUnhold,
   revoke: async () => (await registry()).addCertRevoke,
   verify: async () => (await import('./cert-verify.ts')).addCertVerify,

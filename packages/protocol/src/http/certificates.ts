@@ -117,6 +117,16 @@ export const revokeCertificate = defineRoute({
   }),
 });
 
+export const removeCertificate = defineRoute({
+  method: 'DELETE',
+  path: '/v1/certificates/:certificateId',
+  noun,
+  summary:
+    'Delete a certificate that nothing is attached to and that may not speak; an inactive one is revoked before, and stays on the CRL',
+  access: 'operator',
+  params: certificateParams,
+});
+
 export const unholdCertificate = defineRoute({
   method: 'POST',
   path: '/v1/certificates/:certificateId/unhold',

@@ -6,6 +6,7 @@ export type CertificatesErrorCode =
   | 'certificates.ca_not_found'
   | 'certificates.ca_state'
   | 'certificates.state'
+  | 'certificates.attached'
   | 'certificates.ca_refused'
   | 'certificates.ca_keys'
   | 'certificates.exists'

@@ -3,6 +3,7 @@ import { type Certificate, encodePem } from '@fleetward/pki';
 import {
   getCertificate,
   listCertificates,
+  removeCertificate,
   revokeCertificate,
   setCertificateState,
   unholdCertificate,
@@ -50,6 +51,10 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const wanted = { certificateId, reason: body.reason ?? 'unspecified' } as const;
       const outcome = await certificates.revoke(wanted, operatorActor(caller));
       return revocationView(certificateId, outcome, { wait: body.wait ?? true });
+    }),
+    handle(removeCertificate, async ({ params, caller }) => {
+      await certificates.remove(parseCertificateId(params.certificateId), operatorActor(caller));
+      return undefined;
     }),
     handle(unholdCertificate, async ({ params, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);

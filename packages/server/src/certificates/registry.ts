@@ -39,8 +39,9 @@ export class CertificateRegistry {
   }
 
   add(certificate: CertificateSummary): void {
-    this.#certificates.set(certificate.certificateId, certificate);
-    this.#index(certificate);
+    const isDeleted = certificate.deletedAtMs !== undefined;
+    if (!isDeleted) this.#certificates.set(certificate.certificateId, certificate);
+    if (!isDeleted) this.#index(certificate);
     if (certificate.state !== 'REVOKED') return;
     const { certificateId, serial, issuerId, notAfterMs } = certificate;
     const revokedAtMs = certificate.revokedAtMs ?? certificate.issuedAtMs;
@@ -50,6 +51,14 @@ export class CertificateRegistry {
 
   find(certificateId: CertificateId): CertificateSummary | undefined {
     return this.#certificates.get(certificateId);
+  }
+
+  /** Only its revocation is known any more. */
+  remove(certificateId: CertificateId): void {
+    const known = this.#certificates.get(certificateId);
+    this.#certificates.delete(certificateId);
+    if (known === undefined || known.state === 'REVOKED') return;
+    this.#bySerial.get(known.issuerId)?.delete(known.serial);
   }
 
   /** False for one that is not there or is revoked: it stays as it is. */

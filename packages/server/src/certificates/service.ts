@@ -28,6 +28,7 @@ import {
 } from './issuance.ts';
 import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
 import { CertificateRegistry } from './registry.ts';
+import { Remover } from './remover.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
 import { type RevocationOutcome, Revoker } from './revoker.ts';
@@ -64,6 +65,8 @@ export interface CertificatesOptions {
   /** Where it answers OCSP requests. */
   readonly ocspUrl: () => string;
   readonly announce: AnnounceCertificate;
+  /** Whether a thing or a policy is attached to it. */
+  readonly isAttached: (certificateId: CertificateId) => boolean;
   readonly settings: ValiditySettings & {
     readonly crlValidityHours: number;
     readonly ocspValidityMinutes: number;
@@ -82,6 +85,7 @@ export class Certificates {
   readonly #revoker: Revoker;
   readonly #states: StateChanger;
   readonly #holds: HoldLifter;
+  readonly #remover: Remover;
   readonly #cas: CaRegistrar;
 
   private constructor(options: CertificatesOptions, journal: RevocationJournal) {
@@ -97,6 +101,7 @@ export class Certificates {
     });
     this.#revoker = new Revoker({ ...shared, crls: this.#crls });
     this.#states = new StateChanger(shared);
+    this.#remover = new Remover({ ...shared, revoker: this.#revoker });
     this.#holds = new HoldLifter({ ...shared, crls: this.#crls });
     this.#cas = new CaRegistrar({ ...shared, crls: this.#crls });
   }
@@ -240,6 +245,11 @@ export class Certificates {
   /** Ends a `certificateHold`. Throws `certificates.not_found`, `certificates.state` or `certificates.journal_failed`. */
   unhold(certificateId: CertificateId, actor: Actor): Promise<HoldOutcome> {
     return this.#holds.lift(certificateId, actor);
+  }
+
+  /** Throws `certificates.not_found`, `certificates.attached` or `certificates.state`; what is merely inactive is revoked first. */
+  remove(certificateId: CertificateId, actor: Actor): Promise<void> {
+    return this.#remover.remove(certificateId, actor);
   }
 
   /** Switches a certificate on or off. Throws `certificates.not_found`, and `certificates.state` for one that is revoked. */

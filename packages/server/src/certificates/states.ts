@@ -64,3 +64,18 @@ export function assertStep(
     `the certificate \`${certificateId}\` is \`${state}\` and cannot become \`${to}\`: ${why}`,
   );
 }
+
+/** Throws `certificates.state` for one that may still speak, or again. Answers its standing. */
+export function assertDeletable(
+  certificate: CertificateSummary,
+  nowMs: number,
+): 'revoked' | 'inactive' | 'expired' {
+  const { certificateId, state, revocationReason } = certificate;
+  const standing = standingOf(certificate, nowMs);
+  const isHeld = revocationReason !== undefined && !isForEver(revocationReason);
+  if (standing !== 'active' && standing !== 'pending' && !isHeld) return standing;
+  const what = isHeld
+    ? 'is on hold: lift the hold, or revoke it for ever'
+    : `is \`${state}\`: revoke or deactivate it`;
+  throw new CertificatesError('certificates.state', `the certificate \`${certificateId}\` ${what} first`);
+}

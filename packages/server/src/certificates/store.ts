@@ -36,6 +36,7 @@ export interface CertificateRecord {
   readonly publicKeyHash: string;
   readonly revokedAtMs?: number;
   readonly revocationReason?: RevocationReason;
+  readonly deletedAtMs?: number;
 }
 
 /** What authorisation needs of a certificate, without its bytes. */
@@ -66,11 +67,12 @@ export interface CertificateStore {
   add(tx: Transaction, certificate: CertificateRecord): Promise<void>;
   /** As `add` for many: all of them or none. */
   addAll(tx: Transaction, certificates: readonly CertificateRecord[]): Promise<void>;
+  /** Not one that is deleted. */
   find(certificateId: CertificateId, tx?: Transaction): Promise<CertificateRecord | undefined>;
   findByPublicKey(publicKeyHash: string, tx?: Transaction): Promise<readonly CertificateRecord[]>;
   /** Which of the keys have, or had, certificates. */
   holdersOf(publicKeyHashes: readonly string[], tx?: Transaction): Promise<readonly CertificateSummary[]>;
-  /** Certificates with an id greater than `after`, by id. */
+  /** Certificates with an id greater than `after`, by id; without those deleted. */
   page(range: {
     readonly after?: CertificateId;
     readonly limit: number;
@@ -80,6 +82,11 @@ export interface CertificateStore {
     readonly after?: CertificateId;
     readonly limit: number;
   }): Promise<readonly CertificateSummary[]>;
+  /** False when it is not there or deleted. Its row stays. */
+  markDeleted(
+    tx: Transaction,
+    deletion: { readonly certificateId: CertificateId; readonly atMs: number },
+  ): Promise<boolean>;
   /** False when it is not in the state `from` any more. */
   setState(
     tx: Transaction,

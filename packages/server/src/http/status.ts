@@ -115,6 +115,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'certificates.ca_not_found': 404,
   'certificates.ca_state': 409,
   'certificates.state': 409,
+  'certificates.attached': 409,
   'certificates.ca_refused': 400,
   'certificates.ca_keys': 409,
   'certificates.exists': 409,

@@ -18,6 +18,7 @@ const summaryColumns = [
   'public_key_hash',
   'revoked_at_ms',
   'revocation_reason',
+  'deleted_at_ms',
 ] as const;
 const recordColumns = [...summaryColumns, 'der', 'subject'] as const;
 /** A row costs half of what a statement of its own would; more rows make no more of a difference. */
@@ -44,6 +45,7 @@ export function createCertificateStore(database: Database): CertificateStore {
         .selectFrom('certificates')
         .select(recordColumns)
         .where('certificate_id', '=', certificateId)
+        .where('deleted_at_ms', 'is', null)
         .executeTakeFirst();
       return row && toRecord(row);
     },
@@ -74,6 +76,7 @@ export function createCertificateStore(database: Database): CertificateStore {
       const page = reads
         .selectFrom('certificates')
         .select(recordColumns)
+        .where('deleted_at_ms', 'is', null)
         .orderBy('certificate_id')
         .limit(pageLimit(limit));
       const rows = await (after === undefined ? page : page.where('certificate_id', '>', after)).execute();
@@ -87,6 +90,15 @@ export function createCertificateStore(database: Database): CertificateStore {
         .limit(pageLimit(limit));
       const rows = await (after === undefined ? page : page.where('certificate_id', '>', after)).execute();
       return rows.map(toSummary);
+    },
+    markDeleted: async (tx, { certificateId, atMs }) => {
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('certificates')
+        .set({ deleted_at_ms: atMs })
+        .where('certificate_id', '=', certificateId)
+        .where('deleted_at_ms', 'is', null)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
     },
     setState: async (tx, { certificateId, from, to }) => {
       const { numUpdatedRows } = await queriesOf(tx)
@@ -169,6 +181,7 @@ function certificateRow(certificate: CertificateRecord): CertificateRow {
     revoked_at_ms: certificate.revokedAtMs ?? null,
     revocation_reason: certificate.revocationReason ?? null,
     state_before_hold: null,
+    deleted_at_ms: null,
   };
 }
 
@@ -189,5 +202,6 @@ function toSummary(row: SummaryRow): CertificateSummary {
     publicKeyHash: row.public_key_hash,
     ...(row.revoked_at_ms === null ? {} : { revokedAtMs: row.revoked_at_ms }),
     ...(row.revocation_reason === null ? {} : { revocationReason: row.revocation_reason }),
+    ...(row.deleted_at_ms === null ? {} : { deletedAtMs: row.deleted_at_ms }),
   };
 }

@@ -187,6 +187,7 @@ export interface CertificateRow {
   readonly revoked_at_ms: number | null;
   readonly revocation_reason: RevocationReason | null;
   readonly state_before_hold: CertificateState | null;
+  readonly deleted_at_ms: number | null;
 }
 
 export interface JoinTokenRow {

@@ -29,6 +29,7 @@ type TrailKind =
   | 'renewal.state_changed'
   | 'certificate.state_changed'
   | 'certificate.unheld'
+  | 'certificate.deleted'
   | 'detection.clone_suspected'
   | 'certificate.revoked'
   | 'join_token.created'

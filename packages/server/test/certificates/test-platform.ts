@@ -125,6 +125,8 @@ export async function openPlatform(options: PlatformOptions) {
     journalPath: join(folder, 'revocations.jsonl'),
     crlUrl: (issuerId) => `http://localhost:8080/crl/${issuerId}.crl`,
     ocspUrl: () => 'http://localhost:8080/ocsp',
+    isAttached: (certificateId) =>
+      things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
     announce: (event) => {
       events.push(event);
       return noEffect;

@@ -11,6 +11,7 @@ import { certificateHolds } from './0008-certificate-holds.ts';
 import { issuanceLog } from './0009-issuance-log.ts';
 import { joinTokenTerms } from './0010-join-token-terms.ts';
 import { renewalCampaigns } from './0011-renewal-campaigns.ts';
+import { deletedCertificates } from './0012-deleted-certificates.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -31,4 +32,5 @@ export const migrations: readonly Migration[] = [
   issuanceLog,
   joinTokenTerms,
   renewalCampaigns,
+  deletedCertificates,
 ];

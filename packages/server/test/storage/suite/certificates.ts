@@ -90,6 +90,24 @@ export function describeCertificates(opened: () => Opened): void {
     expect(await stores.certificates.revoked(issuerId)).toEqual([revoked]);
   });
 
+  test('what is deleted is neither found nor listed, and its key, serial number and revocation are still known', async () => {
+    const { stores, transact } = opened();
+    const record = certificate('deleted', { issuerId: certificateIdOf('issuer of deleted') });
+    const { certificateId, issuerId, publicKeyHash } = record;
+    await add(record);
+    await transact((tx) => stores.certificates.revoke(tx, { certificateId, atMs: 8, reason: 'superseded' }));
+    const mark = (atMs: number) =>
+      transact((tx) => stores.certificates.markDeleted(tx, { certificateId, atMs }));
+    expect([await mark(9), await mark(10)]).toEqual([true, false]);
+    expect(await stores.certificates.find(certificateId)).toBeUndefined();
+    const page = await stores.certificates.page({ limit: 1_000_000 });
+    expect(page.some((one) => one.certificateId === certificateId)).toBe(false);
+    expect(await stores.certificates.findByPublicKey(publicKeyHash)).toMatchObject([{ deletedAtMs: 9 }]);
+    expect(await stores.certificates.revoked(issuerId)).toMatchObject([{ certificateId, deletedAtMs: 9 }]);
+    const again = { ...record, certificateId: certificateIdOf('of the same serial number') };
+    expect(await outcomes([add(again)])).toEqual(['store.conflict']);
+  });
+
   test('a hold ends only by name, gives back the state from before it, and gives way to a revocation for ever', async () => {
     const { stores, transact } = opened();
     const record = certificate('held', { state: 'INACTIVE' });
@@ -112,7 +130,7 @@ export function describeCertificates(opened: () => Opened): void {
     const { certificates } = opened().stores;
     for (let count = 0; count < 5; count++) await add(certificate(`walk-${count}`));
     const all = await certificates.summaries({ limit: 1_000_000 });
-    const ids = all.map((one) => one.certificateId);
+    const ids = all.filter((one) => one.deletedAtMs === undefined).map((one) => one.certificateId);
     expect(ids).toEqual([...ids].sort());
     expect(all[0]).not.toHaveProperty('der');
     const walked: string[] = [];

@@ -1,0 +1,61 @@
+import type { CertificateId, Clock, Transactor } from '@fleetward/core';
+import type { Actor, Trail } from '../trail/index.ts';
+import { CertificatesError } from './errors.ts';
+import type { CertificateRegistry } from './registry.ts';
+import type { Revoker } from './revoker.ts';
+import { assertDeletable } from './states.ts';
+import type { CertificateStore, CertificateSummary } from './store.ts';
+
+export interface RemoverOptions {
+  readonly store: CertificateStore;
+  readonly transactor: Transactor;
+  readonly trail: Pick<Trail, 'append'>;
+  readonly clock: Clock;
+  readonly registry: CertificateRegistry;
+  readonly revoker: Pick<Revoker, 'revoke'>;
+  /** Whether a thing or a policy is attached to it. */
+  readonly isAttached: (certificateId: CertificateId) => boolean;
+}
+
+/**
+ * Deletes certificates nobody needs to see any more. What may not have ended by itself is revoked before: a deleted certificate stays on
+ * the CRL until its end, and in the journal, so that no older database brings it back. Its key and serial number stay taken.
+ */
+export class Remover {
+  readonly #options: RemoverOptions;
+
+  constructor(options: RemoverOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `certificates.not_found`, `certificates.attached`, `certificates.state`, or what revoking it throws. */
+  async remove(certificateId: CertificateId, actor: Actor): Promise<void> {
+    const { registry, clock, revoker, isAttached } = this.#options;
+    const known = registry.find(certificateId);
+    if (known === undefined) throw notFound(certificateId);
+    if (isAttached(certificateId)) throw attached(certificateId);
+    const standing = assertDeletable(known, clock.now());
+    if (standing === 'inactive')
+      await revoker.revoke({ certificateId, reason: 'cessationOfOperation' }, actor);
+    await this.#record(known, actor);
+  }
+
+  #record({ certificateId, serial, issuerId }: CertificateSummary, actor: Actor): Promise<void> {
+    const { transactor, store, trail, clock, registry } = this.#options;
+    return transactor.transact(async (tx) => {
+      if (!(await store.markDeleted(tx, { certificateId, atMs: clock.now() }))) throw notFound(certificateId);
+      const payload = { certificateId, serial, issuerId };
+      await trail.append(tx, { kind: 'certificate.deleted', actor, payload });
+      tx.afterCommit(() => registry.remove(certificateId));
+    });
+  }
+}
+
+function notFound(certificateId: CertificateId): CertificatesError {
+  return new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
+}
+
+function attached(certificateId: CertificateId): CertificatesError {
+  const message = `a thing or a policy is attached to the certificate \`${certificateId}\`: detach it first`;
+  return new CertificatesError('certificates.attached', message);
+}
