@@ -64,8 +64,8 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
   return {
     start: () => core.start(),
     accept: (stream, peer) => core.accept(stream, peer),
-    publish: (topic, payload, { qos }) => core.publishOwn({ topic, payload, qos }),
-    receive: (message) => core.receive(message),
+    publish: (topic, payload, { qos }) => core.routing.publishOwn({ topic, payload, qos }),
+    receive: (message) => core.routing.receive(message),
     connections: () => core.byClientId.values(),
     get: (clientId) => core.byClientId.get(clientId),
     sessions: () => core.sessions,

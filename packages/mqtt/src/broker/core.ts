@@ -1,45 +1,34 @@
 import type { Duplex } from 'node:stream';
 import type { ClientId, Clock, Random } from '@fleetward/core';
-import { NO_PROPERTIES } from '../codec/properties.ts';
 import { PublishFrame } from '../codec/publish-frame.ts';
 import { MqttError } from '../errors.ts';
-import { REASON, type ReasonCode } from '../reason-codes.ts';
+import { REASON } from '../reason-codes.ts';
 import type { ProtocolContext } from '../session/server-protocol.ts';
 import type { MessageStore } from '../store/message-store.ts';
 import { type Topic, TopicTable } from '../topics/topic-table.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { BrokerConnection } from './connection.ts';
-import { ENQUEUE_ONLY, mayReceive } from './guarded-access.ts';
+import { ENQUEUE_ONLY } from './guarded-access.ts';
 import { type Estate, Handover } from './handover.ts';
-import type {
-  Access,
-  BrokerHooks,
-  ForwardedMessage,
-  HeldSession,
-  LimitName,
-  PublishedMessage,
-} from './hooks.ts';
+import type { Access, BrokerHooks, HeldSession, LimitName } from './hooks.ts';
 import type { Ended, Host } from './host.ts';
 import { Journal } from './journal.ts';
 import { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
-import { OutgoingMessage } from './message.ts';
 import { newBrokerMetrics } from './metrics.ts';
 import { RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
+import { deliver, Routing } from './routing.ts';
 import type { Session } from './session.ts';
 import { type Alarm, Sessions, type SessionsHost } from './sessions.ts';
-import type { SharedGroup } from './shared-group.ts';
 import { type QueueLimit, Shares } from './shares.ts';
 import { StoredMessages } from './stored-messages.ts';
-import { type Route, type Subscription, Subscriptions } from './subscriptions.ts';
+import { type Route, Subscriptions } from './subscriptions.ts';
 import { TimerWheel, type WheelEntry } from './timer-wheel.ts';
 import { Wills } from './wills.ts';
 
 /** How often the clock is looked at. */
 export const TICK_MS = 250;
-/** As many others: a member is chosen for it, and one client may have hundreds of shares that all match. */
-const SHARED_COPY = 8;
 const POOLED_BYTES_MAX = 8 * 1024 * 1024;
 
 type Member<Peer> = BrokerConnection<Peer>;
@@ -70,11 +59,11 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   readonly messages: StoredMessages;
   readonly encoder = new KeptEncoder();
   readonly sessions: Sessions<Peer>;
+  readonly routing: Routing<Peer>;
   readonly streams = new Set<Member<Peer>>();
   readonly byClientId = new Map<string, Member<Peer>>();
   readonly #clock: Clock;
   readonly #retained: RetainedMessages;
-  readonly #message = new OutgoingMessage();
   readonly #flush = (): void => this.#flushAll();
   readonly #wills: Wills<Peer>;
   readonly #handover: Handover<Peer>;
@@ -119,6 +108,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.retained = new RetainedDeliveries(this.#retained, { metrics, now });
     this.messages = new StoredMessages({ journal: this.journal, limits, metrics });
     this.sessions = new Sessions(this);
+    this.routing = new Routing(this, this.#retained);
     this.#wills = new Wills(this);
     const { subscriptions } = this;
     this.#handover = new Handover({
@@ -268,101 +258,6 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.#state = 'closing';
   }
 
-  route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: Member<Peer>): ReasonCode {
-    const message = this.#message;
-    const route = this.subscriptions.route(topic);
-    if (frame.qos > 0 && this.#isRefused(frame, route, from)) return REASON.quotaExceeded;
-    message.setFrame(frame, topic.bytes);
-    const reached = frame.retain
-      ? this.#retained.keep(message, topic.text, { nowMs: this.nowMs(), owner: from.session?.owner ?? '' })
-      : undefined;
-    if (reached !== undefined) {
-      this.limited(from, reached);
-      if (frame.qos > 0) return REASON.quotaExceeded; // acknowledged would mean kept (MQTT-3.3.1-5)
-      this.#retained.delete(topic.text); // MQTT-3.3.1-7: it is routed, so the one before is not the last any more
-    }
-    const elsewhere = this.hooks.published && this.#tellPublished(frame, topic.text, from);
-    this.#send(message, topic.text, { route, from, elsewhere });
-    const copies = route.subscriptions.length + SHARED_COPY * route.groups.length;
-    from.copied(copies, frame.end - frame.payloadStart);
-    return REASON.success;
-  }
-
-  /** Whether there is no room to keep what an acknowledgement would promise to keep; it is told and counted. */
-  #isRefused(frame: PublishFrame, route: Route<Session<Peer>>, from: Member<Peer>): boolean {
-    const { isStalled } = this.journal;
-    const full = this.messages.fullBy;
-    if (!isStalled && full === undefined) return false;
-    const isToBeKept = route.subscriptions.some(isKept) || route.groups.some(mayBeKept);
-    if (isStalled && (isToBeKept || frame.retain)) this.refusedByDisk(from);
-    else if (full !== undefined && isToBeKept) this.limited(from, full);
-    else return false;
-    this.metrics.publishesRefused++;
-    return true;
-  }
-
-  #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): ReadonlySet<string> | undefined {
-    const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
-    const qos = frame.qos === 0 ? 0 : frame.qos === 1 ? 1 : 2;
-    const { retain, properties } = frame;
-    const owner = from.session?.owner ?? '';
-    return this.hooks.published?.(from, { topic, payload, qos, retain, properties, owner });
-  }
-
-  /** Routes a will, and keeps it if there is room (MQTT-3.3.1-5). */
-  publish(message: PublishedMessage, from: Member<Peer> | undefined): void {
-    const elsewhere = this.hooks.published?.(from, message);
-    const { outgoing, topic } = this.#take(message, from);
-    this.#send(outgoing, topic.text, { route: this.subscriptions.route(topic), from: undefined, elsewhere });
-  }
-
-  /** Sends the platform's own message; returns to how many it was handed. */
-  publishOwn(message: Pick<PublishedMessage, 'topic' | 'payload' | 'qos'>): number {
-    const { outgoing, topic } = this.#take({
-      ...message,
-      retain: false,
-      properties: NO_PROPERTIES,
-      owner: '',
-    });
-    return this.#send(outgoing, topic.text, {
-      route: this.subscriptions.route(topic),
-      from: undefined,
-      elsewhere: undefined,
-    });
-  }
-
-  /** Takes what another broker forwards; answers with those of its shared subscriptions whose members here cannot have it. */
-  receive({ shares, isForAll, ...message }: ForwardedMessage): readonly string[] {
-    const { outgoing, topic } = this.#take(message);
-    const { subscriptions, groups } = this.subscriptions.route(topic);
-    if (isForAll) {
-      const route = { subscriptions, groups: NO_GROUPS };
-      this.#send(outgoing, topic.text, { route, from: undefined, elsewhere: undefined });
-    }
-    outgoing.isForOne = false;
-    return shares.filter((share) => {
-      const group = groups.find(({ filter }) => filter === share);
-      return group === undefined || !this.#sendShared(outgoing, topic.text, group);
-    });
-  }
-
-  /** What did not come in as a packet. A message object of its own: this may run inside `route`. */
-  #take({ topic: text, payload, qos, retain, properties, owner }: PublishedMessage, from?: Member<Peer>) {
-    const topic = this.protocol.topics.fromText(text);
-    const outgoing = new OutgoingMessage();
-    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    const range = { bytes, payloadStart: 0, payloadEnd: bytes.length };
-    outgoing.setSource({ topicBytes: topic.bytes, ...range, qos, retain, properties });
-    const reached = retain
-      ? this.#retained.keep(outgoing, topic.text, { nowMs: this.nowMs(), owner })
-      : undefined;
-    if (reached !== undefined) {
-      this.#retained.delete(topic.text);
-      if (from !== undefined) this.limited(from, reached);
-    }
-    return { outgoing, topic };
-  }
-
   tick(nowMs: number): void {
     this.metrics.messagesExpired += this.#retained.expire(nowMs);
     this.wheel.advance(nowMs, (entry) => this.#alarm(entry, nowMs));
@@ -442,68 +337,10 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     }
   }
 
-  #send(message: OutgoingMessage, topic: string, { route, from, elsewhere }: Way<Peer>): number {
-    let deliveries = 0;
-    const { subscriptions, groups } = route;
-    const own = from?.session;
-    message.isForOne = subscriptions.length + groups.length === 1;
-    for (let index = 0; index < subscriptions.length; index++) {
-      let subscription = subscriptions[index]!;
-      if (subscription.subscriber === own) {
-        if (subscription.noLocal) continue; // MQTT5-3.8.3-3
-        subscription = subscription.forOwn ?? subscription;
-      }
-      if (!mayReceive(subscription.subscriber.access, topic)) this.metrics.messagesWithheld++;
-      else if (deliver(message, subscription)) deliveries++;
-    }
-    for (let index = 0; index < groups.length; index++) {
-      const group = groups[index]!;
-      if (elsewhere?.has(group.filter) === true) continue;
-      if (this.#sendShared(message, topic, group)) deliveries++;
-    }
-    return deliveries;
-  }
-
-  #sendShared(message: OutgoingMessage, topic: string, group: SharedGroup<Session<Peer>>): boolean {
-    const chosen = group.choose(topic);
-    message.shareName = group.shareName;
-    if (chosen === undefined) this.metrics.messagesWithheld++;
-    const isDelivered = chosen !== undefined && deliver(message, chosen);
-    message.shareName = undefined;
-    return isDelivered;
-  }
-
   #refuseTopic(topic: Topic<Route<Session<Peer>>>): void {
     const { topicBytesMax, topicLevelsMax } = this.limits;
     if (topic.bytes.length <= topicBytesMax && topic.levels.length <= topicLevelsMax) return;
     const message = `a topic of ${topic.bytes.length} bytes and ${topic.levels.length} levels; at most ${topicBytesMax} and ${topicLevelsMax} are accepted`;
     throw new MqttError('mqtt.quota_exceeded', message, { reasonCode: REASON.topicNameInvalid });
   }
-}
-
-const NO_GROUPS: readonly never[] = [];
-
-/** Where a message goes. */
-interface Way<Peer> {
-  readonly route: Route<Session<Peer>>;
-  /** Not by a filter of its own that is no-local. */
-  readonly from: Member<Peer> | undefined;
-  /** The shared subscriptions of which another broker's member gets it. */
-  readonly elsewhere: ReadonlySet<string> | undefined;
-}
-
-function deliver<Peer>(message: OutgoingMessage, subscription: Subscription<Session<Peer>>): boolean {
-  const { subscriber, qos, retainAsPublished, identifiers } = subscription;
-  message.retain = message.wasRetained && retainAsPublished; // MQTT-3.3.1-9; MQTT5-3.3.1-12, -13
-  return subscriber.deliver(message, Math.min(qos, message.qos), identifiers); // MQTT-3.8.4-6; MQTT5-3.8.4-8, -4.8.2-3
-}
-
-/** Whether a message with QoS 1 or 2 would have to be kept for the subscriber. */
-function isKept({ subscriber, qos }: Subscription<{ readonly isDurable: boolean }>): boolean {
-  return qos > 0 && subscriber.isDurable;
-}
-
-/** The same for one that any member may get. */
-function mayBeKept<Peer>(group: SharedGroup<Session<Peer>>): boolean {
-  return group.some(isKept);
 }

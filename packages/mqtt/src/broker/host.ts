@@ -1,9 +1,6 @@
 import type { ClientId, Random } from '@fleetward/core';
-import type { PublishFrame } from '../codec/publish-frame.ts';
-import type { ReasonCode } from '../reason-codes.ts';
 import type { DisconnectReason } from '../session/effects.ts';
 import type { ProtocolContext } from '../session/server-protocol.ts';
-import type { Topic } from '../topics/topic-table.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { BrokerConnection } from './connection.ts';
 import type { Access, BrokerHooks, LimitName } from './hooks.ts';
@@ -12,6 +9,7 @@ import type { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
 import type { RetainedDeliveries } from './retained-deliveries.ts';
+import type { Routing } from './routing.ts';
 import type { Session } from './session.ts';
 import type { Alarm, Sessions } from './sessions.ts';
 import type { StoredMessages } from './stored-messages.ts';
@@ -52,6 +50,7 @@ export interface Host<Peer> extends DeliveryHost {
   readonly subscriptions: Subscriptions<Session<Peer>>;
   readonly retained: RetainedDeliveries<Session<Peer>>;
   readonly sessions: Sessions<Peer>;
+  readonly routing: Routing<Peer>;
   /** Those that do not read until their rate allows it. */
   readonly paused: Set<BrokerConnection<Peer>>;
   flushLater(connection: BrokerConnection<Peer>): void;
@@ -67,8 +66,6 @@ export interface Host<Peer> extends DeliveryHost {
   opened(connection: BrokerConnection<Peer>): void;
   ended(session: Session<Peer>, ending: Ended<Peer>): void;
   closed(connection: BrokerConnection<Peer>): void;
-  /** Keeps it if it is to be retained, and routes it. A failure: it was refused and not routed. */
-  route(frame: PublishFrame, topic: Topic<Route<Session<Peer>>>, from: BrokerConnection<Peer>): ReasonCode;
 }
 
 /** How a session lost its connection. */

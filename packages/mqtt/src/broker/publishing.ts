@@ -83,7 +83,7 @@ export class Publishing<Peer> {
       const qos = frame.qos === 0 ? 0 : frame.qos === 1 ? 1 : 2;
       if (hooks.reserved(connection, { topic: topic.text, payload, qos })) return REASON.success;
     }
-    return this.#host.route(frame, topic, connection);
+    return this.#host.routing.route(frame, topic, connection);
   }
 
   /** What it sends takes longer to be kept than to come: backpressure, never loss. */

@@ -3,18 +3,18 @@ import { PublishFrame, readPublish } from '../codec/publish-frame.ts';
 import { decodeText } from '../codec/wire-reader.ts';
 import { bodyStart } from '../session/kept-message.ts';
 import type { SessionNumber, StoredWill } from '../store/message-store.ts';
-import type { BrokerConnection } from './connection.ts';
 import { mayPublish } from './guarded-access.ts';
-import type { BrokerHooks, Connection, PublishedMessage } from './hooks.ts';
+import type { BrokerHooks, Connection } from './hooks.ts';
 import { OutgoingMessage } from './message.ts';
 import type { BrokerMetrics } from './metrics.ts';
+import type { Routing } from './routing.ts';
 import type { LeftWill, Session } from './session.ts';
 
 interface WillsHost<Peer> {
   readonly hooks: BrokerHooks<Peer>;
   readonly metrics: BrokerMetrics;
   /** Without a connection when it is of an earlier run. */
-  publish(message: PublishedMessage, from: BrokerConnection<Peer> | undefined): void;
+  readonly routing: Pick<Routing<Peer>, 'publish'>;
   failed(connection: Connection<Peer> | undefined, error: unknown): void;
 }
 
@@ -61,7 +61,7 @@ export class Wills<Peer> {
   }
 
   #publish({ left: { will, connection }, owner }: DueWill<Peer>): void {
-    this.#host.publish({ ...will, owner }, connection); // MQTT-3.1.2-16, -17; MQTT5-3.1.2-14, -15
+    this.#host.routing.publish({ ...will, owner }, connection); // MQTT-3.1.2-16, -17; MQTT5-3.1.2-14, -15
     this.#host.metrics.willsPublished++;
   }
 }
