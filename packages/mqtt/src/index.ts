@@ -11,6 +11,7 @@ export type {
   LimitName,
   PublishedMessage,
   ReservedMessage,
+  SendOutcome,
 } from './broker/hooks.ts';
 export { type BrokerLimits, DEFAULT_BROKER_LIMITS, parseBrokerLimits } from './broker/limits.ts';
 export type { BrokerMetrics } from './broker/metrics.ts';
@@ -40,6 +41,7 @@ export type {
   StoredWill,
 } from './store/message-store.ts';
 export { FilterTrie } from './topics/filter-trie.ts';
+export { matchesFilter } from './topics/matches.ts';
 export {
   assertTopicFilter,
   assertTopicName,

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FilterTrie, isTopicFilter, isTopicName } from '../src/index.ts';
+import { FilterTrie, isTopicFilter, isTopicName, matchesFilter } from '../src/index.ts';
 import { TopicTrie } from '../src/topics/topic-trie.ts';
 import { TopicWalk } from '../src/topics/topic-walk.ts';
 
@@ -26,6 +26,14 @@ function matches(topicName: string, topicFilter: string): boolean {
   }
   return names.length === filters.length;
 }
+
+test('a single filter matches what the standard says', () => {
+  fc.assert(
+    fc.property(filter, topic, (one, name) => {
+      expect(matchesFilter(one, name)).toBe(matches(name, one));
+    }),
+  );
+});
 
 describe('the filter trie', () => {
   test('finds exactly the filters that match, also after some are taken out again', () => {

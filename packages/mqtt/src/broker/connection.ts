@@ -14,10 +14,11 @@ import { type Applicant, Connecting } from './connecting.ts';
 import { nextLookMs, overdue, type Watched } from './deadlines.ts';
 import { Deliveries } from './deliveries.ts';
 import { NO_ACCESS } from './guarded-access.ts';
-import type { Access, Connection, DisconnectOptions } from './hooks.ts';
+import type { Access, Connection, DisconnectOptions, SendOutcome } from './hooks.ts';
 import type { Host, Target } from './host.ts';
 import { HOLD, Intake, type IntakeOwner } from './intake.ts';
 import { Outlet } from './outlet.ts';
+import { sendToOne } from './own-message.ts';
 import { Publishing } from './publishing.ts';
 import type { Pause } from './read-pace.ts';
 import type { Session } from './session.ts';
@@ -96,6 +97,11 @@ export class BrokerConnection<Peer>
 
   replaceAccess(access: Access): void {
     this.#session?.replaceAccess(access);
+  }
+
+  sendOwn(topic: string, payload: Uint8Array): SendOutcome {
+    if (this.#session?.connection !== this) return 'closed';
+    return sendToOne(this.#session, { topic, payload }, this.#host);
   }
 
   disconnect(reasonCode: ReasonCode, options: DisconnectOptions = {}): void {

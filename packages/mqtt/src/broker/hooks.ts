@@ -67,9 +67,17 @@ export interface Connection<Peer> {
   readonly access: Access;
   /** From the very next packet on. */
   replaceAccess(access: Access): void;
+  /**
+   * Sends a message of the platform's own to this client alone, by what it is subscribed to and may receive; with QoS 0, so that
+   * nothing of it is ever kept. Throws `MqttError` for what is no topic name.
+   */
+  sendOwn(topic: string, payload: Uint8Array): SendOutcome;
   /** Cuts the connection now, also when the peer does not read; MQTT 5 is told the reason if its socket takes it. */
   disconnect(reasonCode: ReasonCode, options?: DisconnectOptions): void;
 }
+
+/** `withheld`: it may not receive it. `dropped`: it does not keep up. */
+export type SendOutcome = 'sent' | 'unsubscribed' | 'withheld' | 'dropped' | 'closed';
 
 /** A session as its broker holds it, connected or not. */
 export interface HeldSession {
