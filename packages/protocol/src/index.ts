@@ -1,3 +1,5 @@
+export { type CborLimits, parseCbor } from './cbor/decode.ts';
+export { encodeCbor } from './cbor/encode.ts';
 export {
   ApiError,
   type ApiErrorCode,
