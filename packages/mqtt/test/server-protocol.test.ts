@@ -63,7 +63,7 @@ function startSession(version: 4 | 5, options: { readonly publishes?: ReasonCode
 function openSession(version: 4 | 5, options: { readonly publishes?: ReasonCode } = {}) {
   const started = startSession(version, options);
   started.receive(connectPacket(version));
-  started.session.accept({ assignedClientId: undefined, sessionPresent: false });
+  started.session.accept({ assignedClientId: undefined, sessionPresent: false, expirySeconds: 0 });
   return started;
 }
 
@@ -74,7 +74,7 @@ describe('the protocol of one connection', () => {
     expect(session.mayRead).toBe(false);
     receive(publishPacket());
     expect(asked).toEqual(['connect device-1']);
-    session.accept({ assignedClientId: undefined, sessionPresent: false });
+    session.accept({ assignedClientId: undefined, sessionPresent: false, expirySeconds: 0 });
     expect(sent).toMatchObject([{ kind: 'connack', reasonCode: 0 }]);
     expect(session.isOpen).toBe(true);
   });
@@ -159,7 +159,7 @@ describe('the protocol of one connection', () => {
     const packets = [1_000, 30].map((maximumPacketSize) => {
       const { session, receive, endings } = startSession(5);
       receive(connectPacket(5, { keepAliveSeconds: 20, properties: { maximumPacketSize } }));
-      session.accept({ assignedClientId: undefined, sessionPresent: false });
+      session.accept({ assignedClientId: undefined, sessionPresent: false, expirySeconds: 0 });
       receive({ kind: 'auth', reasonCode: 0x19, properties: {} });
       return decodePacket(endings[0]!.packet!, {
         start: 0,

@@ -57,6 +57,21 @@ async function texts(client: RawClient, count: number): Promise<string[]> {
 }
 
 describe.each([4, 5] as const)('a session on level %i', (version) => {
+  test('ends with its connection where its owner says so, whatever it asked for, and MQTT 5 is told', async () => {
+    const hooks = { connect: () => ({ kind: 'accept', access: allowAll, isTransient: true }) as const };
+    rig = await startRig({ hooks });
+    for (const farewell of [goodbye, { ...goodbye, properties: { sessionExpiryInterval: 50 } } as Packet]) {
+      const { client, connack } = await resume(version);
+      expect(connack.sessionPresent).toBe(false);
+      if (version === 5) expect(connack.properties).toMatchObject({ sessionExpiryInterval: 0 });
+      client.send(subscribePacket('t', 1));
+      await client.next();
+      await leave(client, version === 5 ? farewell : goodbye);
+      expect(rig.broker.session('device-1')).toBeUndefined();
+      expect(publish('nobody')).toBe(0);
+    }
+  });
+
   test('is owed what came while its client was away, in order; QoS 0 is not kept', async () => {
     rig = await startRig();
     const first = await resume(version);

@@ -36,6 +36,8 @@ export interface Broker<Peer> {
   get(clientId: string): Connection<Peer> | undefined;
   /** All there are, those whose client is away included. */
   sessions(): Iterable<HeldSession>;
+  /** That of a client id, its client connected or away. */
+  session(clientId: string): HeldSession | undefined;
   /** A copy. */
   metrics(): Readonly<BrokerMetrics>;
   /** How often each limit bit since the start, by the name of its setting. */
@@ -69,6 +71,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
     connections: () => core.byClientId.values(),
     get: (clientId) => core.byClientId.get(clientId),
     sessions: () => core.sessions,
+    session: (clientId) => core.sessions.get(clientId),
     metrics: () => ({ ...core.metrics }),
     limitsReached: () => core.limitsReached,
     tick: (nowMs) => core.tick(nowMs),

@@ -106,8 +106,9 @@ export class Connecting<Peer> {
       protocol.refuse(verdict.reasonCode, { reason: 'AUTH_ERROR', ...why });
       return;
     }
-    const { request, expirySeconds } = applicant;
-    const { access, owner = '', principal = '', epoch = 0 } = verdict;
+    const { request } = applicant;
+    const { access, owner = '', principal = '', epoch = 0, isTransient = false } = verdict;
+    const expirySeconds = isTransient ? 0 : applicant.expirySeconds;
     if (this.#isRefusedByDisk(expirySeconds)) return;
     const claimant = { request, owner, expirySeconds, willBytes: willBytes(request.will) };
     const reached = sessions.limitReached(claimant);
@@ -119,7 +120,7 @@ export class Connecting<Peer> {
       return;
     }
     const known = sessions.resumable(claimant);
-    if (!this.#accept(request, known)) return;
+    if (!this.#accept(request, { known, expirySeconds })) return;
     const fields = { clientId: request.clientId, owner, principal, epoch, expirySeconds, access };
     if (known !== undefined) sessions.resume(known, fields);
     this.#newcomer.join(known ?? sessions.begin(fields), applicant);
@@ -137,10 +138,13 @@ export class Connecting<Peer> {
   }
 
   /** Says CONNACK and ends who had the client id before; false when that left nothing to go on with. */
-  #accept(request: ConnectRequest, known: Session<Peer> | undefined): boolean {
+  #accept(
+    request: ConnectRequest,
+    { known, expirySeconds }: { readonly known: Session<Peer> | undefined; readonly expirySeconds: number },
+  ): boolean {
     const { protocol } = this.#newcomer;
     const assignedClientId = request.isClientIdAssigned ? request.clientId : undefined;
-    protocol.accept({ assignedClientId, sessionPresent: known !== undefined });
+    protocol.accept({ assignedClientId, sessionPresent: known !== undefined, expirySeconds });
     if (protocol.isOpen) this.#host.takeOver(request.clientId);
     if (protocol.isOpen && known?.isEnded !== true) {
       this.#host.metrics.connectsAccepted++;

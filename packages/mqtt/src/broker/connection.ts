@@ -322,7 +322,7 @@ export class BrokerConnection<Peer>
     const session = this.#session;
     if (session === undefined) return;
     session.detach();
-    if (ending.expirySeconds !== undefined)
+    if (ending.expirySeconds !== undefined && (session.isDurable || ending.expirySeconds === 0))
       session.expirySeconds = Math.min(ending.expirySeconds, limits.sessionExpirySecondsMax);
     this.#host.ended(session, { connection: this, reason: ending.reason, sendWill: ending.sendWill });
   }

@@ -36,6 +36,8 @@ export type ConnectVerdict =
       readonly principal?: string;
       /** The fencing epoch it was claimed with, where several brokers share sessions. */
       readonly epoch?: number;
+      /** Its session ends with its connection, whatever it asked for; MQTT 5 is told so. Default false. */
+      readonly isTransient?: boolean;
     }
   | {
       readonly kind: 'refuse';

@@ -23,6 +23,8 @@ export interface Granted {
   readonly assignedClientId: string | undefined;
   /** Its session goes on (MQTT-3.2.2-2, MQTT5-3.2.2-3). */
   readonly sessionPresent: boolean;
+  /** How long its session outlives the connection. */
+  readonly expirySeconds: number;
 }
 
 /** Why a CONNECT that parsed cannot be served, whoever sends it; undefined when it can. */
@@ -62,9 +64,8 @@ export function grantedKeepAliveSeconds(packet: ConnectPacket, limits: SessionLi
 export function connackProperties(
   packet: ConnectPacket,
   limits: SessionLimits,
-  { assignedClientId }: Granted,
+  { assignedClientId, expirySeconds }: Granted,
 ): Properties {
-  const expirySeconds = grantedExpirySeconds(packet, limits);
   const keepAliveSeconds = grantedKeepAliveSeconds(packet, limits);
   return {
     receiveMaximum: limits.inflightInMax,
