@@ -26,6 +26,7 @@ const domains = [
   'certificates',
   'renewals',
   'enrollment',
+  'provisioning',
   'releases',
   'detections',
 ];

@@ -97,6 +97,16 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/join-token.ts')).addJoinToken,
   },
   {
+    name: 'provisioning-template',
+    summary: 'what becomes of devices that provision with a claim',
+    load: async () => (await import('./nouns/provisioning-template.ts')).addProvisioningTemplate,
+  },
+  {
+    name: 'claim',
+    summary: 'certificates with which devices provision, and do nothing else',
+    load: async () => (await import('./nouns/claim.ts')).addClaim,
+  },
+  {
     name: 'enrollment',
     summary: 'attempts of devices to enrol',
     load: async () => (await import('./nouns/enrollment.ts')).addEnrollment,

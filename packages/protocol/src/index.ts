@@ -92,6 +92,18 @@ export {
 } from './http/policy-trials.ts';
 export { diffPolicySets, findDeadStatements, provePolicies } from './http/proofs.ts';
 export {
+  createClaim,
+  createProvisioningTemplate,
+  createProvisioningTemplateVersion,
+  getProvisioningHookKey,
+  getProvisioningTemplate,
+  listClaims,
+  listProvisioningTemplates,
+  removeProvisioningTemplate,
+  removeProvisioningTemplateVersion,
+  updateProvisioningTemplate,
+} from './http/provisioning.ts';
+export {
   getDeviceMetadata,
   getDeviceTarget,
   getMetadataFile,
@@ -134,6 +146,7 @@ export {
   verifyIssuanceProof,
 } from './issuance-log/verify-inclusion-proof.ts';
 export { isConsistent, isIncluded, pathHashesMax } from './issuance-log/verify-proofs.ts';
+export { type ProvisioningRejected, provisioningFilters } from './reserved/provisioning.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,

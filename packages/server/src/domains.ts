@@ -16,9 +16,11 @@ import { type DetectionEvent, Detections } from './detections/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { IssuanceLog } from './issuance-log/index.ts';
+import { openProvisioning } from './open-provisioning.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
+import type { Provisioning } from './provisioning/index.ts';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
 import { RenewalCampaigns } from './renewals/index.ts';
 import { signingKeys } from './signing-keys.ts';
@@ -42,6 +44,7 @@ export interface Domains {
   readonly certificates: Certificates;
   readonly renewals: RenewalCampaigns;
   readonly enrollment: Enrollment;
+  readonly provisioning: Provisioning;
   readonly releases: ReleaseService;
   readonly detections: Detections;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer };
@@ -116,6 +119,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     binding,
     announce,
     isKnownCertificate,
+    claimPolicies: (certificateId) => provisioning.claims.policiesOf(certificateId),
     thingsOf: (certificateId) =>
       things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName)),
     guardrails: config.guardrails.map(({ guardrailName, policyName, property }) => ({
@@ -173,6 +177,16 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     warn: parts.warn,
     settings: config.clones,
   });
+  const provisioning: Provisioning = await openProvisioning(parts, {
+    ...shared,
+    ...enrollment.shared,
+    things,
+    groups,
+    policies,
+    certificates,
+    denials,
+    binding,
+  });
   const { releases, releaseKeys } = await openReleases(parts, trail);
   const trailPublicKey = checkpointKey.publicKey;
   return {
@@ -189,6 +203,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     certificates,
     renewals,
     enrollment,
+    provisioning,
     releases,
     detections,
     releaseKeys,

@@ -49,6 +49,7 @@ import type { Log } from './log.ts';
 import { operatorHandlers } from './operators/index.ts';
 import { createPlatformMetrics } from './platform-metrics.ts';
 import { policyHandlers } from './policies/index.ts';
+import { provisioningHandlers, provisioningTopics } from './provisioning/index.ts';
 import { releaseHandlers, updateHandlers } from './releases/index.ts';
 import { deviceRenewalHandlers, renewalHandlers } from './renewals/index.ts';
 import type { RouteHandler } from './route-handler.ts';
@@ -127,6 +128,7 @@ export async function startListeners(
     authorizer: new Authorizer({ ...domains, clock }),
     certificates: domains.certificates,
     store: parts.messages,
+    reservedTopics: provisioningTopics(domains.provisioning),
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
     newcomer: (newcomer) => domains.detections.connecting(newcomer),
@@ -338,6 +340,7 @@ function operatorApi(
         messages: parts.messages,
         enrollment: domains.enrollment,
         renewals: domains.renewals,
+        provisioning: domains.provisioning,
         certificates: domains.certificates,
         issuanceLog: domains.issuanceLog,
         clock,
@@ -366,6 +369,7 @@ function operatorApi(
     ...issuanceLogHandlers(domains.issuanceLog),
     ...renewalHandlers(domains.renewals),
     ...enrollmentHandlers(domains.enrollment),
+    ...provisioningHandlers(domains.provisioning),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
     ...detectionHandlers(domains.detections),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),

@@ -11,6 +11,7 @@ import type { MqttGateway } from './gateway/mqtt-gateway.ts';
 import type { Groups } from './groups/index.ts';
 import type { IssuanceLog } from './issuance-log/index.ts';
 import type { Policies } from './policies/index.ts';
+import type { Provisioning } from './provisioning/index.ts';
 import type { RenewalCampaigns } from './renewals/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 
@@ -29,6 +30,7 @@ export function createPlatformMetrics(parts: {
   readonly enrollment: Pick<Enrollment, 'endCounts'>;
   readonly renewals: Pick<RenewalCampaigns, 'openCounts'>;
   readonly issuanceLog: IssuanceLog;
+  readonly provisioning: Provisioning;
   readonly clock: Clock;
 }): Registry {
   const registry = new Registry();
@@ -173,6 +175,21 @@ export function createPlatformMetrics(parts: {
     'CONNECTs refused for `tlsLimits.connectsPerSecondMax` since the start',
     (metric) => metric.set(parts.mqtt.connectsTooFast),
   );
+  gauge(
+    registry,
+    'fleetward_reserved_requests',
+    'Requests of devices on `$aws/…` topics that are under way, of `reservedTopics.requestsMax`',
+    (metric) => metric.set(parts.mqtt.requestsUnderWay),
+  );
+  new Gauge({
+    name: 'fleetward_provisioning',
+    help: 'Fleet provisioning: requests under way, templates and claims now; since the start certificates created, devices provisioned and requests refused',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.provisioning.counts)) this.set({ counter }, value);
+    },
+  });
   new Gauge({
     name: 'fleetward_messages_file',
     help: 'What `messages.db` holds and took: messages, bytes, commits, the seconds they took together and the longest one',

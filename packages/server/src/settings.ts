@@ -613,6 +613,60 @@ const clones = section(
   'Detection of one certificate on two devices (docs/how-to/detect-clones.md).',
 );
 
+const reservedTopics = section(
+  {
+    requestsPerConnectionMax: count(
+      10,
+      'Requests of one connection under way at once; one more is rejected.',
+      {
+        maximum: 1_000,
+      },
+    ),
+    requestsMax: count(1_000, 'Requests of all connections under way at once.', { maximum: 100_000 }),
+  },
+  'Requests of devices to the platform itself, on `$aws/…`.',
+);
+
+const provisioning = section(
+  {
+    templatesMax: count(100, 'Provisioning templates.', { maximum: 10_000 }),
+    claimsMax: count(10_000, 'Claim certificates that have not ended.', { maximum: 1_000_000 }),
+    tokenMinutes: count(
+      60,
+      'How long a certificate that was asked for with a claim can be provisioned; then it is switched off.',
+      { maximum: 1_440 },
+    ),
+    pendingPerClaimMax: count(1_000, 'Certificates of one claim that wait to be provisioned.', {
+      maximum: 1_000_000,
+    }),
+    requestsPerSecondPerClaimMax: count(50, 'Requests a second of one claim, and as many at once.', {
+      maximum: 10_000,
+    }),
+    inFlightMax: count(256, 'Provisioning requests under way at once, of all claims.', { maximum: 10_000 }),
+    hookHosts: Type.Array(Type.String({ minLength: 1, maxLength: 259 }), {
+      default: [],
+      maxItems: 64,
+      description:
+        'Hosts (`factory.example`, `factory.example:8443`) that pre-provisioning hooks may be at; others are not asked.',
+    }),
+    hookMayBeLoopback: Type.Boolean({
+      default: false,
+      description: 'Whether a hook may be on this machine.',
+    }),
+    hookCaFile: Type.String({
+      default: '',
+      description:
+        'PEM file of the authorities that the certificates of hooks must chain to; empty: those that Node.js trusts.',
+    }),
+    hookTimeoutMs: count(5_000, 'A hook whose whole answer takes longer has refused.', { maximum: 30_000 }),
+    hookAnswerBytesMax: count(16_384, 'A hook whose answer is larger has refused.', { maximum: 1_048_576 }),
+    hooksInFlightMax: count(64, 'Hooks that are asked at once; for one more device the answer is no.', {
+      maximum: 10_000,
+    }),
+  },
+  'Fleet provisioning with claims.',
+);
+
 const denials = section(
   {
     keptMax: count(10_000, 'Denials of certificates kept in memory for operators.'),
@@ -692,6 +746,8 @@ export const settings = section(
     enrollment,
     renewals,
     issuanceLog,
+    reservedTopics,
+    provisioning,
     trail,
     releases,
     groups,

@@ -9,6 +9,7 @@ export const signingKeys = {
   tufTimestamp: key('tuf-timestamp', 'tuf-timestamp', 'ed25519'),
   trailCheckpoint: key('trail-checkpoint', 'trail-checkpoint', 'ed25519'),
   issuanceLog: key('issuance-log', 'issuance-log', 'ed25519'),
+  provisioningHook: key('provisioning-hook', 'provisioning-hook', 'ed25519'),
 } as const;
 
 function key(name: string, purpose: string, algorithm: SignerAlgorithm) {
@@ -22,4 +23,5 @@ export const servingPurposes = [
   signingKeys.tufTimestamp,
   signingKeys.trailCheckpoint,
   signingKeys.issuanceLog,
+  signingKeys.provisioningHook,
 ].map(({ purpose }) => purpose);

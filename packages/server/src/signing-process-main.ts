@@ -23,6 +23,7 @@ await runSigningProcess({
     'tuf-timestamp': (message) => lintMetadata(message, 'timestamp'),
     'trail-checkpoint': lintCheckpoint,
     'issuance-log': lintTreeHead,
+    'provisioning-hook': lintHookRequest,
   },
 });
 
@@ -77,4 +78,13 @@ function lintTreeHead(message: Uint8Array): void {
   const isTreeHead = message.length === 51 && message[16] === 32 && message[49] === 0 && message[50] === 0;
   if (!isTreeHead)
     throw new LintError('signing.refused', 'this key signs tree heads of the issuance log only');
+}
+
+/** The signature base of a request to a hook (RFC 9421 §2.5). */
+function lintHookRequest(message: Uint8Array): void {
+  const isRequest =
+    message.length < 4096 &&
+    Buffer.from(message).toString('latin1').startsWith('"@method": POST\n"@target-uri": https://');
+  if (!isRequest)
+    throw new LintError('signing.refused', 'this key signs requests to provisioning hooks only');
 }

@@ -36,6 +36,11 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
       },
     },
     { name: 'call devices to renew', everyMs: secondMs, run: () => domains.renewals.advance() },
+    {
+      name: 'clean up what was not provisioned',
+      everyMs: minuteMs,
+      run: () => domains.provisioning.cleanUp(),
+    },
     { name: 'sign CRLs', everyMs: minuteMs, run: () => domains.certificates.refreshCrls() },
     { name: 'log what was issued', everyMs: secondMs, run: () => domains.issuanceLog.sequence() },
     {

@@ -5,7 +5,14 @@ import { otherOids } from '../oids.ts';
 import type { PublicKey } from '../public-key.ts';
 
 /** What an issuing CA signs certificates for. */
-export const leafProfileNames = ['device', 'tpm-device', 'claim', 'operator', 'server'] as const;
+export const leafProfileNames = [
+  'device',
+  'provisioned',
+  'tpm-device',
+  'claim',
+  'operator',
+  'server',
+] as const;
 
 export type LeafProfileName = (typeof leafProfileNames)[number];
 export type ProfileName = 'root-ca' | 'cross-ca' | 'issuing-ca' | LeafProfileName;
@@ -81,6 +88,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     keyKinds: anyKey,
   },
   device: { ...thing, uriTemplates: ['urn:fleetward:thing:${name}'] },
+  // Given out before anybody knows which thing it will speak for: the registry alone says that.
+  provisioned: { ...thing, uriTemplates: ['urn:fleetward:provisioned:${name}'] },
   // Its key cannot leave the TPM it was made in: whoever asks for this profile has seen the proof. No TPM 2.0 makes Ed25519 keys.
   'tpm-device': {
     ...thing,

@@ -18,7 +18,7 @@ const reason = Type.Union(
 );
 
 /** What a certificate is for, as `@fleetward/pki` names it: a claim certificate may only provision. */
-const certificateProfile = Type.Enum(['device', 'tpm-device', 'claim', 'operator', 'server'], {
+const certificateProfile = Type.Enum(['device', 'provisioned', 'tpm-device', 'claim', 'operator', 'server'], {
   description: 'What it is for; docs/reference/certificate-profiles.md.',
 });
 

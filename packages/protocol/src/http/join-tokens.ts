@@ -76,6 +76,7 @@ const attempt = Type.Object({
   remoteAddress: Type.String(),
   outcome: Type.Union([
     Type.Literal('issued'),
+    Type.Literal('provisioned'),
     Type.Literal('renewed'),
     Type.Literal('reissued'),
     Type.Literal('refused'),

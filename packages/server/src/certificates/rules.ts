@@ -8,7 +8,7 @@ export const hourMs = 3_600_000;
 
 /** Whether a certificate of this profile may be what a device speaks as. */
 export function speaksForThings(profile: LeafProfileName): boolean {
-  return profile === 'device' || profile === 'tpm-device';
+  return profile === 'device' || profile === 'provisioned' || profile === 'tpm-device';
 }
 
 export interface ValiditySettings {
@@ -21,6 +21,7 @@ export interface ValiditySettings {
 export function validityDaysOf(profile: LeafProfileName, settings: ValiditySettings): number {
   switch (profile) {
     case 'device':
+    case 'provisioned':
     case 'tpm-device':
       return settings.deviceValidityDays;
     case 'claim':

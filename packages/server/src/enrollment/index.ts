@@ -1,5 +1,10 @@
+export type { AttemptLog } from './attempt-log.ts';
 export type { EnrollmentErrorCode } from './errors.ts';
 export { enrollmentHandlers } from './http.ts';
 export type { ChannelBinding } from './linking.ts';
 export type { EnrollmentOutcome } from './outcome.ts';
+export { type Refusal, type RefusalReason, refuse } from './refusal.ts';
+export { RolledBack } from './rolled-back.ts';
+export { readSoundCsr } from './rules.ts';
 export { Enrollment, type EnrollmentSettings } from './service.ts';
+export { Trace } from './trace.ts';

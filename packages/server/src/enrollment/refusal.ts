@@ -27,6 +27,17 @@ export type RefusalReason =
   | 'certificate_unattached'
   | 'certificate_not_active'
   | 'certificate_profile'
+  | 'claim_unknown'
+  | 'claim_busy'
+  | 'template_unknown'
+  | 'template_off'
+  | 'payload_invalid'
+  | 'ownership_unknown'
+  | 'ownership_expired'
+  | 'parameters_unfit'
+  | 'hook_refused'
+  | 'thing_differs'
+  | 'policy_missing'
   | 'busy';
 
 /**
@@ -73,6 +84,17 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   certificate_unattached: 'certificate',
   certificate_not_active: 'certificate',
   certificate_profile: 'certificate',
+  claim_unknown: 'certificate',
+  claim_busy: 'busy',
+  template_unknown: 'request',
+  template_off: 'certificate',
+  payload_invalid: 'request',
+  ownership_unknown: 'token',
+  ownership_expired: 'token',
+  parameters_unfit: 'request',
+  hook_refused: 'certificate',
+  thing_differs: 'request',
+  policy_missing: 'certificate',
   busy: 'busy',
 };
 

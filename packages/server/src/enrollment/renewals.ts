@@ -45,7 +45,7 @@ interface Wanted extends RenewRequest {
   readonly keyHash: string;
   readonly isSameKey: boolean;
   readonly trace: Trace;
-  readonly profile: 'device' | 'tpm-device';
+  readonly profile: 'device' | 'provisioned' | 'tpm-device';
   readonly attachments: readonly [CertificateAttachment, ...CertificateAttachment[]];
 }
 
@@ -71,7 +71,8 @@ export class Renewals {
     if (first === undefined) return speaksForNone();
     trace.about({ thingName: first.thingName });
     const profile = this.#options.certificates.summary(request.current.id)?.profile;
-    if (profile !== 'device' && profile !== 'tpm-device') return notOfDevice(profile);
+    if (profile !== 'device' && profile !== 'provisioned' && profile !== 'tpm-device')
+      return notOfDevice(profile);
     const { label } = request;
     if (label !== undefined && label !== profile) return otherProfile(profile, label);
     trace.pass(`the certificate speaks for \`${first.thingName}\``);

@@ -132,6 +132,11 @@ export class Enrollment {
     );
   }
 
+  /** What every way in shares: two attempts for one name or one key must see each other's outcome, and each leaves its trace. */
+  get shared(): { readonly attempts: AttemptLog; readonly turns: Turns } {
+    return { attempts: this.#attempts, turns: this.#turns };
+  }
+
   /** What a device should trust and needs to build its chain (RFC 7030 §4.1.3). */
   caCertificates(): readonly Certificate[] {
     return this.#options.certificates.caCertificates();

@@ -15,6 +15,13 @@ import type { KnownCertificates } from './known-certificates.ts';
 /** What a finished TLS handshake says of the peer. */
 export type Admission =
   | { readonly kind: 'admitted'; readonly certificateId: CertificateId; readonly certificate: Certificate }
+  /** May ask for a certificate over MQTT and provision it, and nothing else. `explanation` says so. */
+  | {
+      readonly kind: 'claim';
+      readonly certificateId: CertificateId;
+      readonly certificate: Certificate;
+      readonly explanation: string;
+    }
   /** Expired, and within its grace: such a device may re-enrol, and nothing else. `explanation` says so. */
   | {
       readonly kind: 'renew-only';
@@ -58,7 +65,7 @@ export function createAdmission(platform: AdmissionParts): Admit {
     if (leaf.kind === 'refused') return leaf;
     try {
       const admission = judge(leaf.certificate, judging);
-      if (admission.kind === 'admitted') known.keep(leaf.certificate);
+      if (admission.kind === 'admitted' || admission.kind === 'claim') known.keep(leaf.certificate);
       return admission;
     } catch {
       // A fault of ours in deciding; a throw here would end the process at the will of any peer.
@@ -93,6 +100,8 @@ function judge(certificate: Certificate, platform: Judge): Admission {
   }
   const standing = certificates.standing(certificateId, atMs);
   const profile = certificates.summary(certificateId)?.profile;
+  if (standing === 'active' && profile === 'claim' && path === undefined)
+    return { kind: 'claim', certificateId, certificate, explanation: explainProfile(profile) };
   const isInForce = standing === 'active' || standing === 'expired';
   if (isInForce && profile !== undefined && !speaksForThings(profile))
     return {

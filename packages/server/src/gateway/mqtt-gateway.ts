@@ -18,16 +18,18 @@ import type { Certificates, EventEffect } from '../certificates/index.ts';
 import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Newcomer, NewcomerVerdict } from '../detections/index.ts';
+import type { ReservedTopic } from '../reserved-topic.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import { AwaySessions } from './away-sessions.ts';
 import { ClusterMessages } from './cluster-messages.ts';
 import { ConnectRate } from './connect-rate.ts';
 import type { MqttSource } from './mqtt-source.ts';
+import { ReservedTopics } from './reserved-topics.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
 import type { Guard } from './tls-listener.ts';
 
-type Admitted = Extract<Admission, { kind: 'admitted' }>;
+type Admitted = Extract<Admission, { kind: 'admitted' | 'claim' }>;
 
 /** What the broker knows of a peer: its admission, and its rights once CONNECT was accepted. */
 export interface DevicePeer {
@@ -40,10 +42,12 @@ export interface DevicePeer {
 }
 
 export interface MqttGatewayOptions {
-  readonly config: Pick<Config, 'mqttLimits'>;
+  readonly config: Pick<Config, 'mqttLimits' | 'reservedTopics'>;
   readonly guard: Guard;
   readonly authorizer: Authorizer;
   readonly certificates: Pick<Certificates, 'standing' | 'summary' | 'trust'>;
+  /** The services of the platform that devices ask by publishing. */
+  readonly reservedTopics: readonly ReservedTopic[];
   /** Where sessions outlive the process. */
   readonly store?: MessageStore;
   readonly denials: Denials;
@@ -81,6 +85,7 @@ export class MqttGateway {
   readonly #clusterMessages: ClusterMessages | undefined;
   readonly #away: AwaySessions;
   readonly #connectRate: ConnectRate;
+  readonly #reserved: ReservedTopics;
   #sweep: NodeJS.Timeout | undefined;
   #isStopping = false;
 
@@ -92,6 +97,12 @@ export class MqttGateway {
       perSecondMax: guard.limits.connectsPerSecondMax,
       refused: (certificateId) =>
         denials.record({ cause: 'limit', certificateId, remoteAddress: '', explanation: connectsTooFast }),
+    });
+    this.#reserved = new ReservedTopics({
+      topics: options.reservedTopics,
+      denials,
+      limits: options.config.reservedTopics,
+      warn: options.warn,
     });
     const node = toHex(options.random.bytes(8));
     this.#ownership = this.#ownSessions(node);
@@ -117,7 +128,8 @@ export class MqttGateway {
 
   /** Hands the stream of any listener to the broker. */
   accept(stream: Duplex, { admission, ...source }: MqttSource): void {
-    if (admission.kind !== 'admitted' || this.#isStopping) return void stream.destroy();
+    if (this.#isStopping || (admission.kind !== 'admitted' && admission.kind !== 'claim'))
+      return void stream.destroy();
     this.broker.accept(stream, { ...source, admission });
   }
 
@@ -187,6 +199,11 @@ export class MqttGateway {
     return this.#connectRate.refusals;
   }
 
+  /** Requests of devices to the platform that are under way. */
+  get requestsUnderWay(): number {
+    return this.#reserved.size;
+  }
+
   connections(): Iterable<Connection<DevicePeer>> {
     return this.broker.connections();
   }
@@ -204,7 +221,8 @@ export class MqttGateway {
           this.#connectRate.refusalOf(peer.admission.certificateId) ?? this.#decide(request, peer),
         connected: (connection) => this.#connected(connection),
         disconnected: (connection) => this.#disconnected(connection),
-        reserved: (connection, { topic }) => this.#refuseReserved(connection, topic),
+        reserved: (connection, message) =>
+          this.#reserved.take(connection, message) || this.#refuseReserved(connection, message.topic),
         limited: (connection, limit) =>
           this.#record(connection, {
             cause: 'limit',
@@ -297,7 +315,8 @@ export class MqttGateway {
     verdict: ConnectVerdict,
     { request, peer }: { readonly request: ConnectRequest; readonly peer: DevicePeer },
   ): ConnectVerdict {
-    if (verdict.kind === 'refuse') return verdict;
+    // A claim is on many devices on purpose.
+    if (verdict.kind === 'refuse' || peer.admission.kind === 'claim') return verdict;
     const { admission, remoteAddress } = peer;
     const { certificateId } = admission;
     const { clientId } = request;
@@ -319,7 +338,9 @@ export class MqttGateway {
   #connect(request: ConnectRequest, peer: DevicePeer): ConnectVerdict {
     // The registry may have changed between the handshake and this packet.
     const standing = this.#options.guard.admit(peer.admission.certificate.der);
-    if (standing.kind !== 'admitted') return { kind: 'refuse', reasonCode: REASON.notAuthorized };
+    if (standing.kind !== peer.admission.kind) return { kind: 'refuse', reasonCode: REASON.notAuthorized };
+    if (standing.kind === 'claim' && this.#isTaken(request.clientId, peer))
+      return { kind: 'refuse', reasonCode: REASON.clientIdentifierNotValid };
     const principal = this.#principal(request, peer);
     if (!principal.mayConnect()) return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     const { will } = request;
@@ -332,7 +353,25 @@ export class MqttGateway {
       owner: this.#options.authorizer.ownerOf(principal),
       principal: peer.admission.certificateId,
       epoch: peer.claim?.epoch ?? 0,
+      // Very many devices have the same claim, each only for as long as it provisions.
+      isTransient: standing.kind === 'claim',
     };
+  }
+
+  /** Whether somebody else has the client id: a claim, which many know, must not end the session of a device that is there. */
+  #isTaken(clientId: string, { admission: { certificateId }, remoteAddress }: DevicePeer): boolean {
+    const holder = this.broker.session(clientId);
+    if (holder === undefined || holder.principal === certificateId) return false;
+    const explanation =
+      'a claim certificate may not take a client id that another certificate has a session under';
+    this.#options.denials.record({
+      cause: 'connect_denied',
+      clientId,
+      certificateId,
+      remoteAddress,
+      explanation,
+    });
+    return true;
   }
 
   /** No service could answer a will: one to a reserved topic is refused with its CONNECT. */
@@ -356,7 +395,7 @@ export class MqttGateway {
     });
   }
 
-  /** A device must not speak as the platform does on `$aws/…`; until a service answers there, nothing is routed. */
+  /** A device must not speak as the platform does on `$aws/…`: what no service answers on is not routed. */
   #refuseReserved(connection: Connection<DevicePeer>, topic: string): boolean {
     const { admission, remoteAddress } = connection.peer;
     const { certificateId } = admission;

@@ -114,22 +114,13 @@ export class Groups {
 
   /** Takes effect on live connections at once. Throws `groups.not_found`, `things.not_found` or `groups.limit`. */
   addThing(membership: Membership, actor: Actor): Promise<void> {
-    const { groupName, thingName } = membership;
+    const { thingName } = membership;
     return this.#options.things.hold(thingName, async () => {
       this.#assertAddable(membership);
       const certificateIds = this.#certificatesOf(thingName);
-      await this.#change({ change: { kind: 'joined', membership }, certificateIds }, async (tx) => {
-        await this.#addThing(tx, membership);
-        await this.#options.trail.append(tx, {
-          kind: 'group.thing_added',
-          actor,
-          payload: { ...membership },
-        });
-        tx.afterCommit(() => {
-          this.#registry.addThing(membership);
-          this.#announce(groupName, this.#certificatesOf(thingName));
-        });
-      });
+      await this.#change({ change: { kind: 'joined', membership }, certificateIds }, (tx) =>
+        this.#putIn(tx, membership, actor),
+      );
     });
   }
 
@@ -138,12 +129,7 @@ export class Groups {
     const { groupName, thingName } = membership;
     this.#assertRoomFor(membership);
     if (this.groupsOf(thingName).includes(groupName)) return;
-    await this.#addThing(tx, membership);
-    await this.#options.trail.append(tx, { kind: 'group.thing_added', actor, payload: { ...membership } });
-    tx.afterCommit(() => {
-      this.#registry.addThing(membership);
-      this.#announce(groupName, this.#certificatesOf(thingName));
-    });
+    await this.#putIn(tx, membership, actor);
   }
 
   /** Takes effect on live connections at once. Throws `groups.not_member`. */
@@ -218,12 +204,16 @@ export class Groups {
 
   /** From memory: the groups of the things and what they are under, each once, nearest first; as of after a change, if one is given. */
   lineageOf(thingNames: Iterable<ThingName>, after?: HierarchyChange): readonly GroupName[] {
+    const names = [...thingNames].flatMap((thingName) => this.#registry.groupsOf(thingName, after));
+    return this.withAncestors(names, after);
+  }
+
+  /** From memory: the groups and what they are under, each once, nearest first. */
+  withAncestors(names: Iterable<GroupName>, after?: HierarchyChange): readonly GroupName[] {
     const lineage = new Set<GroupName>();
-    for (const thingName of thingNames) {
-      for (const name of this.#registry.groupsOf(thingName, after)) {
-        lineage.add(name);
-        for (const ancestor of this.#registry.ancestorsOf(name, after)) lineage.add(ancestor);
-      }
+    for (const name of names) {
+      lineage.add(name);
+      for (const ancestor of this.#registry.ancestorsOf(name, after)) lineage.add(ancestor);
     }
     return [...lineage];
   }
@@ -288,6 +278,16 @@ export class Groups {
     const what = `thing \`${thingName}\` is in as many groups as it may be`;
     const { groupsPerThingMax: max } = this.#limits;
     assertRoom(present.length, { max, what, setting: 'groupsPerThingMax' });
+  }
+
+  async #putIn(tx: Transaction, membership: Membership, actor: Actor): Promise<void> {
+    const { groupName, thingName } = membership;
+    await this.#addThing(tx, membership);
+    await this.#options.trail.append(tx, { kind: 'group.thing_added', actor, payload: { ...membership } });
+    tx.afterCommit(() => {
+      this.#registry.addThing(membership);
+      this.#announce(groupName, this.#certificatesOf(thingName));
+    });
   }
 
   async #addThing(tx: Transaction, membership: Membership): Promise<void> {

@@ -6,6 +6,7 @@ import type { GroupsErrorCode } from '../groups/index.ts';
 import type { IssuanceLogErrorCode } from '../issuance-log/index.ts';
 import type { OperatorErrorCode } from '../operators/index.ts';
 import type { PoliciesErrorCode } from '../policies/index.ts';
+import type { ProvisioningErrorCode } from '../provisioning/index.ts';
 import type { ReleaseErrorCode } from '../releases/index.ts';
 import type { RenewalsErrorCode } from '../renewals/index.ts';
 import type { StoreError } from '../store-error.ts';
@@ -26,6 +27,7 @@ type KnownCode =
   | CertificatesErrorCode
   | RenewalsErrorCode
   | EnrollmentErrorCode
+  | ProvisioningErrorCode
   // The gateway's own: it stands above this layer, so its type cannot be named here.
   | 'connections.not_found'
   | OperatorErrorCode
@@ -129,6 +131,16 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'enrollment.token_not_found': 404,
   'enrollment.token_invalid': 400,
   'enrollment.attempt_not_found': 404,
+  'provisioning.template_invalid': 422,
+  'provisioning.template_exists': 409,
+  'provisioning.template_not_found': 404,
+  'provisioning.template_in_use': 409,
+  'provisioning.version_not_found': 404,
+  'provisioning.version_limit': 409,
+  'provisioning.default_version': 409,
+  'provisioning.hook_refused': 400,
+  'provisioning.csr_refused': 400,
+  'provisioning.limit': 409,
   'connections.not_found': 404,
   'releases.digest_mismatch': 422,
   'releases.artifact_too_large': 413,

@@ -42,11 +42,13 @@ export type PolicyChange =
       readonly thingName: ThingName;
       /** A group that the thing joins with it, and the certificates the thing has by now. */
       readonly joins?: { readonly groupName: GroupName; readonly certificateIds: readonly CertificateId[] };
+      /** Groups that a new thing is put in. */
+      readonly groupNames?: readonly GroupName[];
     };
 
 export interface Surroundings {
   readonly registry: PolicyRegistry;
-  readonly groups: Pick<Groups, 'lineageOf' | 'certificatesUnder'>;
+  readonly groups: Pick<Groups, 'lineageOf' | 'withAncestors' | 'certificatesUnder'>;
   /** The things the certificate speaks for. */
   readonly thingsOf: (certificateId: CertificateId) => readonly ThingName[];
 }
@@ -124,7 +126,9 @@ function aloneAfter(change: PolicyChange, around: Surroundings): SetChange | und
         after: named([change.name], around).map((policy) => ({ ...policy, via: 'group' })),
       };
     case 'newcomer': {
-      const ofGroups = registry.ofGroups(groups.lineageOf([change.thingName], hierarchyOf(change)));
+      const lineage = groups.lineageOf([change.thingName], hierarchyOf(change));
+      const joined = groups.withAncestors(change.groupNames ?? []);
+      const ofGroups = registry.ofGroups(new Set([...lineage, ...joined]));
       return { before: undefined, after: together(named(change.names, around), ofGroups) };
     }
     default:

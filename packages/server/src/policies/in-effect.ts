@@ -17,13 +17,15 @@ interface Known {
 }
 
 /**
- * The policies of the certificate and of the groups of the associated thing with all their ancestors. Without one, the groups of every
+ * Of a claim certificate, what every claim may do and nothing else. Else the policies of the certificate and of the groups of the associated thing with all their ancestors. Without one, the groups of every
  * thing the certificate is attached to have a say: compiled without a thing, their Deny statements count and no Allow does.
  */
 export function policiesInEffect(
   { certificateId, clientId }: { readonly certificateId: CertificateId; readonly clientId: string },
   { things, groups, policies }: Known,
 ): InEffect {
+  const ofClaim = policies.ofClaim(certificateId);
+  if (ofClaim !== undefined) return { thing: undefined, policies: ofClaim };
   const attachments = things.attachmentsOf(certificateId);
   const association = associateThing(attachments, clientId);
   const thing =

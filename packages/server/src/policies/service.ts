@@ -58,8 +58,13 @@ export interface PoliciesOptions {
   /** Called in the tick in which the commit is known; must not throw. */
   readonly announce: (event: PolicyEvent) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
+  /** What decides for a claim certificate, and alone; undefined for any other. */
+  readonly claimPolicies: (certificateId: CertificateId) => readonly AttachedPolicy[] | undefined;
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
-  readonly groups: Pick<Groups, 'get' | 'hold' | 'certificatesUnder' | 'lineageOf' | 'limits'>;
+  readonly groups: Pick<
+    Groups,
+    'get' | 'hold' | 'certificatesUnder' | 'lineageOf' | 'withAncestors' | 'limits'
+  >;
   /** The things the certificate speaks for. */
   readonly thingsOf: (certificateId: CertificateId) => readonly ThingName[];
   /** What goes wrong, or turns out to be wrong, in the background. */
@@ -348,6 +353,8 @@ export class Policies {
       readonly policyNames: readonly PolicyName[];
       readonly thingName: ThingName;
       readonly joins?: { readonly groupName: GroupName; readonly certificateIds: readonly CertificateId[] };
+      /** Those a new thing is put in. */
+      readonly groupNames?: readonly GroupName[];
     },
     work: (tx: Transaction) => Promise<Result>,
   ): Promise<Result> {
@@ -367,6 +374,11 @@ export class Policies {
   #surroundings(): Surroundings {
     const { groups, thingsOf } = this.#options;
     return { registry: this.#registry, groups, thingsOf };
+  }
+
+  /** What decides for a claim certificate, and alone: nothing that is attached to it does. Undefined for any other. */
+  ofClaim(certificateId: CertificateId): readonly AttachedPolicy[] | undefined {
+    return this.#options.claimPolicies(certificateId);
   }
 
   /** From memory: the policies attached to the certificate itself. */

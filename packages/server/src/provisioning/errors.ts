@@ -9,6 +9,7 @@ export type ProvisioningErrorCode =
   | 'provisioning.version_limit'
   | 'provisioning.default_version'
   | 'provisioning.hook_refused'
+  | 'provisioning.csr_refused'
   | 'provisioning.limit';
 
 /** What an operator asked of templates or claims cannot be done; nothing was changed. */

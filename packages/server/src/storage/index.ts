@@ -6,6 +6,7 @@ import type { GroupStore } from '../groups/store.ts';
 import type { IssuanceLogStore } from '../issuance-log/store.ts';
 import type { OperatorStore } from '../operators/store.ts';
 import type { PolicyStore } from '../policies/store.ts';
+import type { ProvisioningStore } from '../provisioning/store.ts';
 import type { ReleaseStore } from '../releases/store.ts';
 import type { RenewalStore } from '../renewals/store.ts';
 import type { StoreError } from '../store-error.ts';
@@ -19,6 +20,7 @@ import { createIssuanceLogStore } from './issuance-log.ts';
 import { createOperatorStore } from './operators.ts';
 import { createPolicyStore } from './policies.ts';
 import { openPostgres, type PostgresConfig } from './postgres/open.ts';
+import { createProvisioningStore } from './provisioning.ts';
 import { createReleaseStore } from './releases.ts';
 import { createRenewalStore } from './renewals.ts';
 import { openSqlite, type SqliteConfig } from './sqlite/open.ts';
@@ -44,6 +46,7 @@ export interface Stores {
   readonly certificates: CertificateStore;
   readonly renewals: RenewalStore;
   readonly enrollment: EnrollmentStore;
+  readonly provisioning: ProvisioningStore;
   readonly releases: ReleaseStore;
 }
 
@@ -72,6 +75,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       certificates: createCertificateStore(database),
       renewals: createRenewalStore(database),
       enrollment: createEnrollmentStore(database),
+      provisioning: createProvisioningStore(database),
       releases: createReleaseStore(database),
     },
     lost: database.lost,

@@ -134,6 +134,36 @@ export interface Schema {
   readonly enrollment_attempts: EnrollmentAttemptRow;
   readonly renewal_campaigns: RenewalCampaignRow;
   readonly renewal_members: RenewalMemberRow;
+  readonly provisioning_templates: {
+    readonly name: string;
+    readonly default_version_id: number;
+    /** The highest ever given out, so that removed versions are not reused. */
+    readonly last_version_id: number;
+    /** 0 or 1, as below. */
+    readonly is_enabled: number;
+    readonly may_rejoin: number;
+    readonly hook_url: string | null;
+    readonly created_at_ms: number;
+  };
+  readonly provisioning_template_versions: {
+    readonly name: string;
+    readonly version_id: number;
+    readonly body: string;
+    readonly created_at_ms: number;
+  };
+  readonly provisioning_claims: {
+    readonly certificate_id: CertificateId;
+    readonly template_name: string;
+    readonly created_at_ms: number;
+    readonly expires_at_ms: number;
+    readonly created_by: string;
+  };
+  readonly provisioning_tokens: {
+    readonly hash: Sha256;
+    readonly certificate_id: CertificateId;
+    readonly claim_id: CertificateId;
+    readonly expires_at_ms: number;
+  };
   readonly metadata_files: {
     readonly name: string;
     readonly version: number;

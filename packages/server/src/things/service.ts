@@ -108,17 +108,21 @@ export class Things {
   update(name: ThingName, change: ThingChange, actor: Actor): Promise<Thing> {
     return this.hold(name, async () => {
       const thing = changedThing(this.get(name), change);
-      assertThing(thing);
-      await this.#options.transactor.transact(async (tx) => {
-        if (!(await this.#options.store.update(tx, thing))) throw thingNotFound(name);
-        await this.#options.trail.append(tx, { kind: 'thing.updated', actor, payload: payloadOf(thing) });
-        tx.afterCommit(() => {
-          this.#registry.add(thing);
-          const certificateIds = this.certificatesOf(name).map(({ certificateId }) => certificateId);
-          this.#options.announce({ kind: 'thing-changed', thingName: name, certificateIds });
-        });
-      });
+      await this.#options.transactor.transact((tx) => this.replaceWithin(tx, thing, actor));
       return thing;
+    });
+  }
+
+  /** Puts this type and these attributes in the place of what the thing had, for who holds it. Throws `things.invalid`, `things.not_found`. */
+  async replaceWithin(tx: Transaction, thing: Thing, actor: Actor): Promise<void> {
+    const { name } = thing;
+    assertThing(thing);
+    if (!(await this.#options.store.update(tx, thing))) throw thingNotFound(name);
+    await this.#options.trail.append(tx, { kind: 'thing.updated', actor, payload: payloadOf(thing) });
+    tx.afterCommit(() => {
+      this.#registry.add(thing);
+      const certificateIds = this.certificatesOf(name).map(({ certificateId }) => certificateId);
+      this.#options.announce({ kind: 'thing-changed', thingName: name, certificateIds });
     });
   }
 

@@ -14,6 +14,7 @@ import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/inde
 import { IssuanceLog } from '../../src/issuance-log/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from '../../src/policies/index.ts';
 import type { PoliciesOptions } from '../../src/policies/service.ts';
+import { Provisioning, type ProvisioningSettings } from '../../src/provisioning/index.ts';
 import { RenewalCampaigns } from '../../src/renewals/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
@@ -29,7 +30,22 @@ interface PlatformKeys {
   readonly issuanceLog: Signer;
   /** Of the issuing CAs after the first, by name. */
   readonly more: Map<string, Signer>;
+  readonly hook: Signer;
 }
+
+const standardProvisioning: ProvisioningSettings = {
+  templatesMax: 5,
+  claimsMax: 20,
+  tokenMinutes: 60,
+  pendingPerClaimMax: 20,
+  requestsPerSecondPerClaimMax: 1_000,
+  inFlightMax: 100,
+  hookHosts: [],
+  hookMayBeLoopback: false,
+  hookTimeoutMs: 5_000,
+  hookAnswerBytesMax: 1_024,
+  hooksInFlightMax: 4,
+};
 
 function newKeys(): PlatformKeys {
   const ec = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -39,6 +55,7 @@ function newKeys(): PlatformKeys {
     trail: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
     issuanceLog: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
     more: new Map(),
+    hook: localSigner(generateKeyPairSync('ed25519').privateKey, 'ed25519'),
   };
 }
 
@@ -72,6 +89,8 @@ export interface PlatformOptions {
   readonly clock?: FakeClock;
   readonly random?: Random;
   readonly enrollment?: Partial<EnrollmentSettings>;
+  readonly provisioning?: Partial<ProvisioningSettings>;
+  readonly hookCaPem?: string;
   readonly groups?: GroupLimits;
   readonly activity?: ActivityLimits;
   readonly denials?: Partial<DenialsOptions['settings']>;
@@ -184,6 +203,7 @@ export async function openPlatform(options: PlatformOptions) {
     binding,
     announce,
     isKnownCertificate,
+    claimPolicies: (certificateId) => provisioning.claims.policiesOf(certificateId),
     thingsOf: (certificateId) =>
       things.attachmentsOf(certificateId).map(({ thingName }) => parseThingName(thingName)),
     warn: (message) => warnings.push(message),
@@ -222,6 +242,21 @@ export async function openPlatform(options: PlatformOptions) {
     denials,
     ...(options.enrollment === undefined ? {} : { settings: options.enrollment }),
   });
+  const provisioning: Provisioning = await Provisioning.open({
+    ...shared,
+    ...enrollment.shared,
+    store: stores.provisioning,
+    things,
+    groups,
+    policies,
+    certificates,
+    denials,
+    binding,
+    signer: keys.hook,
+    caPem: options.hookCaPem,
+    templateArn: (name) => `arn:aws:iot:local:000000000000:provisioningtemplate/${name}`,
+    settings: { ...standardProvisioning, ...options.provisioning },
+  });
   const whole = parts.move();
   return {
     folder,
@@ -241,6 +276,7 @@ export async function openPlatform(options: PlatformOptions) {
     denials,
     renewals,
     enrollment,
+    provisioning,
     close: () => whole.disposeAsync(),
   };
 }

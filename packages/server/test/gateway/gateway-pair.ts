@@ -120,6 +120,7 @@ async function startGateway(
     guard,
     authorizer: new Authorizer({ ...platform, clock }),
     certificates,
+    reservedTopics: [],
     denials,
     newcomer: () => ({ kind: 'pass' }),
     clock,

@@ -32,8 +32,9 @@ async function issue(profile: LeafProfileName) {
 
 const expected = {
   device: 'admitted',
+  provisioned: 'admitted',
   'tpm-device': 'admitted',
-  claim: 'certificate_profile',
+  claim: 'claim',
   operator: 'certificate_profile',
   server: 'certificate_untrusted',
 } as const satisfies Record<LeafProfileName, string>;
@@ -62,6 +63,8 @@ test('a revoked certificate that is no device’s is called revoked', async () =
 
 test.each(leafProfileNames)('a `%s` certificate is valid as long as the settings say', async (profile) => {
   const { notBeforeMs, notAfterMs } = await issue(profile);
-  const days = { device: 365, 'tpm-device': 365, claim: 365, operator: 90, server: 90 }[profile];
+  const days = { device: 365, provisioned: 365, 'tpm-device': 365, claim: 365, operator: 90, server: 90 }[
+    profile
+  ];
   expect(notAfterMs - notBeforeMs).toBe(days * 86_400_000 + 3_600_000);
 });

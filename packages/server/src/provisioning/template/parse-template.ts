@@ -14,7 +14,7 @@ import { choiceAt, entriesAt, invalid, isObject, objectAt } from './shapes.ts';
 import type { Fixed, Template } from './template.ts';
 
 /** AWS IoT: 10 KiB. */
-export const templateBytesMax = 10_240;
+const templateBytesMax = 10_240;
 const depthMax = 16;
 const parametersMax = 64;
 const resourcesMax = 16;
@@ -130,8 +130,8 @@ function thingOf({ path, properties, overrides }: Resource, names: Names): Templ
   const settings = jsonMemberPath(path, 'OverrideSettings');
   const chosen = objectAt(overrides ?? {}, settings, ['ThingTypeName', 'AttributePayload', 'ThingGroups']);
   const attributes = entriesAt(given.AttributePayload, at('AttributePayload'), attributesMax);
-  const choose = (member: string) =>
-    choiceAt(chosen[member], jsonMemberPath(settings, member), [...replaceable, 'MERGE']);
+  const choose = <Choice extends string>(member: string, choices: readonly [Choice, ...Choice[]]) =>
+    choiceAt(chosen[member], jsonMemberPath(settings, member), choices);
   return {
     name: parseExpression(given.ThingName, at('ThingName'), names),
     ...(given.ThingTypeName === undefined
@@ -142,9 +142,10 @@ function thingOf({ path, properties, overrides }: Resource, names: Names): Templ
       fixedName(value, place, { names, parse: parseGroupName }),
     ),
     overrides: {
-      attributes: choose('AttributePayload'),
-      typeName: choiceAt(chosen.ThingTypeName, jsonMemberPath(settings, 'ThingTypeName'), replaceable),
-      groups: choose('ThingGroups'),
+      attributes: choose('AttributePayload', [...replaceable, 'MERGE']),
+      typeName: choose('ThingTypeName', replaceable),
+      // What a thing that is there belongs to, and so what its other certificates may do, is for an operator to change.
+      groups: choose('ThingGroups', ['DO_NOTHING', 'FAIL']),
     },
   };
 }

@@ -17,7 +17,7 @@ export interface Template {
     readonly overrides: {
       readonly attributes: Override;
       readonly typeName: Exclude<Override, 'MERGE'>;
-      readonly groups: Override;
+      readonly groups: 'DO_NOTHING' | 'FAIL';
     };
   };
   readonly certificate: { readonly isActive: boolean; readonly isExclusive: boolean };

@@ -12,6 +12,7 @@ import { issuanceLog } from './0009-issuance-log.ts';
 import { joinTokenTerms } from './0010-join-token-terms.ts';
 import { renewalCampaigns } from './0011-renewal-campaigns.ts';
 import { deletedCertificates } from './0012-deleted-certificates.ts';
+import { provisioning } from './0013-provisioning.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -33,4 +34,5 @@ export const migrations: readonly Migration[] = [
   joinTokenTerms,
   renewalCampaigns,
   deletedCertificates,
+  provisioning,
 ];

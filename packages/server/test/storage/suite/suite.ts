@@ -7,6 +7,7 @@ import { describeGroups } from './groups.ts';
 import { describeIssuanceLog } from './issuance-log.ts';
 import { describeOperators } from './operators.ts';
 import { describePolicies } from './policies.ts';
+import { describeProvisioning } from './provisioning.ts';
 import { describeReleases } from './releases.ts';
 import { describeRenewals } from './renewals.ts';
 import { describeSchema } from './schema.ts';
@@ -27,6 +28,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   certificates: describeCertificates,
   renewals: describeRenewals,
   enrollment: describeEnrollment,
+  provisioning: describeProvisioning,
   releases: describeReleases,
 };
 

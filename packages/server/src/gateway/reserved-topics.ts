@@ -1,0 +1,104 @@
+import { type Connection, matchesFilter, type ReservedMessage } from '@fleetward/mqtt';
+import type { Denials } from '../denials/index.ts';
+import type { ReservedAnswer, ReservedRequest, ReservedTopic } from '../reserved-topic.ts';
+import type { DevicePeer } from './mqtt-gateway.ts';
+
+interface ReservedTopicsOptions {
+  readonly topics: readonly ReservedTopic[];
+  readonly denials: Denials;
+  readonly limits: { readonly requestsPerConnectionMax: number; readonly requestsMax: number };
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+type Asker = Connection<DevicePeer>;
+
+/** Takes what devices publish on reserved topics to the service that answers there, and the answer to the asker alone. */
+export class ReservedTopics {
+  readonly #options: ReservedTopicsOptions;
+  readonly #ofConnection = new WeakMap<Asker, number>();
+  #underWay = 0;
+
+  constructor(options: ReservedTopicsOptions) {
+    this.#options = options;
+  }
+
+  /** Requests under way. */
+  get size(): number {
+    return this.#underWay;
+  }
+
+  /** False when no service answers on that topic. */
+  take(asker: Asker, { topic, payload }: ReservedMessage): boolean {
+    const service = this.#options.topics.find(({ filter }) => matchesFilter(filter, topic));
+    if (service === undefined) return false;
+    const { certificateId } = asker.peer.admission;
+    const { remoteAddress } = asker.peer;
+    // The bytes are the broker's again after this call.
+    const request = {
+      topic,
+      payload: Uint8Array.from(payload),
+      certificateId,
+      clientId: asker.clientId,
+      remoteAddress,
+    };
+    const reached = this.#limitReached(asker);
+    if (reached === undefined) void this.#serve(asker, service, request);
+    else this.#refuse(asker, service, { request, reached });
+    return true;
+  }
+
+  #limitReached(asker: Asker): string | undefined {
+    const { requestsPerConnectionMax, requestsMax } = this.#options.limits;
+    if ((this.#ofConnection.get(asker) ?? 0) >= requestsPerConnectionMax) return 'requestsPerConnectionMax';
+    return this.#underWay >= requestsMax ? 'requestsMax' : undefined;
+  }
+
+  #refuse(
+    asker: Asker,
+    service: ReservedTopic,
+    { request, reached }: { readonly request: ReservedRequest; readonly reached: string },
+  ): void {
+    const explanation = `mqtt: too many requests under way (setting \`reservedTopics.${reached}\`)`;
+    this.#record(request, { cause: 'limit', explanation });
+    this.#tell(asker, request, service.rejected(request, 'throttled'));
+  }
+
+  async #serve(asker: Asker, service: ReservedTopic, request: ReservedRequest): Promise<void> {
+    this.#count(asker, 1);
+    try {
+      this.#tell(asker, request, await this.#answer(service, request));
+    } catch (error) {
+      this.#options.warn(`mqtt: the answer on \`${request.topic}\` could not be sent`, error);
+    } finally {
+      this.#count(asker, -1);
+    }
+  }
+
+  async #answer(service: ReservedTopic, request: ReservedRequest): Promise<ReservedAnswer> {
+    try {
+      return await service.answer(request);
+    } catch (error) {
+      this.#options.warn(`mqtt: a request on \`${request.topic}\` failed`, error);
+      return service.rejected(request, 'failed');
+    }
+  }
+
+  #count(asker: Asker, change: 1 | -1): void {
+    this.#underWay += change;
+    this.#ofConnection.set(asker, (this.#ofConnection.get(asker) ?? 0) + change);
+  }
+
+  #tell(asker: Asker, request: ReservedRequest, { kind, payload }: ReservedAnswer): void {
+    const topic = `${request.topic}/${kind}`;
+    if (asker.sendOwn(topic, payload) !== 'unsubscribed') return;
+    const explanation = `the platform answered, and the device did not hear it: it is not subscribed to \`${topic}\``;
+    this.#record(request, { cause: 'receive_denied', explanation, action: 'iot:Receive', resource: topic });
+  }
+
+  #record(
+    { certificateId, clientId, remoteAddress }: ReservedRequest,
+    what: Pick<Parameters<Denials['record']>[0], 'cause' | 'explanation' | 'action' | 'resource'>,
+  ): void {
+    this.#options.denials.record({ certificateId, clientId, remoteAddress, ...what });
+  }
+}

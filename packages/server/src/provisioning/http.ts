@@ -1,0 +1,108 @@
+import { toBase64 } from '@fleetward/core';
+import { type Csr, encodePem } from '@fleetward/pki';
+import {
+  createClaim,
+  createProvisioningTemplate,
+  createProvisioningTemplateVersion,
+  getProvisioningHookKey,
+  getProvisioningTemplate,
+  listClaims,
+  listProvisioningTemplates,
+  removeProvisioningTemplate,
+  removeProvisioningTemplateVersion,
+  updateProvisioningTemplate,
+} from '@fleetward/protocol';
+import { Trace } from '../enrollment/index.ts';
+import { operatorActor } from '../operator-actor.ts';
+import { handle, type RouteHandler } from '../route-handler.ts';
+import { ProvisioningError } from './errors.ts';
+import { hookKeyId } from './hook.ts';
+import { readCsr } from './read-csr.ts';
+import type { Provisioning } from './service.ts';
+import type { TemplateInForce } from './templates.ts';
+
+const trustedUserSeconds = 300;
+
+export function provisioningHandlers(provisioning: Provisioning): readonly RouteHandler[] {
+  return [...templateHandlers(provisioning), ...claimHandlers(provisioning)];
+}
+
+function templateHandlers({ templates, claims, hookPublicKey }: Provisioning): readonly RouteHandler[] {
+  return [
+    handle(createProvisioningTemplate, async ({ body, caller }) => {
+      const { templateName: name, template, mayRejoin = false, hookUrl } = body;
+      const hook = hookUrl === undefined ? {} : { hookUrl };
+      return viewOf(
+        await templates.create({ name, body: template, mayRejoin, ...hook }, operatorActor(caller)),
+      );
+    }),
+    handle(listProvisioningTemplates, async () => ({ templates: templates.list().map(viewOf) })),
+    handle(getProvisioningTemplate, async ({ params, query }) => {
+      const template = templates.get(params.templateName);
+      const versionId = query.versionId ?? template.defaultVersionId;
+      const { body } = await templates.version({ name: template.name, versionId });
+      const versions = await templates.versions(template.name);
+      return {
+        ...viewOf(template),
+        versionId,
+        template: body,
+        versions: versions.map((each) => ({ versionId: each.versionId, createdAtMs: each.createdAtMs })),
+      };
+    }),
+    handle(updateProvisioningTemplate, async ({ params, body, caller }) =>
+      viewOf(await templates.update(params.templateName, body, operatorActor(caller))),
+    ),
+    handle(createProvisioningTemplateVersion, async ({ params, body, caller }) => {
+      const wanted = {
+        name: params.templateName,
+        body: body.template,
+        setAsDefault: body.setAsDefault ?? false,
+      };
+      const { versionId, createdAtMs } = await templates.addVersion(wanted, operatorActor(caller));
+      return { versionId, createdAtMs };
+    }),
+    handle(removeProvisioningTemplateVersion, async ({ params, caller }) => {
+      const key = { name: params.templateName, versionId: Number(params.versionId) };
+      await templates.removeVersion(key, operatorActor(caller));
+      return undefined;
+    }),
+    handle(removeProvisioningTemplate, async ({ params, caller }) => {
+      const isInUse = (name: string) => claims.isUsed(name);
+      await templates.remove(params.templateName, isInUse, operatorActor(caller));
+      return undefined;
+    }),
+    handle(getProvisioningHookKey, async () => ({
+      algorithm: 'ed25519' as const,
+      keyId: hookKeyId(hookPublicKey),
+      publicKey: toBase64(hookPublicKey),
+    })),
+  ];
+}
+
+function claimHandlers({ claims }: Provisioning): readonly RouteHandler[] {
+  return [
+    handle(createClaim, async ({ body, caller }) => {
+      const { templateName, expiresInSeconds = trustedUserSeconds } = body;
+      const csr = body.csr === undefined ? {} : { csr: soundCsr(body.csr) };
+      const wanted = { templateName, validityMs: expiresInSeconds * 1000, ...csr };
+      const { claim, signed, keyPem } = await claims.create(wanted, operatorActor(caller));
+      return {
+        ...claim,
+        certificatePem: signed.chain.map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
+        ...(keyPem === undefined ? {} : { privateKeyPem: keyPem }),
+      };
+    }),
+    handle(listClaims, async () => ({ claims: [...claims.list()] })),
+  ];
+}
+
+function viewOf({ template: _, name, ...record }: TemplateInForce) {
+  return { templateName: name, ...record };
+}
+
+/** Throws `provisioning.csr_refused`. */
+function soundCsr(pem: string): Csr {
+  const csr = readCsr(pem, new Trace('claim'));
+  if ('kind' in csr) throw new ProvisioningError('provisioning.csr_refused', csr.explanation);
+  return csr;
+}

@@ -1,0 +1,132 @@
+import { type Clock, type Random, type Transactor, toBase64Url, toHex } from '@fleetward/core';
+import { type PublicKey, parsePublicKey } from '@fleetward/pki';
+import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
+import { type AttemptLog, type Refusal, RolledBack, refuse, type Trace } from '../enrollment/index.ts';
+import { type Turns, takeAll } from '../turns.ts';
+import { makeKey } from './make-key.ts';
+import { readCsr } from './read-csr.ts';
+import { hashOwnershipToken } from './rules.ts';
+import type { Claim, ProvisioningStore } from './store.ts';
+
+/** A device that shows a claim, and what it goes through. */
+export interface Asker {
+  readonly claim: Claim;
+  readonly clientId: string;
+  readonly remoteAddress: string;
+  readonly trace: Trace;
+}
+
+export interface NewCertificatesOptions {
+  readonly store: ProvisioningStore;
+  readonly transactor: Transactor;
+  readonly random: Random;
+  readonly certificates: Certificates;
+  readonly attempts: AttemptLog;
+  readonly turns: Turns;
+  readonly clock: Clock;
+  readonly settings: { readonly tokenMinutes: number; readonly pendingPerClaimMax: number };
+}
+
+export interface NewCertificate {
+  readonly kind: 'created';
+  readonly signed: SignedCertificate;
+  readonly ownershipToken: string;
+  /** PKCS #8, where the platform made the key. */
+  readonly keyPem?: string;
+}
+
+/** Gives a device a certificate that is good for nothing until it is provisioned, and the token to do that. */
+export class NewCertificates {
+  readonly #options: NewCertificatesOptions;
+
+  constructor(options: NewCertificatesOptions) {
+    this.#options = options;
+  }
+
+  async withNewKey(asker: Asker): Promise<NewCertificate | Refusal> {
+    asker.trace.begin('key');
+    const { spki, keyPem } = await makeKey();
+    asker.trace.pass('a new key on P-256');
+    const made = await this.#make(asker, parsePublicKey(spki));
+    return made.kind === 'refused' ? made : { ...made, keyPem };
+  }
+
+  async fromCsr(asker: Asker, csrPem: string): Promise<NewCertificate | Refusal> {
+    const csr = readCsr(csrPem, asker.trace);
+    return 'kind' in csr ? csr : this.#make(asker, csr.publicKey);
+  }
+
+  /** One after the other for a claim: how many wait is known only once it is committed. */
+  #make(asker: Asker, publicKey: PublicKey): Promise<NewCertificate | Refusal> {
+    const { claim } = asker;
+    const keys = [`claim ${claim.certificateId}`, `key ${publicKeyHash(publicKey)}`];
+    return takeAll(this.#options.turns, keys, () => this.#makeInTurn(asker, publicKey));
+  }
+
+  async #makeInTurn(asker: Asker, publicKey: PublicKey): Promise<NewCertificate | Refusal> {
+    const { certificates, random } = this.#options;
+    const refusal = (await this.#tooMany(asker)) ?? (await this.#keyConflict(publicKey));
+    if (refusal !== undefined) return refusal;
+    asker.trace.begin('issue');
+    // Not what a CSR asks for: which thing it will speak for is decided when it is provisioned.
+    const commonName = toHex(random.bytes(16));
+    const state = 'PENDING_ACTIVATION';
+    const signed = await certificates.sign({ profile: 'provisioned', commonName, publicKey, state });
+    const { certificateId } = signed.record;
+    asker.trace.about({ certificateId });
+    asker.trace.pass(`certificate \`${certificateId}\` was signed and waits to be provisioned`);
+    return this.#record(asker, signed);
+  }
+
+  async #record(asker: Asker, signed: SignedCertificate): Promise<NewCertificate | Refusal> {
+    const { store, transactor, random, certificates, attempts, clock, settings } = this.#options;
+    const { claim, trace, remoteAddress } = asker;
+    const ownershipToken = `fwc_${toBase64Url(random.bytes(32))}`;
+    const hash = hashOwnershipToken(ownershipToken);
+    if (hash === undefined) throw new TypeError('a fresh token does not have the form of one');
+    const { certificateId } = signed.record;
+    const expiresAtMs = clock.now() + settings.tokenMinutes * 60_000;
+    const actor = { kind: 'device', certificateId: claim.certificateId } as const;
+    try {
+      await transactor.transact(async (tx) => {
+        // It may have been revoked while the signing process was at work.
+        if (certificates.standing(claim.certificateId, clock.now()) !== 'active')
+          throw new RolledBack(claimGone());
+        await certificates.record(tx, signed, actor);
+        await store.addToken(tx, { hash, certificateId, claimId: claim.certificateId, expiresAtMs });
+        const explanation = `a certificate was issued; until ${new Date(expiresAtMs).toISOString()} it can be provisioned`;
+        const end = { outcome: 'issued', reason: 'ok', explanation, remoteAddress } as const;
+        await attempts.add(tx, trace, end);
+      });
+    } catch (error) {
+      if (error instanceof RolledBack) return error.refusal;
+      throw error;
+    }
+    return { kind: 'created', signed, ownershipToken };
+  }
+
+  async #tooMany({ claim, trace }: Asker): Promise<Refusal | undefined> {
+    const max = this.#options.settings.pendingPerClaimMax;
+    trace.begin('waiting');
+    const count = await this.#options.store.countTokens(claim.certificateId);
+    if (count >= max)
+      return refuse(
+        'claim_busy',
+        `${count} certificates of this claim wait to be provisioned (setting \`provisioning.pendingPerClaimMax\`)`,
+      );
+    trace.pass(`${count} other certificates of this claim wait to be provisioned`);
+    return undefined;
+  }
+
+  async #keyConflict(publicKey: PublicKey): Promise<Refusal | undefined> {
+    const [holder] = await this.#options.certificates.ofPublicKey(publicKeyHash(publicKey));
+    if (holder === undefined) return undefined;
+    const deviceText = 'this key has, or had, another certificate; make a new key';
+    const explanation = `the key belongs, or belonged, to certificate \`${holder.certificateId}\``;
+    return refuse('key_in_use', explanation, { deviceText });
+  }
+}
+
+export function claimGone(): Refusal {
+  return refuse('claim_unknown', 'the claim was revoked, or has ended');
+}

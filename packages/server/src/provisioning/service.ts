@@ -1,0 +1,186 @@
+import type { CertificateId } from '@fleetward/core';
+import type { Certificates } from '../certificates/index.ts';
+import type { Denials } from '../denials/index.ts';
+import { type Refusal, refuse, Trace } from '../enrollment/index.ts';
+import { TokenBuckets } from '../token-buckets.ts';
+import { Claims, type ClaimsOptions } from './claims.ts';
+import { Hook, type HookOptions } from './hook.ts';
+import {
+  type Asker,
+  claimGone,
+  type NewCertificate,
+  NewCertificates,
+  type NewCertificatesOptions,
+} from './new-certificates.ts';
+import { type Provisioned, type ProvisionRequest, Provisions, type ProvisionsOptions } from './provisions.ts';
+import { Templates, type TemplatesOptions } from './templates.ts';
+
+export type ProvisioningSettings = TemplatesOptions['settings'] &
+  ClaimsOptions['settings'] &
+  NewCertificatesOptions['settings'] &
+  HookOptions['settings'] & {
+    readonly requestsPerSecondPerClaimMax: number;
+    readonly inFlightMax: number;
+  };
+
+export interface ProvisioningOptions
+  extends Omit<TemplatesOptions, 'settings'>,
+    Omit<ClaimsOptions, 'settings' | 'templates'>,
+    Omit<NewCertificatesOptions, 'settings'>,
+    Omit<ProvisionsOptions, 'templates' | 'hook'>,
+    Omit<HookOptions, 'settings'> {
+  readonly denials: Denials;
+  readonly certificates: Certificates;
+  readonly settings: ProvisioningSettings;
+}
+
+/** Whoever asks over MQTT, as the gateway knows it. */
+export interface AskedBy {
+  readonly certificateId: CertificateId;
+  readonly clientId: string;
+  readonly remoteAddress: string;
+}
+
+const cleanUpAtOnceMax = 200;
+
+/** Fleet provisioning: devices with a claim certificate ask for one of their own and become a thing by a template (AWS IoT). */
+export class Provisioning {
+  readonly templates: Templates;
+  readonly claims: Claims;
+  readonly #options: ProvisioningOptions;
+  readonly #new: NewCertificates;
+  readonly #provisions: Provisions;
+  readonly #rate: TokenBuckets;
+  readonly #ended = { created: 0, provisioned: 0, refused: 0 };
+  #inFlight = 0;
+
+  private constructor(
+    options: ProvisioningOptions,
+    parts: { readonly templates: Templates; readonly claims: Claims },
+  ) {
+    const { clock, settings } = options;
+    this.#options = options;
+    this.templates = parts.templates;
+    this.claims = parts.claims;
+    this.#new = new NewCertificates(options);
+    this.#provisions = new Provisions({ ...options, ...parts, hook: new Hook(options) });
+    this.#rate = new TokenBuckets({ clock, perSecondMax: settings.requestsPerSecondPerClaimMax });
+  }
+
+  static async open(options: ProvisioningOptions): Promise<Provisioning> {
+    const templates = await Templates.open(options);
+    const claims = await Claims.open({ ...options, templates });
+    return new Provisioning(options, { templates, claims });
+  }
+
+  /** Now: requests under way, templates, claims; since the start: how requests ended. */
+  get counts(): Readonly<Record<string, number>> {
+    const underWay = this.#inFlight;
+    return {
+      underWay,
+      templates: this.templates.list().length,
+      claims: this.claims.list().length,
+      ...this.#ended,
+    };
+  }
+
+  /** SPKI, DER: what requests to hooks are signed by. */
+  get hookPublicKey(): Uint8Array {
+    return this.#options.signer.publicKey;
+  }
+
+  createKeys(by: AskedBy): Promise<NewCertificate | Refusal> {
+    return this.#attempt(by, 'create', (asker) => this.#new.withNewKey(asker));
+  }
+
+  createFromCsr(by: AskedBy, csrPem: string): Promise<NewCertificate | Refusal> {
+    return this.#attempt(by, 'create-from-csr', (asker) => this.#new.fromCsr(asker, csrPem));
+  }
+
+  provision(by: AskedBy, request: ProvisionRequest): Promise<Provisioned | Refusal> {
+    return this.#attempt(by, 'provision', (asker) => this.#provisions.provision(asker, request));
+  }
+
+  /** Leaves the trace of a request that could not even be read. */
+  unreadable(by: AskedBy, operation: string, explanation: string): Promise<Refusal> {
+    return this.#attempt(by, operation, async () => refuse('payload_invalid', explanation));
+  }
+
+  /** Switches certificates off that were not provisioned in time, and forgets claims that have ended. Call it periodically. */
+  async cleanUp(): Promise<void> {
+    const { store, clock, certificates, transactor } = this.#options;
+    const ended = await store.endedTokens({ atMs: clock.now(), limit: cleanUpAtOnceMax });
+    for (const { hash, certificateId } of ended) {
+      await transactor.transact(async (tx) => {
+        if (!(await store.takeToken(tx, hash))) return;
+        const change = {
+          certificateId,
+          state: 'INACTIVE',
+          reason: 'it was not provisioned in time',
+        } as const;
+        await certificates.setStateWithin(tx, change, { kind: 'system' });
+      });
+    }
+    await this.claims.removeEnded();
+  }
+
+  async #attempt<Outcome extends NewCertificate | Provisioned | Refusal>(
+    by: AskedBy,
+    operation: string,
+    work: (asker: Asker) => Promise<Outcome>,
+  ): Promise<Outcome | Refusal> {
+    const trace = new Trace(operation);
+    const outcome = await this.#bounded(by, trace, work);
+    this.#ended[outcome.kind]++;
+    if (outcome.kind === 'refused') await this.#traced(by, trace, outcome);
+    return outcome;
+  }
+
+  async #bounded<Outcome>(
+    by: AskedBy,
+    trace: Trace,
+    work: (asker: Asker) => Promise<Outcome>,
+  ): Promise<Outcome | Refusal> {
+    trace.begin('claim');
+    const { settings, certificates, clock } = this.#options;
+    const claim = this.claims.find(by.certificateId);
+    if (claim === undefined || certificates.standing(by.certificateId, clock.now()) !== 'active')
+      return claimGone();
+    if (this.#rate.take(by.certificateId).kind === 'refused')
+      return refuse(
+        'claim_busy',
+        'too many requests a second of this claim (setting `provisioning.requestsPerSecondPerClaimMax`)',
+      );
+    if (this.#inFlight >= settings.inFlightMax)
+      return refuse('busy', 'too many provisionings at once (setting `provisioning.inFlightMax`); try again');
+    trace.pass(
+      `claim \`${by.certificateId}\` for template \`${claim.templateName}\`, client id \`${by.clientId}\``,
+    );
+    this.#inFlight++;
+    try {
+      return await work({ claim, trace, clientId: by.clientId, remoteAddress: by.remoteAddress });
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  async #traced(
+    { certificateId: claimId, clientId, remoteAddress }: AskedBy,
+    trace: Trace,
+    refusal: Refusal,
+  ): Promise<void> {
+    const { reason, explanation, thingName } = refusal;
+    trace.refuse(`${reason}: ${explanation}`);
+    if (thingName !== undefined) trace.about({ thingName });
+    const { thingName: name } = trace.subject;
+    const thing = name === undefined ? {} : { thingName: name };
+    const facts = {
+      certificateId: claimId,
+      clientId,
+      remoteAddress,
+      explanation: `${reason}: ${explanation}`,
+    };
+    this.#options.denials.record({ ...facts, ...thing, cause: 'enrollment_refused' });
+    await this.#options.attempts.addAlone(trace, { outcome: 'refused', reason, explanation, remoteAddress });
+  }
+}
