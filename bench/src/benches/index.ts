@@ -1,11 +1,13 @@
 import { workloadNames } from '../workloads.ts';
 import type { Bench, LibraryBench } from './bench.ts';
+import { crl } from './crl.ts';
 import { durable } from './durable.ts';
 import { filters } from './filters.ts';
 import { handshakes } from './handshakes.ts';
 import { idleMemory } from './idle-memory.ts';
 import { issue } from './issue.ts';
 import { latency } from './latency.ts';
+import { ocsp } from './ocsp.ts';
 import { policy } from './policy.ts';
 import { prove } from './prove.ts';
 import { revocation } from './revocation.ts';
@@ -24,5 +26,7 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   policy,
   prove,
   revocation,
+  crl,
+  ocsp,
   issue,
 ];

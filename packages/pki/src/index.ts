@@ -16,7 +16,13 @@ export { parseTbsCertificate, type TbsCertificate } from './certificate/tbs-cert
 export { certsOnly, parseCertsOnly } from './cms.ts';
 export { type Crl, isCrlSignedBy, parseCrl, type TbsCrl } from './crl/crl.ts';
 export type { Revocation } from './crl/encode-entries.ts';
-export { buildTbsCrl, type CrlContent, type CrlRequest, issueCrl } from './crl/issue-crl.ts';
+export {
+  buildTbsCrl,
+  type CrlContent,
+  type CrlRequest,
+  issueCrl,
+  issueCrlInSlices,
+} from './crl/issue-crl.ts';
 export { lintTbsCrl } from './crl/lint-crl.ts';
 export { type RevocationReason, revocationReasons } from './crl/revocation-reason.ts';
 export type { RevokedEntry } from './crl/revoked-entry.ts';

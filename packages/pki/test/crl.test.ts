@@ -5,6 +5,7 @@ import {
   encodePem,
   isCrlSignedBy,
   issueCrl,
+  issueCrlInSlices,
   lintTbsCrl,
   parseCrl,
   parseCrlsPem,
@@ -69,6 +70,20 @@ describe('a CRL', () => {
     ['a negative number', { number: -1n }, /out of range/],
   ])('is not signed with %s', async (_, overrides, message) => {
     await expect(issueCrl(request(overrides))).rejects.toThrow(message);
+  });
+
+  it('is the same when it is written in slices by a signer that lints', async () => {
+    // Ed25519 signs the same bytes the same way each time.
+    const { issuing: issuer, issuingKey: signer } = await newCa('ed25519');
+    const edwards = { issuer, signer };
+    const whole = request({ ...edwards, revoked: revoked(2_500) });
+    const { der } = await issueCrl(whole);
+    expect(Buffer.compare(await issueCrlInSlices(whole), der)).toBe(0);
+    const none = request({ ...edwards, revoked: [] });
+    expect(Buffer.compare(await issueCrlInSlices(none), (await issueCrl(none)).der)).toBe(0);
+    const liar = { ...edwards.signer, sign: async () => new Uint8Array(64) };
+    await expect(issueCrlInSlices({ ...none, signer: liar })).rejects.toThrow('does not verify');
+    await expect(issueCrlInSlices({ ...none, signer: newKey() })).rejects.toThrow("not the issuer's");
   });
 
   it('is not signed by another key', async () => {

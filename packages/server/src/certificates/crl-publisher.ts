@@ -1,5 +1,5 @@
 import type { CertificateId, Clock, Signer, Transactor } from '@fleetward/core';
-import { issueCrl, parseCrl } from '@fleetward/pki';
+import { issueCrlInSlices, parseCrl } from '@fleetward/pki';
 import type { Authorities, Authority } from './authorities.ts';
 import type { CertificateRegistry, RevokedEntry } from './registry.ts';
 import { belongsOnCrl, nextCrlNumber } from './rules.ts';
@@ -122,7 +122,7 @@ export class CrlPublisher {
     const nowMs = clock.now();
     const number = nextCrlNumber(previous, nowMs);
     const nextUpdateMs = nowMs + validityMs;
-    const { der } = await issueCrl({
+    const der = await issueCrlInSlices({
       issuer: issuer.certificate,
       signer: await signer(issuer.keyName),
       number: BigInt(number),

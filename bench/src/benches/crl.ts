@@ -1,0 +1,35 @@
+import { type CrlRun, measureCrls } from '../crl/measure.ts';
+import { opensslCrlMs } from '../crl/openssl-crl.ts';
+import { median } from '../figures.ts';
+import { formatTable } from '../report.ts';
+import type { LibraryBench } from './bench.ts';
+
+const entries = 100_000;
+
+/** A full CRL, built, linted, signed and verified, beside `openssl ca -gencrl`. */
+export const crl: LibraryBench = {
+  name: 'crl',
+  async runAlone({ options, progress, signal }) {
+    progress(`crl: ${options.rounds} of ${entries} entries`);
+    const runs = await measureCrls({ entries, rounds: options.rounds, signal });
+    progress('crl: openssl');
+    const opensslMs: number[] = [];
+    for (let round = 0; round < options.rounds; round++) opensslMs.push(await opensslCrlMs(entries));
+    const of = (name: keyof CrlRun): number => median(runs.map((run) => run[name]));
+    const fleetward = {
+      ms: of('ms'),
+      servingCpuMs: of('servingCpuMs'),
+      loopDelayMaxMs: Math.max(...runs.map(({ loopDelayMaxMs }) => loopDelayMaxMs)),
+    };
+    const openssl = { ms: median(opensslMs) };
+    const text = formatTable(
+      `crl: ${entries} entries, built and signed (ECDSA P-256); CPU of the serving process, longest wait of others in it`,
+      ['', 'ms', 'CPU ms', 'wait ms'],
+      [
+        ['fleetward', ...Object.values(fleetward).map((value) => value.toFixed(0))],
+        ['openssl ca -gencrl', openssl.ms.toFixed(0), '', ''],
+      ],
+    );
+    return { figures: { bench: this.name, entries, fleetward, openssl, runs }, text };
+  },
+};

@@ -1,0 +1,97 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { encodePem, parseCertificatesPem } from '@fleetward/pki';
+import { openssl, requireProgram, startProgram, type TemporaryFolder } from '@fleetward/testkit';
+import { startFleetward } from '../brokers/fleetward.ts';
+import type { Responder } from './ask.ts';
+
+const devices = 20;
+
+/** The whole platform: its public listener, with certificates that it issued. */
+export async function fleetwardResponder(folder: TemporaryFolder): Promise<Responder> {
+  const { broker, identities, authorities, publicPort } = await startFleetward({
+    folder,
+    devices,
+    profileFolder: undefined,
+  });
+  const issuer = folder.join('fleetward-issuer.pem');
+  writeFileSync(issuer, encodePem('CERTIFICATE', parseCertificatesPem(authorities)[1]!.der));
+  const requests: Buffer[] = [];
+  for (const { chain } of identities) requests.push(await requestFor({ folder, issuer, leafPem: chain }));
+  return {
+    name: 'fleetward',
+    pid: broker.pid,
+    url: `http://127.0.0.1:${publicPort}/ocsp`,
+    requests,
+    stop: () => broker.stop(),
+  };
+}
+
+/** `openssl ocsp -port` with a CA and an index of its own; it signs each answer and closes each connection. */
+export async function opensslResponder(folder: TemporaryFolder): Promise<Responder> {
+  const at = (name: string): string => folder.join(`openssl-${name}`);
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('key')];
+  await openssl(['req', '-x509', ...key, '-subj', '/CN=ca', '-days', '9', '-out', at('ca')]);
+  const requests: Buffer[] = [];
+  const index: string[] = [];
+  for (let device = 1; device <= devices; device++) {
+    const leafKey = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-keyout',
+      at('leaf-key'),
+    ];
+    await openssl(['req', '-new', ...leafKey, '-subj', `/CN=d${device}`, '-out', at('csr')]);
+    const serial = (0x1000 + device).toString(16).toUpperCase();
+    const by = ['-CA', at('ca'), '-CAkey', at('key'), '-set_serial', `0x${serial}`];
+    const leafPem = (await openssl(['x509', '-req', '-in', at('csr'), ...by, '-days', '9'])).toString();
+    requests.push(await requestFor({ folder, issuer: at('ca'), leafPem }));
+    index.push(`V\t400101000000Z\t\t${serial}\tunknown\t/CN=d${device}\n`);
+  }
+  writeFileSync(at('index'), index.join(''));
+  const port = await freePort();
+  const signer = ['-CA', at('ca'), '-rsigner', at('ca'), '-rkey', at('key')];
+  const program = startProgram(
+    requireProgram('openssl', 'openssl'),
+    ['ocsp', '-index', at('index'), '-port', String(port), '-ndays', '1', ...signer],
+    { timeoutMs: 600_000 },
+  );
+  return {
+    name: 'openssl',
+    pid: program.pid ?? 0,
+    url: `http://127.0.0.1:${port}/`,
+    requests,
+    stop: async () => {
+      program.kill('SIGKILL');
+      await program.outcome;
+    },
+  };
+}
+
+async function requestFor({
+  folder,
+  issuer,
+  leafPem,
+}: {
+  readonly folder: TemporaryFolder;
+  readonly issuer: string;
+  readonly leafPem: string;
+}): Promise<Buffer> {
+  const [leaf, request] = [folder.join('leaf.pem'), folder.join('request.der')];
+  writeFileSync(leaf, leafPem);
+  await openssl(['ocsp', '-issuer', issuer, '-cert', leaf, '-no_nonce', '-reqout', request]);
+  return readFileSync(request);
+}
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    }),
+  );
+}
