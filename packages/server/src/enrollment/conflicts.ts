@@ -1,4 +1,5 @@
 import type { CertificateId, ThingName } from '@fleetward/core';
+import { type CertificateRecord, isForEver } from '../certificates/index.ts';
 import { GroupsError } from '../groups/index.ts';
 import { PoliciesError } from '../policies/index.ts';
 import { ThingsError } from '../things/index.ts';
@@ -10,6 +11,19 @@ const guardrailCodes: ReadonlySet<string> = new Set([
   'policies.guardrail_broken',
   'policies.guardrail_undecided',
 ]);
+
+/** Active, or taken from its device by an operator for a time: a join token must not be the way around that. */
+export function mayComeBack(
+  {
+    state,
+    notAfterMs,
+    revocationReason,
+  }: Pick<CertificateRecord, 'state' | 'notAfterMs' | 'revocationReason'>,
+  nowMs: number,
+): boolean {
+  if (nowMs > notAfterMs) return false;
+  return state !== 'REVOKED' || (revocationReason !== undefined && !isForEver(revocationReason));
+}
 
 export function used({ thingName }: { readonly thingName: ThingName }): Refusal {
   return refuse('token_used', 'the join token has been used as often as it may be', { thingName });

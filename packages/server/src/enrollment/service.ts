@@ -11,7 +11,7 @@ import type { RenewalCampaigns } from '../renewals/index.ts';
 import type { Things } from '../things/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
-import { keyInUse, otherProfile, refusalOf, used } from './conflicts.ts';
+import { keyInUse, mayComeBack, otherProfile, refusalOf, used } from './conflicts.ts';
 import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
@@ -280,12 +280,13 @@ export class Enrollment {
     const nowMs = clock.now();
     const holder = things
       .certificatesOf(thingName)
-      .find(({ certificateId }) => certificates.standing(certificateId, nowMs) === 'active');
+      .map(({ certificateId }) => certificates.summary(certificateId))
+      .find((one) => one !== undefined && mayComeBack(one, nowMs));
     if (holder === undefined) {
-      trace.pass(`the thing \`${thingName}\` has no active certificate`);
+      trace.pass(`the thing \`${thingName}\` has no certificate that is or may become active`);
       return undefined;
     }
-    const explanation = `the thing \`${thingName}\` has an active certificate already; an operator must revoke or detach it first`;
+    const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); an operator must revoke or detach it first`;
     return refuse('thing_has_certificate', explanation, { thingName });
   }
 

@@ -6,7 +6,7 @@ import {
   type Transactor,
   toHex,
 } from '@fleetward/core';
-import type { Certificates } from '../certificates/index.ts';
+import { type Certificates, isForEver } from '../certificates/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { RenewalsError } from './errors.ts';
@@ -154,7 +154,7 @@ export class RenewalCampaigns {
   async #advance(open: OpenCampaign): Promise<void> {
     const { transactor, store, clock } = this.#options;
     const atMs = clock.now();
-    const gone = open.openMembers().filter((certificateId) => this.#isGone(certificateId, atMs));
+    const gone = open.openMembers().filter((certificateId) => this.#isGone(certificateId));
     const left = new Set(gone);
     const waiting = open.waiting().filter((certificateId) => !left.has(certificateId));
     const { campaign } = open;
@@ -173,10 +173,12 @@ export class RenewalCampaigns {
     await transactor.transact((tx) => this.#step(tx, open, { event: 'done', actor }));
   }
 
-  /** One that was revoked has nothing to renew; one that expired may still do so within its grace. */
-  #isGone(certificateId: CertificateId, atMs: number): boolean {
-    const standing = this.#options.certificates.standing(certificateId, atMs);
-    return standing === 'revoked' || standing === 'unknown';
+  /** One that was revoked for ever has nothing to renew; a hold may be lifted, and one that expired may still renew in its grace. */
+  #isGone(certificateId: CertificateId): boolean {
+    const summary = this.#options.certificates.summary(certificateId);
+    if (summary === undefined) return true;
+    const { state, revocationReason } = summary;
+    return state === 'REVOKED' && (revocationReason === undefined || isForEver(revocationReason));
   }
 
   async #add(campaign: RenewalCampaign, members: readonly RenewalMember[], actor: Actor): Promise<void> {

@@ -341,6 +341,20 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       expect(await refusalOf(csr, secret)).toEqual({ reason: 'key_in_use', fault: 'request' });
     });
 
+    test('a thing whose certificate is on hold, until it is revoked for ever', async () => {
+      const { secret } = await newToken({ usesMax: 2 });
+      const first = await enroll(csr, secret);
+      if (first.kind !== 'issued') throw new Error(first.explanation);
+      const { certificateId } = first;
+      await platform.certificates.revoke({ certificateId, reason: 'certificateHold' }, operator);
+      expect(await refusalOf(otherCsr, secret)).toEqual({
+        reason: 'thing_has_certificate',
+        fault: 'request',
+      });
+      await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+      expect((await enroll(otherCsr, secret)).kind).toBe('issued');
+    });
+
     test('a thing that has another active certificate', async () => {
       const { secret } = await newToken({ usesMax: 2 });
       await enroll(csr, secret);

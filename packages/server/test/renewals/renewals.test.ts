@@ -128,6 +128,7 @@ describe('a renewal campaign', () => {
   test('is bounded in members and in number, and the oldest that are over are forgotten', async () => {
     await newThing('a');
     const first = await start({});
+    platform.clock.advance(1_000);
     await start({});
     await expect(start({})).rejects.toMatchObject({ code: 'renewals.limit' });
     for (let more = 0; more < 4; more++) {
@@ -152,6 +153,15 @@ describe('a renewal campaign', () => {
     expect(platform.renewals.isCalled(id)).toBe(false);
     expect((await platform.renewals.get(campaignId)).counts.RENEWED).toBe(1);
   });
+});
+
+test('a certificate on hold is not gone: it may be let in again, and renew then', async () => {
+  const id = await newThing('a');
+  const { campaignId } = await start({});
+  await platform.certificates.revoke({ certificateId: id, reason: 'certificateHold' }, operator);
+  await platform.renewals.advance();
+  const { state, counts } = await platform.renewals.get(campaignId);
+  expect([state, counts.GONE]).toEqual(['RUNNING', 0]);
 });
 
 test('nobody is called who is no member', async () => {
