@@ -347,9 +347,10 @@ function operatorApi(
       }),
     }),
     ...trailHandlers(domains.trail, domains.trailPublicKey),
-    ...denialHandlers(domains.denials, (name) =>
-      things.certificatesOf(name).map(({ certificateId }) => certificateId),
-    ),
+    ...denialHandlers(domains.denials, {
+      certificateIdsOf: (name) => things.certificatesOf(name).map(({ certificateId }) => certificateId),
+      get: (name) => things.get(name),
+    }),
     ...operatorHandlers(domains.operators),
     ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
     ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),

@@ -14,6 +14,7 @@ import { addVerb, whole } from '../define.ts';
 import { CliError } from '../errors.ts';
 import type { Columns } from '../output.ts';
 import type { Shell } from '../shell.ts';
+import { trailDetails } from './trail-details.ts';
 import { readPublicKey } from './trail-key.ts';
 
 interface ListFlags {
@@ -90,7 +91,8 @@ const columns: Columns<Line> = {
   entry: ({ entry }) => entry.seq,
   when: ({ entry }) => ({ atMs: entry.at }),
   what: ({ entry }) => entry.kind,
-  details: ({ payload }) => payload ?? '(erased)',
+  who: ({ payload }) => trailDetails(payload).who,
+  details: ({ payload }) => trailDetails(payload).details,
 };
 
 /** Shows every entry after `seq`, page by page, and returns the last number. */
@@ -110,8 +112,12 @@ async function follow(seq: number, { api, shell }: Reading): Promise<void> {
     await sleep(pollMs);
     const { entries } = await api.call(listTrail, { query: { afterSeq: last, limit: pageMax } });
     for (const line of entries) {
-      const { entry, payload = '(erased)' } = line;
-      shell.output.done(line, `${entry.seq}  ${new Date(entry.at).toISOString()}  ${entry.kind}  ${payload}`);
+      const { entry, payload } = line;
+      const { who, details } = trailDetails(payload);
+      shell.output.done(
+        line,
+        `${entry.seq}  ${new Date(entry.at).toISOString()}  ${entry.kind}  ${who}  ${details}`,
+      );
       last = entry.seq;
     }
   }

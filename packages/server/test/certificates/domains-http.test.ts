@@ -62,9 +62,10 @@ beforeEach(async () => {
       }),
       ...certificateHandlers({ certificates, things, policies, clock }),
       ...enrollmentHandlers(enrollment),
-      ...denialHandlers(denials, (name) =>
-        things.certificatesOf(name).map(({ certificateId }) => certificateId),
-      ),
+      ...denialHandlers(denials, {
+        certificateIdsOf: (name) => things.certificatesOf(name).map(({ certificateId }) => certificateId),
+        get: (name) => things.get(name),
+      }),
     ],
     authenticate: async () => ({
       kind: 'accepted',
@@ -391,6 +392,13 @@ describe('over HTTP', () => {
     expect(listed.joinTokens).toMatchObject([{ tokenId, namePattern: 'pump-*', usesMax: 2, usesLeft: 2 }]);
     expect(listed.joinTokens[0]?.revokedAtMs).toBeDefined();
     expect(JSON.stringify([listed, attempts])).not.toContain(secret);
+  });
+
+  test('whoever asks for the denials of a thing that is not there, and never was, is told', async () => {
+    for (const route of [protocol.listDenials, protocol.whyDenied])
+      await expect(api.call(route, { query: { thingName: 'pmup' } })).rejects.toMatchObject({
+        problem: { status: 404, code: 'things.not_found' },
+      });
   });
 
   test('denials are found by thing, certificate and cause', async () => {
