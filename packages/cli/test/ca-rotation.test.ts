@@ -129,6 +129,16 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
 
     const { cas } = await platform.api.call(listCas);
     const first = cas.find(({ subject }) => subject.includes('CA 1'))?.certificateId ?? '';
+    // The platform's own certificate is of the new CA by now, and counts neither way.
+    const forecast = await say('readiness', first);
+    expect(forecast).toMatchObject({
+      unready: 2,
+      byReason: { certificate: 2, 'server-trust': 0 },
+      canIssue: true,
+    });
+    expect(forecast.certificates).toContainEqual(
+      expect.objectContaining({ thingNames: ['before'], reasons: ['certificate'] }),
+    );
     await say('set-state', first, 'retired');
     expect(await isAdmitted(platform, before, platform.rootPem)).toBe(true);
     await say('set-state', first, 'removed');
@@ -178,9 +188,20 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     const cas = (await platform.api.call(listCas)).cas;
     const idOf = (text: string, kind: string) =>
       cas.find((ca) => ca.subject.includes(text) && ca.kind === kind)?.certificateId ?? '';
+    const forecast = await say('readiness', idOf('Fleetward Root CA', 'root'));
+    const oldRoot = idOf('Fleetward Root CA', 'root');
+    expect(forecast).toMatchObject({ byReason: { certificate: 0 }, canIssue: true, rootsLost: [oldRoot] });
+    expect(forecast.certificates).toContainEqual(
+      expect.objectContaining({ thingNames: ['before'], reasons: ['server-trust'] }),
+    );
+    expect(forecast.certificates).not.toContainEqual(expect.objectContaining({ thingNames: ['after'] }));
     world.believe(at('root-2.pem'));
     await say('set-state', idOf('Fleetward Root CA', 'root'), 'removed');
     for (const device of [before, after]) expect(await isAdmitted(platform, device, newRoot)).toBe(true);
+    const last = await say('readiness', idOf('Fleetward Root CA', 'cross'));
+    expect(last.certificates).toContainEqual(
+      expect.objectContaining({ thingNames: ['before'], reasons: ['certificate'] }),
+    );
     await say('set-state', idOf('Fleetward Root CA', 'cross'), 'removed');
     expect(await isAdmitted(platform, before, newRoot)).toBe(false);
     expect(await isAdmitted(platform, after, newRoot)).toBe(true);

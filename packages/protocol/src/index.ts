@@ -15,7 +15,7 @@ export type { UploadBody } from './client/exchange.ts';
 export { certificateRefusedText, watchHandshake } from './client/watch-handshake.ts';
 export { type FieldError, type Problem, problem, problemMediaType } from './errors.ts';
 export { getActivity } from './http/activity.ts';
-export { importCas, listCas, requestCa, setCaState } from './http/cas.ts';
+export { getCaReadiness, importCas, listCas, requestCa, setCaState } from './http/cas.ts';
 export {
   getCertificate,
   listCertificates,

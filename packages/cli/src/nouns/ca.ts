@@ -8,6 +8,7 @@ export const caVerbs: Verbs = {
   list: async () => (await registry()).addCaList,
   'request-intermediate': async () => (await import('./ca-request.ts')).addCaRequest,
   import: async () => (await import('./ca-request.ts')).addCaImport,
+  readiness: async () => (await import('./ca-readiness.ts')).addCaReadiness,
   'set-state': async () => (await registry()).addCaSetState,
   'init-root': async () => (await import('./ca-init-root.ts')).addCaInitRoot,
   'sign-intermediate': async () => (await offline()).addCaSignIntermediate,

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
-import { certificateIdSchema } from './names.ts';
+import { certificateIdSchema, thingNameSchema } from './names.ts';
 
 const noun = 'cas';
 const certificateParams = Type.Object({ certificateId: certificateIdSchema });
@@ -88,4 +88,45 @@ export const importCas = defineRoute({
     { additionalProperties: false },
   ),
   answer: Type.Object({ cas: Type.Array(ca, { description: 'Those that were not there before.' }) }),
+});
+
+const unreadyReason = Type.Union([Type.Literal('certificate'), Type.Literal('server-trust')], {
+  description:
+    '`certificate`: what it presents would be refused. `server-trust`: it may know no root by which it would believe the platform.',
+});
+
+export const getCaReadiness = defineRoute({
+  method: 'GET',
+  path: '/v1/cas/:certificateId/readiness',
+  noun,
+  summary: 'Simulate the removal of a CA: whom it would shut out now, and why',
+  access: 'operator',
+  params: certificateParams,
+  query: Type.Object(
+    {
+      limit: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: 1_000, description: 'Certificates listed; default 100.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    inForce: Type.Integer({ minimum: 0, description: 'Certificates in force.' }),
+    unready: Type.Integer({ minimum: 0, description: 'Of these, those that the removal would hurt.' }),
+    byReason: Type.Object({ certificate: Type.Integer(), 'server-trust': Type.Integer() }),
+    canIssue: Type.Boolean({ description: 'Whether an active issuing CA would be left.' }),
+    rootsLost: Type.Array(certificateIdSchema, {
+      description: 'Roots from which the platform’s own chain would verify no more.',
+    }),
+    certificates: Type.Array(
+      Type.Object({
+        certificateId: certificateIdSchema,
+        issuerId: certificateIdSchema,
+        notAfterMs: timeMs,
+        reasons: Type.Array(unreadyReason),
+        thingNames: Type.Array(thingNameSchema),
+      }),
+      { description: 'Those that end last come first.' },
+    ),
+  }),
 });

@@ -1,20 +1,31 @@
 import { parseCertificateId } from '@fleetward/core';
 import { encodePem, PkiError, parseCertificate, parseCertificatesPem } from '@fleetward/pki';
-import { importCas, listCas, requestCa, setCaState } from '@fleetward/protocol';
+import { getCaReadiness, importCas, listCas, requestCa, setCaState } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
+import type { Things } from '../things/index.ts';
 import { caAlgorithms } from './ca-algorithms.ts';
 import { CertificatesError } from './errors.ts';
 import type { Certificates } from './service.ts';
 import type { AuthorityRecord } from './store.ts';
 
-export function caHandlers(certificates: Certificates): readonly RouteHandler[] {
+export function caHandlers(certificates: Certificates, things: Things): readonly RouteHandler[] {
   return [
     handle(listCas, async () => ({ cas: certificates.authorities().map(viewOf) })),
     handle(setCaState, async ({ params, body, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);
       await certificates.setAuthorityState({ certificateId, state: body.state }, operatorActor(caller));
       return undefined;
+    }),
+    handle(getCaReadiness, async ({ params, query }) => {
+      const certificateId = parseCertificateId(params.certificateId);
+      const found = await certificates.caReadiness(certificateId, { limit: query.limit ?? 100 });
+      const withThings = found.certificates.map((certificate) => ({
+        ...certificate,
+        reasons: [...certificate.reasons],
+        thingNames: things.attachmentsOf(certificate.certificateId).map(({ thingName }) => thingName),
+      }));
+      return { ...found, rootsLost: [...found.rootsLost], certificates: withThings };
     }),
     handle(requestCa, async ({ body, caller }) => {
       const { algorithm = 'ecdsa-p256', store = 'file', ...name } = body;

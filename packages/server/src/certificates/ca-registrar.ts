@@ -4,10 +4,12 @@ import type { IssuanceLog } from '../issuance-log/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import type { Authorities, Authority } from './authorities.ts';
 import { importedCas } from './ca-import.ts';
+import { type CaReadiness, caReadiness } from './ca-readiness.ts';
 import { type CaKeys, type CaRequest, type MadeCaRequest, requestCa } from './ca-requests.ts';
 import type { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
+import type { CertificateRegistry } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
 import { assertAuthorityStep } from './rules.ts';
 import type { AuthorityRecord, CertificateStore } from './store.ts';
@@ -19,6 +21,7 @@ export interface CaRegistrarOptions {
   readonly issuanceLog: Pick<IssuanceLog, 'pend'>;
   readonly clock: Clock;
   readonly authorities: Authorities;
+  readonly registry: CertificateRegistry;
   readonly journal: RevocationJournal;
   readonly crls: CrlPublisher;
   readonly caKeys: CaKeys;
@@ -66,6 +69,11 @@ export class CaRegistrar {
       await Promise.all(issuing.map(({ certificateId }) => crls.request(certificateId)));
       return fresh;
     });
+  }
+
+  /** What the removal of this CA would do, were it now. Throws `certificates.ca_not_found`. */
+  readiness(certificateId: CertificateId, options: { readonly limit: number }): Promise<CaReadiness> {
+    return caReadiness(this.#find(certificateId), this.#options, options);
   }
 
   /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */

@@ -70,7 +70,7 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const effect = outcome.kind === 'changed' ? outcome.effect : noEffect;
       return { certificateId, state: body.state, outcome: outcome.kind, ...effect };
     }),
-    ...caHandlers(certificates),
+    ...caHandlers(certificates, things),
   ];
 }
 

@@ -61,6 +61,11 @@ export class CertificateRegistry {
     this.#bySerial.get(known.issuerId)?.delete(known.serial);
   }
 
+  /** Every certificate there is, whatever its state. */
+  all(): Iterable<CertificateSummary> {
+    return this.#certificates.values();
+  }
+
   /** False for one that is not there or is revoked: it stays as it is. */
   setState(certificateId: CertificateId, state: SettableState): boolean {
     const known = this.#certificates.get(certificateId);

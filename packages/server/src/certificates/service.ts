@@ -12,6 +12,7 @@ import type { IssuanceLog } from '../issuance-log/index.ts';
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
+import type { CaReadiness } from './ca-readiness.ts';
 import { CaRegistrar } from './ca-registrar.ts';
 import type { CaKeys, CaRequest, MadeCaRequest } from './ca-requests.ts';
 import { completeJournal } from './complete-journal.ts';
@@ -339,6 +340,11 @@ export class Certificates {
   /** Takes roots, cross-certificates and issuing CAs into use; answers those that are new. Throws `certificates.ca_refused`. */
   importCas(certificates: readonly Certificate[], actor: Actor): Promise<readonly AuthorityRecord[]> {
     return this.#cas.import(certificates, actor);
+  }
+
+  /** What the removal of this CA would do, were it now. Throws `certificates.ca_not_found`. */
+  caReadiness(...about: Parameters<CaRegistrar['readiness']>): Promise<CaReadiness> {
+    return this.#cas.readiness(...about);
   }
 
   /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */
