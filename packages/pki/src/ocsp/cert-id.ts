@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { equalBytes, fromHex, toHex } from '@fleetward/core';
 import type { Certificate } from '../certificate/certificate.ts';
 import type { DerReader } from '../der/reader.ts';
@@ -45,16 +45,13 @@ export function readCertId(reader: DerReader): CertId {
 /** Whether the identifier is of a certificate that `issuer` issued, or could have. */
 export function isIssuedBy({ hash, issuerNameHash, issuerKeyHash }: CertId, issuer: Certificate): boolean {
   if (hash === undefined) return false;
-  return (
-    equalBytes(issuerNameHash, digest(hash, issuer.subject.der)) &&
-    equalBytes(issuerKeyHash, digest(hash, issuer.publicKey.bits))
-  );
+  const { name, key } = digestsOf(issuer, hash);
+  return equalBytes(issuerNameHash, name) && equalBytes(issuerKeyHash, key);
 }
 
 /** How a certificate is asked about: by SHA-1, which every client and responder takes (RFC 5019 §2.1.1). */
 export function certIdOf({ serial }: Certificate, issuer: Certificate): CertId {
-  const issuerNameHash = digest('sha1', issuer.subject.der);
-  const issuerKeyHash = digest('sha1', issuer.publicKey.bits);
+  const { name: issuerNameHash, key: issuerKeyHash } = digestsOf(issuer, 'sha1');
   const der = sequence(
     sequence(oid(algorithmOids.sha1), nullValue()),
     octetString(issuerNameHash),
@@ -64,6 +61,25 @@ export function certIdOf({ serial }: Certificate, issuer: Certificate): CertId {
   return { hash: 'sha1', issuerNameHash, issuerKeyHash, serial, der };
 }
 
-function digest(hash: 'sha1' | 'sha256', bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash(hash).update(bytes).digest());
+interface IssuerDigests {
+  readonly name: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+// Every request is held against every issuer: theirs are computed once.
+const digests = {
+  sha1: new WeakMap<Certificate, IssuerDigests>(),
+  sha256: new WeakMap<Certificate, IssuerDigests>(),
+};
+
+function digestsOf(issuer: Certificate, hash: keyof typeof digests): IssuerDigests {
+  const known = digests[hash].get(issuer);
+  if (known !== undefined) return known;
+  const made = { name: digest(hash, issuer.subject.der), key: digest(hash, issuer.publicKey.bits) };
+  digests[hash].set(issuer, made);
+  return made;
+}
+
+function digest(algorithm: keyof typeof digests, bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(hash(algorithm, bytes, 'buffer'));
 }
