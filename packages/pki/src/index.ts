@@ -30,6 +30,7 @@ export { type Csr, type CsrVerdict, checkCsr, checkCsrAside, parseCsr, verifyCsr
 export { csrAttributes } from './csr-attributes.ts';
 export { decryptPrivateKey, encryptPrivateKey } from './encrypted-key.ts';
 export { PkiError, type PkiErrorCode } from './errors.ts';
+export { altNameFindings } from './issue/alt-name-rules.ts';
 export {
   buildTbsCertificate,
   type CertificateContent,

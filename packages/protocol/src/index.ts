@@ -18,6 +18,7 @@ export { getActivity } from './http/activity.ts';
 export { getCaReadiness, importCas, listCas, requestCa, setCaState } from './http/cas.ts';
 export {
   getCertificate,
+  issueCertificates,
   listCertificates,
   removeCertificate,
   revokeCertificate,

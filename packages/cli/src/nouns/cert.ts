@@ -6,6 +6,7 @@ const state = () => import('./cert-state.ts');
 
 /** `fleetward cert …`: the certificates of devices. */
 export const certVerbs: Verbs = {
+  issue: async () => (await import('./cert-issue.ts')).addCertIssue,
   list: async () => (await registry()).addCertList,
   show: async () => (await registry()).addCertShow,
   activate: async () => (await state()).addCertActivate,

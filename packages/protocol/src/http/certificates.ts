@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
-import { certificateIdSchema, pageQuery, thingNameSchema } from './names.ts';
+import { certificateIdSchema, pageQuery, policyNameSchema, thingNameSchema } from './names.ts';
 
 const reason = Type.Union(
   [
@@ -44,6 +44,59 @@ const certificate = Type.Object({
   issuedAtMs: timeMs,
   revokedAtMs: Type.Optional(timeMs),
   revocationReason: Type.Optional(reason),
+});
+
+const csrCharactersMax = 24_000;
+const requestsMax = 100;
+
+const certificateRequest = Type.Object(
+  {
+    csr: Type.String({ minLength: 1, maxLength: csrCharactersMax, description: 'PKCS #10 in PEM.' }),
+    name: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 128, description: 'Of the thing; else the CSR’s common name.' }),
+    ),
+    profile: Type.Optional(
+      Type.Enum(['device', 'tpm-device', 'operator', 'server'], {
+        description: 'Default device. Claims are made for a template: `POST /v1/claims`.',
+      }),
+    ),
+    policyNames: Type.Optional(Type.Array(policyNameSchema, { maxItems: 10, uniqueItems: true })),
+    validityDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_660 })),
+    dnsNames: Type.Optional(Type.Array(Type.String({ maxLength: 253 }), { maxItems: 16, uniqueItems: true })),
+    ipAddresses: Type.Optional(
+      Type.Array(Type.String({ maxLength: 45 }), { maxItems: 16, uniqueItems: true }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const certificateIssued = Type.Object({
+  outcome: Type.Union([Type.Literal('issued'), Type.Literal('repeated')], {
+    description:
+      '`repeated`: the same key, name and profile were given before, and this is the certificate of then.',
+  }),
+  name: Type.String(),
+  certificateId: certificateIdSchema,
+  chain: Type.String({ description: 'PEM, the certificate first, without the root.' }),
+});
+
+const certificateRefused = Type.Object({
+  outcome: Type.Literal('refused'),
+  reason: Type.String({ description: 'A code of docs/how-to/read-a-denial.md.' }),
+  explanation: Type.String(),
+});
+
+export const issueCertificates = defineRoute({
+  method: 'POST',
+  path: '/v1/certificates',
+  noun: 'certificates',
+  summary: 'Issue certificates for CSRs, up to a hundred at once: one result a request, in their order',
+  access: 'operator',
+  body: Type.Object(
+    { requests: Type.Array(certificateRequest, { minItems: 1, maxItems: requestsMax }) },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({ results: Type.Array(Type.Union([certificateIssued, certificateRefused])) }),
 });
 
 const certificateParams = Type.Object({ certificateId: certificateIdSchema });

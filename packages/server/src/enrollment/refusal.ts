@@ -38,6 +38,7 @@ export type RefusalReason =
   | 'hook_refused'
   | 'thing_differs'
   | 'policy_missing'
+  | 'policy_refused'
   | 'busy';
 
 /**
@@ -95,6 +96,7 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   hook_refused: 'certificate',
   thing_differs: 'request',
   policy_missing: 'certificate',
+  policy_refused: 'request',
   busy: 'busy',
 };
 

@@ -94,7 +94,7 @@ export function readSoundCsr(
   if (!verifyCsrSignature(csr)) {
     return refuse('csr_signature', "the CSR's signature does not verify with the key inside it");
   }
-  const excess = excessOf(csr.requestedExtensions);
+  const excess = excessOf(csr.requestedExtensions, 'device');
   if (excess !== undefined) return refuse('csr_asks_too_much', `the CSR asks for ${excess}`);
   trace.pass(`a sound CSR for \`${csr.subject.text}\`, ${keyText(csr.publicKey)}`);
   const unlinked = judgeLinking(csr, linking, trace);
@@ -111,15 +111,19 @@ function strangeAlternative(
   return requestedExtensions.subjectAltName?.find((one) => one.kind !== 'uri' || !own.includes(one.value));
 }
 
-/** What the profile of a device does not give. Names are not looked at here: a renewal must repeat those it has. */
-function excessOf({ basicConstraints, keyUsage = [], extendedKeyUsage = [] }: Csr['requestedExtensions']) {
+/** What a profile does not give. Names are not looked at here: a renewal must repeat those it has. */
+export function excessOf(
+  { basicConstraints, keyUsage = [], extendedKeyUsage = [] }: Csr['requestedExtensions'],
+  profile: LeafProfileName,
+): string | undefined {
   if (basicConstraints?.ca === true) return 'a CA certificate';
-  const usage = keyUsage.find((one) => !profiles.device.keyUsage.includes(one));
+  const given = profiles[profile];
+  const usage = keyUsage.find((one) => !given.keyUsage.includes(one));
   if (usage !== undefined)
-    return `the key usage \`${usage}\`; a device gets ${profiles.device.keyUsage.join(', ')}, also when it asks for none`;
-  const purpose = extendedKeyUsage.find((one) => !profiles.device.extendedKeyUsage.includes(one));
+    return `the key usage \`${usage}\`; a ${profile} gets ${given.keyUsage.join(', ')}, also when it asks for none`;
+  const purpose = extendedKeyUsage.find((one) => !given.extendedKeyUsage.includes(one));
   if (purpose !== undefined)
-    return `the extended key usage \`${purpose}\`; a device gets clientAuth, also when it asks for none`;
+    return `the extended key usage \`${purpose}\`; a ${profile} gets ${profile === 'server' ? 'serverAuth' : 'clientAuth'}, also when it asks for none`;
   return undefined;
 }
 
@@ -128,7 +132,7 @@ function keyText(key: PublicKey): string {
   return key.kind === 'rsa' ? `with an RSA key of ${key.sizeBits} bits` : `with an ${key.kind} key`;
 }
 
-function readCsr(csrDer: Uint8Array): Csr | Refusal {
+export function readCsr(csrDer: Uint8Array): Csr | Refusal {
   try {
     return parseCsr(csrDer);
   } catch (error) {
@@ -146,7 +150,12 @@ function nameOf(csr: Csr): ThingName | Refusal {
     );
   }
   try {
-    return parseThingName(names[0]);
+    const name = parseThingName(names[0]);
+    if (name.length <= 64) return name;
+    return refuse(
+      'name_invalid',
+      `the name has ${name.length} characters; a certificate names at most 64 (RFC 5280 appendix A.1)`,
+    );
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     return refuse('name_invalid', `the CSR's common name is no thing name: ${error.message}`);

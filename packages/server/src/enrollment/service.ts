@@ -9,6 +9,7 @@ import {
 import type { Denials } from '../denials/index.ts';
 import type { RenewalCampaigns } from '../renewals/index.ts';
 import type { Things } from '../things/index.ts';
+import type { Actor } from '../trail/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
 import { keyInUse, mayComeBack, otherProfile, refusalOf, used } from './conflicts.ts';
@@ -16,6 +17,8 @@ import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
 import { makeKeyFor } from './made-key.ts';
+import { type IssueOutcome, OperatorIssuance } from './operator-issuance.ts';
+import type { OperatorRequest } from './operator-requests.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { Renewals, type RenewRequest } from './renewals.ts';
@@ -86,6 +89,7 @@ export class Enrollment {
   readonly #settings: EnrollmentSettings;
   readonly #attempts: AttemptLog;
   readonly #renewals: Renewals;
+  readonly #operatorIssuance: OperatorIssuance;
   // Two attempts for one name or one key must see each other's outcome.
   readonly #turns = new Turns();
   readonly #ends = new Map<string, number>();
@@ -98,6 +102,7 @@ export class Enrollment {
     this.tokens = new JoinTokens(options);
     const shared = { attempts: this.#attempts, turns: this.#turns, settings: this.#settings };
     this.#renewals = new Renewals({ ...options, ...shared });
+    this.#operatorIssuance = new OperatorIssuance({ ...options, ...shared });
   }
 
   /**
@@ -137,6 +142,17 @@ export class Enrollment {
     return { attempts: this.#attempts, turns: this.#turns };
   }
 
+  /** What operators ask for themselves, many at once: one outcome a request. A refusal stores nothing. */
+  async issueForOperator(
+    requests: readonly OperatorRequest[],
+    actor: Actor,
+  ): Promise<readonly IssueOutcome[]> {
+    const refusal = this.#clockRefusal();
+    return refusal === undefined
+      ? this.#operatorIssuance.issue(requests, actor)
+      : requests.map(() => refusal);
+  }
+
   /** What a device should trust and needs to build its chain (RFC 7030 §4.1.3). */
   caCertificates(): readonly Certificate[] {
     return this.#options.certificates.caCertificates();
@@ -173,9 +189,14 @@ export class Enrollment {
     return outcome.kind === 'refused' ? this.#traced(request, trace, outcome) : outcome;
   }
 
+  #clockRefusal(): Refusal | undefined {
+    if (this.#options.clock.now() >= clockUnsetBeforeMs) return undefined;
+    return refuse('clock_unset', 'the clock of the platform is not set: it says a year before 2020');
+  }
+
   async #bounded(decide: () => Promise<EnrollmentOutcome>): Promise<EnrollmentOutcome> {
-    if (this.#options.clock.now() < clockUnsetBeforeMs)
-      return refuse('clock_unset', 'the clock of the platform is not set: it says a year before 2020');
+    const unset = this.#clockRefusal();
+    if (unset !== undefined) return unset;
     if (this.#inFlight >= this.#settings.inFlightMax)
       return refuse('busy', 'too many enrolments at once; try again');
     this.#inFlight++;

@@ -36,11 +36,16 @@ export class GuardedChanges {
   }
 
   /** Does the work after every guard rail is proved of what will decide together. Throws as `Guardrails.assertKept`. */
-  async whileKept<Result>(change: PolicyChange, work: () => Promise<Result>): Promise<Result> {
+  whileKept<Result>(change: PolicyChange, work: () => Promise<Result>): Promise<Result> {
+    return this.whileAllKept([change], work);
+  }
+
+  /** The same for changes that have nothing to do with each other. */
+  async whileAllKept<Result>(changes: readonly PolicyChange[], work: () => Promise<Result>): Promise<Result> {
     const { guardrails, around } = this.#options;
     if (guardrails.isEmpty && !this.#isRequiring) return this.#unproved(work);
     const result = await this.#turns.take('guardrails', async () => {
-      await guardrails.assertKept(setsAfter(change, around));
+      await guardrails.assertKept(changes.flatMap((change) => setsAfter(change, around)));
       return work();
     });
     if (guardrails.broken.length > 0) void this.check();

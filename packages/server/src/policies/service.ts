@@ -362,6 +362,17 @@ export class Policies {
     return this.#transact({ kind: 'newcomer', names, ...change }, work);
   }
 
+  /** The same for many certificates that come together. */
+  whileNewcomersKept<Result>(
+    newcomers: readonly { readonly policyNames: readonly PolicyName[]; readonly thingName: ThingName }[],
+    work: (tx: Transaction) => Promise<Result>,
+  ): Promise<Result> {
+    const changes = newcomers.map(
+      ({ policyNames: names, thingName }) => ({ kind: 'newcomer', names, thingName }) as const,
+    );
+    return this.#changes.whileAllKept(changes, () => this.#options.transactor.transact(work));
+  }
+
   /** Does the work after every guard rail is proved of what will decide together. */
   whileKept<Result>(change: PolicyChange, work: () => Promise<Result>): Promise<Result> {
     return this.#changes.whileKept(change, work);

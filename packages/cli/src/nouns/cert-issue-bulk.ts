@@ -1,0 +1,158 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Shell } from '../shell.ts';
+import { unwritable, writeNewFile } from '../write-file.ts';
+import type { IssueFlags, IssueResult, WantedCertificate } from './cert-issue.ts';
+import { issueAll } from './cert-issue.ts';
+import { type BadRow, type CsvRow, readRows } from './cert-issue-csv.ts';
+import { csrOf, makeLocalKey, readLocalKey } from './local-key.ts';
+
+/** What became of one line. */
+type Outcome =
+  | {
+      readonly outcome: 'issued' | 'repeated';
+      readonly line: number;
+      readonly name: string;
+      readonly certificateId: string;
+      readonly file: string;
+    }
+  | { readonly outcome: 'present' | 'would-issue'; readonly line: number; readonly name: string }
+  | {
+      readonly outcome: 'refused';
+      readonly line: number;
+      readonly name?: string;
+      readonly reason: string;
+      readonly explanation: string;
+    };
+
+// Below the platform's bounds on one request: a hundred certificates, 256 KiB.
+const requestsMax = 100;
+const charactersMax = 200_000;
+
+interface Batch {
+  readonly rows: { readonly row: CsvRow; readonly request: WantedCertificate }[];
+  characters: number;
+}
+
+/** Issues a certificate for each line; a line whose `NAME.pem` is there already is passed over, so that it can be run again. */
+export async function issueFromCsv(file: string, flags: IssueFlags, shell: Shell): Promise<void> {
+  const { terminal, output, exitWith } = shell;
+  const folder = flags.out ?? '.';
+  if (flags.dryRun !== true) makeFolder(folder);
+  const tally = newTally(shell);
+  const names = new Map<string, number>();
+  let batch: Batch = { rows: [], characters: 0 };
+  const send = async (): Promise<void> => {
+    for (const outcome of await issueBatch(batch, { folder, shell })) tally.add(outcome);
+    batch = { rows: [], characters: 0 };
+  };
+  for await (const row of readRows(file, { flags, terminal })) {
+    const early = earlyOutcome(row, { names, folder, isDry: flags.dryRun === true });
+    if (early !== undefined || row.kind === 'bad') {
+      if (early !== undefined) tally.add(early);
+      continue;
+    }
+    const request = { ...row.wanted, csr: row.csr ?? (await csrWithOwnKey(row, { flags, folder })) };
+    if (batch.characters + request.csr.length > charactersMax) await send();
+    batch.rows.push({ row, request });
+    batch.characters += request.csr.length;
+    if (batch.rows.length >= requestsMax) await send();
+  }
+  await send();
+  tally.end();
+  if (tally.refused > 0) exitWith(1);
+  output.note(tally.sentence());
+}
+
+/** What is known of a line without asking the platform. */
+function earlyOutcome(
+  row: CsvRow | BadRow,
+  {
+    names,
+    folder,
+    isDry,
+  }: { readonly names: Map<string, number>; readonly folder: string; readonly isDry: boolean },
+): Outcome | undefined {
+  const { line } = row;
+  if (row.kind === 'bad')
+    return { outcome: 'refused', line, reason: row.reason, explanation: row.explanation };
+  const { name } = row;
+  const before = names.get(name);
+  if (before !== undefined)
+    return {
+      outcome: 'refused',
+      line,
+      name,
+      reason: 'name_twice',
+      explanation: `line ${before} has the same name`,
+    };
+  names.set(name, line);
+  if (existsSync(join(folder, `${name}.pem`))) return { outcome: 'present', line, name };
+  return isDry ? { outcome: 'would-issue', line, name } : undefined;
+}
+
+/** The key that an interrupted run left, or a new one; it is durable before anybody certifies it. */
+async function csrWithOwnKey(
+  { name }: CsvRow,
+  { flags, folder }: { readonly flags: IssueFlags; readonly folder: string },
+): Promise<string> {
+  const path = join(folder, `${name}.key`);
+  if (existsSync(path)) return csrOf(readLocalKey(readFileSync(path), path), name);
+  const key = makeLocalKey(flags.algorithm);
+  writeNewFile(path, key.pem);
+  return csrOf(key, name);
+}
+
+async function issueBatch(
+  { rows }: Batch,
+  { folder, shell }: { readonly folder: string; readonly shell: Shell },
+): Promise<readonly Outcome[]> {
+  if (rows.length === 0) return [];
+  const requests = rows.map(({ request }) => request);
+  const results = await shell.withApi((api) => issueAll(api, requests));
+  return rows.map(({ row }, at) => kept(row, results[at], folder));
+}
+
+function kept({ line, name }: CsvRow, result: IssueResult | undefined, folder: string): Outcome {
+  if (result === undefined) throw new TypeError('an answer without a result');
+  if (result.outcome === 'refused') {
+    const { reason, explanation } = result;
+    return { outcome: 'refused', line, name, reason, explanation };
+  }
+  const file = join(folder, `${name}.pem`);
+  writeNewFile(file, result.chain);
+  const { outcome, certificateId } = result;
+  return { outcome, line, name, certificateId, file };
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw unwritable(folder, cause);
+  }
+}
+
+/** Counts, tells each outcome to programs and each refusal to people, and draws how far it is at a terminal. */
+function newTally({ terminal, output }: Shell) {
+  const counts = new Map<Outcome['outcome'], number>();
+  const isDrawn = terminal.stderr.isTTY === true && !output.json;
+  const sentence = () =>
+    [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'no lines';
+  return {
+    get refused(): number {
+      return counts.get('refused') ?? 0;
+    },
+    add(outcome: Outcome): void {
+      counts.set(outcome.outcome, (counts.get(outcome.outcome) ?? 0) + 1);
+      if (isDrawn) terminal.stderr.write(`\r\u001b[K${outcome.outcome === 'refused' ? '' : sentence()}`);
+      if (output.json) output.done(outcome, '');
+      else if (outcome.outcome === 'refused')
+        output.note(`line ${outcome.line}: ${outcome.reason}: ${outcome.explanation}`);
+    },
+    end(): void {
+      if (isDrawn) terminal.stderr.write('\r\u001b[K');
+    },
+    sentence,
+  };
+}

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { checkCsr, PkiError, parseCsrPem } from '@fleetward/pki';
+import { csvFields } from '../csv.ts';
+import { usage } from '../errors.ts';
+import { readInput, readLines } from '../read-input.ts';
+import type { Terminal } from '../terminal.ts';
+import { csrBytesMax, type IssueFlags, type WantedCertificate, wishesOf } from './cert-issue.ts';
+
+/** What one line of the file is about; `csr` is missing where a key is to be made here. */
+export interface CsvRow {
+  readonly kind: 'row';
+  readonly line: number;
+  readonly name: string;
+  readonly wanted: Omit<WantedCertificate, 'csr'>;
+  readonly csr?: string;
+}
+
+/** A line that the platform need not be asked about. */
+export interface BadRow {
+  readonly kind: 'bad';
+  readonly line: number;
+  readonly name?: string;
+  readonly reason: string;
+  readonly explanation: string;
+}
+
+const columns = ['name', 'csr', 'profile', 'policies', 'days'] as const;
+type Values = Partial<Readonly<Record<(typeof columns)[number], string>>>;
+const lineBytesMax = 16_384;
+// What is a file's name too: neither hidden nor with a separator in it.
+const fileName = /^[a-zA-Z0-9:_-][a-zA-Z0-9 .:@_-]{0,127}$/;
+const profiles: readonly string[] = ['device', 'tpm-device', 'operator', 'server'];
+
+/** The lines of the file in their order. Throws `cli.usage` for a header that is none, `cli.unreadable`. */
+export async function* readRows(
+  file: string,
+  { flags, terminal }: { readonly flags: IssueFlags; readonly terminal: Terminal },
+): AsyncGenerator<CsvRow | BadRow, void, undefined> {
+  let header: readonly (typeof columns)[number][] | undefined;
+  let line = 0;
+  for await (const bytes of readLines(file, { terminal, lineBytesMax })) {
+    line++;
+    const text =
+      bytes === 'too-long'
+        ? undefined
+        : Buffer.from(bytes)
+            .toString('utf8')
+            .replace(/^\ufeff/, '');
+    if (text?.trim() === '') continue;
+    const fields = text === undefined ? undefined : csvFields(text);
+    if (header === undefined) header = headerOf(fields, file);
+    else if (fields?.length !== header.length)
+      yield bad(line, {
+        reason: 'csv_malformed',
+        explanation: `not ${header.length} fields, separated by commas`,
+      });
+    else yield await rowOf(valuesOf(header, fields), { line, file, flags, terminal });
+  }
+  if (header === undefined) throw usage(`\`${file}\` is empty`, `its first line is \`${columns.join(',')}\``);
+}
+
+function headerOf(fields: readonly string[] | undefined, file: string): readonly (typeof columns)[number][] {
+  const names = (fields ?? []).map((field) => columns.find((column) => column === field.toLowerCase()));
+  const known = names.filter((name) => name !== undefined);
+  if (
+    known.length === names.length &&
+    new Set(known).size === known.length &&
+    known.some((name) => name === 'name' || name === 'csr')
+  )
+    return known;
+  throw usage(
+    `the first line of \`${file}\` does not name the columns`,
+    `they are \`${columns.join(',')}\`, in any order`,
+  );
+}
+
+function valuesOf(header: readonly (typeof columns)[number][], fields: readonly string[]): Values {
+  return Object.fromEntries(
+    header.map((column, at) => [column, fields[at] ?? '']).filter(([, value]) => value !== ''),
+  );
+}
+
+interface Place {
+  readonly line: number;
+  readonly file: string;
+  readonly flags: IssueFlags;
+  readonly terminal: Terminal;
+}
+
+async function rowOf(values: Values, { line, file, flags, terminal }: Place): Promise<CsvRow | BadRow> {
+  const { profile, days, policies } = values;
+  if (profile !== undefined && !profiles.includes(profile))
+    return bad(line, {
+      reason: 'csv_malformed',
+      explanation: `the profile is one of ${profiles.join(', ')}`,
+    });
+  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
+    return bad(line, { reason: 'csv_malformed', explanation: '`days` is a whole number from 1 on' });
+  const csr = await csrOf(values, { line, file, flags, terminal });
+  if ('kind' in csr) return csr;
+  const name = values.name ?? csr.commonName ?? '';
+  if (!fileName.test(name))
+    return bad(line, {
+      reason: 'name_invalid',
+      explanation: `${JSON.stringify(name.slice(0, 64))} is no name for a file and a certificate`,
+    });
+  const own = wishesOf({
+    ...flags,
+    name,
+    ...(profile === undefined ? {} : { profile: profile as NonNullable<IssueFlags['profile']> }),
+    ...(policies === undefined ? {} : { policy: policies.split(/\s+/) }),
+    ...(days === undefined ? {} : { days: Number(days) }),
+  });
+  return { kind: 'row', line, name, wanted: own, ...(csr.pem === undefined ? {} : { csr: csr.pem }) };
+}
+
+/** The line's CSR, held to what any platform would hold it to; none where a key is to be made. */
+async function csrOf(
+  values: Values,
+  { line, file, flags, terminal }: Place,
+): Promise<{ pem?: string; commonName?: string } | BadRow> {
+  if (values.csr === undefined) {
+    if (flags.keygen !== undefined) return {};
+    return bad(line, { reason: 'csr_missing', explanation: 'no CSR, and no `--keygen` to make a key' });
+  }
+  const path = resolve(file === '-' ? '.' : dirname(file), values.csr);
+  if (!existsSync(path))
+    return bad(line, { reason: 'csr_missing', explanation: `there is no file \`${values.csr}\`` });
+  const pem = Buffer.from(await readInput(path, { terminal, bytesMax: csrBytesMax })).toString('utf8');
+  try {
+    const csr = parseCsrPem(pem);
+    const verdict = checkCsr(csr);
+    if (verdict.kind === 'refused') return bad(line, { reason: verdict.code, explanation: verdict.reason });
+    const [commonName] = csr.subject.attributes.commonName ?? [];
+    return { pem, ...(commonName === undefined ? {} : { commonName }) };
+  } catch (error) {
+    if (!(error instanceof PkiError)) throw error;
+    return bad(line, { reason: 'csr_malformed', explanation: error.message });
+  }
+}
+
+function bad(line: number, why: Pick<BadRow, 'reason' | 'explanation'>): BadRow {
+  return { kind: 'bad', line, ...why };
+}

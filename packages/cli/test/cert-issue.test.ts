@@ -1,0 +1,173 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createOperatorToken } from '@fleetward/protocol';
+import { needs, openssl } from '@fleetward/testkit';
+import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Cli, openCli } from './cli.ts';
+
+const document = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: 'iot:Connect', Resource: '*' }],
+});
+
+needs('openssl', 'openssl').describe('cert issue', () => {
+  let platform: TestPlatform;
+  let cli: Cli;
+  let environment: Readonly<Record<string, string>>;
+
+  beforeAll(async () => {
+    platform = await startTestPlatform();
+    cli = openCli();
+    const { secret } = await platform.api.call(createOperatorToken, { body: {} });
+    const url = `https://localhost:${platform.platform.ports.operators}`;
+    environment = { FLEETWARD_URL: url, FLEETWARD_CA: platform.rootFile, FLEETWARD_TOKEN: secret };
+    writeFileSync(path('pumps.json'), document);
+    expect(await run('policy', 'create', 'pumps', 'pumps.json')).toMatchObject({ code: 0 });
+  });
+  afterAll(async () => {
+    cli[Symbol.dispose]();
+    await platform.stop();
+  });
+
+  const path = (name: string) => cli.home.join(name);
+  const run = (...args: readonly string[]) => cli.run([...args, '--json'], { environment });
+
+  async function makeCsr(name: string, subject: string): Promise<void> {
+    await openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', path(`${name}.key`)]);
+    await openssl([
+      'req',
+      '-new',
+      '-key',
+      path(`${name}.key`),
+      '-subj',
+      subject,
+      '-out',
+      path(`${name}.csr`),
+    ]);
+  }
+
+  test('for a CSR of openssl gives a chain that openssl verifies, a thing and its policies', async () => {
+    await makeCsr('one', '/CN=pump-1');
+    const issued = await run(
+      'cert',
+      'issue',
+      '--csr',
+      'one.csr',
+      '--policy',
+      'pumps',
+      '--days',
+      '7',
+      '--out',
+      'one.pem',
+    );
+    expect(issued).toMatchObject({ code: 0, json: [{ outcome: 'issued', name: 'pump-1' }] });
+    const verified = await openssl([
+      'verify',
+      '-CAfile',
+      platform.rootFile,
+      '-untrusted',
+      path('one.pem'),
+      path('one.pem'),
+    ]);
+    expect(verified.toString()).toContain('OK');
+    const [{ certificateId }] = issued.json as [{ certificateId: string }];
+    expect(await run('cert', 'show', certificateId)).toMatchObject({
+      json: [{ thingNames: ['pump-1'], policyNames: ['pumps'], profile: 'device' }],
+    });
+    const again = await run('cert', 'issue', '--csr', 'one.csr');
+    expect(again).toMatchObject({ code: 0, json: [{ outcome: 'repeated', certificateId }] });
+  });
+
+  test('with --keygen the key is made here, private, and fits its certificate', async () => {
+    const args = ['--name', 'pump-2', '--keygen', 'two.key', '--out', 'two.pem'];
+    expect(await run('cert', 'issue', ...args)).toMatchObject({ code: 0 });
+    expect(statSync(path('two.key')).mode & 0o777).toBe(0o600);
+    const ofKey = await openssl(['pkey', '-in', path('two.key'), '-pubout']);
+    const ofCertificate = await openssl(['x509', '-in', path('two.pem'), '-noout', '-pubkey']);
+    expect(ofCertificate.toString()).toBe(ofKey.toString());
+    expect(await run('cert', 'issue', ...args)).toMatchObject({ code: 1, error: { code: 'cli.unwritable' } });
+  });
+
+  test('with --keygen and no file prints key and chain this once', async () => {
+    const printed = await run('cert', 'issue', '--name', 'ada', '--profile', 'operator', '--keygen');
+    expect(printed).toMatchObject({
+      code: 0,
+      json: [
+        { privateKey: expect.stringContaining('PRIVATE KEY'), chain: expect.stringContaining('CERTIFICATE') },
+      ],
+    });
+  });
+
+  test('what is refused ends with 1, a reason, and no key left behind', async () => {
+    const refused = await run('cert', 'issue', '--name', 'pump*', '--keygen', 'bad.key');
+    expect(refused).toMatchObject({ code: 1, json: [{ outcome: 'refused', reason: 'name_invalid' }] });
+    expect(existsSync(path('bad.key'))).toBe(false);
+  });
+
+  test('a CSV is looked at first, then issued, tells errors by line, and goes on where it stopped', async () => {
+    await makeCsr('three', '/CN=pump-3');
+    const lines = [
+      'name,csr,policies,days',
+      ',three.csr,pumps,30',
+      'pump-4,,pumps,',
+      '"pump-5",,"pumps",7',
+      'pump-4,,,',
+      'pump-6,missing.csr,,',
+      'pump-7,,none,',
+      'pump-8,,',
+      '../pump-9,,,',
+    ];
+    writeFileSync(path('fleet.csv'), `${lines.join('\r\n')}\r\n`);
+    const args = ['cert', 'issue', '--csv', 'fleet.csv', '--keygen', '--out', 'issued'];
+    const dry = await run(...args, '--dry-run');
+    expect(dry.json).toMatchObject([
+      { line: 2, outcome: 'would-issue', name: 'pump-3' },
+      { line: 3, outcome: 'would-issue', name: 'pump-4' },
+      { line: 4, outcome: 'would-issue', name: 'pump-5' },
+      { line: 5, outcome: 'refused', reason: 'name_twice' },
+      { line: 6, outcome: 'refused', reason: 'csr_missing' },
+      { line: 7, outcome: 'would-issue', name: 'pump-7' },
+      { line: 8, outcome: 'refused', reason: 'csv_malformed' },
+      { line: 9, outcome: 'refused', reason: 'name_invalid' },
+    ]);
+    expect(existsSync(path('issued'))).toBe(false);
+    // As a run that was killed after it had made a key leaves it.
+    mkdirSync(path('issued'));
+    await openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', path('issued/pump-4.key')]);
+    const kept = readFileSync(path('issued/pump-4.key'), 'utf8');
+    const first = await run(...args);
+    expect(first.code).toBe(1);
+    const outcomes = (first.json as { line: number; outcome: string; reason?: string }[]).toSorted(
+      (a, b) => a.line - b.line,
+    );
+    expect(outcomes).toMatchObject([
+      { line: 2, outcome: 'issued' },
+      { line: 3, outcome: 'issued' },
+      { line: 4, outcome: 'issued' },
+      { line: 5, reason: 'name_twice' },
+      { line: 6, reason: 'csr_missing' },
+      { line: 7, outcome: 'refused', reason: 'policy_refused' },
+      { line: 8, reason: 'csv_malformed' },
+      { line: 9, reason: 'name_invalid' },
+    ]);
+    expect(readFileSync(path('issued/pump-4.key'), 'utf8')).toBe(kept);
+    expect(statSync(path('issued/pump-5.key')).mode & 0o777).toBe(0o600);
+    rmSync(path('issued/pump-5.pem'));
+    const second = await run(...args);
+    const byLine = new Map(
+      (second.json as { line: number; outcome: string }[]).map(({ line, outcome }) => [line, outcome]),
+    );
+    expect([2, 3, 4].map((line) => byLine.get(line))).toEqual(['present', 'present', 'repeated']);
+  });
+
+  test.for([
+    ['--csr', 'one.csr', '--keygen'],
+    ['--keygen'],
+    ['--csv', 'fleet.csv'],
+    ['--csv', 'pumps.json', '--out', 'x'],
+    ['--csr', 'one.csr', '--dry-run'],
+    ['--csr', 'absent.csr'],
+  ])('exits with 2 for what cannot be meant: %o', async (args) => {
+    expect(await run('cert', 'issue', ...args)).toMatchObject({ code: 2, stdout: '' });
+  });
+});
