@@ -313,10 +313,10 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     const attempts = (await say(['enrollment', 'list'])).json as readonly { attemptId: string }[];
     expect(attempts).toContainEqual(expect.objectContaining({ outcome: 'issued', thingName: 'lamp-7' }));
     const [{ attemptId } = { attemptId: '' }] = attempts;
-    expect((await say(['enrollment', 'get', attemptId])).json).toMatchObject([
+    expect((await say(['enrollment', 'show', attemptId])).json).toMatchObject([
       { attemptId, steps: expect.arrayContaining([expect.objectContaining({ outcome: 'passed' })]) },
     ]);
-    const told = await cli.run(['enrollment', 'get', attemptId], { environment });
+    const told = await cli.run(['enrollment', 'show', attemptId], { environment });
     expect(told.stdout).toMatch(/^1\. token +passed: join token `[0-9a-f]+`/m);
   });
 
@@ -334,7 +334,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['renewal', 'members', campaignId])).json).toHaveLength(members);
     await say(['renewal', 'cancel', campaignId]);
     expect((await say(['renewal', 'watch', campaignId])).json).toMatchObject([{ state: 'CANCELLED' }]);
-    expect((await say(['renewal', 'get', campaignId])).json).toMatchObject([{ members }]);
+    expect((await say(['renewal', 'show', campaignId])).json).toMatchObject([{ members }]);
     const listed = await cli.run(['renewal', 'list'], { environment });
     expect(listed.stdout).toMatch(/CANCELLED +all +1\/min +0 of/);
     const again = await run(['renewal', 'resume', campaignId]);

@@ -6,7 +6,7 @@ import type { Shell } from '../shell.ts';
 /** `fleetward enrollment …`: who tried to come in. */
 export function addEnrollment(noun: Command, shell: Shell): void {
   addList(noun, shell);
-  addGet(noun, shell);
+  addShow(noun, shell);
 }
 
 function addList(noun: Command, { output, withApi }: Shell): void {
@@ -38,14 +38,14 @@ function addList(noun: Command, { output, withApi }: Shell): void {
     });
 }
 
-function addGet(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'get <attempt-id>', {
+function addShow(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'show <attempt-id>', {
     summary: 'show an attempt step by step',
     description:
       'Shows what an attempt to enrol or to renew went through: each step it passed, and the one that refused it.',
     examples: [
-      'fleetward enrollment get 000000072f1c…',
-      'fleetward enrollment get 000000072f1c… --json | jq .steps',
+      'fleetward enrollment show 000000072f1c…',
+      'fleetward enrollment show 000000072f1c… --json | jq .steps',
     ],
   }).action(async (attemptId: string) => {
     const attempt = await withApi((api) => api.call(getEnrollmentAttempt, { params: { attemptId } }));

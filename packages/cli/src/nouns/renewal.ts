@@ -19,7 +19,7 @@ type Campaign = Part<(typeof getRenewal)['answer']>;
 export function addRenewal(noun: Command, shell: Shell): void {
   addStart(noun, shell);
   addList(noun, shell);
-  addGet(noun, shell);
+  addShow(noun, shell);
   addMembers(noun, shell);
   addWatch(noun, shell);
   for (const event of ['pause', 'resume', 'cancel'] as const) addEvent(noun, { event, shell });
@@ -103,11 +103,11 @@ function addList(noun: Command, { output, withApi }: Shell): void {
   });
 }
 
-function addGet(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'get <campaign-id>', {
+function addShow(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'show <campaign-id>', {
     summary: 'show a renewal campaign and how far it is',
     description: 'Shows a renewal campaign and how many certificates wait, are called, renewed or gone.',
-    examples: ['fleetward renewal get 0c2f4a6b8d0e1f23'],
+    examples: ['fleetward renewal show 0c2f4a6b8d0e1f23'],
   }).action(async (campaignId: string) => {
     const campaign = await withApi((api) => api.call(getRenewal, { params: { campaignId } }));
     output.record(campaign, {
