@@ -53,8 +53,8 @@ export function resolveTarget(flags: ContextFlags, environment: Environment): Ta
   const caFile = flags.ca ?? (environment.FLEETWARD_CA || undefined);
   if (caFile !== undefined) return { url, ca: readAuthority(caFile), caFrom: `\`${caFile}\`` };
   const ca = storedFor(stored, url)?.ca;
-  if (ca === undefined) return { url, caFrom: "one of the system's authorities" };
-  return { url, ca, caFrom: `the authority kept in \`${contextPath(environment)}\`` };
+  if (ca === undefined) return { url, caFrom: "one of the system's CAs" };
+  return { url, ca, caFrom: `the CA kept in \`${contextPath(environment)}\`` };
 }
 
 /** The platform and the operator's token. The stored token is never sent to another platform than the one that made it. */

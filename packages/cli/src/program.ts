@@ -22,7 +22,7 @@ export async function createProgram(
     )
     .option('--json', 'one JSON document a line, for programs')
     .option('--url <url>', 'the operators listener, such as https://localhost:9443 (FLEETWARD_URL)')
-    .option('--ca <file>', 'PEM of the authority it must chain to (FLEETWARD_CA)')
+    .option('--ca <file>', 'PEM of the CA it must chain to (FLEETWARD_CA)')
     .option('--token-file <file>', 'file with the operator token (FLEETWARD_TOKEN holds the token itself)')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')

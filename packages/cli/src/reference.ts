@@ -19,7 +19,7 @@ function introduction({ options }: CommandNode): string {
 Flags of every command:
 
 ${optionTable(options)}
-The address, the authority and the token come from flags, else from \`FLEETWARD_URL\`, \`FLEETWARD_CA\` and \`FLEETWARD_TOKEN\`, else from what
+The address, the CA and the token come from flags, else from \`FLEETWARD_URL\`, \`FLEETWARD_CA\` and \`FLEETWARD_TOKEN\`, else from what
 \`operator setup\` kept in \`$XDG_CONFIG_HOME/fleetward/context.json\`. The kept token is sent to the platform it came from and to no other.
 
 With \`--json\` an answer is one JSON document a line (a list prints a line an entry) and a failure is one JSON document on standard error.

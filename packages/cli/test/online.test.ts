@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseSha256 } from '@fleetward/core';
 import { needs } from '@fleetward/testkit';
@@ -363,6 +364,14 @@ needs('openssl', 'openssl').describe('against a platform', () => {
 
   test.for([
     { args: ['cert', 'show', 'abc'], says: 'certificate id: 64 hex digits; see `fleetward cert list`' },
+    {
+      args: ['ca', 'set-state', 'abc', 'retired'],
+      says: 'see `fleetward cert list` and `fleetward ca list`',
+    },
+    { args: ['renewal', 'start', '--issuer', 'abc', '--rate', '1'], says: 'see `fleetward ca list`' },
+    { args: ['renewal', 'show', 'abc'], says: 'see `fleetward renewal list`' },
+    { args: ['enrollment', 'show', 'abc'], says: 'see `fleetward enrollment list`' },
+    { args: ['join-token', 'revoke', 'abc'], says: 'see `fleetward join-token list`' },
     { args: ['policy', 'show', 'a b'], says: 'policy name: ' },
     { args: ['thing', 'show', 'a b'], says: 'thing name: ' },
     { args: ['join-token', 'create', 'a b'], says: 'name pattern: ' },
@@ -632,6 +641,21 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['ca', 'list'])).json).toContainEqual(
       expect.objectContaining({ certificateId: issuing, state: 'active' }),
     );
+  });
+
+  test('a private key that is imported by mistake is not sent, and the file is named', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(cli.home.join('ca.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const { code, error } = await run(['ca', 'import', 'ca.key']);
+    expect(error).toMatchObject({ code: 'cli.unreadable' });
+    expect(error.message).toContain('`ca.key` holds a private key');
+    expect(code).toBe(2);
+  });
+
+  test('where no token is set, a key in one is refused with what to set', async () => {
+    const { error } = await run(['ca', 'request-intermediate', '--out', 'hsm.csr', '--key-store', 'hsm']);
+    expect(error).toMatchObject({ code: 'certificates.ca_keys' });
+    expect(error.message).toContain('the setting `hsm`');
   });
 
   test('nothing is detected where every certificate is used by one device', async () => {

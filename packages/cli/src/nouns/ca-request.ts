@@ -1,8 +1,10 @@
 import { importCas, requestCa } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
+import { CliError } from '../errors.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
+import type { Terminal } from '../terminal.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
 import { type CaAlgorithm, caAlgorithmOption, keyStoreOption } from './ca-algorithms.ts';
 
@@ -56,10 +58,7 @@ export function addCaImport(noun: Command, { terminal, output, withApi }: Shell)
     .argument('<file...>', 'certificates in PEM; `-` reads standard input')
     .action(async (files: readonly string[]) => {
       const texts: string[] = [];
-      for (const file of files)
-        texts.push(
-          Buffer.from(await readInput(file, { terminal, bytesMax: pemBytesMax })).toString('latin1'),
-        );
+      for (const file of files) texts.push(await readCertificates(file, terminal));
       const { cas } = await withApi((api) => api.call(importCas, { body: { pem: texts.join('\n') } }));
       output.list(
         cas,
@@ -72,4 +71,13 @@ export function addCaImport(noun: Command, { terminal, output, withApi }: Shell)
         'nothing new: all of them are there already',
       );
     });
+}
+
+/** A private key that was named by mistake is not sent anywhere. */
+async function readCertificates(file: string, terminal: Terminal): Promise<string> {
+  const text = Buffer.from(await readInput(file, { terminal, bytesMax: pemBytesMax })).toString('latin1');
+  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return text;
+  throw new CliError('cli.unreadable', `\`${file}\` holds a private key: nothing was sent`, {
+    hint: 'give the certificate; the key stays where it is',
+  });
 }

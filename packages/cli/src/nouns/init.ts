@@ -13,7 +13,7 @@ export function addInit(program: Command, shell: Shell): void {
   const init = addVerb(program, 'init', {
     summary: 'make a new platform: keys, authorities and a one-time setup token',
     description:
-      'Makes the master key, the root and issuing authority, the signing keys and a one-time setup token that is valid for a day. ' +
+      'Makes the master key, the root and the issuing CA, the signing keys and a one-time setup token that is valid for a day. ' +
       'Writes `root-ca.pem`, `trail-public-key.pem` and `issuance-log-public-key.pem` into the folder; keep copies elsewhere. No password exists. ' +
       'When the setup token or every operator token is lost, `--new-setup-token` makes another for whoever has the folder and the master key.',
     examples: [

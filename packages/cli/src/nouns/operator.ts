@@ -33,7 +33,7 @@ function addSetup(noun: Command, shell: Shell): void {
   addVerb(noun, 'setup <operator-name>', {
     summary: 'become the first operator with the setup token of `init`',
     description:
-      'Spends the one-time setup token on an operator and a token, and keeps that with the address and the authority in ' +
+      'Spends the one-time setup token on an operator and a token, and keeps that with the address and the CA in ' +
       '`$XDG_CONFIG_HOME/fleetward/context.json` (mode 0600) for the commands to come. The setup token is read from a file, from ' +
       'FLEETWARD_SETUP_TOKEN, or asked for.',
     examples: [
@@ -63,7 +63,7 @@ function addSetup(noun: Command, shell: Shell): void {
         { url, ...(ca === undefined ? {} : { ca }), token: secret },
         terminal.environment,
       );
-      const sentence = `you are operator \`${operator.name}\`; address, authority and token are kept in \`${contextFile}\``;
+      const sentence = `you are operator \`${operator.name}\`; address, CA and token are kept in \`${contextFile}\``;
       output.done({ operator, token: shown, contextFile }, sentence);
     });
 }
@@ -77,8 +77,7 @@ async function readSetupToken(flags: SetupFlags, { terminal }: Shell): Promise<s
 function addWhoami(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'whoami', {
     summary: 'show the operator the token belongs to',
-    description:
-      'Shows which operator the platform takes you for: also a test of address, authority and token.',
+    description: 'Shows which operator the platform takes you for: also a test of address, CA and token.',
     examples: ['fleetward operator whoami'],
   }).action(async () => {
     const self = await withApi((api) => api.call(getSelf));

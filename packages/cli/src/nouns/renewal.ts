@@ -41,7 +41,7 @@ function addStart(noun: Command, { output, terminal, withApi }: Shell): void {
       'Asks each thing that matches all that is given to renew its newest active certificate, so many a minute. Agents ask at each pass ' +
       'whether they are called; a device that renews by itself counts too.',
     examples: [
-      'fleetward renewal start --issuer 5d41402abc4b2a76… --rate 10/min',
+      'fleetward renewal start --issuer CA-ID --rate 10/min',
       'fleetward renewal start --group building-7 --expires-within 60d --rate 600/min',
     ],
   })

@@ -35,7 +35,7 @@ function showPorts({ ports }: Platform, { output }: Shell): void {
     {
       mqtt: `${ports.mqtt}  MQTT over mutual TLS, for devices`,
       devices: `${ports.devices}  HTTPS for devices: enrolment, updates, reports`,
-      public: `${ports.public}  plain HTTP: signed revocation lists`,
+      public: `${ports.public}  plain HTTP: CRLs and OCSP, signed`,
       operators: `${ports.operators}  HTTPS API for operators`,
     },
   );

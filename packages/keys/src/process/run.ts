@@ -112,7 +112,10 @@ function tokenOf(settings: HsmSettings | undefined): () => Token {
   let token: Token | undefined;
   return () => {
     if (settings === undefined)
-      throw new KeysError('keys.hsm', 'the key is in a token, and the setting `hsm` names none');
+      throw new KeysError(
+        'keys.hsm',
+        'keys in a token need the setting `hsm`, which says where it is (docs/how-to/keys-in-an-hsm.md)',
+      );
     token ??= new Token(settings, process.env);
     return token;
   };

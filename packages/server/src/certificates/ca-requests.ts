@@ -1,4 +1,4 @@
-import type { Signer, SignerAlgorithm } from '@fleetward/core';
+import { isAppError, type Signer, type SignerAlgorithm } from '@fleetward/core';
 import { type Csr, issueCsr, makeName } from '@fleetward/pki';
 import type { Authorities } from './authorities.ts';
 import { CertificatesError } from './errors.ts';
@@ -50,11 +50,24 @@ export async function requestCa(
       known.store === store &&
       !authorities.all().some((ca) => ca.keyName === keyName);
     if (known !== undefined && !isFree) continue;
-    const signer = known ?? (await keys.generate(keyName, { algorithm, store }));
+    const signer = known ?? (await makeKey(keyName, { algorithm, store, keys }));
     const subject = makeName([['commonName', commonName ?? `Fleetward Issuing CA ${number}`]]);
     return { keyName, csr: await issueCsr({ subject, signer }) };
   }
   throw new CertificatesError('certificates.ca_keys', `at most ${caKeysMax} keys of issuing CAs are made`);
+}
+
+/** What is wrong with the token is told to who asked, as the only one who can mend it. */
+async function makeKey(
+  keyName: string,
+  { keys, ...spec }: Pick<CaKey, 'algorithm' | 'store'> & { readonly keys: CaKeys },
+): Promise<CaKey> {
+  try {
+    return await keys.generate(keyName, spec);
+  } catch (error) {
+    if (!isAppError(error) || error.code !== 'keys.hsm') throw error;
+    throw new CertificatesError('certificates.ca_keys', error.message, { cause: error });
+  }
 }
 
 /** The name of the key with this public half, when the signing process holds it. */
