@@ -159,7 +159,7 @@ function startSigning(
   return startSigningProcess({
     ...signingOptions(config),
     signOnly: servingPurposes,
-    mayGenerate: [signingKeys.issuingCa.purpose],
+    mayGenerate: [signingKeys.issuingCa, signingKeys.provisioningHook].map(({ purpose }) => purpose),
     environment: parts.environment,
     random: parts.random,
     log: (line) => parts.log.warn({ line }, 'signing process'),

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { isAppError } from '@fleetward/core';
 import { encodePem } from '@fleetward/pki';
 import { completeSetup, createApiClient, listTrail } from '@fleetward/protocol';
@@ -133,3 +133,14 @@ async function finish(config: Config): Promise<Initialised> {
     return initialise(config, parts, { newSetupToken: true });
   }
 }
+
+test('a platform that was initialised before there was provisioning starts, and makes its key for hooks', async () => {
+  using folder = temporaryFolder();
+  const config = configOf(folder.path);
+  await initialise(config, parts);
+  const keyFile = folder.join('keys/provisioning-hook.json');
+  rmSync(keyFile);
+  const platform = await startPlatform(config, parts);
+  await platform.stop();
+  expect(existsSync(keyFile)).toBe(true);
+});
