@@ -667,6 +667,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     const off = await say(['cert', 'deactivate', certificateId, '--reason', 'seen twice']);
     expect(off.json).toMatchObject([{ state: 'INACTIVE', outcome: 'changed' }]);
     expect((await say(['cert', 'show', certificateId])).json).toMatchObject([{ state: 'INACTIVE' }]);
+    const filters = ['--state', 'INACTIVE', '--thing', 'lamp-7', '--expires-within', '400d'];
+    expect((await say(['cert', 'list', ...filters])).json).toMatchObject([{ certificateId }]);
     expect((await say(['cert', 'activate', certificateId])).json).toMatchObject([{ outcome: 'changed' }]);
     expect((await say(['cert', 'activate', certificateId])).json).toMatchObject([{ outcome: 'unchanged' }]);
   });

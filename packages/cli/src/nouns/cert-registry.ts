@@ -1,23 +1,70 @@
 import { getCertificate, listCertificates, type Part, revokeCertificate } from '@fleetward/protocol';
 import { type Command, Option } from 'commander';
 import { addVerb, limit } from '../define.ts';
+import { parseDurationMs } from '../moment.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
+
+type ListQuery = NonNullable<Part<(typeof listCertificates)['query']>>;
+
+interface ListFlags {
+  readonly limit: number;
+  readonly state?: NonNullable<ListQuery['state']>;
+  readonly profile?: NonNullable<ListQuery['profile']>;
+  readonly issuer?: string;
+  readonly thing?: string;
+  readonly expiresWithin?: string;
+}
+
+const states: readonly NonNullable<ListFlags['state']>[] = [
+  'PENDING_ACTIVATION',
+  'ACTIVE',
+  'INACTIVE',
+  'REVOKED',
+  'EXPIRED',
+];
+const profiles: readonly NonNullable<ListFlags['profile']>[] = [
+  'device',
+  'tpm-device',
+  'claim',
+  'operator',
+  'server',
+];
+
+function queryOf({ state, profile, issuer, thing, expiresWithin }: ListFlags): ListQuery {
+  return {
+    ...(state === undefined ? {} : { state }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(issuer === undefined ? {} : { issuerId: issuer }),
+    ...(thing === undefined ? {} : { thingName: thing }),
+    ...(expiresWithin === undefined
+      ? {}
+      : { endsWithinMs: parseDurationMs(expiresWithin, '--expires-within') }),
+  };
+}
 
 export function addCertList(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list', {
     summary: 'list the certificates',
-    description: 'Lists the certificates of devices by id, the SHA-256 of their DER.',
+    description:
+      'Lists certificates by id, the SHA-256 of their DER: all, or those that every flag is true of.',
     examples: [
       'fleetward cert list',
-      'fleetward cert list --json | jq -r \'select(.state=="REVOKED").certificateId\'',
+      'fleetward cert list --expires-within 30d --state ACTIVE',
+      'fleetward cert list --state REVOKED --json | jq -r .certificateId',
     ],
   })
+    .addOption(new Option('--state <state>', 'only those in a state').choices(states))
+    .addOption(new Option('--profile <profile>', 'only those of a profile').choices(profiles))
+    .option('--issuer <ca-id>', 'only those of a CA')
+    .option('--thing <name>', 'only those that speak for a thing')
+    .option('--expires-within <duration>', 'only those that end within a time such as `30d`')
     .addOption(limit())
-    .action(async (flags: { limit: number }) => {
+    .action(async (flags: ListFlags) => {
+      const wanted = queryOf(flags);
       const { items, more } = await withApi((api) =>
         readPages(flags.limit, async (query) => {
-          const { certificates, next } = await api.call(listCertificates, { query });
+          const { certificates, next } = await api.call(listCertificates, { query: { ...wanted, ...query } });
           return { items: certificates, next };
         }),
       );

@@ -30,15 +30,17 @@ const effect = {
   }),
 };
 
+const shownState = Type.Enum(['PENDING_ACTIVATION', 'ACTIVE', 'INACTIVE', 'REVOKED', 'EXPIRED'], {
+  description: 'Only `ACTIVE` may speak. `EXPIRED` is what was active until its end.',
+});
+
 const certificate = Type.Object({
   certificateId: certificateIdSchema,
   serial: Type.String(),
   issuerId: certificateIdSchema,
   profile: certificateProfile,
   subject: Type.String(),
-  state: Type.Enum(['PENDING_ACTIVATION', 'ACTIVE', 'INACTIVE', 'REVOKED', 'EXPIRED'], {
-    description: 'Only `ACTIVE` may speak. `EXPIRED` is what was active until its end.',
-  }),
+  state: shownState,
   notBeforeMs: timeMs,
   notAfterMs: timeMs,
   issuedAtMs: timeMs,
@@ -108,7 +110,19 @@ export const listCertificates = defineRoute({
   noun,
   summary: 'List certificates by id, a page at a time',
   access: 'operator',
-  query: pageQuery(certificateIdSchema),
+  query: Type.Object(
+    {
+      ...pageQuery(certificateIdSchema).properties,
+      state: Type.Optional(shownState),
+      profile: Type.Optional(certificateProfile),
+      issuerId: Type.Optional(certificateIdSchema),
+      thingName: Type.Optional(thingNameSchema),
+      endsWithinMs: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Those that are not over yet, and will be so soon.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   answer: Type.Object({
     certificates: Type.Array(certificate),
     next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })),

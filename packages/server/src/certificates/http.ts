@@ -1,8 +1,15 @@
-import { type Clock, parseCertificateId } from '@fleetward/core';
+import {
+  type CertificateId,
+  type Clock,
+  parseCertificateId,
+  parseThingName,
+  type ThingName,
+} from '@fleetward/core';
 import { type Certificate, encodePem } from '@fleetward/pki';
 import {
   getCertificate,
   listCertificates,
+  type Part,
   removeCertificate,
   revokeCertificate,
   setCertificateState,
@@ -16,8 +23,8 @@ import { caHandlers } from './ca-http.ts';
 import { noEffect } from './events.ts';
 import type { RevocationOutcome } from './revoker.ts';
 import type { Certificates } from './service.ts';
-import { shownState } from './states.ts';
-import type { CertificateRecord } from './store.ts';
+import { filterOfShown, shownState } from './states.ts';
+import type { CertificateFilter, CertificateRecord } from './store.ts';
 
 export interface CertificateHandlersOptions {
   readonly certificates: Certificates;
@@ -32,7 +39,7 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
     handle(listCertificates, async ({ query }) => {
       const limit = query.limit ?? 100;
       const after = query.after === undefined ? {} : { after: parseCertificateId(query.after) };
-      const page = await certificates.page({ ...after, limit });
+      const page = await certificates.page({ ...after, limit, filter: filterOf(query, options) });
       const last = page.at(-1);
       const next = page.length < limit || last === undefined ? {} : { next: last.certificateId };
       return { certificates: page.map((record) => viewOf(record, clock.now())), ...next };
@@ -72,6 +79,30 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
     }),
     ...caHandlers(certificates, things),
   ];
+}
+
+type Query = NonNullable<Part<(typeof listCertificates)['query']>>;
+
+function filterOf(
+  { state, profile, issuerId, thingName, endsWithinMs }: Query,
+  { things, clock }: CertificateHandlersOptions,
+): CertificateFilter {
+  const nowMs = clock.now();
+  const within = endsWithinMs === undefined ? {} : { endsFromMs: nowMs, endsBeforeMs: nowMs + endsWithinMs };
+  const shown = state === undefined ? {} : filterOfShown(state, nowMs);
+  if (state === 'EXPIRED' && endsWithinMs !== undefined) return { certificateIds: [] };
+  return {
+    ...within,
+    ...shown,
+    ...(profile === undefined ? {} : { profile }),
+    ...(issuerId === undefined ? {} : { issuerId: parseCertificateId(issuerId) }),
+    ...(thingName === undefined ? {} : { certificateIds: certificatesOf(parseThingName(thingName), things) }),
+  };
+}
+
+function certificatesOf(name: ThingName, things: Things): readonly CertificateId[] {
+  things.get(name);
+  return things.certificatesOf(name).map(({ certificateId }) => certificateId);
 }
 
 async function revocationView(

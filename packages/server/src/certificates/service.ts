@@ -295,10 +295,7 @@ export class Certificates {
     return this.#options.store.holdersOf(publicKeyHashes, tx);
   }
 
-  page(range: {
-    readonly after?: CertificateId;
-    readonly limit: number;
-  }): Promise<readonly CertificateRecord[]> {
+  page(range: Parameters<CertificateStore['page']>[0]): Promise<readonly CertificateRecord[]> {
     return this.#options.store.page(range);
   }
 

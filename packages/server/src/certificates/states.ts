@@ -1,5 +1,10 @@
 import { CertificatesError } from './errors.ts';
-import { type CertificateState, type CertificateSummary, isForEver } from './store.ts';
+import {
+  type CertificateFilter,
+  type CertificateState,
+  type CertificateSummary,
+  isForEver,
+} from './store.ts';
 
 /** Whether a certificate may speak. Only `active` may. */
 export type Standing = 'active' | 'pending' | 'inactive' | 'revoked' | 'unknown' | 'expired';
@@ -78,4 +83,10 @@ export function assertDeletable(
     ? 'is on hold: lift the hold, or revoke it for ever'
     : `is \`${state}\`: revoke or deactivate it`;
   throw new CertificatesError('certificates.state', `the certificate \`${certificateId}\` ${what} first`);
+}
+
+/** How those are found that `shownState` shows so. */
+export function filterOfShown(state: ShownState, nowMs: number): CertificateFilter {
+  if (state === 'EXPIRED') return { state: 'ACTIVE', endsBeforeMs: nowMs };
+  return state === 'ACTIVE' ? { state, endsFromMs: nowMs } : { state };
 }

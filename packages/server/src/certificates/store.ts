@@ -62,6 +62,18 @@ export interface CrlRecord {
   readonly nextUpdateMs: number;
 }
 
+/** Which certificates; what is not said is not asked. */
+export interface CertificateFilter {
+  readonly state?: CertificateState;
+  readonly profile?: LeafProfileName;
+  readonly issuerId?: CertificateId;
+  readonly certificateIds?: readonly CertificateId[];
+  /** Ends at or after. */
+  readonly endsFromMs?: number;
+  /** Ends before. */
+  readonly endsBeforeMs?: number;
+}
+
 export interface CertificateStore {
   /** Refuses an id, a serial of the same issuer, that exists with `StoreError` `store.conflict`. */
   add(tx: Transaction, certificate: CertificateRecord): Promise<void>;
@@ -76,6 +88,7 @@ export interface CertificateStore {
   page(range: {
     readonly after?: CertificateId;
     readonly limit: number;
+    readonly filter?: CertificateFilter;
   }): Promise<readonly CertificateRecord[]>;
   /** All certificates in pages of `limit` by id, for the registry in memory. */
   summaries(range: {

@@ -1,10 +1,17 @@
-import type { CertificateRecord, CertificateStore, CertificateSummary } from '../certificates/store.ts';
+import type { CertificateId } from '@fleetward/core';
+import type { ExpressionBuilder } from 'kysely';
+import type {
+  CertificateFilter,
+  CertificateRecord,
+  CertificateStore,
+  CertificateSummary,
+} from '../certificates/store.ts';
 import { isForEver } from '../certificates/store.ts';
 import { createAuthorityStore } from './authorities.ts';
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
 import { allRows, pageLimit, pageRowsMax } from './paging.ts';
-import type { CertificateRow } from './schema.ts';
+import type { CertificateRow, Schema } from './schema.ts';
 
 const summaryColumns = [
   'certificate_id',
@@ -72,14 +79,15 @@ export function createCertificateStore(database: Database): CertificateStore {
       }
       return found;
     },
-    page: async ({ after, limit }) => {
-      const page = reads
+    page: async ({ after, limit, filter = {} }) => {
+      const rows = await reads
         .selectFrom('certificates')
         .select(recordColumns)
         .where('deleted_at_ms', 'is', null)
+        .where(({ and, eb }) => and(conditions(eb, { ...filter, after })))
         .orderBy('certificate_id')
-        .limit(pageLimit(limit));
-      const rows = await (after === undefined ? page : page.where('certificate_id', '>', after)).execute();
+        .limit(pageLimit(limit))
+        .execute();
       return rows.map(toRecord);
     },
     summaries: async ({ after, limit }) => {
@@ -163,6 +171,22 @@ export function createCertificateStore(database: Database): CertificateStore {
       return rows.map(toSummary);
     },
   };
+}
+
+function conditions(
+  eb: ExpressionBuilder<Schema, 'certificates'>,
+  wanted: CertificateFilter & { readonly after: CertificateId | undefined },
+) {
+  const { state, profile, issuerId, certificateIds: ids, endsFromMs, endsBeforeMs, after } = wanted;
+  return [
+    ...(state === undefined ? [] : [eb('state', '=', state)]),
+    ...(profile === undefined ? [] : [eb('profile', '=', profile)]),
+    ...(issuerId === undefined ? [] : [eb('issuer_id', '=', issuerId)]),
+    ...(ids === undefined ? [] : [eb.or(ids.map((id) => eb('certificate_id', '=', id)))]),
+    ...(endsFromMs === undefined ? [] : [eb('not_after_ms', '>=', endsFromMs)]),
+    ...(endsBeforeMs === undefined ? [] : [eb('not_after_ms', '<', endsBeforeMs)]),
+    ...(after === undefined ? [] : [eb('certificate_id', '>', after)]),
+  ];
 }
 
 function certificateRow(certificate: CertificateRecord): CertificateRow {

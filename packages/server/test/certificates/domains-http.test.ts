@@ -394,6 +394,34 @@ describe('over HTTP', () => {
     expect(JSON.stringify([listed, attempts])).not.toContain(secret);
   });
 
+  test('certificates are listed by state as it is shown, profile, issuer, thing and how soon they end', async () => {
+    const { certificateId, issuerId, notAfterMs } = await equippedDevice();
+    await issueDevice(platform, 'other');
+    const listed = async (query: object) =>
+      (await api.call(protocol.listCertificates, { query })).certificates.length;
+    const dayMs = 86_400_000;
+    const all = [
+      await listed({ state: 'ACTIVE' }),
+      await listed({ state: 'EXPIRED' }),
+      await listed({ profile: 'device', issuerId }),
+      await listed({ profile: 'claim' }),
+      await listed({ issuerId: certificateId }),
+      await listed({ thingName: 'pump' }),
+      await listed({ endsWithinMs: dayMs }),
+      await listed({ endsWithinMs: 366 * dayMs }),
+    ];
+    expect(all).toEqual([2, 0, 2, 0, 0, 1, 0, 2]);
+    platform.clock.advance(notAfterMs + 1 - platform.clock.now());
+    const later = [
+      await listed({ state: 'ACTIVE' }),
+      await listed({ state: 'EXPIRED' }),
+      await listed({ endsWithinMs: dayMs }),
+      await listed({ state: 'EXPIRED', endsWithinMs: dayMs }),
+    ];
+    expect(later).toEqual([0, 2, 0, 0]);
+    await expect(listed({ thingName: 'pmup' })).rejects.toMatchObject({ problem: { status: 404 } });
+  });
+
   test('whoever asks for the denials of a thing that is not there, and never was, is told', async () => {
     for (const route of [protocol.listDenials, protocol.whyDenied])
       await expect(api.call(route, { query: { thingName: 'pmup' } })).rejects.toMatchObject({

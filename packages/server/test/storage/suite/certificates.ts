@@ -142,6 +142,25 @@ export function describeCertificates(opened: () => Opened): void {
     expect(walked).toEqual(ids);
   });
 
+  test('a page has those that every part of the filter is true of', async () => {
+    const { certificates } = opened().stores;
+    const issuerId = certificateIdOf('issuer of filtered');
+    const one = certificate('filtered-1', { issuerId, notAfterMs: 10 });
+    const two = certificate('filtered-2', { issuerId, notAfterMs: 20, state: 'INACTIVE', profile: 'claim' });
+    await add(one);
+    await add(two);
+    const found = async (filter: Parameters<typeof certificates.page>[0]['filter']) =>
+      (await certificates.page({ limit: 10, filter: { issuerId, ...filter } })).map(({ certificateId }) =>
+        certificateId === one.certificateId ? 1 : 2,
+      );
+    expect((await found({})).sort()).toEqual([1, 2]);
+    expect([await found({ state: 'ACTIVE' }), await found({ profile: 'claim' })]).toEqual([[1], [2]]);
+    expect([await found({ endsBeforeMs: 20 }), await found({ endsFromMs: 20 })]).toEqual([[1], [2]]);
+    const ids = [two.certificateId, certificateIdOf('none')];
+    expect([await found({ certificateIds: ids }), await found({ certificateIds: [] })]).toEqual([[2], []]);
+    expect(await found({ state: 'ACTIVE', profile: 'claim' })).toEqual([]);
+  });
+
   test('authorities come back, change state, and are made once', async () => {
     const { stores, transact } = opened();
     const authority: AuthorityRecord = {
