@@ -8,6 +8,8 @@ export const certificateRefusedText =
 export function watchHandshake(outgoing: ClientRequest): () => boolean {
   let isSecure = false;
   outgoing.once('socket', (socket) => {
+    // Its handshake is over: a listener would stay on it, one for each request.
+    if (outgoing.reusedSocket) return;
     socket.once('secureConnect', () => {
       isSecure = true;
     });
