@@ -20,7 +20,8 @@ export async function importedCas(
   { keys, authorities, nowMs }: ImportParts,
 ): Promise<readonly AuthorityRecord[]> {
   assertNotRemoved(certificates, authorities);
-  const fresh = certificates.filter(({ id }) => authorities.find(id) === undefined);
+  const named = new Map(certificates.map((certificate) => [certificate.id, certificate]));
+  const fresh = [...named.values()].filter(({ id }) => authorities.find(id) === undefined);
   const trust = authorities.trust();
   const roots = [...trust.roots, ...fresh.filter(isSelfIssued)];
   const untrusted = [...trust.issuers, ...fresh.filter((certificate) => !isSelfIssued(certificate))];
@@ -29,7 +30,7 @@ export async function importedCas(
       const outcome = validateCa({ ca, untrusted, roots, atMs: nowMs });
       if (outcome.kind !== 'accepted')
         throw refused(ca, outcome.kind === 'refused' ? outcome.reason : 'expired');
-      const role = await roleOf(ca, { keys, authorities, roots });
+      const role = await roleOf(ca, { keys, authorities, roots, fresh });
       return { certificateId: ca.id, der: ca.der, state: 'active', createdAtMs: nowMs, ...role } as const;
     }),
   );
@@ -37,18 +38,23 @@ export async function importedCas(
 
 async function roleOf(
   ca: Certificate,
-  { keys, authorities, roots }: Omit<ImportParts, 'nowMs'> & { readonly roots: readonly Certificate[] },
+  {
+    keys,
+    authorities,
+    roots,
+    fresh,
+  }: Omit<ImportParts, 'nowMs'> & Readonly<Record<'roots' | 'fresh', readonly Certificate[]>>,
 ): Promise<Pick<AuthorityRecord, 'kind' | 'keyName'>> {
   if (isSelfIssued(ca)) return { kind: 'root', keyName: '' };
   if (roots.some((root) => isSameCa(root, ca))) return { kind: 'cross', keyName: '' };
   const keyName = await caKeyOf(ca.publicKey.spki, keys);
   if (keyName !== undefined) {
     // The CRLs of two CAs of one name or key would speak for each other, and say `good` of what the other revoked.
-    const twin = authorities
-      .all()
-      .find((known) => known.keyName === keyName || isNamed(known.certificate, ca));
+    const twin = [...authorities.all().map(({ certificate }) => certificate), ...fresh].find(
+      (other) => other.id !== ca.id && (isKeyed(other, ca) || isNamed(other, ca)),
+    );
     if (twin === undefined) return { kind: 'issuing', keyName };
-    throw refused(ca, `\`${twin.certificateId}\` has its name or its key already: request another one`);
+    throw refused(ca, `\`${twin.id}\` has its name or its key already: request another one`);
   }
   throw refused(
     ca,
@@ -60,9 +66,13 @@ function isNamed(one: Certificate, other: Certificate): boolean {
   return equalBytes(one.subject.der, other.subject.der);
 }
 
+function isKeyed(one: Certificate, other: Certificate): boolean {
+  return equalBytes(one.publicKey.spki, other.publicKey.spki);
+}
+
 /** Name and key make a CA, whatever certifies them. */
 function isSameCa(one: Certificate, other: Certificate): boolean {
-  return isNamed(one, other) && equalBytes(one.publicKey.spki, other.publicKey.spki);
+  return isNamed(one, other) && isKeyed(one, other);
 }
 
 function assertNotRemoved(certificates: readonly Certificate[], authorities: Authorities): void {

@@ -2,6 +2,7 @@ import type { CertificateId, Clock, Transactor } from '@fleetward/core';
 import type { Certificate } from '@fleetward/pki';
 import type { IssuanceLog } from '../issuance-log/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
+import { Turns } from '../turns.ts';
 import type { Authorities, Authority } from './authorities.ts';
 import { importedCas } from './ca-import.ts';
 import { type CaReadiness, caReadiness } from './ca-readiness.ts';
@@ -36,8 +37,7 @@ interface StateChange {
 /** The CAs' coming and going: a key and a request for it, the certificates a root made of it, retirement, removal. */
 export class CaRegistrar {
   readonly #options: CaRegistrarOptions;
-  /** One after the other: each looks at the CAs and keys that are there before it adds its own. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(options: CaRegistrarOptions) {
     this.#options = options;
@@ -77,7 +77,12 @@ export class CaRegistrar {
   }
 
   /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */
-  async setState(change: StateChange, actor: Actor): Promise<void> {
+  setState(change: StateChange, actor: Actor): Promise<void> {
+    // A step that was looked at before a removal was recorded would take the CA back. No addition is waited for: a token may hang.
+    return this.#turns.take('states', () => this.#setState(change, actor));
+  }
+
+  async #setState(change: StateChange, actor: Actor): Promise<void> {
     const authority = this.#find(change.certificateId);
     if (authority.state === change.state) return;
     assertAuthorityStep(authority, change.state);
@@ -132,9 +137,8 @@ export class CaRegistrar {
     return this.#options.journal.append({ kind: 'authority-removed', certificateId, removedAtMs });
   }
 
+  /** One after the other: each looks at the CAs and keys that are there before it adds its own. */
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
+    return this.#turns.take('additions', work);
   }
 }

@@ -1,13 +1,14 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Transactor } from '@fleetward/core';
-import { encodePem, parseCrl, parsePublicKey, validatePath } from '@fleetward/pki';
-import { needs, openssl, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { encodePem, issueCertificate, parseCrl, parsePublicKey, validatePath } from '@fleetward/pki';
+import { needs, openssl, seededRandom, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Storage } from '../../src/storage/index.ts';
 import { issueDevice as issueDeviceOn, openPlatform, type Platform, trailOf } from './test-platform.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
+const dayMs = 86_400_000;
 let folder: TemporaryFolder;
 let platform: Platform;
 
@@ -364,6 +365,31 @@ describe('a revocation outlives', () => {
   });
 });
 
+test('two certificates of one key are not imported as two CAs, also when they come together', async () => {
+  const { certificates, keys, clock } = platform;
+  const request = { algorithm: 'ecdsa-p256-sha256', store: 'file' } as const;
+  const { csr } = await certificates.requestCa(request, operator);
+  const [root] = certificates.trust().roots;
+  const content = {
+    profile: 'issuing-ca',
+    issuer: root!,
+    subject: csr.subject,
+    publicKey: csr.publicKey,
+    signer: keys.root,
+    random: seededRandom(1),
+    notBeforeMs: clock.now(),
+  } as const;
+  const one = await issueCertificate({ ...content, notAfterMs: clock.now() + 300 * dayMs });
+  const two = await issueCertificate({ ...content, notAfterMs: clock.now() + 400 * dayMs });
+  await expect(certificates.importCas([one, two], operator)).rejects.toMatchObject({
+    code: 'certificates.ca_refused',
+  });
+  expect(await certificates.importCas([one, one], operator)).toHaveLength(1);
+  await expect(certificates.importCas([two], operator)).rejects.toMatchObject({
+    code: 'certificates.ca_refused',
+  });
+});
+
 describe('the removal of a CA', () => {
   test('takes trust away at once, is announced, and cannot be undone', async () => {
     const { certificateId } = platform.certificates.activeIssuer()!;
@@ -373,6 +399,38 @@ describe('the removal of a CA', () => {
     await expect(
       platform.certificates.setAuthorityState({ certificateId, state: 'active' }, operator),
     ).rejects.toMatchObject({ code: 'certificates.ca_state' });
+  });
+
+  test('is not undone by a step that was asked for while it was being recorded', async () => {
+    const { keys, clock } = platform;
+    const { certificateId } = platform.certificates.activeIssuer()!;
+    await platform.close();
+    let retired: Promise<unknown> | undefined;
+    platform = await openPlatform({
+      folder: folder.path,
+      keys,
+      clock,
+      wrapStorage: (storage) => ({
+        ...storage,
+        stores: {
+          ...storage.stores,
+          certificates: {
+            ...storage.stores.certificates,
+            setAuthorityState: async (tx, change) => {
+              const { certificates } = platform;
+              if (change.state === 'removed')
+                retired = certificates
+                  .setAuthorityState({ certificateId, state: 'retired' }, operator)
+                  .catch(({ code }) => code);
+              await storage.stores.certificates.setAuthorityState(tx, change);
+            },
+          },
+        },
+      }),
+    });
+    await platform.certificates.setAuthorityState({ certificateId, state: 'removed' }, operator);
+    expect(await retired).toBe('certificates.ca_state');
+    expect(platform.certificates.trust().issuers).toEqual([]);
   });
 
   test('is in force though the database fails in the middle of it, and recorded by the next start', async () => {
