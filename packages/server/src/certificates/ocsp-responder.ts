@@ -50,8 +50,8 @@ export class OcspResponder {
   readonly counts = { asked: 0, signed: 0, refused: 0, failed: 0, signaturesPerSecondMax: 0 };
   readonly #options: OcspResponderOptions;
   readonly #signatures: TokenBuckets;
-  /** A nonce costs a signature each time: who sends many leaves half of them to the others. */
-  readonly #withNonce: TokenBuckets;
+  /** What is not kept costs a signature each time, by a nonce or by several certificates: who asks so leaves half to the others. */
+  readonly #unkept: TokenBuckets;
   /** The oldest is forgotten first. */
   readonly #kept = new Map<string, Kept>();
 
@@ -59,7 +59,7 @@ export class OcspResponder {
     this.#options = options;
     const { clock, signaturesPerSecondMax: perSecondMax } = options;
     this.#signatures = new TokenBuckets({ clock, perSecondMax });
-    this.#withNonce = new TokenBuckets({ clock, perSecondMax: Math.ceil(perSecondMax / 2) });
+    this.#unkept = new TokenBuckets({ clock, perSecondMax: Math.ceil(perSecondMax / 2) });
   }
 
   /** Never rejects: what goes wrong is an answer too. */
@@ -103,16 +103,17 @@ export class OcspResponder {
       const kept = this.#keptFor(key, first!.status);
       if (kept !== undefined) return this.#reply(kept);
     }
-    if (!this.#maySign(nonce)) return this.#withoutSigning(key, first?.status);
+    const isKept = nonce === undefined && key !== undefined;
+    if (!this.#maySign({ isKept })) return this.#withoutSigning(key, first?.status);
     const producedAtMs = this.#options.clock.now();
     const signed = { status: first!.status, producedAtMs, der: this.#sign(asked, { producedAtMs, nonce }) };
-    if (nonce !== undefined || key === undefined) return { der: await signed.der, cacheSeconds: 0 };
+    if (!isKept) return { der: await signed.der, cacheSeconds: 0 };
     this.#keep(key, signed);
     return this.#reply(signed);
   }
 
-  #maySign(nonce: Uint8Array | undefined): boolean {
-    if (nonce !== undefined && this.#withNonce.take('all').kind === 'refused') return false;
+  #maySign({ isKept }: { readonly isKept: boolean }): boolean {
+    if (!isKept && this.#unkept.take('all').kind === 'refused') return false;
     return this.#signatures.take('all').kind === 'taken';
   }
 
