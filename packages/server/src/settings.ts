@@ -402,7 +402,7 @@ const certificates = section(
     policiesPerCertificateMax: count(10, 'Policies attached to one certificate.', { maximum: 100 }),
     activePerThingMax: count(
       8,
-      'Active certificates of one thing, above which none of them is renewed until one ends or is revoked.',
+      'Certificates of one thing that are neither revoked for ever nor expired, above which none of them is renewed.',
       { maximum: 1_000 },
     ),
     serverValidityDays: count(90, 'Validity of the server certificate; renewed by itself after two thirds.', {
@@ -413,7 +413,7 @@ const certificates = section(
     }),
     ocspSignaturesPerSecondMax: count(
       100,
-      'OCSP answers a second that are signed, for all who ask together, at most half of them with a nonce; above it what is kept is given without the nonce, or they are told to try later.',
+      'OCSP answers a second that are signed, for all who ask together, at most half of them with a nonce or about several certificates; above it what is kept is given without the nonce, or they are told to try later.',
       { maximum: 100_000 },
     ),
     crlValidityHours: count(24, 'Time until a CRL’s nextUpdate; re-signed at half of it.', {

@@ -11,7 +11,7 @@ import type { RenewalCampaigns } from '../renewals/index.ts';
 import type { CertificateAttachment, Things } from '../things/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
 import type { AttemptLog } from './attempt-log.ts';
-import { otherProfile } from './conflicts.ts';
+import { mayComeBack, otherProfile } from './conflicts.ts';
 import type { JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
@@ -136,16 +136,20 @@ export class Renewals {
     return { kind: 'issued', isRepeated: true, thingName, certificateId, chain };
   }
 
-  /** Whoever has a certificate could else make as many as it likes, and keep some beyond its revocation. */
+  /**
+   * Whoever has a certificate could else make as many as it likes, and keep some beyond its revocation. Also those that may not speak now:
+   * a device can bring its own into quarantine, one after the other.
+   */
   #tooMany({ attachments }: Wanted): Refusal | undefined {
     const { things, certificates, clock, settings } = this.#options;
     const nowMs = clock.now();
     for (const { thingName } of attachments) {
-      const active = things
+      const count = things
         .certificatesOf(thingName)
-        .filter(({ certificateId }) => certificates.standing(certificateId, nowMs) === 'active');
-      if (active.length < settings.activePerThingMax) continue;
-      const explanation = `the thing \`${thingName}\` has ${active.length} active certificates (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
+        .flatMap(({ certificateId }) => certificates.summary(certificateId) ?? [])
+        .filter((summary) => mayComeBack(summary, nowMs)).length;
+      if (count < settings.activePerThingMax) continue;
+      const explanation = `the thing \`${thingName}\` has ${count} certificates that are neither revoked nor expired (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
       return refuse('thing_has_too_many', explanation, { thingName });
     }
     return undefined;
@@ -171,7 +175,7 @@ export class Renewals {
     const actor = { kind: 'device', certificateId: current.id } as const;
     // It may have been revoked while the signing process was at work.
     const renewed = await certificates.find(current.id, tx);
-    if (renewed?.state !== 'ACTIVE') throw new RolledBack(notActive());
+    if (renewed?.state !== 'ACTIVE' || !this.#mayStillRenew(current.id)) throw new RolledBack(notActive());
     await certificates.record(tx, signed, actor);
     for (const { thingName, exclusive } of attachments)
       await things.attachWithin(tx, { thingName, certificateId, exclusive }, actor);
@@ -184,6 +188,13 @@ export class Renewals {
     const explanation = `certificate \`${current.id}\` was renewed ${isSameKey ? 'with its key' : 'with a new key'}`;
     const end = { outcome: 'renewed', reason: 'ok', explanation, remoteAddress, certificateId } as const;
     await attempts.add(tx, trace, end);
+  }
+
+  /** A revocation that the database failed to take is in force in memory alone. */
+  #mayStillRenew(certificateId: CertificateId): boolean {
+    const { certificates, clock } = this.#options;
+    const standing = certificates.standing(certificateId, clock.now());
+    return standing === 'active' || standing === 'expired';
   }
 
   /** Its own: what it has by a group comes to the new one with the thing. */

@@ -43,7 +43,7 @@ export interface EnrollmentSettings {
   readonly refusalsStoredPerSecondMax: number;
   /** Attempts at once; one more is told to come again. */
   readonly inFlightMax: number;
-  /** Active certificates of a thing, above which none of them is renewed. */
+  /** Certificates of a thing that speak or may speak again, above which none of them is renewed. */
   readonly activePerThingMax: number;
   /** Whether a CSR has to be linked to its TLS connection. */
   readonly linkingRequired: boolean;

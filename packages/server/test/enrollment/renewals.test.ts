@@ -4,6 +4,7 @@ import { type Certificate, parseCsr, validatePath } from '@fleetward/pki';
 import { needs, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { EnrollmentOutcome } from '../../src/enrollment/index.ts';
+import type { Storage } from '../../src/storage/index.ts';
 import { openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
 import { makeCsr, makeKey } from './device-csr.ts';
 
@@ -169,7 +170,10 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     expect(await renew(renewed, csr.same)).toMatchObject({ reason: 'key_in_use' });
   });
 
-  test('refuses what is revoked while it is being signed, and keeps nothing of it', async () => {
+  test.each([
+    ['and keeps nothing of it', false],
+    ['also where the database fails to take the revocation', true],
+  ])('refuses what is revoked while it is being signed, %s', async (_, failsOnce) => {
     const { keys, clock } = platform;
     await platform.close();
     const [asked, revoked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -181,10 +185,25 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
         return signer.sign(message);
       },
     });
-    platform = await openPlatform({ folder: folder.path, keys, clock, wrapSigner });
+    let isBroken = false;
+    const wrapStorage = (storage: Storage): Storage => ({
+      ...storage,
+      transactor: {
+        transact: (work) =>
+          isBroken ? Promise.reject(new Error('the disk is full')) : storage.transactor.transact(work),
+      },
+    });
+    platform = await openPlatform({ folder: folder.path, keys, clock, wrapSigner, wrapStorage });
     const renewing = renew(first, csr.next);
     await asked.promise;
-    await platform.certificates.revoke({ certificateId: first.id, reason: 'keyCompromise' }, operator);
+    isBroken = failsOnce;
+    const revoking = platform.certificates.revoke(
+      { certificateId: first.id, reason: 'keyCompromise' },
+      operator,
+    );
+    if (failsOnce) await expect(revoking).rejects.toThrow('the disk is full');
+    else await revoking;
+    isBroken = false;
     revoked.resolve();
     expect(await renewing).toMatchObject({ reason: 'certificate_not_active', fault: 'certificate' });
     expect(platform.things.certificatesOf(pump)).toHaveLength(1);
@@ -232,6 +251,9 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     const fourth = await makeCsr(await makeKey(keys, 'four', 'ec:P-256'), { subject: '/CN=pump' });
     const refused = await renew(first, fourth);
     expect(refused).toMatchObject({ reason: 'thing_has_too_many', fault: 'certificate' });
+    // A device can have its own put into quarantine, one after the other.
+    await platform.certificates.setState({ certificateId: second.id, state: 'INACTIVE' }, operator);
+    expect(await renew(first, fourth)).toMatchObject({ reason: 'thing_has_too_many' });
     await platform.certificates.revoke({ certificateId: second.id, reason: 'superseded' }, operator);
     expect(await renew(first, fourth)).toMatchObject({ kind: 'issued' });
   });
