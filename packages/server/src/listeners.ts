@@ -33,7 +33,7 @@ import { PlainListener } from './gateway/plain-listener.ts';
 import { parseProxies } from './gateway/proxied-connections.ts';
 import { crlRoutes, ocspRoutes } from './gateway/public-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
-import { type Guard, listen, tlsFloor } from './gateway/tls-listener.ts';
+import { type Guard, listen } from './gateway/tls-listener.ts';
 import { groupHandlers } from './groups/index.ts';
 import {
   createHttpApp,
@@ -273,7 +273,6 @@ async function startOperators(
   const { config, domains, log, clock, random } = parts;
   const server = createTlsServer({
     ...httpServerOptions(config.httpLimits),
-    ...tlsFloor,
     handshakeTimeout: config.tlsLimits.handshakeTimeoutMs,
     ...gateway.credentials.secureContext(),
   });

@@ -9,6 +9,7 @@ import type { Envelope } from '@fleetward/keys';
 import { type Certificate, encodePem, parseCertificate } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 import { namedAuthority } from './named-authority.ts';
+import { tlsFloor } from './tls-floor.ts';
 
 interface StoredCredentials {
   /** PKCS#8 DER sealed with the records envelope. */
@@ -115,7 +116,9 @@ export class ServerCredentials {
     if (!createPublicKey(key).export({ format: 'der', type: 'spki' }).equals(leaf.publicKey.spki)) {
       throw new Error('the stored server certificate does not belong to the stored server key');
     }
+    // Whatever is not in it, `setSecureContext` sets back to what Node takes by itself.
     this.#context = {
+      ...tlsFloor,
       key: key.export({ format: 'pem', type: 'pkcs8' }),
       cert: [leaf, ...this.#chainAbove(chain[1])].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
       // Only named in the CertificateRequest, so that a peer with several certificates picks the right one; our own admission decides.

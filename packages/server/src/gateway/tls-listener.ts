@@ -12,22 +12,6 @@ import type { ServerCredentials } from './server-credentials.ts';
 
 export type TlsLimits = Config['tlsLimits'];
 
-/** TLS settings every listener shares: 1.2 with AEAD and ECDHE only, 1.3, hybrid post-quantum key exchange first. */
-export const tlsFloor = {
-  minVersion: 'TLSv1.2',
-  ciphers: [
-    'TLS_AES_128_GCM_SHA256',
-    'TLS_AES_256_GCM_SHA384',
-    'TLS_CHACHA20_POLY1305_SHA256',
-    'ECDHE-ECDSA-AES128-GCM-SHA256',
-    'ECDHE-ECDSA-AES256-GCM-SHA384',
-    'ECDHE-ECDSA-CHACHA20-POLY1305',
-  ].join(':'),
-  honorCipherOrder: true,
-  // A slash ends what OpenSSL takes as equally good: who knows the hybrid gets it, though it sent a share for another.
-  ecdhCurve: 'X25519MLKEM768/X25519:P-256:P-384',
-} as const satisfies TlsOptions;
-
 /** By ALPN; the second name is what AWS IoT clients send. */
 export const mqttProtocols = ['mqtt', 'x-amzn-mqtt-ca'] as const;
 export const httpProtocols = ['http/1.1', 'x-amzn-http-ca'] as const;
@@ -55,7 +39,6 @@ export function deviceTlsOptions(options: {
   readonly protocols: readonly string[];
 }): TlsOptions {
   return {
-    ...tlsFloor,
     requestCert: true,
     rejectUnauthorized: false,
     ...options.credentials.secureContext(),

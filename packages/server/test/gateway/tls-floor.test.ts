@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect, getCiphers, type SecureVersion } from 'node:tls';
+import { listCas, setCaState } from '@fleetward/protocol';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tlsOf } from './raw-peers.ts';
@@ -68,6 +69,41 @@ function groupOf({ received }: Handshake): number | undefined {
 
 const x25519MlKem768 = 0x11ec;
 const x25519 = 0x1d;
+
+/** As the renewal of the platform's certificate does, every server is given its context anew. */
+async function changeCas(): Promise<void> {
+  const { cas } = await platform.api.call(listCas, {});
+  const { certificateId } = cas.find(({ kind }) => kind === 'issuing')!;
+  for (const state of ['retired', 'active'] as const)
+    await platform.api.call(setCaState, { params: { certificateId }, body: { state } });
+}
+
+test('a change of the CAs leaves every listener its ciphers', async () => {
+  await changeCas();
+  for (const listener of listeners) {
+    const weak = { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0' } as const;
+    expect((await handshake(listener, weak)).agreed).toBeUndefined();
+  }
+});
+
+test.each(listeners)('no peer of `%s` renegotiates, and becomes another one by it', async (listener) => {
+  const tls = connect({
+    port: platform.platform.ports[listener],
+    host: '127.0.0.1',
+    servername: 'localhost',
+    ca: platform.rootPem,
+    maxVersion: 'TLSv1.2',
+    ...tlsOf(device),
+  });
+  tls.on('error', () => undefined);
+  await once(tls, 'secureConnect');
+  const renegotiated = new Promise<'yes' | 'no'>((resolve) => {
+    tls.once('close', () => resolve('no'));
+    tls.renegotiate({}, (error) => resolve(error === null ? 'yes' : 'no'));
+  });
+  expect(await renegotiated).toBe('no');
+  tls.destroy();
+});
 
 describe.each(listeners)('TLS of the listener `%s`', (listener) => {
   test.each([
