@@ -1,6 +1,6 @@
 import type { CertificateId, Clock, JsonObject, ThingName, Transaction } from '@fleetward/core';
 import type { Certificates } from '../certificates/index.ts';
-import { type AttemptLog, type Refusal, RolledBack, refuse } from '../enrollment/index.ts';
+import { type AttemptLog, mayComeBack, type Refusal, RolledBack, refuse } from '../enrollment/index.ts';
 import { type Groups, GroupsError } from '../groups/index.ts';
 import { type Policies, PoliciesError } from '../policies/index.ts';
 import { type Things, ThingsError } from '../things/index.ts';
@@ -160,14 +160,15 @@ export class Provisions {
   #conflict({ filled, template }: Plan): Refusal | undefined {
     const { things, certificates, clock } = this.#options;
     const { thingName } = filled;
-    const active = things
+    const holder = things
       .certificatesOf(thingName)
-      .find(({ certificateId }) => certificates.standing(certificateId, clock.now()) === 'active');
-    if (active === undefined || template.mayRejoin) return undefined;
-    const explanation = `the thing \`${thingName}\` has an active certificate already; revoke or detach it, or let the template take such names (\`provisioning-template update --rejoin\`)`;
+      .flatMap(({ certificateId }) => certificates.summary(certificateId) ?? [])
+      .find((summary) => mayComeBack(summary, clock.now()));
+    if (holder === undefined || template.mayRejoin) return undefined;
+    const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); revoke it for ever or detach it, or let the template take such names (\`provisioning-template update --rejoin\`)`;
     return refuse('thing_has_certificate', explanation, {
       thingName,
-      deviceText: `the thing \`${thingName}\` has an active certificate already`,
+      deviceText: `the thing \`${thingName}\` has a certificate already`,
     });
   }
 

@@ -206,6 +206,12 @@ describe('a thing that is there', () => {
     const refused = await provision(second.ownershipToken, { SerialNumber: '7' });
     expect(refused).toMatchObject({ reason: 'thing_has_certificate', thingName: 'lamp-7' });
     expect(standing(second)).toBe('pending');
+    // Nor while it is on hold: a device would come back by the claim that it has.
+    const { certificateId } = first.signed.record;
+    await platform.certificates.revoke({ certificateId, reason: 'certificateHold' }, operator);
+    const held = await provision(second.ownershipToken, { SerialNumber: '7' });
+    expect(held).toMatchObject({ reason: 'thing_has_certificate' });
+    await platform.certificates.unhold(certificateId, operator);
     await platform.provisioning.templates.update('lamps', { mayRejoin: true }, operator);
     expect(await provision(second.ownershipToken, { SerialNumber: '7', Room: 'cellar' })).toMatchObject({
       kind: 'provisioned',
