@@ -17,7 +17,8 @@ test('five kills cost no acknowledged message, bring no QoS 2 message twice and 
 });
 
 test.for([
-  ['early-acknowledgement', /lost/],
+  // What was acknowledged too early is lost, or is done again by who was told nothing of it.
+  ['early-acknowledgement', /lost|twice/],
   ['forgotten-inbound', /twice/],
 ] as const)('the proof finds %s', { timeout: 240_000 }, async ([plant, what]) => {
   const { failures } = await proveKills({ kills: 30, seed, plant });

@@ -138,8 +138,13 @@ export class Enrollment {
   }
 
   /** What every way in shares: two attempts for one name or one key must see each other's outcome, and each leaves its trace. */
-  get shared(): { readonly attempts: AttemptLog; readonly turns: Turns } {
-    return { attempts: this.#attempts, turns: this.#turns };
+  get shared(): {
+    readonly attempts: AttemptLog;
+    readonly turns: Turns;
+    readonly activePerThingMax: number;
+  } {
+    const { activePerThingMax } = this.#settings;
+    return { attempts: this.#attempts, turns: this.#turns, activePerThingMax };
   }
 
   /** What operators ask for themselves, many at once: one outcome a request. A refusal stores nothing. */

@@ -1,4 +1,10 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -20,6 +26,7 @@ interface StoredCredentials {
 
 const fileName = 'server-credentials.json';
 const sealContext = 'server-tls-key';
+const ticketKeysBytes = 48;
 
 /**
  * The platform's own TLS key and certificate, made by its own CA and renewed after two thirds of its life. The key must
@@ -28,6 +35,8 @@ const sealContext = 'server-tls-key';
 export class ServerCredentials {
   readonly #options: ServerCredentialsOptions;
   readonly #servers: TlsServer[] = [];
+  // Outlives a context, so that a new certificate does not make a whole fleet shake hands in full; admission looks at each.
+  readonly #ticketKeys = randomBytes(ticketKeysBytes);
   #leaf: Certificate | undefined;
   #context: SecureContextOptions = {};
   #renewAtMs = 0;
@@ -119,6 +128,7 @@ export class ServerCredentials {
     // Whatever is not in it, `setSecureContext` sets back to what Node takes by itself.
     this.#context = {
       ...tlsFloor,
+      ticketKeys: this.#ticketKeys,
       key: key.export({ format: 'pem', type: 'pkcs8' }),
       cert: [leaf, ...this.#chainAbove(chain[1])].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
       // Only named in the CertificateRequest, so that a peer with several certificates picks the right one; our own admission decides.

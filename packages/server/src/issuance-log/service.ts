@@ -180,7 +180,8 @@ export class IssuanceLog {
   async #sign(size: number): Promise<TreeHead> {
     const { store, transactor, clock, signer } = this.#options;
     const root = toHex(await rootOf(this.#read, size)) as TreeHead['rootHash'];
-    const statement = { size, rootHash: root, at: clock.now() };
+    // Never before the head that it follows, wherever the clock went.
+    const statement = { size, rootHash: root, at: Math.max(clock.now(), this.#head?.at ?? 0) };
     const signature = toBase64(await signer.sign(treeHeadMessage(statement)));
     const head = { ...statement, signature };
     await transactor.transact(async (tx) => {

@@ -25,6 +25,8 @@ export interface ProvisionsOptions {
   readonly templates: Templates;
   readonly attempts: AttemptLog;
   readonly turns: Turns;
+  /** Certificates of a thing that are neither revoked for ever nor expired. */
+  readonly activePerThingMax: number;
   readonly hook: Hook;
   readonly clock: Clock;
 }
@@ -156,15 +158,19 @@ export class Provisions {
     return { kind: 'provisioned', thingName, deviceConfiguration: filled.deviceConfiguration };
   }
 
-  /** A leaked claim must not become a device that is there, unless the template says so. */
+  /**
+   * A leaked claim must not become a device that is there, unless the template says so; and never one that an operator has
+   * taken from its place.
+   */
   #conflict({ filled, template }: Plan): Refusal | undefined {
-    const { things, certificates, clock } = this.#options;
+    const { things, certificates, clock, activePerThingMax } = this.#options;
     const { thingName } = filled;
-    const holder = things
+    const holders = things
       .certificatesOf(thingName)
       .flatMap(({ certificateId }) => certificates.summary(certificateId) ?? [])
-      .find((summary) => mayComeBack(summary, clock.now()));
-    if (holder === undefined || template.mayRejoin) return undefined;
+      .filter((summary) => mayComeBack(summary, clock.now()));
+    const holder = holders.find(({ state }) => state !== 'ACTIVE' || !template.mayRejoin);
+    if (holder === undefined) return tooMany(thingName, holders.length, activePerThingMax);
     const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); revoke it for ever or detach it, or let the template take such names (\`provisioning-template update --rejoin\`)`;
     return refuse('thing_has_certificate', explanation, {
       thingName,
@@ -179,6 +185,8 @@ export class Provisions {
     const actor = { kind: 'device', certificateId: claimId } as const;
     // The hook may have taken its time.
     if (certificates.standing(claimId, clock.now()) !== 'active') throw new RolledBack(claimGone());
+    if (certificates.standing(certificateId, clock.now()) !== 'pending')
+      throw new RolledBack(noLongerPending());
     if (!(await store.takeToken(tx, token.hash)))
       throw new RolledBack(refuse('ownership_unknown', 'the certificate ownership token was used'));
     const { isActive, isExclusive } = template.template.certificate;
@@ -222,6 +230,19 @@ export class Provisions {
     await things.createWithin(tx, { name: thingName, attributes, ...type }, actor);
     for (const groupName of groupNames) await groups.addThingWithin(tx, { groupName, thingName }, actor);
   }
+}
+
+function tooMany(thingName: ThingName, count: number, max: number): Refusal | undefined {
+  if (count < max) return undefined;
+  const explanation = `the thing \`${thingName}\` has ${count} certificates that are neither revoked nor expired (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
+  return refuse('thing_has_too_many', explanation, { thingName });
+}
+
+/** What an operator has done with it meanwhile holds. */
+function noLongerPending(): Refusal {
+  return refuse('ownership_unknown', 'the certificate does not wait any more: its state was changed', {
+    deviceText: 'the certificate ownership token cannot be used any more; ask for another certificate',
+  });
 }
 
 function fill(

@@ -156,7 +156,7 @@ test('the removal of a CA freezes the sessions of devices that are connected as 
     const client = await pair.connect(0, pump, 'pump', kept);
     await client.subscribeAsync('commands', { qos: 1 });
     await pair.removeIssuers();
-    expect(gateway.recheck()).toBe(1);
+    expect(gateway.recheck()).toEqual({ sessionsCut: 1, queuesFrozen: 1 });
     gateway.broker.publish('commands', Buffer.from('1'), { qos: 1 });
     expect(gateway.broker.metrics().storedMessages).toBe(0);
     await client.endAsync(true);

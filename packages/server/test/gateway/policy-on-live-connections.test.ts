@@ -252,6 +252,7 @@ test('revoking cuts the live connection, refuses the next, and tells the times o
     'requested',
     'journalled',
     'committed',
+    'in-force',
     'sessions-cut',
     'crl-signed',
   ]);

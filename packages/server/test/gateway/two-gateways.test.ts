@@ -103,7 +103,7 @@ test('a revocation cuts at both gateways and refuses the next CONNECT, though th
       const ends = live.map(
         (client) => new Promise<void>((resolve) => client.once('close', () => resolve())),
       );
-      expect(pair.gateways[0].revoke(doomed.certificateId)).toBe(1);
+      expect(pair.gateways[0].revoke(doomed.certificateId)).toMatchObject({ sessionsCut: 1 });
       expect(owners('two')).toHaveLength(1);
       bus.drain(seededRandom(seed));
       expect([...owners('one'), ...owners('two')]).toEqual([]);

@@ -211,13 +211,38 @@ describe('a thing that is there', () => {
     await platform.certificates.revoke({ certificateId, reason: 'certificateHold' }, operator);
     const held = await provision(second.ownershipToken, { SerialNumber: '7' });
     expect(held).toMatchObject({ reason: 'thing_has_certificate' });
-    await platform.certificates.unhold(certificateId, operator);
     await platform.provisioning.templates.update('lamps', { mayRejoin: true }, operator);
+    const stillHeld = await provision(second.ownershipToken, { SerialNumber: '7' });
+    expect(stillHeld, 'a template that lets devices rejoin is no way around a hold').toMatchObject({
+      reason: 'thing_has_certificate',
+    });
+    await platform.certificates.unhold(certificateId, operator);
     expect(await provision(second.ownershipToken, { SerialNumber: '7', Room: 'cellar' })).toMatchObject({
       kind: 'provisioned',
     });
     // MERGE
     expect(platform.things.get(parseThingName('lamp-7')).attributes).toEqual({ serial: '7', room: 'cellar' });
+  });
+
+  test('has a bounded number of certificates, also where devices may rejoin', async () => {
+    await platform.provisioning.templates.update('lamps', { mayRejoin: true }, operator);
+    const outcomes = [];
+    for (let count = 0; count <= 8; count++) {
+      const { ownershipToken } = await create();
+      outcomes.push(await provision(ownershipToken, { SerialNumber: '7' }));
+    }
+    expect(outcomes.filter(({ kind }) => kind === 'provisioned')).toHaveLength(8);
+    expect(outcomes.at(-1)).toMatchObject({ reason: 'thing_has_too_many' });
+  });
+
+  test('a certificate that an operator switched off is not switched on by its token', async () => {
+    const created = await create();
+    const { certificateId } = created.signed.record;
+    await platform.certificates.setState({ certificateId, state: 'INACTIVE' }, operator);
+    expect(await provision(created.ownershipToken, { SerialNumber: '7' })).toMatchObject({
+      reason: 'ownership_unknown',
+    });
+    expect(standing(created)).toBe('inactive');
   });
 
   test.each([
