@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { encodePem, parseCertsOnly } from '@fleetward/pki';
-import { openssl, type TemporaryFolder } from '@fleetward/testkit';
+import { makeDeviceCsr } from '../issue/device-csrs.ts';
 import { deviceName } from '../workloads.ts';
 import type { Identity } from './broker.ts';
 
 export interface FleetOptions {
-  readonly folder: TemporaryFolder;
   readonly ca: string;
   /** Of the listener that speaks EST. */
   readonly port: number;
@@ -17,7 +15,7 @@ export interface FleetOptions {
 
 const enrolmentsAtOnce = 4;
 
-/** Makes a P-256 key and CSR for each device with openssl and enrols it over EST (RFC 7030 section 4.2). */
+/** Makes a P-256 key and CSR for each device and enrols it over EST (RFC 7030 section 4.2). */
 export async function enrolFleet(options: FleetOptions): Promise<readonly Identity[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: enrolmentsAtOnce, ca: options.ca });
   const identities: Identity[] = [];
@@ -35,18 +33,16 @@ export async function enrolFleet(options: FleetOptions): Promise<readonly Identi
 }
 
 async function enrol(clientId: string, options: FleetOptions & { readonly agent: Agent }): Promise<Identity> {
-  const keyFile = options.folder.join(`${clientId}.key`);
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
-  const csr = await openssl(['req', '-new', ...newKey, '-subj', `/CN=${clientId}`]);
-  const answer = await postCsr(csr.toString(), options);
+  const { csr, key } = makeDeviceCsr(clientId);
+  const answer = await postCsr(csr, options);
   if (answer.status !== 200) throw new Error(`enrolment answered ${answer.status}: ${answer.body}`);
   const chain = parseCertsOnly(Buffer.from(answer.body, 'base64'));
   const pem = chain.map(({ der }) => encodePem('CERTIFICATE', der)).join('');
-  return { clientId, key: readFileSync(keyFile, 'utf8'), chain: pem };
+  return { clientId, key, chain: pem };
 }
 
 function postCsr(
-  csrPem: string,
+  csr: Buffer,
   { port, joinToken, agent }: Pick<FleetOptions, 'port' | 'joinToken'> & { readonly agent: Agent },
 ): Promise<{ readonly status: number; readonly body: string }> {
   const headers = {
@@ -64,6 +60,6 @@ function postCsr(
       answer.on('error', reject);
     });
     call.on('error', reject);
-    call.end(csrPem.replace(/-----[A-Z ]+-----/g, '').trim());
+    call.end(csr.toString('base64'));
   });
 }

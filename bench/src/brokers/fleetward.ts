@@ -57,7 +57,7 @@ export async function startFleetward(options: FleetwardOptions): Promise<Fleetwa
   try {
     const ports = (await child.ask(overrides, { timeoutMs: 30_000 })) as Ports;
     const { joinToken, token } = await prepare({ ca, port: ports.operators, setupToken, devices });
-    const identities = await enrolFleet({ folder, ca, port: ports.devices, joinToken, devices });
+    const identities = await enrolFleet({ ca, port: ports.devices, joinToken, devices });
     return {
       broker: { name: 'fleetward', pid: child.pid, port: ports.mqtt, ca, stop: child.stop },
       identities,

@@ -3,17 +3,22 @@ import { makeName, parsePublicKey } from '@fleetward/pki';
 
 /** DER CSRs as devices send them: a fresh P-256 key each, and a common name. */
 export function deviceCsrs(count: number, prefix: string): readonly Uint8Array[] {
-  return Array.from({ length: count }, (_, number) => deviceCsr(`${prefix}-${number}`));
+  return Array.from({ length: count }, (_, number) => makeDeviceCsr(`${prefix}-${number}`).csr);
 }
 
-function deviceCsr(commonName: string): Uint8Array {
+/** `key`: PKCS #8 in PEM. */
+export function makeDeviceCsr(commonName: string): { readonly csr: Buffer; readonly key: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { spki } = parsePublicKey(new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })));
   const version = Buffer.from('020100', 'hex');
   const noAttributes = Buffer.from('a000', 'hex');
   const body = sequence(version, makeName([['commonName', commonName]]).der, spki, noAttributes);
   const ecdsaWithSha256 = Buffer.from('300a06082a8648ce3d040302', 'hex');
-  return sequence(body, ecdsaWithSha256, element(0x03, Buffer.of(0), sign('sha256', body, privateKey)));
+  const signature = element(0x03, Buffer.of(0), sign('sha256', body, privateKey));
+  return {
+    csr: sequence(body, ecdsaWithSha256, signature),
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
 }
 
 function sequence(...parts: readonly Uint8Array[]): Buffer {
