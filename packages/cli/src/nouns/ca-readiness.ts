@@ -36,12 +36,19 @@ export function addCaReadiness(noun: Command, { output, withApi }: Shell): void 
         'may not believe the platform': String(byReason['server-trust']),
         'can still issue': canIssue ? 'yes' : 'no',
         'roots lost': rootsLost.join(', ') || 'none',
-        certificates: certificates
-          .map(
-            ({ thingNames, certificateId: id, reasons }) =>
-              `${thingNames.join(', ') || id} (${reasons.join(', ')})`,
-          )
-          .join('; '),
       });
+      // JSON has them already.
+      if (output.json || certificates.length === 0) return;
+      output.line('');
+      output.list(
+        certificates,
+        {
+          certificate: (row) => row.certificateId,
+          things: (row) => row.thingNames.join(', '),
+          'valid until': (row) => ({ atMs: row.notAfterMs }),
+          fails: (row) => row.reasons.join(', '),
+        },
+        '',
+      );
     });
 }

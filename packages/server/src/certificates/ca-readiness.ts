@@ -15,7 +15,7 @@ export interface UnreadyCertificate
 
 /** What the removal of a CA would do, were it now. */
 export interface CaReadiness {
-  /** Certificates in force, of devices and of others. */
+  /** Certificates in force but the platform's own. */
   readonly inForce: number;
   readonly unready: number;
   readonly byReason: Readonly<Record<UnreadyReason, number>>;
@@ -64,6 +64,8 @@ export async function caReadiness(
   let looked = 0;
   for (const summary of registry.all()) {
     if (++looked % certificatesATurn === 0) await setImmediate();
+    // The platform makes itself another one, by the CA that is left.
+    if (summary.profile === 'server') continue;
     if (summary.state !== 'ACTIVE' || summary.notAfterMs < nowMs || !before.believes(summary)) continue;
     inForce++;
     const reasons: UnreadyReason[] = [
