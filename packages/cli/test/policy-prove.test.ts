@@ -45,7 +45,7 @@ describe('policy prove', { timeout: 120_000 }, () => {
   test('says yes, and exits with 0, when no two devices can meet', async () => {
     using cli = openCli();
     const file = write(cli, 'lamps.json', connect, telemetry);
-    const outcome = await cli.run(['policy', 'prove', 'no-cross-device', file]);
+    const outcome = await cli.runProcess(['policy', 'prove', 'no-cross-device', file]);
     expect(outcome).toMatchObject({ code: 0 });
     expect(outcome.stdout).toMatch(/^yes: /);
   });

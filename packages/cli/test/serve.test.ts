@@ -10,6 +10,8 @@ const freePorts = Object.fromEntries(
   ]),
 );
 
+const initArgs = ['init', '--folder', 'data', '--json'];
+
 interface Made {
   readonly setupToken: string;
   readonly rootFingerprint: string;
@@ -18,7 +20,7 @@ interface Made {
 }
 
 async function init(cli: Cli, ...more: readonly string[]): Promise<Made> {
-  const outcome = await cli.run(['init', '--folder', 'data', '--json', ...more], { environment: freePorts });
+  const outcome = await cli.run([...initArgs, ...more], { environment: freePorts });
   expect(outcome).toMatchObject({ code: 0, stderr: '' });
   return outcome.json[0] as Made;
 }
@@ -33,9 +35,12 @@ async function serve(cli: Cli) {
   return { process, url: `https://localhost:${ports.operators}` };
 }
 
+// As its users have it: every command is a process of its own.
 test('from nothing to an operator who may act, and an end in order on SIGTERM', async () => {
   using cli = openCli();
-  const made = await init(cli);
+  const initialised = await cli.runProcess(initArgs, { environment: freePorts });
+  expect(initialised).toMatchObject({ code: 0, stderr: '' });
+  const made = initialised.json[0] as Made;
   expect(readFileSync(made.rootCaFile, 'utf8')).toContain('BEGIN CERTIFICATE');
   expect(readFileSync(made.trailPublicKeyFile, 'utf8')).toContain('BEGIN PUBLIC KEY');
 
@@ -53,13 +58,13 @@ test('from nothing to an operator who may act, and an end in order on SIGTERM', 
     '-',
     '--json',
   ];
-  const done = await cli.run(setup, { input: `${made.setupToken}\n` });
+  const done = await cli.runProcess(setup, { input: `${made.setupToken}\n` });
   expect(done).toMatchObject({ code: 0, stderr: '' });
   expect(done.stdout).not.toContain('fwo_');
   expect(statSync(cli.home.join('.config/fleetward/context.json')).mode & 0o777).toBe(0o600);
 
-  expect((await cli.run(['operator', 'whoami', '--json'])).json).toMatchObject([{ name: 'ada' }]);
-  const again = await cli.run(setup, { input: made.setupToken });
+  expect((await cli.runProcess(['operator', 'whoami', '--json'])).json).toMatchObject([{ name: 'ada' }]);
+  const again = await cli.runProcess(setup, { input: made.setupToken });
   expect(again).toMatchObject({ code: 1, error: { code: 'operators.setup_refused' } });
   expect(await running.stop('SIGTERM')).toMatchObject({ code: 0, signal: null });
 });
@@ -83,7 +88,7 @@ test('a folder is initialised once; a lost setup token is replaced', async () =>
 
 test('serving a folder that holds no platform says what to do, and leaves nothing running', async () => {
   using cli = openCli();
-  const outcome = await cli.run(['serve', '--folder', 'empty', '--json', '--set', 'logLevel=silent'], {
+  const outcome = await cli.runProcess(['serve', '--folder', 'empty', '--json', '--set', 'logLevel=silent'], {
     environment: freePorts,
   });
   expect(outcome).toMatchObject({ code: 1, error: { code: 'platform.not_initialised' } });
@@ -109,7 +114,7 @@ test('a port that is taken is told with its listener and its setting', async () 
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const { port } = taken.address() as AddressInfo;
   const args = ['serve', '--folder', 'data', '--json', '--set', 'logLevel=silent'];
-  const outcome = await cli.run([...args, '--set', `listeners.devices.port=${port}`], {
+  const outcome = await cli.runProcess([...args, '--set', `listeners.devices.port=${port}`], {
     environment: freePorts,
   });
   taken.close();
@@ -153,6 +158,6 @@ test('the master key is rotated while the platform is stopped, and the old one i
   const rotated = await cli.run(['master-key', 'rotate', '--config', file, '--json']);
   expect(rotated).toMatchObject({ code: 0, stderr: '', json: [{ rewrapped: 7 }] });
   writeFileSync(file, settings(''));
-  const again = await cli.run(['master-key', 'rotate', '--config', file, '--json']);
+  const again = await cli.runProcess(['master-key', 'rotate', '--config', file, '--json']);
   expect(again).toMatchObject({ code: 0, stderr: '', json: [{ rewrapped: 0 }] });
 });

@@ -99,6 +99,20 @@ describe('help', () => {
   });
 });
 
+describe('the tests', () => {
+  test.for([
+    { args: ['--version'], code: 0 },
+    { args: ['policy', 'lint', '-', '--json'], input: '{"Version":', code: 1 },
+    { args: ['trail', 'verify', 'missing.jsonl', '--key', 'missing.pem'], code: 2 },
+  ])('see of $args in their own process what the program does in one of its own', async (given) => {
+    using cli = openCli();
+    const own = await cli.run(given.args, given);
+    const { code, stdout, stderr } = await cli.runProcess(given.args, given);
+    expect(own).toMatchObject({ code, stdout, stderr });
+    expect(code).toBe(given.code);
+  });
+});
+
 describe('the context', () => {
   test('without one, says what to give', async () => {
     using cli = openCli();
