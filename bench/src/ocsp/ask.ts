@@ -6,14 +6,19 @@ export interface Responder {
   readonly pid: number;
   readonly url: string;
   readonly requests: readonly Buffer[];
+  /** Not where each answer ends its connection: one used again just then would be reset. */
+  readonly keepsConnections: boolean;
   stop(): Promise<void>;
 }
 
 const connections = 16;
 
-/** Asks about one certificate after another on several kept-alive connections; answers how many were told `successful`. */
-export async function askFor(seconds: number, { url, requests }: Responder): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+/** Asks about one certificate after another on several connections; answers how many were told `successful`. */
+export async function askFor(
+  seconds: number,
+  { url, requests, keepsConnections }: Responder,
+): Promise<number> {
+  const agent = new Agent({ keepAlive: keepsConnections, maxSockets: connections });
   const endsAtMs = performance.now() + seconds * 1000;
   let answered = 0;
   let next = 0;

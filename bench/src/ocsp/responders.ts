@@ -1,7 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { encodePem, parseCertificatesPem } from '@fleetward/pki';
-import { openssl, requireProgram, startProgram, type TemporaryFolder } from '@fleetward/testkit';
+import {
+  openssl,
+  type RunningProgram,
+  requireProgram,
+  startProgram,
+  type TemporaryFolder,
+} from '@fleetward/testkit';
 import { startFleetward } from '../brokers/fleetward.ts';
 import type { Responder } from './ask.ts';
 
@@ -23,6 +30,7 @@ export async function fleetwardResponder(folder: TemporaryFolder): Promise<Respo
     pid: broker.pid,
     url: `http://127.0.0.1:${publicPort}/ocsp`,
     requests,
+    keepsConnections: true,
     stop: () => broker.stop(),
   };
 }
@@ -52,23 +60,50 @@ export async function opensslResponder(folder: TemporaryFolder): Promise<Respond
     index.push(`V\t400101000000Z\t\t${serial}\tunknown\t/CN=d${device}\n`);
   }
   writeFileSync(at('index'), index.join(''));
-  const port = await freePort();
   const signer = ['-CA', at('ca'), '-rsigner', at('ca'), '-rkey', at('key')];
-  const program = startProgram(
-    requireProgram('openssl', 'openssl'),
-    ['ocsp', '-index', at('index'), '-port', String(port), '-ndays', '1', ...signer],
-    { timeoutMs: 600_000 },
-  );
+  const { port, program } = await startListening(['ocsp', '-index', at('index'), '-ndays', '1', ...signer]);
   return {
     name: 'openssl',
     pid: program.pid ?? 0,
     url: `http://127.0.0.1:${port}/`,
     requests,
+    keepsConnections: false,
     stop: async () => {
       program.kill('SIGKILL');
       await program.outcome;
     },
   };
+}
+
+const startsMax = 5;
+
+/** Another program may take the port between the moment it was free and openssl's start: then again on another one. */
+async function startListening(args: readonly string[]): Promise<{ port: number; program: RunningProgram }> {
+  for (let start = 0; start < startsMax; start++) {
+    const port = await freePort();
+    const path = requireProgram('openssl', 'openssl');
+    const program = startProgram(path, [...args, '-port', String(port)], { timeoutMs: 600_000 });
+    let hasEnded = false;
+    void program.outcome.finally(() => {
+      hasEnded = true;
+    });
+    while (!hasEnded) {
+      if (await isListening(port)) return { port, program };
+      await pause(20);
+    }
+  }
+  throw new Error(`openssl ended ${startsMax} times before it listened`);
+}
+
+function isListening(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  return new Promise((resolve) => {
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 async function requestFor({
