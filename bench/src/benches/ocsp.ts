@@ -1,7 +1,7 @@
 import { temporaryFolder } from '@fleetward/testkit';
 import { cpuSeconds } from '../cpu-seconds.ts';
 import { median } from '../figures.ts';
-import { askFor, type Responder } from '../ocsp/ask.ts';
+import { askFor, type Responder, untilItAnswers } from '../ocsp/ask.ts';
 import { fleetwardResponder, opensslResponder } from '../ocsp/responders.ts';
 import { formatTable } from '../report.ts';
 import type { LibraryBench } from './bench.ts';
@@ -23,7 +23,7 @@ export const ocsp: LibraryBench = {
       signal.throwIfAborted();
       const responder = await start(folder);
       try {
-        await untilItListens(responder);
+        await untilItAnswers(responder);
         await askFor(warmUpSeconds, responder);
         const runs: OcspRun[] = [];
         for (let round = 0; round < options.rounds; round++) {
@@ -50,19 +50,6 @@ async function measure(responder: Responder, seconds: number): Promise<OcspRun> 
     answersPerSecond: Math.round((answers * 1000) / (performance.now() - began)),
     answersPerCpuSecond: Math.round(answers / used),
   };
-}
-
-/** The first answers; openssl says on no channel that it has begun. */
-async function untilItListens(responder: Responder): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await askFor(0.01, responder);
-      return;
-    } catch (error) {
-      if (tries >= 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }
 
 function tableOf(figures: Partial<Record<Responder['name'], OcspRun>>): string {
