@@ -29,11 +29,11 @@ export async function openOutside(options: OutsideOptions): Promise<Outside> {
     assertOcspRevoked: async (device) => {
       const headers = { 'content-type': 'application/ocsp-request' };
       const body = new Uint8Array(requests[device]!);
-      const answer = await bytesOf(await fetch(`${base}/ocsp`, { method: 'POST', headers, body }));
+      const answer = await bytesOf(await ask(`${base}/ocsp`, { method: 'POST', headers, body }));
       if (!answer.includes(keyCompromised)) throw new Error(`OCSP does not call device ${device} revoked`);
     },
     assertOnCrl: async (device) => {
-      const crl = parseCrl(await bytesOf(await fetch(`${base}/crl/${issuer.id}.crl`)));
+      const crl = parseCrl(await bytesOf(await ask(`${base}/crl/${issuer.id}.crl`)));
       if (!crl.revoked.has(leaves[device]!.serial)) throw new Error(`device ${device} is not on the CRL`);
     },
   };
@@ -46,6 +46,14 @@ async function ocspRequest(device: number, { folder, issuer, leaves }: OutsideOp
   const about = ['-issuer', file('issuer'), '-cert', file('leaf')];
   await openssl(['ocsp', ...about, '-no_nonce', '-reqout', file('request')]);
   return readFileSync(file('request'));
+}
+
+/** Once more when the listener closed a kept connection just as the request went out. */
+function ask(...request: Parameters<typeof fetch>): Promise<Response> {
+  return fetch(...request).catch((error: unknown) => {
+    if (error instanceof TypeError) return fetch(...request);
+    throw error;
+  });
 }
 
 async function bytesOf(answer: Response): Promise<Buffer> {
