@@ -43,9 +43,13 @@ test('openssl finds no issuer in it, and takes the root itself for one', async (
 
 test('the server names its root to a client that has several certificates, by openssl, and admits its devices', async () => {
   const at = `localhost:${platform.platform.ports.mqtt}`;
-  const said = await openssl(['s_client', '-connect', at, '-servername', 'localhost', '-tls1_3'], {
-    input: Buffer.alloc(0),
-  }).catch((error: Error) => Buffer.from(error.message));
+  const ask = () =>
+    openssl(['s_client', '-connect', at, '-servername', 'localhost', '-tls1_3'], {
+      input: Buffer.alloc(0),
+    }).catch((error: Error) => Buffer.from(error.message));
+  // Without a certificate it is cut: where that comes before it has read the end of its input, it tells of nothing else.
+  let said = await ask();
+  for (let tries = 0; tries < 20 && said.includes('unexpected eof'); tries++) said = await ask();
   const [root] = parseCertificatesPem(platform.rootPem);
   const commonName = /CN=([^,]+)/.exec(root!.subject.text)?.[1] ?? 'no name';
   expect(said.toString()).toMatch(new RegExp(`Acceptable client certificate CA names\\n.*${commonName}`));
