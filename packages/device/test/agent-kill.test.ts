@@ -55,7 +55,7 @@ describe('kill -9 while the agent replaces itself', () => {
         // As its service manager would; what the killed one left behind is ended by the next.
         const next = exists(starter.pid) ? starter : device.startAgentStarter();
         await until(isSettled);
-        await next.stop();
+        await device.stopAgentStarter(next);
         if (!existsSync(once)) break;
         killed++;
       }

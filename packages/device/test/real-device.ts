@@ -75,6 +75,17 @@ export class RealDevice implements AsyncDisposable {
     return this.#start(starterProgram, [...args, '--', ...command]);
   }
 
+  /**
+   * Ends a starter of the agent. One that was killed just then has left its agent, which holds its output open: that is ended as the
+   * next starter would.
+   */
+  async stopAgentStarter(starter: RunningProgram): Promise<void> {
+    starter.kill('SIGTERM');
+    while (exists(starter.pid)) await pause(20);
+    endOrphans(realpathSync(this.folder.join('agent-slots')));
+    await starter.stop();
+  }
+
   startAgent(): RunningProgram {
     return this.#start(agentProgram, ['--config', this.folder.join('agent.json')]);
   }
