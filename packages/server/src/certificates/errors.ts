@@ -1,4 +1,4 @@
-import { AppError } from '@fleetward/core';
+import { AppError, type CertificateId } from '@fleetward/core';
 
 export type CertificatesErrorCode =
   | 'certificates.not_found'
@@ -15,3 +15,13 @@ export type CertificatesErrorCode =
 
 /** The registry or the authority cannot do what was asked. */
 export class CertificatesError extends AppError<CertificatesErrorCode> {}
+
+export function certificateNotFound(certificateId: CertificateId): CertificatesError {
+  return new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
+}
+
+/** Of two calls that met, the one that came second. */
+export function changedMeanwhile(certificateId: CertificateId): CertificatesError {
+  const message = `the certificate \`${certificateId}\` was changed in this very moment; look at it and try again`;
+  return new CertificatesError('certificates.state', message);
+}

@@ -1,7 +1,7 @@
 import type { CertificateId, Clock, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
 import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
-import { CertificatesError } from './errors.ts';
+import { CertificatesError, certificateNotFound, changedMeanwhile } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
 import type { CertificateRegistry, RevokedEntry } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
@@ -42,7 +42,7 @@ export class HoldLifter {
   async lift(certificateId: CertificateId, actor: Actor): Promise<HoldOutcome> {
     const { registry, journal, clock, crls, announce } = this.#options;
     const known = registry.find(certificateId);
-    if (known === undefined) throw notFound(certificateId);
+    if (known === undefined) throw certificateNotFound(certificateId);
     const held = registry.revocation(known);
     if (held === undefined) return { kind: 'not-held', state: known.state };
     if (isForEver(held.reason)) throw revokedForEver(held);
@@ -72,16 +72,7 @@ export class HoldLifter {
   }
 }
 
-function notFound(certificateId: CertificateId): CertificatesError {
-  return new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
-}
-
 function revokedForEver({ certificateId, reason }: RevokedEntry): CertificatesError {
   const message = `the certificate \`${certificateId}\` is revoked for ever (\`${reason}\`); only a \`certificateHold\` can be lifted`;
-  return new CertificatesError('certificates.state', message);
-}
-
-function changedMeanwhile(certificateId: CertificateId): CertificatesError {
-  const message = `the certificate \`${certificateId}\` was changed in this very moment; look at it and try again`;
   return new CertificatesError('certificates.state', message);
 }

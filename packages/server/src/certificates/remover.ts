@@ -1,6 +1,6 @@
 import type { CertificateId, Clock, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
-import { CertificatesError } from './errors.ts';
+import { CertificatesError, certificateNotFound } from './errors.ts';
 import type { CertificateRegistry } from './registry.ts';
 import type { Revoker } from './revoker.ts';
 import { assertDeletable } from './states.ts';
@@ -32,7 +32,7 @@ export class Remover {
   async remove(certificateId: CertificateId, actor: Actor): Promise<void> {
     const { registry, clock, revoker, isAttached } = this.#options;
     const known = registry.find(certificateId);
-    if (known === undefined) throw notFound(certificateId);
+    if (known === undefined) throw certificateNotFound(certificateId);
     if (isAttached(certificateId)) throw attached(certificateId);
     const standing = assertDeletable(known, clock.now());
     if (standing === 'inactive')
@@ -43,16 +43,13 @@ export class Remover {
   #record({ certificateId, serial, issuerId }: CertificateSummary, actor: Actor): Promise<void> {
     const { transactor, store, trail, clock, registry } = this.#options;
     return transactor.transact(async (tx) => {
-      if (!(await store.markDeleted(tx, { certificateId, atMs: clock.now() }))) throw notFound(certificateId);
+      if (!(await store.markDeleted(tx, { certificateId, atMs: clock.now() })))
+        throw certificateNotFound(certificateId);
       const payload = { certificateId, serial, issuerId };
       await trail.append(tx, { kind: 'certificate.deleted', actor, payload });
       tx.afterCommit(() => registry.remove(certificateId));
     });
   }
-}
-
-function notFound(certificateId: CertificateId): CertificatesError {
-  return new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
 }
 
 function attached(certificateId: CertificateId): CertificatesError {

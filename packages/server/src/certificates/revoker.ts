@@ -1,7 +1,7 @@
 import type { CertificateId, Clock, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
 import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
-import { CertificatesError } from './errors.ts';
+import { certificateNotFound } from './errors.ts';
 import type { AnnounceCertificate, EventEffect } from './events.ts';
 import { type CertificateRegistry, type RevokedEntry, supersedes } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
@@ -107,7 +107,7 @@ export class Revoker {
   #find(certificateId: CertificateId): CertificateSummary {
     const certificate = this.#options.registry.find(certificateId);
     if (certificate !== undefined) return certificate;
-    throw new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
+    throw certificateNotFound(certificateId);
   }
 }
 

@@ -17,7 +17,7 @@ import { CaRegistrar } from './ca-registrar.ts';
 import type { CaKeys, CaRequest, MadeCaRequest } from './ca-requests.ts';
 import { completeJournal } from './complete-journal.ts';
 import { CrlPublisher } from './crl-publisher.ts';
-import { CertificatesError } from './errors.ts';
+import { CertificatesError, certificateNotFound } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
 import { HoldLifter, type HoldOutcome } from './hold-lifter.ts';
 import {
@@ -267,7 +267,7 @@ export class Certificates {
   async get(certificateId: CertificateId): Promise<CertificateRecord> {
     const record = await this.find(certificateId);
     if (record !== undefined) return record;
-    throw new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
+    throw certificateNotFound(certificateId);
   }
 
   find(certificateId: CertificateId, tx?: Transaction): Promise<CertificateRecord | undefined> {
@@ -386,8 +386,12 @@ export class Certificates {
       await add();
     } catch (cause) {
       if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
-      const ids = records.map(({ certificateId }) => `\`${certificateId}\``).join(', ');
-      const message = `the certificate ${ids} or its serial number is there already`;
+      const [{ certificateId }, ...others] = records as readonly [CertificateRecord];
+      const which =
+        others.length === 0
+          ? `the certificate \`${certificateId}\``
+          : `one of ${records.length} certificates`;
+      const message = `${which} or its serial number is there already; nothing was kept`;
       throw new CertificatesError('certificates.exists', message, { cause });
     }
   }

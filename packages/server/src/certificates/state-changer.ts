@@ -1,6 +1,6 @@
 import type { CertificateId, Transaction, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
-import { CertificatesError } from './errors.ts';
+import { certificateNotFound, changedMeanwhile } from './errors.ts';
 import { type AnnounceCertificate, type EventEffect, noEffect } from './events.ts';
 import type { CertificateRegistry } from './registry.ts';
 import { assertStep, type SettableState } from './states.ts';
@@ -55,7 +55,7 @@ export class StateChanger {
   ): Promise<CertificateState | undefined> {
     const { store, trail } = this.#options;
     const known = await store.find(certificateId, tx);
-    if (known === undefined) throw notFound(certificateId);
+    if (known === undefined) throw certificateNotFound(certificateId);
     const { state: from } = known;
     if (from === state) return undefined;
     assertStep(known, state);
@@ -77,13 +77,4 @@ export class StateChanger {
     const kind = state === 'ACTIVE' ? 'certificate-resumed' : 'certificate-suspended';
     return announce({ kind, certificateId });
   }
-}
-
-function notFound(certificateId: CertificateId): CertificatesError {
-  return new CertificatesError('certificates.not_found', `there is no certificate \`${certificateId}\``);
-}
-
-function changedMeanwhile(certificateId: CertificateId): CertificatesError {
-  const message = `the certificate \`${certificateId}\` was changed in this very moment; look at it and try again`;
-  return new CertificatesError('certificates.state', message);
 }

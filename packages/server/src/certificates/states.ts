@@ -1,10 +1,5 @@
 import { CertificatesError } from './errors.ts';
-import {
-  type CertificateFilter,
-  type CertificateState,
-  type CertificateSummary,
-  isForEver,
-} from './store.ts';
+import { type CertificateFilter, type CertificateState, type CertificateSummary, isOnHold } from './store.ts';
 
 /** Whether a certificate may speak. Only `active` may. */
 export type Standing = 'active' | 'pending' | 'inactive' | 'revoked' | 'unknown' | 'expired';
@@ -49,17 +44,13 @@ export function mayBecome(from: CertificateState, to: CertificateState): boolean
 
 /** Throws `certificates.state` for a step that may not be taken. */
 export function assertStep(
-  {
-    certificateId,
-    state,
-    revocationReason,
-  }: Pick<CertificateSummary, 'certificateId' | 'state' | 'revocationReason'>,
+  certificate: Pick<CertificateSummary, 'certificateId' | 'state' | 'revocationReason'>,
   to: CertificateState,
 ): void {
+  const { certificateId, state } = certificate;
   if (mayBecome(state, to)) return;
-  const isHeld = revocationReason !== undefined && !isForEver(revocationReason);
   const isRevoked = state === 'REVOKED';
-  const why = isHeld
+  const why = isOnHold(certificate)
     ? '`fleetward cert unhold` lifts the hold'
     : isRevoked
       ? 'a revocation is for ever'
@@ -75,9 +66,9 @@ export function assertDeletable(
   certificate: CertificateSummary,
   nowMs: number,
 ): 'revoked' | 'inactive' | 'expired' {
-  const { certificateId, state, revocationReason } = certificate;
+  const { certificateId, state } = certificate;
   const standing = standingOf(certificate, nowMs);
-  const isHeld = revocationReason !== undefined && !isForEver(revocationReason);
+  const isHeld = isOnHold(certificate);
   if (standing !== 'active' && standing !== 'pending' && !isHeld) return standing;
   const what = isHeld
     ? 'is on hold: lift the hold, or revoke it for ever'

@@ -19,6 +19,14 @@ export function isForEver(reason: RevocationReason): boolean {
   return reason !== 'certificateHold';
 }
 
+/** Revoked for as long as somebody wants it: it may come back. */
+export function isOnHold({
+  state,
+  revocationReason,
+}: Pick<CertificateRecord, 'state' | 'revocationReason'>): boolean {
+  return state === 'REVOKED' && revocationReason !== undefined && !isForEver(revocationReason);
+}
+
 export interface CertificateRecord {
   readonly certificateId: CertificateId;
   /** Lower-case hex, without leading zero octets. */

@@ -1,5 +1,5 @@
 import type { CertificateId, ThingName } from '@fleetward/core';
-import { type CertificateRecord, isForEver } from '../certificates/index.ts';
+import { type CertificateRecord, isOnHold } from '../certificates/index.ts';
 import { GroupsError } from '../groups/index.ts';
 import { PoliciesError } from '../policies/index.ts';
 import { ThingsError } from '../things/index.ts';
@@ -14,15 +14,11 @@ const guardrailCodes: ReadonlySet<string> = new Set([
 
 /** Active, or taken from its device by an operator for a time: a join token must not be the way around that. */
 export function mayComeBack(
-  {
-    state,
-    notAfterMs,
-    revocationReason,
-  }: Pick<CertificateRecord, 'state' | 'notAfterMs' | 'revocationReason'>,
+  certificate: Pick<CertificateRecord, 'state' | 'notAfterMs' | 'revocationReason'>,
   nowMs: number,
 ): boolean {
-  if (nowMs > notAfterMs) return false;
-  return state !== 'REVOKED' || (revocationReason !== undefined && !isForEver(revocationReason));
+  if (nowMs > certificate.notAfterMs) return false;
+  return certificate.state !== 'REVOKED' || isOnHold(certificate);
 }
 
 export function used({ thingName }: { readonly thingName: ThingName }): Refusal {

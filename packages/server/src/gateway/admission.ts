@@ -7,7 +7,7 @@ import {
   parseCertificate,
   validatePath,
 } from '@fleetward/pki';
-import { type Certificates, speaksForThings } from '../certificates/index.ts';
+import { type Certificates, isOnHold, speaksForThings } from '../certificates/index.ts';
 import type { DenialCause } from '../denials/index.ts';
 import { AcceptedPaths } from './accepted-paths.ts';
 import type { KnownCertificates } from './known-certificates.ts';
@@ -99,7 +99,8 @@ function judge(certificate: Certificate, platform: Judge): Admission {
     return { kind: 'refused', cause, explanation: `${path.reason} (${path.rfc})`, certificateId };
   }
   const standing = certificates.standing(certificateId, atMs);
-  const profile = certificates.summary(certificateId)?.profile;
+  const summary = certificates.summary(certificateId);
+  const profile = summary?.profile;
   if (standing === 'active' && profile === 'claim' && path === undefined)
     return { kind: 'claim', certificateId, certificate, explanation: explainProfile(profile) };
   const isInForce = standing === 'active' || standing === 'expired';
@@ -114,7 +115,7 @@ function judge(certificate: Certificate, platform: Judge): Admission {
   if (standing === 'expired' && graceMs > 0)
     return { kind: 'renew-only', certificateId, certificate, explanation: explainGrace(certificate) };
   const flaw = standing === 'active' ? 'expired' : standing;
-  const isHeld = certificates.summary(certificateId)?.revocationReason === 'certificateHold';
+  const isHeld = summary !== undefined && isOnHold(summary);
   const explanation = flaw === 'revoked' && isHeld ? onHold : explainStanding[flaw];
   return { kind: 'refused', cause: `certificate_${flaw}`, explanation, certificateId };
 }

@@ -6,7 +6,7 @@ import {
   type Transactor,
   toHex,
 } from '@fleetward/core';
-import { type Certificates, isForEver } from '../certificates/index.ts';
+import { type Certificates, isOnHold } from '../certificates/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { RenewalsError } from './errors.ts';
@@ -176,9 +176,7 @@ export class RenewalCampaigns {
   /** One that was revoked for ever has nothing to renew; a hold may be lifted, and one that expired may still renew in its grace. */
   #isGone(certificateId: CertificateId): boolean {
     const summary = this.#options.certificates.summary(certificateId);
-    if (summary === undefined) return true;
-    const { state, revocationReason } = summary;
-    return state === 'REVOKED' && (revocationReason === undefined || isForEver(revocationReason));
+    return summary === undefined || (summary.state === 'REVOKED' && !isOnHold(summary));
   }
 
   async #add(campaign: RenewalCampaign, members: readonly RenewalMember[], actor: Actor): Promise<void> {
