@@ -1,3 +1,5 @@
+import { BlockList, isIP } from 'node:net';
+
 /** A socket's address as text; IPv4 without its IPv6 mapping. */
 export function plainAddress(address: string | undefined): string {
   return (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
@@ -19,4 +21,13 @@ export function networkOf(address: string): string {
   const back = tail === '' ? [] : tail.split(':');
   const zeros = address.includes('::') ? Array(Math.max(0, 8 - front.length - back.length)).fill('0') : [];
   return [...front, ...zeros, ...back].slice(0, 4).join(':');
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether a text is an address of loopback, an IPv4 one also in its IPv6 mapping. */
+export function isLoopback(address: string): boolean {
+  return isIP(address) !== 0 && loopback.check(address, familyOf(address));
 }

@@ -1,9 +1,9 @@
-import { BlockList, createServer, isIP, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { parseCertificateId } from '@fleetward/core';
 import type { Config } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
 import type { DenialReport } from '../denials/index.ts';
-import { familyOf } from '../network-of.ts';
+import { isLoopback } from '../network-of.ts';
 import type { ServeMqtt } from './mqtt-source.ts';
 import { addressOf, type Guard, listen } from './tls-listener.ts';
 
@@ -16,10 +16,6 @@ interface PlainListenerOptions {
   readonly guard: Guard;
   readonly serveMqtt: ServeMqtt;
 }
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
 
 /**
  * MQTT without TLS for programs on this machine. Whoever reaches it speaks as the one certificate that the settings name, with its
@@ -78,7 +74,7 @@ export class PlainListener {
 
 /** A name would be what somebody's resolver says. */
 function assertLoopback(host: string): void {
-  if (isIP(host) !== 0 && loopback.check(host, familyOf(host))) return;
+  if (isLoopback(host)) return;
   const message = `\`plainMqtt.host\`: \`${host}\` is no loopback address (127.0.0.1, ::1); MQTT without TLS is for programs on this machine only`;
   throw new ConfigError('config.invalid', message);
 }

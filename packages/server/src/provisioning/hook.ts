@@ -12,7 +12,7 @@ import {
   utf8,
 } from '@fleetward/core';
 import { encodePem } from '@fleetward/pki';
-import { assertHookUrl, type HookRules, isLoopbackAddress } from './rules.ts';
+import { assertHookUrl, type HookRules, isOwnAddress } from './rules.ts';
 import { isObject } from './template/shapes.ts';
 
 export interface HookOptions {
@@ -197,8 +197,8 @@ function readJson(bytes: Uint8Array): Json {
 export const lookupElsewhere: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, options, (error, address, family) => {
     const addresses = typeof address === 'string' ? [address] : (address ?? []).map((each) => each.address);
-    if (error === null && addresses.some(isLoopbackAddress))
-      callback(new Doubt('its name leads to loopback'), '', 0);
+    if (error === null && addresses.some(isOwnAddress))
+      callback(new Doubt('its name leads to this machine'), '', 0);
     else callback(error, address as string, family);
   });
 };

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { BlockList, isIP } from 'node:net';
 import { parseSha256, type Sha256, utf8 } from '@fleetward/core';
+import { familyOf, isLoopback } from '../network-of.ts';
 import { ProvisioningError } from './errors.ts';
 import type { TemplateVersion } from './store.ts';
 
@@ -34,7 +36,7 @@ export function assertHookUrl(text: string, { hookHosts, hookMayBeLoopback }: Ho
     throw refuse('a user, a password or a fragment does not belong there');
   if (!hookHosts.includes(url.host))
     throw refuse(`the setting \`provisioning.hookHosts\` does not have \`${url.host}\``);
-  if (isLoopback(url.hostname) && !hookMayBeLoopback)
+  if (namesThisMachine(url.hostname) && !hookMayBeLoopback)
     throw refuse('loopback is asked only with the setting `provisioning.hookMayBeLoopback`');
 }
 
@@ -44,12 +46,20 @@ export interface HookRules {
   readonly hookMayBeLoopback: boolean;
 }
 
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || isLoopbackAddress(hostname);
+/** `hostname` as a URL has it, an IPv6 address in brackets. */
+function namesThisMachine(hostname: string): boolean {
+  const isName = hostname === 'localhost' || hostname.endsWith('.localhost');
+  return isName || isOwnAddress(hostname.replace(/^\[|\]$/g, ''));
 }
 
-export function isLoopbackAddress(address: string): boolean {
-  return /^(127\.|::ffff:127\.)/.test(address) || address === '::1' || address === '[::1]';
+// All of the first network: the kernel takes a connection to none of its addresses elsewhere.
+const unspecified = new BlockList();
+unspecified.addSubnet('0.0.0.0', 8, 'ipv4');
+unspecified.addAddress('::', 'ipv6');
+
+/** Whether a connection to this address stays on this machine: loopback, or the unspecified one, which the kernel takes for it. */
+export function isOwnAddress(address: string): boolean {
+  return isLoopback(address) || (isIP(address) !== 0 && unspecified.check(address, familyOf(address)));
 }
 
 /** The hash that an ownership token is looked up by; undefined for a text that cannot be one. */

@@ -20,22 +20,11 @@ let host = '';
 let answer: (request: IncomingMessage, response: ServerResponse, body: Buffer) => void;
 
 beforeAll(async () => {
-  const [key, cert] = [tls.join('hook.key'), tls.join('hook.pem')];
-  const names = 'subjectAltName=DNS:localhost';
-  const subject = ['-subj', '/CN=localhost', '-addext', names, '-days', '30'];
-  await openssl([
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    key,
-    '-out',
-    cert,
-    ...subject,
+  const { key, cert } = await selfSigned('localhost', [
+    '-addext',
+    'subjectAltName=DNS:localhost',
+    '-days',
+    '30',
   ]);
   server = createServer({ key: readFileSync(key), cert: readFileSync(cert) }, (request, response) => {
     const chunks: Buffer[] = [];
@@ -60,7 +49,7 @@ afterAll(async () => {
 
 async function open(
   settings: Partial<ProvisioningSettings> = {},
-  hookCaPem = readFileSync(tls.join('hook.pem'), 'utf8'),
+  hookCaPem = readFileSync(tls.join('localhost.pem'), 'utf8'),
 ) {
   const provisioning = { hookHosts: [host], hookMayBeLoopback: true, ...settings };
   platform = await openPlatform({ folder: folder.path, hookCaPem, provisioning });
@@ -218,26 +207,18 @@ describe('a pre-provisioning hook', () => {
     const found = await new Promise((resolve) =>
       lookupElsewhere('localhost', { all: true }, (error) => resolve(error?.message)),
     );
-    expect(found).toBe('its name leads to loopback');
+    expect(found).toBe('its name leads to this machine');
   });
 });
 
 async function otherCa(): Promise<string> {
-  const [key, cert] = [tls.join('other.key'), tls.join('other.pem')];
-  await openssl([
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    key,
-    '-out',
-    cert,
-    '-subj',
-    '/CN=other',
-  ]);
-  return readFileSync(cert, 'utf8');
+  return readFileSync((await selfSigned('other')).cert, 'utf8');
+}
+
+/** The files of a key and of its certificate. */
+async function selfSigned(name: string, more: readonly string[] = []) {
+  const files = { key: tls.join(`${name}.key`), cert: tls.join(`${name}.pem`) };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', files.key];
+  await openssl(['req', '-x509', ...key, '-out', files.cert, '-subj', `/CN=${name}`, ...more]);
+  return files;
 }
