@@ -50,11 +50,14 @@ describe('kill -9 while the agent replaces itself', () => {
         const version = `1.${step}.0`;
         await release(version);
         const starter = device.startAgentStarter();
-        const isSettled = () => endOf(version, platform) !== undefined;
+        // A starter that is killed right after the confirmation takes the agent with it before that has told so.
+        const isSettled = () => endOf(version, platform) !== undefined || device.confirmedAgent() === version;
         await until(() => isSettled() || !exists(starter.pid));
         // As its service manager would; what the killed one left behind is ended by the next.
         const next = exists(starter.pid) ? starter : device.startAgentStarter();
         await until(isSettled);
+        // One that nobody killed tells it.
+        await until(() => endOf(version, platform) !== undefined || existsSync(once));
         await device.stopAgentStarter(next);
         if (!existsSync(once)) break;
         killed++;

@@ -4,8 +4,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RunningProgram, startProgram, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import type { CheckOutcome } from '../src/agent/outcome.ts';
+import { nodeFiles } from '../src/files/node-files.ts';
 import { agentProgram, starterProgram } from '../src/programs.ts';
 import { enroll } from '../src/sdk/enroll.ts';
+import { openSlotFolder } from '../src/slots/folder.ts';
+import { confirmedVersion } from '../src/slots/state.ts';
 import { endOrphans } from '../src/starter/orphans.ts';
 
 const node = [process.execPath, '--conditions=fleetward-source'] as const;
@@ -73,6 +76,12 @@ export class RealDevice implements AsyncDisposable {
     ];
     const command = [...node, '{image}', '--config', this.folder.join('agent.json')];
     return this.#start(starterProgram, [...args, '--', ...command]);
+  }
+
+  /** The version of the agent that is relied on; nothing while the factory's is. */
+  confirmedAgent(): string | undefined {
+    const read = openSlotFolder(nodeFiles, this.folder.join('agent-slots')).readSlots();
+    return read.kind === 'ok' ? confirmedVersion(read.state) : undefined;
   }
 
   /**

@@ -35,6 +35,10 @@ export function createAgent(parts: AgentParts): Agent {
 
   async function pass(stop?: AbortSignal): Promise<CheckOutcome> {
     await parts.renewIdentity();
+    return checkAndReport(stop);
+  }
+
+  async function checkAndReport(stop?: AbortSignal): Promise<CheckOutcome> {
     const outcome = await checkOnce({ ...parts, replaceAgent: () => self?.update(stop) }, stop);
     if (outcome.kind === 'confirmed' || outcome.kind === 'rolled-back') lastUpdate = outcome;
     // The platform keeps the newest report: "nothing new" must not hide how the last update ended.
@@ -53,11 +57,9 @@ export function createAgent(parts: AgentParts): Agent {
   /** A pass, unless this agent is on trial and could not prove itself yet. */
   async function passOnceProven(stop: AbortSignal): Promise<void> {
     const report = () => parts.sendReport(reportOf());
-    if (!isProven) {
-      await parts.renewIdentity();
-      isProven = (await self?.settle({ report, stop })) ?? true;
-    }
-    if (isProven) await pass(stop);
+    await parts.renewIdentity();
+    if (!isProven) isProven = (await self?.settle({ report, stop })) ?? true;
+    if (isProven) await checkAndReport(stop);
   }
 
   async function passFailed(error: unknown): Promise<void> {
