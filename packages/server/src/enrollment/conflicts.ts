@@ -1,8 +1,8 @@
-import type { CertificateId, ThingName } from '@fleetward/core';
-import { type CertificateRecord, isOnHold } from '../certificates/index.ts';
+import type { CertificateId, Clock, ThingName } from '@fleetward/core';
+import { type CertificateRecord, type Certificates, isOnHold } from '../certificates/index.ts';
 import { GroupsError } from '../groups/index.ts';
 import { PoliciesError } from '../policies/index.ts';
-import { ThingsError } from '../things/index.ts';
+import { type Things, ThingsError } from '../things/index.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { RolledBack } from './rolled-back.ts';
 
@@ -13,7 +13,7 @@ const guardrailCodes: ReadonlySet<string> = new Set([
 ]);
 
 /** Active, or taken from its device by an operator for a time: a join token must not be the way around that. */
-export function mayComeBack(
+function mayComeBack(
   certificate: Pick<CertificateRecord, 'state' | 'notAfterMs' | 'revocationReason'>,
   nowMs: number,
 ): boolean {
@@ -25,9 +25,42 @@ export function used({ thingName }: { readonly thingName: ThingName }): Refusal 
   return refuse('token_used', 'the join token has been used as often as it may be', { thingName });
 }
 
-export function keyInUse(thingName: ThingName, certificateId: CertificateId): Refusal {
-  return refuse('key_in_use', `the key belongs, or belonged, to certificate \`${certificateId}\``, {
-    thingName,
+/** The certificates that speak for a thing, or may again. */
+export function certificatesHeld(
+  thingName: ThingName,
+  {
+    things,
+    certificates,
+    clock,
+  }: { readonly things: Things; readonly certificates: Certificates; readonly clock: Clock },
+) {
+  const nowMs = clock.now();
+  return things
+    .certificatesOf(thingName)
+    .flatMap(({ certificateId }) => certificates.summary(certificateId) ?? [])
+    .filter((summary) => mayComeBack(summary, nowMs));
+}
+
+/**
+ * A thing that holds as many as it may. Whoever has a certificate could else make as many as it likes, and keep some beyond its revocation.
+ * Also those that may not speak now count: a device can bring its own into quarantine, one after the other.
+ */
+export function tooManyHeld(
+  thingName: ThingName,
+  { count, max }: { readonly count: number; readonly max: number },
+): Refusal | undefined {
+  if (count < max) return undefined;
+  const explanation = `the thing \`${thingName}\` has ${count} certificates that are neither revoked nor expired (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
+  return refuse('thing_has_too_many', explanation, { thingName });
+}
+
+export function keyInUse(
+  certificateIds: readonly CertificateId[],
+  about: { readonly thingName?: ThingName } = {},
+): Refusal {
+  const ids = certificateIds.map((certificateId) => `\`${certificateId}\``).join(', ');
+  return refuse('key_in_use', `the key belongs, or belonged, to certificate ${ids}`, {
+    ...about,
     deviceText: 'this key has, or had, another certificate; make a new key',
   });
 }

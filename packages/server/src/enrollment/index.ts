@@ -1,5 +1,5 @@
 export type { AttemptLog } from './attempt-log.ts';
-export { mayComeBack } from './conflicts.ts';
+export { certificatesHeld, keyInUse, tooManyHeld } from './conflicts.ts';
 export type { EnrollmentErrorCode } from './errors.ts';
 export { enrollmentHandlers } from './http.ts';
 export type { ChannelBinding } from './linking.ts';

@@ -5,6 +5,7 @@ import { type Policies, PoliciesError } from '../policies/index.ts';
 import { type Things, ThingsError } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
+import { certificatesHeld, keyInUse, tooManyHeld } from './conflicts.ts';
 import { type JudgedRequest, judgeRequest, type OperatorRequest } from './operator-requests.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
@@ -100,22 +101,13 @@ export class OperatorIssuance {
       if (record.profile !== request.profile || name !== request.name) continue;
       return { kind: 'issued', isRepeated: true, name, certificateId, chain: certificates.chainOf(record) };
     }
-    return refuse(
-      'key_in_use',
-      `the key belongs, or belonged, to certificate \`${certificateIds.join('`, `')}\``,
-    );
+    return keyInUse(certificateIds);
   }
 
   #tooMany({ thingName }: JudgedRequest): Refusal | undefined {
     if (thingName === undefined) return undefined;
-    const { things, certificates, clock, settings } = this.#options;
-    const nowMs = clock.now();
-    const active = things
-      .certificatesOf(thingName)
-      .filter(({ certificateId }) => certificates.standing(certificateId, nowMs) === 'active');
-    if (active.length < settings.activePerThingMax) return undefined;
-    const explanation = `the thing \`${thingName}\` has ${active.length} active certificates (setting \`certificates.activePerThingMax\`): revoke those it does not use`;
-    return refuse('thing_has_too_many', explanation, { thingName });
+    const { length: count } = certificatesHeld(thingName, this.#options);
+    return tooManyHeld(thingName, { count, max: this.#options.settings.activePerThingMax });
   }
 
   /** All of them in one change, or each in its own when one of them cannot be. */

@@ -1,4 +1,4 @@
-import { InvalidInputError, type PolicyName, parseThingName, type ThingName } from '@fleetward/core';
+import { type PolicyName, parseThingName, type ThingName } from '@fleetward/core';
 import {
   altNameFindings,
   type Csr,
@@ -10,7 +10,7 @@ import {
 } from '@fleetward/pki';
 import { publicKeyHash, speaksForThings } from '../certificates/index.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { excessOf, readCsr } from './rules.ts';
+import { commonNameMax, excessOf, readCsr, thingNameFlaw } from './rules.ts';
 
 /** A certificate that an operator wants for a key. */
 export interface OperatorRequest {
@@ -36,7 +36,6 @@ export interface JudgedRequest extends Omit<OperatorRequest, 'csrDer' | 'name'> 
 
 // ASCII, so that no name looks like another; X.520 has common names of at most 64 characters.
 const plainName = /^[a-zA-Z0-9](?:[a-zA-Z0-9 .:@_-]{0,62}[a-zA-Z0-9])?$/;
-const commonNameMax = 64;
 
 /** Holds a request to the key rules, its own signature, its profile and the names there can be. */
 export async function judgeRequest(request: OperatorRequest): Promise<JudgedRequest | Refusal> {
@@ -67,17 +66,6 @@ function nameOf(csr: Csr, { name: wanted, profile }: OperatorRequest): string | 
     );
   const flaw = speaksForThings(profile) ? thingNameFlaw(name) : plainNameFlaw(name);
   return flaw === undefined ? name : refuse('name_invalid', flaw);
-}
-
-function thingNameFlaw(name: string): string | undefined {
-  try {
-    parseThingName(name);
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    return error.message;
-  }
-  if (name.length <= commonNameMax) return undefined;
-  return `the name has ${name.length} characters; a certificate names at most ${commonNameMax} (RFC 5280 appendix A.1)`;
 }
 
 function plainNameFlaw(name: string): string | undefined {

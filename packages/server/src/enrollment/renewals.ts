@@ -11,7 +11,7 @@ import type { RenewalCampaigns } from '../renewals/index.ts';
 import type { CertificateAttachment, Things } from '../things/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
 import type { AttemptLog } from './attempt-log.ts';
-import { mayComeBack, otherProfile } from './conflicts.ts';
+import { certificatesHeld, keyInUse, otherProfile, tooManyHeld } from './conflicts.ts';
 import type { JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
@@ -136,21 +136,12 @@ export class Renewals {
     return { kind: 'issued', isRepeated: true, thingName, certificateId, chain };
   }
 
-  /**
-   * Whoever has a certificate could else make as many as it likes, and keep some beyond its revocation. Also those that may not speak now:
-   * a device can bring its own into quarantine, one after the other.
-   */
   #tooMany({ attachments }: Wanted): Refusal | undefined {
-    const { things, certificates, clock, settings } = this.#options;
-    const nowMs = clock.now();
+    const { activePerThingMax: max } = this.#options.settings;
     for (const { thingName } of attachments) {
-      const count = things
-        .certificatesOf(thingName)
-        .flatMap(({ certificateId }) => certificates.summary(certificateId) ?? [])
-        .filter((summary) => mayComeBack(summary, nowMs)).length;
-      if (count < settings.activePerThingMax) continue;
-      const explanation = `the thing \`${thingName}\` has ${count} certificates that are neither revoked nor expired (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
-      return refuse('thing_has_too_many', explanation, { thingName });
+      const { length: count } = certificatesHeld(thingName, this.#options);
+      const refusal = tooManyHeld(thingName, { count, max });
+      if (refusal !== undefined) return refusal;
     }
     return undefined;
   }
@@ -212,10 +203,7 @@ function turnsOf({ attachments, keyHash }: Wanted): readonly string[] {
 function keyConflict(holders: readonly CertificateRecord[], wanted: Wanted): Refusal | undefined {
   const isFree = wanted.isSameKey ? holders.every(({ state }) => state !== 'REVOKED') : holders.length === 0;
   if (isFree) return undefined;
-  const ids = holders.map(({ certificateId }) => `\`${certificateId}\``).join(', ');
-  return refuse('key_in_use', `the key belongs, or belonged, to certificate ${ids}`, {
-    deviceText: 'this key has, or had, another certificate; make a new key',
-  });
+  return keyInUse(holders.map(({ certificateId }) => certificateId));
 }
 
 function speaksForNone(): Refusal {

@@ -149,17 +149,24 @@ function nameOf(csr: Csr): ThingName | Refusal {
       `the CSR's subject has ${names.length} common names; exactly one is the thing's name`,
     );
   }
+  const [name = ''] = names;
+  const flaw = thingNameFlaw(name);
+  return flaw === undefined ? parseThingName(name) : refuse('name_invalid', `the CSR's common name: ${flaw}`);
+}
+
+/** X.520's upper bound (RFC 5280 appendix A.1). */
+export const commonNameMax = 64;
+
+/** Why no certificate can name a thing so. */
+export function thingNameFlaw(name: string): string | undefined {
   try {
-    const name = parseThingName(names[0]);
-    if (name.length <= 64) return name;
-    return refuse(
-      'name_invalid',
-      `the name has ${name.length} characters; a certificate names at most 64 (RFC 5280 appendix A.1)`,
-    );
+    parseThingName(name);
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
-    return refuse('name_invalid', `the CSR's common name is no thing name: ${error.message}`);
+    return error.message;
   }
+  if (name.length <= commonNameMax) return undefined;
+  return `the name has ${name.length} characters; a certificate names at most ${commonNameMax} (RFC 5280 appendix A.1)`;
 }
 
 /** What a join token may give: nothing but an operator's own word proves a TPM, and servers are the platform's own. */

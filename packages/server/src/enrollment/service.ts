@@ -12,7 +12,7 @@ import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
-import { keyInUse, mayComeBack, otherProfile, refusalOf, used } from './conflicts.ts';
+import { certificatesHeld, keyInUse, otherProfile, refusalOf, used } from './conflicts.ts';
 import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
@@ -286,7 +286,7 @@ export class Enrollment {
       ? names.includes(thingName)
       : parseCertificate(record.der).subject.attributes.commonName?.[0] === thingName;
     const standing = certificates.standing(certificateId, clock.now());
-    if (!isItsOwn || standing !== 'active') return keyInUse(thingName, certificateId);
+    if (!isItsOwn || standing !== 'active') return keyInUse([certificateId], { thingName });
     const chain = certificates.chainOf(record);
     const explanation = 'the same token and key were shown again: the same certificate was given again';
     trace.pass(explanation);
@@ -297,17 +297,12 @@ export class Enrollment {
 
   async #keyConflict({ keyHash, thingName }: Admitted, tx?: Transaction): Promise<Refusal | undefined> {
     const [holder] = await this.#options.certificates.ofPublicKey(keyHash, tx);
-    return holder === undefined ? undefined : keyInUse(thingName, holder.certificateId);
+    return holder === undefined ? undefined : keyInUse([holder.certificateId], { thingName });
   }
 
   #thingConflict({ thingName, trace }: Admitted): Refusal | undefined {
     trace.begin('thing');
-    const { things, certificates, clock } = this.#options;
-    const nowMs = clock.now();
-    const holder = things
-      .certificatesOf(thingName)
-      .map(({ certificateId }) => certificates.summary(certificateId))
-      .find((one) => one !== undefined && mayComeBack(one, nowMs));
+    const [holder] = certificatesHeld(thingName, this.#options);
     if (holder === undefined) {
       trace.pass(`the thing \`${thingName}\` has no certificate that is or may become active`);
       return undefined;

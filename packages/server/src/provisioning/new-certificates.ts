@@ -1,7 +1,14 @@
 import { type Clock, type Random, type Transactor, toBase64Url, toHex } from '@fleetward/core';
 import { type PublicKey, parsePublicKey } from '@fleetward/pki';
 import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
-import { type AttemptLog, type Refusal, RolledBack, refuse, type Trace } from '../enrollment/index.ts';
+import {
+  type AttemptLog,
+  keyInUse,
+  type Refusal,
+  RolledBack,
+  refuse,
+  type Trace,
+} from '../enrollment/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
 import { makeKey } from './make-key.ts';
 import { readCsr } from './read-csr.ts';
@@ -120,10 +127,7 @@ export class NewCertificates {
 
   async #keyConflict(publicKey: PublicKey): Promise<Refusal | undefined> {
     const [holder] = await this.#options.certificates.ofPublicKey(publicKeyHash(publicKey));
-    if (holder === undefined) return undefined;
-    const deviceText = 'this key has, or had, another certificate; make a new key';
-    const explanation = `the key belongs, or belonged, to certificate \`${holder.certificateId}\``;
-    return refuse('key_in_use', explanation, { deviceText });
+    return holder === undefined ? undefined : keyInUse([holder.certificateId]);
   }
 }
 

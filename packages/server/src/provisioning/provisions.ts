@@ -1,6 +1,13 @@
 import type { CertificateId, Clock, JsonObject, ThingName, Transaction } from '@fleetward/core';
 import type { Certificates } from '../certificates/index.ts';
-import { type AttemptLog, mayComeBack, type Refusal, RolledBack, refuse } from '../enrollment/index.ts';
+import {
+  type AttemptLog,
+  certificatesHeld,
+  type Refusal,
+  RolledBack,
+  refuse,
+  tooManyHeld,
+} from '../enrollment/index.ts';
 import { type Groups, GroupsError } from '../groups/index.ts';
 import { type Policies, PoliciesError } from '../policies/index.ts';
 import { type Things, ThingsError } from '../things/index.ts';
@@ -163,14 +170,11 @@ export class Provisions {
    * taken from its place.
    */
   #conflict({ filled, template }: Plan): Refusal | undefined {
-    const { things, certificates, clock, activePerThingMax } = this.#options;
+    const { activePerThingMax: max } = this.#options;
     const { thingName } = filled;
-    const holders = things
-      .certificatesOf(thingName)
-      .flatMap(({ certificateId }) => certificates.summary(certificateId) ?? [])
-      .filter((summary) => mayComeBack(summary, clock.now()));
+    const holders = certificatesHeld(thingName, this.#options);
     const holder = holders.find(({ state }) => state !== 'ACTIVE' || !template.mayRejoin);
-    if (holder === undefined) return tooMany(thingName, holders.length, activePerThingMax);
+    if (holder === undefined) return tooManyHeld(thingName, { count: holders.length, max });
     const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); revoke it for ever or detach it, or let the template take such names (\`provisioning-template update --rejoin\`)`;
     return refuse('thing_has_certificate', explanation, {
       thingName,
@@ -230,12 +234,6 @@ export class Provisions {
     await things.createWithin(tx, { name: thingName, attributes, ...type }, actor);
     for (const groupName of groupNames) await groups.addThingWithin(tx, { groupName, thingName }, actor);
   }
-}
-
-function tooMany(thingName: ThingName, count: number, max: number): Refusal | undefined {
-  if (count < max) return undefined;
-  const explanation = `the thing \`${thingName}\` has ${count} certificates that are neither revoked nor expired (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
-  return refuse('thing_has_too_many', explanation, { thingName });
 }
 
 /** What an operator has done with it meanwhile holds. */
