@@ -5,7 +5,13 @@ import { encodePem, issueCertificate, parseCrl, parsePublicKey, validatePath } f
 import { needs, openssl, seededRandom, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Storage } from '../../src/storage/index.ts';
-import { issueDevice as issueDeviceOn, openPlatform, type Platform, trailOf } from './test-platform.ts';
+import {
+  issueDevice as issueDeviceOn,
+  openPlatform,
+  type Platform,
+  reopened,
+  trailOf,
+} from './test-platform.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 const dayMs = 86_400_000;
@@ -48,9 +54,7 @@ function crlSerials(): readonly string[] {
 }
 
 async function reopen(): Promise<void> {
-  const { keys, clock } = platform;
-  await platform.close();
-  platform = await openPlatform({ folder: folder.path, keys, clock });
+  platform = await reopened(platform);
 }
 
 describe('issuing', () => {

@@ -1,10 +1,10 @@
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { parsePolicyName, parseThingName } from '@fleetward/core';
 import { parseCrl } from '@fleetward/pki';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { allow } from '../policies/documents.ts';
-import { issueDevice, openPlatform, type Platform, trailOf } from './test-platform.ts';
+import { issueDevice, openPlatform, type Platform, reopened, trailOf } from './test-platform.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 let folder: TemporaryFolder;
@@ -42,13 +42,7 @@ async function onCrl({ record }: Device): Promise<boolean> {
 }
 
 async function reopen(backup?: string): Promise<void> {
-  const { keys, clock } = platform;
-  await platform.close();
-  if (backup !== undefined) {
-    for (const ending of ['', '-wal', '-shm']) rmSync(folder.join(`records.db${ending}`), { force: true });
-    copyFileSync(folder.join(backup), folder.join('records.db'));
-  }
-  platform = await openPlatform({ folder: folder.path, keys, clock });
+  platform = await reopened(platform, backup);
 }
 
 test('a revoked certificate that is deleted is out of sight, and on the CRL as before, also after a restart', async () => {

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JournalEntry } from '../../src/certificates/journal-entry.ts';
 import { foldJournal } from '../../src/certificates/journal-fold.ts';
-import { issueDevice, openPlatform, type Platform, trailOf } from './test-platform.ts';
+import { issueDevice, openPlatform, type Platform, reopened, trailOf } from './test-platform.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 let folder: TemporaryFolder;
@@ -49,15 +49,8 @@ function onCrl({ record }: Device): string | undefined {
   return parseCrl(platform.certificates.crl(issuerId)!).revoked.get(record.serial)?.reason;
 }
 
-/** Ends the process, gives it the files of `backup` or its own, and starts it again. */
 async function reopen(backup?: string): Promise<void> {
-  const { keys, clock } = platform;
-  await platform.close();
-  if (backup !== undefined) {
-    for (const ending of ['', '-wal', '-shm']) rmSync(folder.join(`records.db${ending}`), { force: true });
-    copyFileSync(folder.join(backup), folder.join('records.db'));
-  }
-  platform = await openPlatform({ folder: folder.path, keys, clock });
+  platform = await reopened(platform, backup);
 }
 
 async function backUp(name: string): Promise<void> {

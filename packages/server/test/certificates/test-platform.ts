@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseThingName, type Random, type Signer, type SignerAlgorithm } from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
@@ -282,6 +283,17 @@ export async function openPlatform(options: PlatformOptions) {
 }
 
 export type Platform = Awaited<ReturnType<typeof openPlatform>>;
+
+/** Ends the platform, gives it the records that were copied to `backup` or its own, and starts it again with its keys. */
+export async function reopened(platform: Platform, backup?: string): Promise<Platform> {
+  const { folder, keys, clock } = platform;
+  await platform.close();
+  if (backup !== undefined) {
+    for (const ending of ['', '-wal', '-shm']) rmSync(join(folder, `records.db${ending}`), { force: true });
+    copyFileSync(join(folder, backup), join(folder, 'records.db'));
+  }
+  return openPlatform({ folder, keys, clock });
+}
 
 /** A device certificate for a fresh P-256 key. */
 export function issueDevice(platform: Platform, commonName: string) {

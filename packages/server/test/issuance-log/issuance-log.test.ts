@@ -4,7 +4,7 @@ import { type Sha256, toHex } from '@fleetward/core';
 import { isConsistent, isTreeHeadSigned, verifyIssuanceProof } from '@fleetward/protocol';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { issueDevice, openPlatform, type Platform } from '../certificates/test-platform.ts';
+import { issueDevice, openPlatform, type Platform, reopened } from '../certificates/test-platform.ts';
 
 let folder: TemporaryFolder;
 let platform: Platform;
@@ -20,9 +20,7 @@ afterEach(async () => {
 });
 
 async function reopen(): Promise<void> {
-  const { keys, clock } = platform;
-  await platform.close();
-  platform = await openPlatform({ folder: folder.path, keys, clock });
+  platform = await reopened(platform);
 }
 
 async function issueMany(count: number) {
