@@ -65,6 +65,7 @@ describe('tuf-js as a foreign client', () => {
       targets: [newSigner('rsa-pss-sha256'), newSigner('rsa-pss-sha256')],
       snapshot: [newSigner('rsa-pss-sha256')],
       timestamp: [newSigner()],
+      director: [newSigner()], // what other clients do not know does not disturb them
     });
     await repository.release('lamp/1.1.0.img', fileOf('lamp firmware 1.1.0'), lampRelease('1.1.0', 2));
     const client = foreignClient();

@@ -29,6 +29,8 @@ export interface Keys {
   readonly targets: readonly Signer[];
   readonly snapshot: readonly Signer[];
   readonly timestamp: readonly Signer[];
+  /** Whether devices do only what they are instructed to. */
+  readonly director?: readonly Signer[];
 }
 
 /** Root 2 of 2 in mixed schemes, targets 2 of 3, online keys one each. */
@@ -51,6 +53,7 @@ export function rolesOf(keys: Keys, thresholds: { root?: number; targets?: numbe
     targets: role(keys.targets, thresholds.targets ?? Math.min(2, keys.targets.length)),
     snapshot: role(keys.snapshot, 1),
     timestamp: role(keys.timestamp, 1),
+    ...(keys.director && { director: role(keys.director, 1) }),
   };
 }
 

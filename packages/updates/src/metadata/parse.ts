@@ -13,6 +13,7 @@ import {
 } from '@tufjs/models';
 import { UpdatesError } from '../errors.ts';
 import { invalid, isObject, parseEnvelope } from './envelope.ts';
+import { furtherRolesOf } from './further-roles.ts';
 import { assertRoot, assertSnapshot, assertTargets, assertTimestamp } from './shape.ts';
 
 /** One metadata file as received: the model of its signed part, and the exact bytes its signatures are over. */
@@ -32,6 +33,7 @@ export function parseRoot(bytes: Uint8Array, bytesMax: number): SignedFile<Root>
   return parse(bytes, bytesMax, (json) => {
     const { signed } = Metadata.fromJSON(MetadataKind.Root, modelJson(json));
     assertRoot(signed);
+    furtherRolesOf(json);
     return signed;
   });
 }

@@ -1,7 +1,8 @@
-import type { JsonObject, Sha256 } from '@fleetward/core';
+import { equalBytes, type JsonObject, type Sha256 } from '@fleetward/core';
 import type { Targets } from '@tufjs/models';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
+import { ownMember } from '../metadata/further-roles.ts';
 import { tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
 import { specVersion, tufTime, unsignedBytes } from '../metadata/sign.ts';
@@ -17,6 +18,8 @@ export interface RootRoles {
   readonly targets: RoleAssignment;
   readonly snapshot: RoleAssignment;
   readonly timestamp: RoleAssignment;
+  /** Who instructs each device by itself; a root that names nobody leaves the choice to the devices. */
+  readonly director?: RoleAssignment;
 }
 
 export interface RootDraft {
@@ -36,17 +39,35 @@ export interface NewTarget {
 
 /** An unsigned root with the given roles; consistent snapshots are always on (TUF 4.3). */
 export function draftRoot({ version, expiresMs, roles }: RootDraft): Uint8Array {
-  const assignments = Object.entries(roles).map(([name, assignment]) => rolePart(name, assignment));
+  const { director, ...ofTuf } = roles;
   const bytes = unsignedBytes({
     _type: 'root',
     spec_version: specVersion,
     version,
     expires: tufTime(expiresMs),
     consistent_snapshot: true,
-    keys: Object.fromEntries(assignments.flatMap(({ keys }) => keys.map((key) => [key.keyID, key.toJSON()]))),
-    roles: Object.fromEntries(assignments.map(({ name, role }) => [name, role])),
+    ...rolesPart(ofTuf),
+    ...(director && { [ownMember]: rolesPart({ director: apartFrom(roles, director) }) }),
   });
   return parseRoot(bytes, defaultLimits.rootBytesMax).bytes;
+}
+
+/** `keys` and `roles`, as TUF has them in roots and delegations. */
+function rolesPart(roles: Readonly<Record<string, RoleAssignment>>) {
+  const assignments = Object.entries(roles).map(([name, assignment]) => rolePart(name, assignment));
+  return {
+    keys: Object.fromEntries(assignments.flatMap(({ keys }) => keys.map((key) => [key.keyID, key.toJSON()]))),
+    roles: Object.fromEntries(assignments.map(({ name, role }) => [name, role])),
+  };
+}
+
+/** The director signs on line: with a key of root or targets, whoever has the server would have those too. */
+function apartFrom({ root, targets }: RootRoles, director: RoleAssignment): RoleAssignment {
+  const offline = [...root.publicKeys, ...targets.publicKeys];
+  const isShared = director.publicKeys.some((key) => offline.some((other) => equalBytes(key, other)));
+  if (!isShared) return director;
+  const message = 'the director is given a key of root or targets: it signs on line and needs one of its own';
+  throw new UpdatesError('updates.repository_invalid', message);
 }
 
 /** An unsigned, empty top-level targets file. */
