@@ -6,4 +6,4 @@ export { publicKeyHash, type SignedCertificate } from './issuance.ts';
 export { speaksForThings } from './rules.ts';
 export { Certificates } from './service.ts';
 export type { StateChange, StateOutcome } from './state-changer.ts';
-export { type CertificateRecord, isOnHold } from './store.ts';
+export { type CertificateRecord, isOnHold, judgesDevice } from './store.ts';

@@ -110,6 +110,14 @@ export class CertificateRegistry {
     return this.#revoked.get(issuerId)?.get(certificateId);
   }
 
+  /** Also of a certificate that is deleted, or that the records do not have. */
+  revocationOf(certificateId: CertificateId): RevokedEntry | undefined {
+    return this.#revoked
+      .values()
+      .map((entries) => entries.get(certificateId))
+      .find((entry) => entry !== undefined);
+  }
+
   revokedBy(issuerId: CertificateId): Iterable<RevokedEntry> {
     return this.#revoked.get(issuerId)?.values() ?? [];
   }
@@ -130,8 +138,7 @@ export class CertificateRegistry {
     const known = this.#certificates.get(certificateId);
     if (known !== undefined) return standingOf(known, nowMs);
     // A certificate that a restored backup does not have may still be known as revoked, from the journal.
-    const isRevoked = this.#revoked.values().some((entries) => entries.has(certificateId));
-    return isRevoked ? 'revoked' : 'unknown';
+    return this.revocationOf(certificateId) === undefined ? 'unknown' : 'revoked';
   }
 
   #addRevoked(entry: RevokedEntry): void {

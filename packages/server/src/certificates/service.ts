@@ -285,6 +285,13 @@ export class Certificates {
     return this.#registry.find(certificateId);
   }
 
+  /** From memory: when and why it was revoked, also of one that is deleted. */
+  revocationOf(
+    certificateId: CertificateId,
+  ): { readonly revokedAtMs: number; readonly reason: RevocationReason } | undefined {
+    return this.#registry.revocationOf(certificateId);
+  }
+
   /** Certificates of a key, by the hash of its SubjectPublicKeyInfo, whatever their state. */
   ofPublicKey(publicKeyHash: string, tx?: Transaction): Promise<readonly CertificateRecord[]> {
     return this.#options.store.findByPublicKey(publicKeyHash, tx);

@@ -19,6 +19,14 @@ export function isForEver(reason: RevocationReason): boolean {
   return reason !== 'certificateHold';
 }
 
+/**
+ * Whether a revocation says that the device is not to be trusted, or may not be: by these two alone the certificate was merely
+ * not needed any more (RFC 5280 §5.3.1).
+ */
+export function judgesDevice(reason: RevocationReason): boolean {
+  return reason !== 'superseded' && reason !== 'cessationOfOperation';
+}
+
 /** Revoked for as long as somebody wants it: it may come back. */
 export function isOnHold({
   state,

@@ -23,6 +23,7 @@ export type RefusalReason =
   | 'name_not_allowed'
   | 'thing_has_certificate'
   | 'thing_has_too_many'
+  | 'thing_revoked'
   | 'subject_differs'
   | 'certificate_unattached'
   | 'certificate_not_active'
@@ -81,6 +82,7 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   name_not_allowed: 'request',
   thing_has_certificate: 'request',
   thing_has_too_many: 'certificate',
+  thing_revoked: 'certificate',
   subject_differs: 'request',
   certificate_unattached: 'certificate',
   certificate_not_active: 'certificate',

@@ -15,6 +15,7 @@ import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
 import { certificatesHeld, keyInUse, otherProfile, refusalOf, used } from './conflicts.ts';
 import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
+import { notLetBack } from './judged.ts';
 import type { ChannelBinding } from './linking.ts';
 import { makeKeyFor } from './made-key.ts';
 import { type IssueOutcome, OperatorIssuance } from './operator-issuance.ts';
@@ -300,15 +301,21 @@ export class Enrollment {
     return holder === undefined ? undefined : keyInUse([holder.certificateId], { thingName });
   }
 
-  #thingConflict({ thingName, trace }: Admitted): Refusal | undefined {
+  #thingConflict({ thingName, token, trace }: Admitted): Refusal | undefined {
     trace.begin('thing');
     const [holder] = certificatesHeld(thingName, this.#options);
-    if (holder === undefined) {
-      trace.pass(`the thing \`${thingName}\` has no certificate that is or may become active`);
-      return undefined;
+    if (holder !== undefined) {
+      const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); an operator must revoke or detach it first`;
+      return refuse('thing_has_certificate', explanation, { thingName });
     }
-    const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); an operator must revoke or detach it first`;
-    return refuse('thing_has_certificate', explanation, { thingName });
+    const wayBack = `make a join token for this name alone (\`fleetward join-token create ${thingName}\`)`;
+    const consent = token.namePattern === thingName ? { givenAtMs: token.createdAtMs } : undefined;
+    const judged = notLetBack(thingName, { ...this.#options, consent, wayBack });
+    if (judged !== undefined) return judged;
+    trace.pass(
+      `the thing \`${thingName}\` has no certificate that speaks for it, may again, or shuts it out`,
+    );
+    return undefined;
   }
 
   async #commit(admitted: Admitted, signed: SignedCertificate): Promise<EnrollmentOutcome> {

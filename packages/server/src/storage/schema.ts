@@ -40,6 +40,11 @@ export interface Schema {
     /** 0 or 1: SQLite has no booleans. */
     readonly exclusive: number;
   };
+  /** Of certificates that were detached. */
+  readonly past_thing_certificates: {
+    readonly thing_name: ThingName;
+    readonly certificate_id: CertificateId;
+  };
   readonly device_reports: {
     readonly thing_name: ThingName;
     readonly received_at_ms: number;

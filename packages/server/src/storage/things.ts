@@ -7,6 +7,7 @@ import type { Schema, ThingRow } from './schema.ts';
 
 const thingColumns = ['name', 'type_name', 'attributes', 'created_at_ms'] as const;
 type AttachmentRow = Schema['thing_certificates'];
+type PastRow = Schema['past_thing_certificates'];
 
 /** Things, their certificates and their last reports in the records. */
 export function createThingStore(database: Database): ThingStore {
@@ -60,12 +61,40 @@ export function createThingStore(database: Database): ThingStore {
         .execute();
     },
     detach: async (tx, { thingName, certificateId }) => {
-      const { numDeletedRows } = await queriesOf(tx)
+      const queries = queriesOf(tx);
+      const { numDeletedRows } = await queries
         .deleteFrom('thing_certificates')
         .where('thing_name', '=', thingName)
         .where('certificate_id', '=', certificateId)
         .executeTakeFirst();
-      return numDeletedRows === 1n;
+      if (numDeletedRows !== 1n) return false;
+      await queries
+        .insertInto('past_thing_certificates')
+        .values({ thing_name: thingName, certificate_id: certificateId })
+        .onConflict((conflict) => conflict.columns(['thing_name', 'certificate_id']).doNothing())
+        .execute();
+      return true;
+    },
+    pastAttachments: async () => {
+      const rows = await allRows((after: PastRow | undefined) => {
+        const page = reads
+          .selectFrom('past_thing_certificates')
+          .select(['thing_name', 'certificate_id'])
+          .orderBy('thing_name')
+          .orderBy('certificate_id')
+          .limit(pageRowsMax);
+        if (after === undefined) return page.execute();
+        return page
+          .where((eb) =>
+            eb(
+              eb.refTuple('thing_name', 'certificate_id'),
+              '>',
+              eb.tuple(after.thing_name, after.certificate_id),
+            ),
+          )
+          .execute();
+      });
+      return rows.map((row) => ({ thingName: row.thing_name, certificateId: row.certificate_id }));
     },
     attachments: async () => {
       const rows = await allRows((after: AttachmentRow | undefined) => {

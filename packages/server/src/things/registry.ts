@@ -1,5 +1,5 @@
 import type { CertificateId, ThingName } from '@fleetward/core';
-import type { CertificateAttachment, Thing, ThingStore } from './store.ts';
+import type { AttachedPair, CertificateAttachment, Thing, ThingStore } from './store.ts';
 
 const pageSize = 1000;
 const none: readonly CertificateAttachment[] = [];
@@ -9,8 +9,10 @@ export class ThingRegistry {
   readonly #things = new Map<ThingName, Thing>();
   readonly #byCertificate = new Map<CertificateId, readonly CertificateAttachment[]>();
   readonly #byThing = new Map<ThingName, readonly CertificateAttachment[]>();
+  readonly #pastByThing = new Map<ThingName, Set<CertificateId>>();
 
   async load(store: ThingStore): Promise<void> {
+    for (const pair of await store.pastAttachments()) this.#remember(pair);
     for (const attachment of await store.attachments()) this.attach(attachment);
     for (let after: ThingName | undefined; ; ) {
       const page = await store.page(after === undefined ? { limit: pageSize } : { after, limit: pageSize });
@@ -33,7 +35,7 @@ export class ThingRegistry {
   }
 
   attach(attachment: CertificateAttachment): void {
-    this.detach(attachment);
+    this.#drop(attachment);
     this.#byCertificate.set(attachment.certificateId, [
       ...this.attachmentsOf(attachment.certificateId),
       attachment,
@@ -41,7 +43,17 @@ export class ThingRegistry {
     this.#byThing.set(attachment.thingName, [...this.certificatesOf(attachment.thingName), attachment]);
   }
 
-  detach(pair: Pick<CertificateAttachment, 'certificateId' | 'thingName'>): void {
+  detach(pair: AttachedPair): void {
+    this.#drop(pair);
+    this.#remember(pair);
+  }
+
+  #remember({ thingName, certificateId }: AttachedPair): void {
+    const past = this.#pastByThing.get(thingName) ?? new Set();
+    this.#pastByThing.set(thingName, past.add(certificateId));
+  }
+
+  #drop(pair: AttachedPair): void {
     const { certificateId, thingName } = pair;
     const things = this.attachmentsOf(certificateId).filter((kept) => kept.thingName !== thingName);
     const certificates = this.certificatesOf(thingName).filter(
@@ -59,5 +71,11 @@ export class ThingRegistry {
 
   certificatesOf(thingName: ThingName): readonly CertificateAttachment[] {
     return this.#byThing.get(thingName) ?? none;
+  }
+
+  /** All that speak for the thing, or once did. */
+  everOf(thingName: ThingName): ReadonlySet<CertificateId> {
+    const present = this.certificatesOf(thingName).map(({ certificateId }) => certificateId);
+    return new Set([...present, ...(this.#pastByThing.get(thingName) ?? [])]);
   }
 }

@@ -7,7 +7,13 @@ import { ThingsError } from './errors.ts';
 import { ThingRegistry } from './registry.ts';
 import { ReportWriter } from './report-writer.ts';
 import { assertAttachable, assertReport, assertThing, changedThing, type ThingChange } from './rules.ts';
-import type { CertificateAttachment, DeviceReport, Thing, ThingStore } from './store.ts';
+import type {
+  CertificateAttachment,
+  DeviceReport,
+  AttachedPair as Pair,
+  Thing,
+  ThingStore,
+} from './store.ts';
 
 /** The rights of these certificates' connections may have changed. */
 export interface ThingEvent {
@@ -56,7 +62,6 @@ const standardReportLimits: ReportLimits = {
 };
 
 export type NewThing = Pick<Thing, 'name' | 'typeName'> & { readonly attributes?: Thing['attributes'] };
-type Pair = Pick<CertificateAttachment, 'thingName' | 'certificateId'>;
 
 /** The things of the fleet and which certificates speak for them. */
 export class Things {
@@ -220,6 +225,11 @@ export class Things {
   /** From memory: the certificates that speak for the thing. */
   certificatesOf(thingName: ThingName): readonly CertificateAttachment[] {
     return this.#registry.certificatesOf(thingName);
+  }
+
+  /** From memory: as `certificatesOf`, with those that were detached, also from a thing of this name that is gone. */
+  certificatesEverOf(thingName: ThingName): ReadonlySet<CertificateId> {
+    return this.#registry.everOf(thingName);
   }
 
   /**

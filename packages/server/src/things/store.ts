@@ -14,6 +14,8 @@ export interface CertificateAttachment {
   readonly exclusive: boolean;
 }
 
+export type AttachedPair = Pick<CertificateAttachment, 'thingName' | 'certificateId'>;
+
 /** What a device last said of itself: protocol version, installed version, outcome of the last update. */
 export interface DeviceReport {
   readonly thingName: ThingName;
@@ -33,10 +35,10 @@ export interface ThingStore {
   page(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly Thing[]>;
   /** Idempotent. */
   attach(tx: Transaction, attachment: CertificateAttachment): Promise<void>;
-  detach(
-    tx: Transaction,
-    pair: { readonly thingName: ThingName; readonly certificateId: CertificateId },
-  ): Promise<boolean>;
+  /** Remembers that there was an attachment; false when there was none. */
+  detach(tx: Transaction, pair: AttachedPair): Promise<boolean>;
+  /** Every attachment that was ended, also of things that are gone. */
+  pastAttachments(): Promise<readonly AttachedPair[]>;
   /** Every attachment, for the registry in memory. */
   attachments(): Promise<readonly CertificateAttachment[]>;
   /** Keeps the newest report of each thing. */

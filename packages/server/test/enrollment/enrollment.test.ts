@@ -17,11 +17,13 @@ needs('openssl', 'openssl').describe('enrolment', () => {
   let platform: Platform;
   let csr: Uint8Array;
   let otherCsr: Uint8Array;
+  let thirdCsr: Uint8Array;
 
   beforeAll(async () => {
     keys = temporaryFolder();
     csr = await makeCsr(await makeKey(keys, 'one', 'ec:P-256'), { subject: '/CN=my_iot_device' });
     otherCsr = await makeCsr(await makeKey(keys, 'two', 'ec:P-256'), { subject: '/CN=my_iot_device' });
+    thirdCsr = await makeCsr(await makeKey(keys, 'three', 'ec:P-256'), { subject: '/CN=my_iot_device' });
   });
 
   afterAll(() => keys.remove());
@@ -65,6 +67,12 @@ needs('openssl', 'openssl').describe('enrolment', () => {
 
   function enroll(csrDer: Uint8Array, secret: string): Promise<EnrollmentOutcome> {
     return platform.enrollment.enroll({ csrDer, secret, remoteAddress, binding });
+  }
+
+  async function issuedTo(csrDer: Uint8Array, secret: string) {
+    const outcome = await enroll(csrDer, secret);
+    if (outcome.kind !== 'issued') throw new Error(outcome.explanation);
+    return outcome.certificateId;
   }
 
   async function trailKinds(): Promise<readonly string[]> {
@@ -168,14 +176,16 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       expect((await platform.certificates.page({ limit: 10 })).length).toBe(1);
     });
 
-    test('to a thing whose certificate was revoked, with another token and key', async () => {
+    test('to a thing whose certificate was revoked, with a new token for its name and another key', async () => {
       const first = await enroll(csr, (await newToken()).secret);
       if (first.kind !== 'issued') throw new Error(first.explanation);
       await platform.certificates.revoke(
         { certificateId: first.certificateId, reason: 'keyCompromise' },
         operator,
       );
-      expect((await enroll(otherCsr, (await newToken()).secret)).kind).toBe('issued');
+      platform.clock.advance(1);
+      const consent = await newToken({ namePattern: 'my_iot_device' });
+      expect((await enroll(otherCsr, consent.secret)).kind).toBe('issued');
     });
   });
 
@@ -341,7 +351,7 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       expect(await refusalOf(csr, secret)).toEqual({ reason: 'key_in_use', fault: 'request' });
     });
 
-    test('a thing whose certificate is on hold, until it is revoked for ever', async () => {
+    test('a thing whose certificate is on hold', async () => {
       const { secret } = await newToken({ usesMax: 2 });
       const first = await enroll(csr, secret);
       if (first.kind !== 'issued') throw new Error(first.explanation);
@@ -351,9 +361,56 @@ needs('openssl', 'openssl').describe('enrolment', () => {
         reason: 'thing_has_certificate',
         fault: 'request',
       });
-      await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
-      expect((await enroll(otherCsr, secret)).kind).toBe('issued');
     });
+
+    test('a device that was revoked for what it is, by a token for many, whoever made it and when', async () => {
+      const before = await newToken({ namePattern: 'my_*', usesMax: 9 });
+      const exactBefore = await newToken({ namePattern: 'my_iot_device', usesMax: 9 });
+      const certificateId = await issuedTo(csr, before.secret);
+      platform.clock.advance(1_000);
+      await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+      platform.clock.advance(1_000);
+      const after = await newToken({ namePattern: 'my_*', usesMax: 9 });
+      const refused = { reason: 'thing_revoked', fault: 'certificate' };
+      for (const { secret } of [before, exactBefore, after])
+        expect(await refusalOf(otherCsr, secret)).toEqual(refused);
+      const [attempt] = await platform.enrollment.attempts(1);
+      expect(attempt!.explanation).toContain(certificateId);
+      expect(attempt!.explanation).toContain('fleetward join-token create my_iot_device');
+      const told = await enroll(otherCsr, after.secret);
+      expect(told).toMatchObject({ deviceText: 'the thing `my_iot_device` is not let in; ask its operator' });
+      await reopen();
+      expect(await refusalOf(otherCsr, before.secret), 'after a restart').toEqual(refused);
+      const consent = await newToken({ namePattern: 'my_iot_device' });
+      const again = await issuedTo(otherCsr, consent.secret);
+      platform.clock.advance(1_000);
+      await platform.certificates.revoke({ certificateId: again, reason: 'unspecified' }, operator);
+      expect(await refusalOf(thirdCsr, exactBefore.secret), 'consent is for once').toEqual(refused);
+    });
+
+    test('nor when its certificate was detached before or after, and deleted, and the thing removed', async () => {
+      const { secret } = await newToken({ usesMax: 9 });
+      const certificateId = await issuedTo(csr, secret);
+      const thingName = parseThingName('my_iot_device');
+      await platform.things.detach({ thingName, certificateId }, operator);
+      await platform.things.remove(thingName, operator);
+      await platform.certificates.revoke({ certificateId, reason: 'privilegeWithdrawn' }, operator);
+      await platform.certificates.remove(certificateId, operator);
+      const refused = { reason: 'thing_revoked', fault: 'certificate' };
+      expect(await refusalOf(otherCsr, secret)).toEqual(refused);
+      await reopen();
+      expect(await refusalOf(otherCsr, secret), 'after a restart').toEqual(refused);
+    });
+
+    test.for(['superseded', 'cessationOfOperation'] as const)(
+      'but not a device whose certificate was merely not needed any more: %s',
+      async (reason) => {
+        const { secret } = await newToken({ usesMax: 2 });
+        const certificateId = await issuedTo(csr, secret);
+        await platform.certificates.revoke({ certificateId, reason }, operator);
+        expect((await enroll(otherCsr, secret)).kind).toBe('issued');
+      },
+    );
 
     test('a thing that has another active certificate', async () => {
       const { secret } = await newToken({ usesMax: 2 });

@@ -13,6 +13,7 @@ import { joinTokenTerms } from './0010-join-token-terms.ts';
 import { renewalCampaigns } from './0011-renewal-campaigns.ts';
 import { deletedCertificates } from './0012-deleted-certificates.ts';
 import { provisioning } from './0013-provisioning.ts';
+import { pastAttachments } from './0014-past-attachments.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -35,4 +36,5 @@ export const migrations: readonly Migration[] = [
   renewalCampaigns,
   deletedCertificates,
   provisioning,
+  pastAttachments,
 ];

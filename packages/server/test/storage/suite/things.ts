@@ -81,6 +81,20 @@ export function describeThings(opened: () => Opened): void {
     expect(await transact((tx) => stores.things.detach(tx, pair))).toBe(false);
   });
 
+  test('what was detached is remembered once, also when the thing is gone', async () => {
+    const { stores, transact } = opened();
+    const name = parseThingName('remembered');
+    const pair = { thingName: name, certificateId: certificateIdOf('of remembered') };
+    await transact((tx) => stores.things.add(tx, thing(name)));
+    for (let times = 0; times < 2; times++) {
+      await transact((tx) => stores.things.attach(tx, { ...pair, exclusive: false }));
+      await transact((tx) => stores.things.detach(tx, pair));
+    }
+    await transact((tx) => stores.things.remove(tx, name));
+    const past = await stores.things.pastAttachments();
+    expect(past.filter(({ thingName }) => thingName === name)).toEqual([pair]);
+  });
+
   test('every attachment is listed, however many pages they fill', async () => {
     const { stores, transact } = opened();
     const names = Array.from({ length: 30 }, (_, index) => parseThingName(`many-${index}`));
