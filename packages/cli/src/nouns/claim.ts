@@ -1,6 +1,6 @@
 import { createClaim, listClaims, type Part } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addVerb } from '../define.ts';
+import { addVerb, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
@@ -18,6 +18,8 @@ interface CreateFlags {
   readonly expires?: string;
   readonly csr?: string;
   readonly out?: string;
+  readonly uses?: number;
+  readonly thing?: string;
 }
 
 function addCreate(noun: Command, shell: Shell): void {
@@ -26,23 +28,35 @@ function addCreate(noun: Command, shell: Shell): void {
     summary: 'make a claim certificate',
     description:
       'Makes a certificate that may provision devices by one template over MQTT, and do nothing else. Without `--expires` it is valid for five ' +
-      'minutes: enough for one device that a person installs. A factory puts one that lasts into its firmware. The key is made here unless ' +
+      'minutes: enough for one device that a person installs. A factory puts one that lasts into its firmware, best with `--uses`. With ' +
+      '`--thing` it is for that thing alone, also where its device was shut out by a revocation before. The key is made here unless ' +
       '`--csr` brings one, and is shown this once.',
     examples: [
       'fleetward claim create lamps',
-      'fleetward claim create lamps --expires 180d --out factory-claim',
+      'fleetward claim create lamps --expires 180d --uses 500 --out factory-claim',
+      'fleetward claim create lamps --thing lamp-7',
       'fleetward claim create lamps --expires 180d --csr factory.csr --out factory-claim',
     ],
   })
     .option('--expires <duration>', 'how long it works, such as `5m` or `180d`; five minutes if not given')
     .option('--csr <file>', 'PKCS #10 request, PEM, whose key is used')
     .option('--out <name>', 'write NAME.pem and NAME.key, which must not exist, instead of printing them')
-    .action(async (templateName: string, { expires, csr, out }: CreateFlags) => {
+    .addOption(
+      whole('--uses <count>', {
+        description: 'certificates it may ask for in its life; any number if not given',
+        min: 1,
+        max: 1_000_000,
+      }),
+    )
+    .option('--thing <name>', 'the one thing it may provision')
+    .action(async (templateName: string, { expires, csr, out, uses, thing }: CreateFlags) => {
       for (const file of out === undefined ? [] : [`${out}.pem`, `${out}.key`]) assertNewFile(file);
       const body = {
         templateName,
         ...(expires === undefined ? {} : { expiresInSeconds: parseDurationMs(expires, '--expires') / 1_000 }),
         ...(csr === undefined ? {} : { csr: await readCsr(csr, shell) }),
+        ...(uses === undefined ? {} : { usesMax: uses }),
+        ...(thing === undefined ? {} : { thingName: thing }),
       };
       const claim = await withApi((api) => api.call(createClaim, { body }));
       if (out === undefined) print(claim, shell);
@@ -84,6 +98,8 @@ function addList(noun: Command, { output, withApi }: Shell): void {
       {
         claim: (row) => row.certificateId,
         template: (row) => row.templateName,
+        thing: (row) => row.thingName,
+        uses: (row) => (row.usesMax === undefined ? undefined : `${row.usesLeft} of ${row.usesMax} left`),
         created: (row) => ({ atMs: row.createdAtMs }),
         expires: (row) => ({ atMs: row.expiresAtMs }),
       },

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
-import { certificateIdSchema } from './names.ts';
+import { certificateIdSchema, thingNameSchema } from './names.ts';
 
 const closed = { additionalProperties: false } as const;
 const noun = 'provisioning-templates';
@@ -145,12 +145,21 @@ export const getProvisioningHookKey = defineRoute({
   }),
 });
 
+const claimUses = Type.Integer({
+  minimum: 1,
+  maximum: 1_000_000,
+  description: 'Certificates that it may ask for in its life; any number where this is missing.',
+});
+
 const claim = Type.Object({
   certificateId: certificateIdSchema,
   templateName: templateNameSchema,
   createdAtMs: timeMs,
   expiresAtMs: timeMs,
   createdBy: Type.String(),
+  usesMax: Type.Optional(claimUses),
+  usesLeft: Type.Optional(Type.Integer()),
+  thingName: Type.Optional(thingNameSchema),
 });
 
 export const createClaim = defineRoute({
@@ -168,6 +177,14 @@ export const createClaim = defineRoute({
           maximum: 316_224_000,
           description:
             'Default 300, for one device that a person installs; a factory gives its devices one for longer.',
+        }),
+      ),
+      usesMax: Type.Optional(claimUses),
+      thingName: Type.Optional(
+        Type.String({
+          ...thingNameSchema,
+          description:
+            'The one thing that it may provision, also one whose device was shut out by a revocation before.',
         }),
       ),
       csr: Type.Optional(

@@ -2,6 +2,7 @@ export type { AttemptLog } from './attempt-log.ts';
 export { certificatesHeld, keyInUse, tooManyHeld } from './conflicts.ts';
 export type { EnrollmentErrorCode } from './errors.ts';
 export { enrollmentHandlers } from './http.ts';
+export { notLetBack } from './judged.ts';
 export type { ChannelBinding } from './linking.ts';
 export type { EnrollmentOutcome } from './outcome.ts';
 export { type Refusal, type RefusalReason, refuse } from './refusal.ts';

@@ -29,6 +29,7 @@ export type RefusalReason =
   | 'certificate_not_active'
   | 'certificate_profile'
   | 'claim_unknown'
+  | 'claim_used'
   | 'claim_busy'
   | 'template_unknown'
   | 'template_off'
@@ -88,6 +89,7 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   certificate_not_active: 'certificate',
   certificate_profile: 'certificate',
   claim_unknown: 'certificate',
+  claim_used: 'certificate',
   claim_busy: 'busy',
   template_unknown: 'request',
   template_off: 'certificate',

@@ -1,4 +1,12 @@
-import { type CertificateId, type Clock, type Random, type Transactor, toHex } from '@fleetward/core';
+import {
+  type CertificateId,
+  type Clock,
+  type Random,
+  type ThingName,
+  type Transaction,
+  type Transactor,
+  toHex,
+} from '@fleetward/core';
 import { type Csr, parsePublicKey } from '@fleetward/pki';
 import type { AttachedPolicy, PolicyBinding } from '@fleetward/policy';
 import type { Certificates, SignedCertificate } from '../certificates/index.ts';
@@ -28,6 +36,8 @@ interface NewClaim {
   readonly validityMs: number;
   /** Without one the platform makes the key. */
   readonly csr?: Csr;
+  readonly usesMax?: number;
+  readonly thingName?: ThingName;
 }
 
 /** The claim certificates that are valid, in memory: by which template each may provision. */
@@ -47,7 +57,7 @@ export class Claims {
 
   /** A key that the platform made is in this answer and nowhere else. Throws `provisioning.template_not_found` or `limit`. */
   async create(
-    { templateName, validityMs, csr }: NewClaim,
+    { templateName, validityMs, csr, usesMax, thingName }: NewClaim,
     by: { readonly operatorId: string },
   ): Promise<{ readonly claim: Claim; readonly signed: SignedCertificate; readonly keyPem?: string }> {
     const { certificates, clock, random } = this.#options;
@@ -63,6 +73,8 @@ export class Claims {
       createdAtMs: clock.now(),
       expiresAtMs: signed.record.notAfterMs,
       createdBy: by.operatorId,
+      ...(usesMax === undefined ? {} : { uses: { max: usesMax, left: usesMax } }),
+      ...(thingName === undefined ? {} : { thingName }),
     };
     await this.#record(claim, signed);
     return { claim, signed, ...(made === undefined ? {} : { keyPem: made.keyPem }) };
@@ -86,6 +98,18 @@ export class Claims {
         claim.templateName === templateName &&
         certificates.standing(claim.certificateId, clock.now()) === 'active',
     );
+  }
+
+  /** Takes one of its uses, where they are counted; false when none is left. */
+  async useWithin(tx: Transaction, certificateId: CertificateId): Promise<boolean> {
+    if (!(await this.#options.store.useClaim(tx, certificateId))) return false;
+    tx.afterCommit(() => {
+      const claim = this.#claims.get(certificateId);
+      if (claim?.uses === undefined) return;
+      const uses = { ...claim.uses, left: claim.uses.left - 1 };
+      this.#claims.set(certificateId, { ...claim, uses });
+    });
+    return true;
   }
 
   /** Undefined for what is no claim certificate; nothing else that is attached to a claim has a say. */
@@ -124,10 +148,9 @@ export class Claims {
       await transactor.transact(async (tx) => {
         await certificates.record(tx, signed, actor);
         await store.addClaim(tx, claim);
-        const { certificateId, templateName, expiresAtMs } = claim;
-        const payload = { certificateId, templateName, expiresAtMs };
+        const { createdAtMs: _at, createdBy: _by, ...payload } = claim;
         await trail.append(tx, { kind: 'claim.created', actor, payload });
-        tx.afterCommit(() => this.#claims.set(certificateId, claim));
+        tx.afterCommit(() => this.#claims.set(claim.certificateId, claim));
       });
     });
   }

@@ -1,4 +1,4 @@
-import { toBase64 } from '@fleetward/core';
+import { parseThingName, toBase64 } from '@fleetward/core';
 import { type Csr, encodePem } from '@fleetward/pki';
 import {
   createClaim,
@@ -19,6 +19,7 @@ import { ProvisioningError } from './errors.ts';
 import { hookKeyId } from './hook.ts';
 import { readCsr } from './read-csr.ts';
 import type { Provisioning } from './service.ts';
+import type { Claim } from './store.ts';
 import type { TemplateInForce } from './templates.ts';
 
 const trustedUserSeconds = 300;
@@ -82,22 +83,32 @@ function templateHandlers({ templates, claims, hookPublicKey }: Provisioning): r
 function claimHandlers({ claims }: Provisioning): readonly RouteHandler[] {
   return [
     handle(createClaim, async ({ body, caller }) => {
-      const { templateName, expiresInSeconds = trustedUserSeconds } = body;
+      const { templateName, expiresInSeconds = trustedUserSeconds, usesMax, thingName } = body;
       const csr = body.csr === undefined ? {} : { csr: soundCsr(body.csr) };
-      const wanted = { templateName, validityMs: expiresInSeconds * 1000, ...csr };
+      const wanted = {
+        templateName,
+        validityMs: expiresInSeconds * 1000,
+        ...csr,
+        ...(usesMax === undefined ? {} : { usesMax }),
+        ...(thingName === undefined ? {} : { thingName: parseThingName(thingName) }),
+      };
       const { claim, signed, keyPem } = await claims.create(wanted, operatorActor(caller));
       return {
-        ...claim,
+        ...viewOfClaim(claim),
         certificatePem: signed.chain.map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
         ...(keyPem === undefined ? {} : { privateKeyPem: keyPem }),
       };
     }),
-    handle(listClaims, async () => ({ claims: [...claims.list()] })),
+    handle(listClaims, async () => ({ claims: claims.list().map(viewOfClaim) })),
   ];
 }
 
 function viewOf({ template: _, name, ...record }: TemplateInForce) {
   return { templateName: name, ...record };
+}
+
+function viewOfClaim({ uses, ...claim }: Claim) {
+  return { ...claim, ...(uses === undefined ? {} : { usesMax: uses.max, usesLeft: uses.left }) };
 }
 
 /** Throws `provisioning.csr_refused`. */

@@ -120,6 +120,8 @@ const conflict: Code = [409, 'ResourceConflict'];
 
 const errorOf: Partial<Readonly<Record<RefusalReason, Code>>> = {
   claim_unknown: accessDenied,
+  claim_used: accessDenied,
+  thing_revoked: accessDenied,
   claim_busy: [429, 'Throttling'],
   busy: [429, 'Throttling'],
   template_unknown: [404, 'ResourceNotFound'],

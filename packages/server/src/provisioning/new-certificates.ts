@@ -10,6 +10,7 @@ import {
   type Trace,
 } from '../enrollment/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
+import type { Claims } from './claims.ts';
 import { makeKey } from './make-key.ts';
 import { readCsr } from './read-csr.ts';
 import { hashOwnershipToken } from './rules.ts';
@@ -31,6 +32,7 @@ export interface NewCertificatesOptions {
   readonly attempts: AttemptLog;
   readonly turns: Turns;
   readonly clock: Clock;
+  readonly claims: Pick<Claims, 'useWithin'>;
   readonly settings: { readonly tokenMinutes: number; readonly pendingPerClaimMax: number };
 }
 
@@ -72,7 +74,7 @@ export class NewCertificates {
 
   async #makeInTurn(asker: Asker, publicKey: PublicKey): Promise<NewCertificate | Refusal> {
     const { certificates, random } = this.#options;
-    const refusal = (await this.#tooMany(asker)) ?? (await this.#keyConflict(publicKey));
+    const refusal = usedUp(asker) ?? (await this.#tooMany(asker)) ?? (await this.#keyConflict(publicKey));
     if (refusal !== undefined) return refusal;
     asker.trace.begin('issue');
     // Not what a CSR asks for: which thing it will speak for is decided when it is provisioned.
@@ -86,7 +88,7 @@ export class NewCertificates {
   }
 
   async #record(asker: Asker, signed: SignedCertificate): Promise<NewCertificate | Refusal> {
-    const { store, transactor, random, certificates, attempts, clock, settings } = this.#options;
+    const { store, transactor, random, certificates, claims, attempts, clock, settings } = this.#options;
     const { claim, trace, remoteAddress } = asker;
     const ownershipToken = `fwc_${toBase64Url(random.bytes(32))}`;
     const hash = hashOwnershipToken(ownershipToken);
@@ -99,6 +101,7 @@ export class NewCertificates {
         // It may have been revoked while the signing process was at work.
         if (certificates.standing(claim.certificateId, clock.now()) !== 'active')
           throw new RolledBack(claimGone());
+        if (!(await claims.useWithin(tx, claim.certificateId))) throw new RolledBack(claimUsed(claim));
         await certificates.record(tx, signed, actor);
         await store.addToken(tx, { hash, certificateId, claimId: claim.certificateId, expiresAtMs });
         const explanation = `a certificate was issued; until ${new Date(expiresAtMs).toISOString()} it can be provisioned`;
@@ -129,6 +132,20 @@ export class NewCertificates {
     const [holder] = await this.#options.certificates.ofPublicKey(publicKeyHash(publicKey));
     return holder === undefined ? undefined : keyInUse([holder.certificateId]);
   }
+}
+
+function usedUp({ claim, trace }: Asker): Refusal | undefined {
+  if (claim.uses === undefined) return undefined;
+  trace.begin('uses');
+  if (claim.uses.left === 0) return claimUsed(claim);
+  trace.pass(`${claim.uses.left} of ${claim.uses.max} uses of the claim are left`);
+  return undefined;
+}
+
+function claimUsed({ uses }: Claim): Refusal {
+  return refuse('claim_used', `the claim has asked for ${uses?.max} certificates, as many as it may`, {
+    deviceText: 'the claim has been used as often as it may be',
+  });
 }
 
 export function claimGone(): Refusal {

@@ -3,6 +3,7 @@ import type { Certificates } from '../certificates/index.ts';
 import {
   type AttemptLog,
   certificatesHeld,
+  notLetBack,
   type Refusal,
   RolledBack,
   refuse,
@@ -78,6 +79,8 @@ export class Provisions {
     const plan = { asker, ...template, ...token, ...filled };
     const { thingName } = filled.filled;
     asker.trace.about({ thingName });
+    if (asker.claim.thingName !== undefined && asker.claim.thingName !== thingName)
+      return otherThing(asker.claim.thingName, thingName);
     return takeAll(this.#options.turns, [`name ${thingName}`], () =>
       this.#options.things.hold(thingName, () => this.#provisionInTurn(plan)),
     );
@@ -169,17 +172,24 @@ export class Provisions {
    * A leaked claim must not become a device that is there, unless the template says so; and never one that an operator has
    * taken from its place.
    */
-  #conflict({ filled, template }: Plan): Refusal | undefined {
+  #conflict({ asker, filled, template }: Plan): Refusal | undefined {
     const { activePerThingMax: max } = this.#options;
     const { thingName } = filled;
     const holders = certificatesHeld(thingName, this.#options);
     const holder = holders.find(({ state }) => state !== 'ACTIVE' || !template.mayRejoin);
-    if (holder === undefined) return tooManyHeld(thingName, { count: holders.length, max });
+    if (holder === undefined)
+      return tooManyHeld(thingName, { count: holders.length, max }) ?? this.#judged(asker, thingName);
     const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); revoke it for ever or detach it, or let the template take such names (\`provisioning-template update --rejoin\`)`;
     return refuse('thing_has_certificate', explanation, {
       thingName,
       deviceText: `the thing \`${thingName}\` has a certificate already`,
     });
+  }
+
+  #judged({ claim }: Asker, thingName: ThingName): Refusal | undefined {
+    const consent = claim.thingName === thingName ? { givenAtMs: claim.createdAtMs } : undefined;
+    const wayBack = `make a claim for it alone (\`fleetward claim create ${claim.templateName} --thing ${thingName}\`)`;
+    return notLetBack(thingName, { ...this.#options, consent, wayBack });
   }
 
   async #write(tx: Transaction, plan: Plan): Promise<void> {
@@ -234,6 +244,11 @@ export class Provisions {
     await things.createWithin(tx, { name: thingName, attributes, ...type }, actor);
     for (const groupName of groupNames) await groups.addThingWithin(tx, { groupName, thingName }, actor);
   }
+}
+
+function otherThing(own: ThingName, thingName: ThingName): Refusal {
+  const explanation = `the claim provisions the thing \`${own}\` alone, not \`${thingName}\``;
+  return refuse('name_not_allowed', explanation, { thingName });
 }
 
 /** What an operator has done with it meanwhile holds. */

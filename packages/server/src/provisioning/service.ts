@@ -26,7 +26,7 @@ export type ProvisioningSettings = TemplatesOptions['settings'] &
 export interface ProvisioningOptions
   extends Omit<TemplatesOptions, 'settings'>,
     Omit<ClaimsOptions, 'settings' | 'templates'>,
-    Omit<NewCertificatesOptions, 'settings'>,
+    Omit<NewCertificatesOptions, 'settings' | 'claims'>,
     Omit<ProvisionsOptions, 'templates' | 'hook'>,
     Omit<HookOptions, 'settings'> {
   readonly denials: Denials;
@@ -62,7 +62,7 @@ export class Provisioning {
     this.#options = options;
     this.templates = parts.templates;
     this.claims = parts.claims;
-    this.#new = new NewCertificates(options);
+    this.#new = new NewCertificates({ ...options, ...parts });
     this.#provisions = new Provisions({ ...options, ...parts, hook: new Hook(options) });
     this.#rate = new TokenBuckets({ clock, perSecondMax: settings.requestsPerSecondPerClaimMax });
   }

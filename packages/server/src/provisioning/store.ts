@@ -1,4 +1,4 @@
-import type { CertificateId, Sha256, Transaction } from '@fleetward/core';
+import type { CertificateId, Sha256, ThingName, Transaction } from '@fleetward/core';
 
 /** A provisioning template by name; what it says is in its versions. */
 export interface TemplateRecord {
@@ -30,6 +30,10 @@ export interface Claim {
   readonly expiresAtMs: number;
   /** Operator id. */
   readonly createdBy: string;
+  /** Certificates that it may ask for in its life; any number where this is missing. */
+  readonly uses?: { readonly max: number; readonly left: number };
+  /** The one thing that it may provision. */
+  readonly thingName?: ThingName;
 }
 
 /** Lets the device that was given a certificate provision it, once. Only the SHA-256 of the token is kept. */
@@ -61,6 +65,8 @@ export interface ProvisioningStore {
   removeVersion(tx: Transaction, key: VersionKey): Promise<boolean>;
   addClaim(tx: Transaction, claim: Claim): Promise<void>;
   claims(): Promise<readonly Claim[]>;
+  /** Takes one use; false when none is left or the claim is gone, so that of two racing calls one wins. */
+  useClaim(tx: Transaction, certificateId: CertificateId): Promise<boolean>;
   /** Forgets claims that ended at `atMs` or before. */
   removeEndedClaims(tx: Transaction, atMs: number): Promise<void>;
   addToken(tx: Transaction, token: OwnershipToken): Promise<void>;

@@ -117,9 +117,20 @@ function templateQueries({ reads }: Database): TemplateQueries {
   };
 }
 
+const claimColumns = [
+  'certificate_id',
+  'template_name',
+  'created_at_ms',
+  'expires_at_ms',
+  'created_by',
+  'uses_max',
+  'uses_left',
+  'thing_name',
+] as const;
+
 function claimQueries({
   reads,
-}: Database): Pick<ProvisioningStore, 'addClaim' | 'claims' | 'removeEndedClaims'> {
+}: Database): Pick<ProvisioningStore, 'addClaim' | 'claims' | 'useClaim' | 'removeEndedClaims'> {
   return {
     addClaim: async (tx, claim) => {
       await queriesOf(tx).insertInto('provisioning_claims').values(claimRow(claim)).execute();
@@ -128,7 +139,7 @@ function claimQueries({
       const rows = await allRows((after: ClaimRow | undefined) => {
         const page = reads
           .selectFrom('provisioning_claims')
-          .select(['certificate_id', 'template_name', 'created_at_ms', 'expires_at_ms', 'created_by'])
+          .select(claimColumns)
           .orderBy('certificate_id')
           .limit(pageRowsMax);
         return (
@@ -136,6 +147,15 @@ function claimQueries({
         ).execute();
       });
       return rows.map(toClaim);
+    },
+    useClaim: async (tx, certificateId) => {
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('provisioning_claims')
+        .set((eb) => ({ uses_left: eb('uses_left', '-', 1) }))
+        .where('certificate_id', '=', certificateId)
+        .where((eb) => eb.or([eb('uses_left', '>', 0), eb('uses_left', 'is', null)]))
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
     },
     removeEndedClaims: async (tx, atMs) => {
       await queriesOf(tx).deleteFrom('provisioning_claims').where('expires_at_ms', '<=', atMs).execute();
@@ -228,6 +248,9 @@ function claimRow(claim: Claim): ClaimRow {
     created_at_ms: claim.createdAtMs,
     expires_at_ms: claim.expiresAtMs,
     created_by: claim.createdBy,
+    uses_max: claim.uses?.max ?? null,
+    uses_left: claim.uses?.left ?? null,
+    thing_name: claim.thingName ?? null,
   };
 }
 
@@ -238,6 +261,10 @@ function toClaim(row: ClaimRow): Claim {
     createdAtMs: row.created_at_ms,
     expiresAtMs: row.expires_at_ms,
     createdBy: row.created_by,
+    ...(row.uses_max === null || row.uses_left === null
+      ? {}
+      : { uses: { max: row.uses_max, left: row.uses_left } }),
+    ...(row.thing_name === null ? {} : { thingName: row.thing_name }),
   };
 }
 

@@ -162,6 +162,9 @@ export interface Schema {
     readonly created_at_ms: number;
     readonly expires_at_ms: number;
     readonly created_by: string;
+    readonly uses_max: number | null;
+    readonly uses_left: number | null;
+    readonly thing_name: ThingName | null;
   };
   readonly provisioning_tokens: {
     readonly hash: Sha256;

@@ -1,4 +1,4 @@
-import { parsePolicyName } from '@fleetward/core';
+import { parsePolicyName, type ThingName } from '@fleetward/core';
 import type { Claim } from '../../src/provisioning/store.ts';
 import type { Platform } from '../certificates/test-platform.ts';
 
@@ -58,8 +58,11 @@ export async function makeFleet(
   return newClaim(platform);
 }
 
-export async function newClaim(platform: Platform, validityMs = 300_000): Promise<Claim> {
-  const wanted = { templateName: 'lamps', validityMs };
+export async function newClaim(
+  platform: Platform,
+  { validityMs = 300_000, ...bounds }: { validityMs?: number; usesMax?: number; thingName?: ThingName } = {},
+): Promise<Claim> {
+  const wanted = { templateName: 'lamps', validityMs, ...bounds };
   return (await platform.provisioning.claims.create(wanted, operator)).claim;
 }
 

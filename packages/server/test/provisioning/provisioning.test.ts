@@ -103,6 +103,23 @@ describe('a device with a claim', () => {
   });
 });
 
+describe('a claim with a number of uses', () => {
+  test('gives as many certificates in its life, also to those that ask at once, and after a restart', async () => {
+    const bounded = await newClaim(platform, { usesMax: 3 });
+    const ask = () => platform.provisioning.createKeys(askedBy(bounded));
+    const outcomes = await Promise.all([ask(), ask()]);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['created', 'created']);
+    const { keys, clock } = platform;
+    await platform.close();
+    await open({ keys, clock });
+    const rest = await Promise.all([ask(), ask(), ask()]);
+    expect(rest.map(({ kind }) => kind).sort()).toEqual(['created', 'refused', 'refused']);
+    expect(rest.find(({ kind }) => kind === 'refused')).toMatchObject({ reason: 'claim_used' });
+    const [shown] = platform.provisioning.claims.list().filter(({ uses }) => uses !== undefined);
+    expect(shown?.uses).toEqual({ max: 3, left: 0 });
+  });
+});
+
 describe('an ownership token', () => {
   test('is good once, also for two at the same time', async () => {
     const { ownershipToken } = await create();
@@ -128,7 +145,7 @@ describe('an ownership token', () => {
   });
 
   test('ends after an hour, and its certificate with it', async () => {
-    const lasting = await newClaim(platform, 86_400_000);
+    const lasting = await newClaim(platform, { validityMs: 86_400_000 });
     const created = await create(lasting);
     platform.clock.advance(3_599_000);
     await platform.provisioning.cleanUp();
@@ -222,6 +239,34 @@ describe('a thing that is there', () => {
     });
     // MERGE
     expect(platform.things.get(parseThingName('lamp-7')).attributes).toEqual({ serial: '7', room: 'cellar' });
+  });
+
+  test('is not provisioned again once it was shut out, but by a later claim for it alone', async () => {
+    await platform.provisioning.templates.update('lamps', { mayRejoin: true }, operator);
+    const thingName = parseThingName('lamp-7');
+    const before = await newClaim(platform, { thingName });
+    const first = await create();
+    await provision(first.ownershipToken, { SerialNumber: '7' });
+    platform.clock.advance(1_000);
+    const { certificateId } = first.signed.record;
+    await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+    platform.clock.advance(1_000);
+    const later = await newClaim(platform);
+    for (const by of [claim, before, later]) {
+      const { ownershipToken } = await create(by);
+      expect(await provision(ownershipToken, { SerialNumber: '7' }, by)).toMatchObject({
+        reason: 'thing_revoked',
+        deviceText: 'the thing `lamp-7` is not let in; ask its operator',
+      });
+    }
+    const [attempt] = await platform.enrollment.attempts(1);
+    expect(attempt!.explanation).toContain('fleetward claim create lamps --thing lamp-7');
+    const consent = await newClaim(platform, { thingName });
+    const other = await create(consent);
+    const another = await provision(other.ownershipToken, { SerialNumber: '8' }, consent);
+    expect(another).toMatchObject({ reason: 'name_not_allowed' });
+    const back = await provision(other.ownershipToken, { SerialNumber: '7' }, consent);
+    expect(back).toMatchObject({ kind: 'provisioned', thingName });
   });
 
   test('has a bounded number of certificates, also where devices may rejoin', async () => {

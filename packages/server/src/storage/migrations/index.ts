@@ -14,6 +14,7 @@ import { renewalCampaigns } from './0011-renewal-campaigns.ts';
 import { deletedCertificates } from './0012-deleted-certificates.ts';
 import { provisioning } from './0013-provisioning.ts';
 import { pastAttachments } from './0014-past-attachments.ts';
+import { claimBounds } from './0015-claim-bounds.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -37,4 +38,5 @@ export const migrations: readonly Migration[] = [
   deletedCertificates,
   provisioning,
   pastAttachments,
+  claimBounds,
 ];

@@ -1,3 +1,4 @@
+import { parseThingName } from '@fleetward/core';
 import { expect, test } from 'vitest';
 import type { Claim, OwnershipToken, TemplateRecord } from '../../../src/provisioning/store.ts';
 import { certificateIdOf, type Opened, outcomes, sha256Of } from './backend.ts';
@@ -69,6 +70,29 @@ export function describeProvisioning(opened: () => Opened): void {
     expect(await stores.provisioning.claims()).toHaveLength(2);
     await transact((tx) => stores.provisioning.removeEndedClaims(tx, 10));
     expect(await stores.provisioning.claims()).toEqual([claim('late', 11)]);
+  });
+
+  test('a claim comes back with its bounds, and is used as often as it may be and no more', async () => {
+    const { stores, transact } = opened();
+    const claim: Claim = {
+      certificateId: certificateIdOf('bounded'),
+      templateName: 'lamps',
+      createdAtMs: 1,
+      expiresAtMs: 50,
+      createdBy: 'ada',
+    };
+    const { certificateId } = claim;
+    const bounded = { ...claim, uses: { max: 2, left: 2 }, thingName: parseThingName('lamp-7') };
+    const free = { ...claim, certificateId: certificateIdOf('free') };
+    for (const each of [bounded, free]) await transact((tx) => stores.provisioning.addClaim(tx, each));
+    expect(await stores.provisioning.claims()).toEqual(expect.arrayContaining([bounded, free]));
+    const use = (id = certificateId) => transact((tx) => stores.provisioning.useClaim(tx, id));
+    const used = await outcomes([use(), use(), use()]);
+    expect(used.filter((each) => each === true)).toHaveLength(2);
+    expect(await use(free.certificateId)).toBe(true);
+    expect(await use(certificateIdOf('no claim'))).toBe(false);
+    expect(await stores.provisioning.claims()).toContainEqual({ ...bounded, uses: { max: 2, left: 0 } });
+    await transact((tx) => stores.provisioning.removeEndedClaims(tx, 50));
   });
 
   test('of racing takers of a token one wins; one that is rolled back gives it back', async () => {
