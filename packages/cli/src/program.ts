@@ -132,6 +132,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async (words) => loadVerbs((await import('./nouns/ca.ts')).caVerbs, words),
   },
   {
+    name: 'artifact',
+    summary: 'the files behind releases, as the platform keeps them',
+    load: async (words) => loadVerbs((await import('./nouns/artifact.ts')).artifactVerbs, words),
+  },
+  {
     name: 'release',
     summary: 'firmware: signed offline, published by the platform',
     load: async (words) => loadVerbs((await import('./nouns/release.ts')).releaseVerbs, words),

@@ -9,15 +9,22 @@ export async function* countingBytes(
   {
     label,
     totalBytes,
+    fromByte,
     shell,
-  }: { readonly label: string; readonly totalBytes: number; readonly shell: Shell },
+  }: {
+    readonly label: string;
+    readonly totalBytes: number;
+    /** How far they were before. */
+    readonly fromByte: number;
+    readonly shell: Shell;
+  },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { stderr, clock } = shell.terminal;
   if (stderr.isTTY !== true || shell.output.json) {
     yield* bytes;
     return;
   }
-  let sentBytes = 0;
+  let sentBytes = fromByte;
   let drawnAtMs = 0;
   for await (const chunk of bytes) {
     yield chunk;

@@ -3,12 +3,13 @@ import { concatBytes } from '@fleetward/core';
 import { CliError } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A file's bytes as they come; `-` is standard input. Throws `cli.unreadable`. */
+/** A file's bytes as they come, from a place on; `-` is standard input. Throws `cli.unreadable`. */
 export async function* streamInput(
   path: string,
   terminal: Terminal,
+  start = 0,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const source = path === '-' ? terminal.stdin : createReadStream(path);
+  const source = path === '-' ? terminal.stdin : createReadStream(path, { start });
   try {
     for await (const chunk of source) yield chunk as Uint8Array;
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseSha256 } from '@fleetward/core';
 import { needs } from '@fleetward/testkit';
@@ -632,6 +632,63 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['release', 'publish', 'releases'])).json).toMatchObject([{ uploaded: [] }]);
     expect((await say(['release', 'list'])).json).toEqual(listed.json);
   });
+
+  test('an artifact whose upload broke off goes on where it stopped, is shown, kept while it is listed, and removed', async () => {
+    const bytes = Buffer.alloc(500_000, 'firmware ');
+    writeFileSync(cli.home.join('fan.img'), bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const upload = async (start: Buffer) => {
+      const broken = new AbortController();
+      const body = (async function* () {
+        yield start;
+        const { getUploadState } = await import('@fleetward/protocol');
+        const state = () => platform.api.call(getUploadState, { params: { sha256 } });
+        await expect.poll(state).toEqual({ receivedBytes: start.length });
+        broken.abort();
+        yield bytes;
+      })();
+      const { putArtifact } = await import('@fleetward/protocol');
+      const call = platform.api.call(putArtifact, { params: { sha256 }, body, signal: broken.signal });
+      await expect(call).rejects.toMatchObject({ code: 'api.aborted' });
+    };
+    await upload(bytes.subarray(0, 200_000));
+    expect((await say(['artifact', 'list'])).json).toContainEqual(
+      expect.objectContaining({ sha256, state: 'unfinished', lengthBytes: 200_000 }),
+    );
+    const uploaded = await retried(['artifact', 'upload', 'fan.img']);
+    expect(uploaded).toMatchObject([{ sha256, lengthBytes: 500_000, fromByte: 200_000 }]);
+    const md5 = createHash('md5').update(bytes).digest('hex');
+    expect((await say(['artifact', 'show', sha256])).json).toMatchObject([{ sha256, md5, paths: [] }]);
+
+    const listed = (await say(['artifact', 'list'])).json as { sha256: string; state: string }[];
+    const lamp = listed.find(({ state }) => state === 'listed')?.sha256 ?? '';
+    expect((await run(['artifact', 'remove', lamp])).error).toMatchObject({
+      code: 'releases.artifact_listed',
+    });
+    const remove = ['artifact', 'remove', '--unlisted', '--older-than'];
+    expect((await say([...remove, '1h'])).json).toEqual([{ removed: [] }]);
+    await expect
+      .poll(async () => (await say([...remove, '1s'])).json, { timeout: 20_000 })
+      .toEqual([{ removed: [sha256] }]);
+    expect((await run(['artifact', 'remove'])).code).toBe(2);
+
+    // What is there of another file by a false digest is begun anew.
+    await upload(Buffer.alloc(1_000, 'something else'));
+    expect(await retried(['artifact', 'upload', 'fan.img'])).toMatchObject([{ fromByte: 0 }]);
+    await say(['artifact', 'remove', sha256]);
+  });
+
+  /** The platform may not have seen yet that the connection of the upload before is gone. */
+  async function retried(args: readonly string[]): Promise<unknown> {
+    let outcome = await run(args);
+    await expect
+      .poll(async () => {
+        if (outcome.code !== 0) outcome = await run(args);
+        return outcome.code;
+      })
+      .toBe(0);
+    return outcome.json;
+  }
 
   test('a CA is listed, retired and active again', async () => {
     const cas = (await say(['ca', 'list'])).json as { certificateId: string; kind: string }[];

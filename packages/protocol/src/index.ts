@@ -105,15 +105,18 @@ export {
   updateProvisioningTemplate,
 } from './http/provisioning.ts';
 export {
+  getArtifact,
   getDeviceMetadata,
   getDeviceTarget,
   getMetadataFile,
   getOnlineKeys,
+  getUploadState,
   listArtifacts,
   listMetadata,
   metadataBytesMax,
   publishMetadata,
   putArtifact,
+  removeArtifact,
   rootsPerPublicationMax,
 } from './http/releases.ts';
 export {

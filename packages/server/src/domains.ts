@@ -252,15 +252,16 @@ async function openReleases(
   parts: DomainParts,
   trail: Trail,
 ): Promise<Pick<Domains, 'releases' | 'releaseKeys'>> {
-  const { config, clock, random, storage, signing } = parts;
+  const { config, clock, storage, signing } = parts;
   const snapshot = await signing.signer(signingKeys.tufSnapshot.name);
   const timestamp = await signing.signer(signingKeys.tufTimestamp.name);
   const releases = await openReleaseService({
     store: storage.stores.releases,
-    folder: await openArtifactFolder({
+    artifactStore: await openArtifactFolder({
       path: join(config.folder, 'artifacts'),
-      random,
       artifactBytesMax: config.httpLimits.uploadBytesMax,
+      uploadsMax: config.releases.uploadsMax,
+      unfinishedMax: config.releases.unfinishedUploadsMax,
     }),
     transactor: storage.transactor,
     trail,
@@ -269,6 +270,7 @@ async function openReleases(
     settings: {
       snapshotLifetimeMs: config.releases.snapshotValidityHours * hourMs,
       timestampLifetimeMs: config.releases.timestampValidityHours * hourMs,
+      unfinishedUploadMs: config.releases.unfinishedUploadHours * hourMs,
     },
   });
   return { releases, releaseKeys: { snapshot, timestamp } };

@@ -484,6 +484,13 @@ const releases = section(
       24,
       'Validity of the TUF timestamp the server signs; re-signed at half of it.',
     ),
+    uploadsMax: count(8, 'Uploads of artifacts at once; one more is told to try again.', { maximum: 256 }),
+    unfinishedUploadsMax: count(
+      16,
+      'Uploads that broke off and may be gone on with, those under way included; one more is told to finish or remove one.',
+      { maximum: 1_024 },
+    ),
+    unfinishedUploadHours: count(24, 'How long an upload that broke off is kept.', { maximum: 8_760 }),
   },
   'Updates.',
 );

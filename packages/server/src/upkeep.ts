@@ -44,6 +44,11 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
     { name: 'sign CRLs', everyMs: minuteMs, run: () => domains.certificates.refreshCrls() },
     { name: 'log what was issued', everyMs: secondMs, run: () => domains.issuanceLog.sequence() },
     {
+      name: 'remove uploads that were given up',
+      everyMs: 10 * minuteMs,
+      run: () => domains.releases.artifacts.sweep(),
+    },
+    {
       name: 'renew the server certificate',
       everyMs: 10 * minuteMs,
       run: () => listeners.credentials.ensureFresh(),

@@ -1,18 +1,11 @@
 import { parseSha256, toBase64 } from '@fleetward/core';
-import {
-  type ApiClient,
-  listArtifacts,
-  listMetadata,
-  publishMetadata,
-  putArtifact,
-} from '@fleetward/protocol';
+import { type ApiClient, listArtifacts, listMetadata, publishMetadata } from '@fleetward/protocol';
 import { openReleaseFolder, readUpload, type Upload } from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { CliError } from '../errors.ts';
-import { countingBytes } from '../progress.ts';
-import { streamInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
+import { uploadArtifact } from '../upload-artifact.ts';
 import { artifactPath, hasArtifact } from './release-artifacts.ts';
 import { type ListedTarget, listTargets } from './release-targets.ts';
 
@@ -22,7 +15,7 @@ export function addReleasePublish(noun: Command, shell: Shell): void {
     summary: 'upload artifacts and signed lists, and publish them',
     description:
       'Uploads the artifacts the platform does not have yet and publishes the signed root and list of releases. The platform checks everything as a device ' +
-      'will; published is all of it or nothing. May be repeated after a failure.',
+      'will; published is all of it or nothing. May be repeated after a failure: an upload that broke off goes on where it stopped.',
     examples: ['fleetward release publish releases'],
   }).action(async (folder: string) => {
     const releases = await openReleaseFolder(folder);
@@ -71,10 +64,6 @@ async function uploadOne(target: ListedTarget, { api, folder, shell }: Uploading
       hint: `put the file with the SHA-256 ${sha256} at \`${artifactPath(folder, sha256)}\``,
     });
   }
-  const bytes = streamInput(artifactPath(folder, sha256), shell.terminal);
-  const { path: label, lengthBytes: totalBytes } = target;
-  await api.call(putArtifact, {
-    params: { sha256 },
-    body: countingBytes(bytes, { label, totalBytes, shell }),
-  });
+  const { path: label, lengthBytes } = target;
+  await uploadArtifact({ path: artifactPath(folder, sha256), sha256, lengthBytes, label }, { api, shell });
 }

@@ -12,8 +12,13 @@ const publicationBytesMax = 8_388_608;
 
 const artifact = Type.Object({
   sha256,
+  sha1: Type.Optional(Type.String({ description: 'Of artifacts stored since this is recorded.' })),
+  md5: Type.Optional(Type.String()),
   lengthBytes: Type.Integer({ minimum: 0 }),
   storedAtMs: timeMs,
+  paths: Type.Array(Type.String(), {
+    description: 'The published targets it is; none: no device is offered it.',
+  }),
 });
 
 const roleVersion = Type.Object({
@@ -26,26 +31,72 @@ const onlineKey = Type.Object({
   publicKey: Type.String({ description: 'SubjectPublicKeyInfo, base64 of DER.' }),
 });
 
-/** Stores an artifact under its digest; the same bytes may be sent again. */
+const byDigest = Type.Object({ sha256 });
+
+/** Stores an artifact under its digest; the same bytes may be sent again. What came of an upload that breaks off is kept. */
 export const putArtifact = defineRoute({
   method: 'PUT',
   path: '/v1/releases/artifacts/:sha256',
   noun: 'releases',
-  summary: 'Upload an artifact under its SHA-256',
+  summary: 'Upload an artifact under its SHA-256, or the rest of it',
   access: 'operator',
-  params: Type.Object({ sha256 }),
+  params: byDigest,
+  query: Type.Object({
+    fromByte: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'Where the bytes begin: up to what the upload’s state tells.',
+      }),
+    ),
+  }),
   body: 'bytes',
   status: 201,
   answer: artifact,
+});
+
+/** How many bytes of an upload that broke off are durable: the rest is sent from there. */
+export const getUploadState = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/artifacts/:sha256/upload',
+  noun: 'releases',
+  summary: 'Show how far the upload of an artifact has come',
+  access: 'operator',
+  params: byDigest,
+  answer: Type.Object({ receivedBytes: Type.Integer({ minimum: 0 }) }),
 });
 
 export const listArtifacts = defineRoute({
   method: 'GET',
   path: '/v1/releases/artifacts',
   noun: 'releases',
-  summary: 'List the stored artifacts',
+  summary: 'List the stored artifacts and the unfinished uploads',
   access: 'operator',
-  answer: Type.Object({ artifacts: Type.Array(artifact) }),
+  answer: Type.Object({
+    artifacts: Type.Array(artifact),
+    unfinished: Type.Array(
+      Type.Object({ sha256, lengthBytes: Type.Integer({ minimum: 0 }), changedAtMs: timeMs }),
+    ),
+  }),
+});
+
+export const getArtifact = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/artifacts/:sha256',
+  noun: 'releases',
+  summary: 'Show a stored artifact',
+  access: 'operator',
+  params: byDigest,
+  answer: artifact,
+});
+
+/** Also an unfinished upload. */
+export const removeArtifact = defineRoute({
+  method: 'DELETE',
+  path: '/v1/releases/artifacts/:sha256',
+  noun: 'releases',
+  summary: 'Remove an artifact that no published targets list',
+  access: 'operator',
+  params: byDigest,
 });
 
 /** Publishes metadata that was signed offline; the server adds snapshot and timestamp. */

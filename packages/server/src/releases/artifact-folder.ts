@@ -1,96 +1,179 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type Random, type Sha256, toHex } from '@fleetward/core';
+import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { AppError, parseSha256, type Sha256 } from '@fleetward/core';
 import { createFolderDurably, syncFolder, unfinishedSuffix } from '@fleetward/core/durable-file';
+import { type ArtifactHash, createArtifactHash } from './artifact-hash.ts';
+import type { ArtifactDigests, ArtifactStore, KeptArtifact } from './artifact-store.ts';
 import { ReleaseError } from './errors.ts';
-
-/** The bytes of artifacts, each in a file named by its SHA-256: a name stands for whole and right bytes or nothing. */
-export interface ArtifactFolder {
-  /** Resolves to the length once the bytes are durable under their name. Throws `ReleaseError` and leaves nothing. */
-  put(sha256: Sha256, bytes: AsyncIterable<Uint8Array>): Promise<number>;
-  /** Both ends are included; an empty range reads nothing. */
-  read(sha256: Sha256, range: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
-}
 
 export interface ArtifactFolderOptions {
   readonly path: string;
-  readonly random: Random;
   /** Largest artifact, bytes. */
   readonly artifactBytesMax: number;
-  /** Uploads at once. Default 8. */
-  readonly uploadsMax?: number;
+  /** Uploads at once. */
+  readonly uploadsMax: number;
+  /** Uploads that were begun and are not finished, under way or not. */
+  readonly unfinishedMax: number;
 }
 
-/** Opens the folder and removes what a crash left unfinished: none of it was acknowledged. */
-export async function openArtifactFolder(options: ArtifactFolderOptions): Promise<ArtifactFolder> {
+/** A file an artifact, named by its SHA-256, and `SHA256.unfinished` for what came of an upload so far. */
+export async function openArtifactFolder(options: ArtifactFolderOptions): Promise<ArtifactStore> {
   const { path } = options;
   createFolderDurably(path);
-  for (const name of await readdir(path)) {
-    if (name.endsWith(unfinishedSuffix)) await rm(join(path, name), { force: true });
-  }
-  let uploads = 0;
+  const underWay = new Set<Sha256>();
   return {
-    put: async (sha256, bytes) => {
-      if (uploads >= (options.uploadsMax ?? 8)) {
-        throw new ReleaseError('releases.too_many_uploads', 'too many uploads at once: try again');
-      }
-      uploads++;
+    receivedBytes: async (sha256) => syncedBytes(unfinishedPath(path, sha256)),
+    put: async (sha256, upload) => {
+      if (underWay.has(sha256)) throw busy(sha256);
+      if (underWay.size >= options.uploadsMax) throw tooMany('`releases.uploadsMax` uploads are under way');
+      underWay.add(sha256);
       try {
-        return await putArtifact(options, sha256, bytes);
+        await makeRoom(options, sha256);
+        return await putArtifact(options, { sha256, ...upload });
       } finally {
-        uploads--;
+        underWay.delete(sha256);
       }
     },
     read: (sha256, { start, end }) =>
       end < start ? nothing() : createReadStream(join(path, sha256), { start, end }),
+    list: () => listFolder(path),
+    remove: async (sha256) => {
+      if (underWay.has(sha256)) throw busy(sha256);
+      await rm(join(path, sha256), { force: true });
+      await rm(unfinishedPath(path, sha256), { force: true });
+      syncFolder(path);
+    },
   };
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}
 
-/** Content synced, then renamed to its name, then the folder synced. */
-async function putArtifact(
-  options: ArtifactFolderOptions,
-  sha256: Sha256,
-  bytes: AsyncIterable<Uint8Array>,
-): Promise<number> {
-  const unfinished = join(options.path, `${toHex(options.random.bytes(16))}${unfinishedSuffix}`);
+function unfinishedPath(path: string, sha256: Sha256): string {
+  return join(path, `${sha256}${unfinishedSuffix}`);
+}
+
+/** What is told to whoever sends the rest must survive a power cut, so it is synced first. */
+async function syncedBytes(path: string): Promise<number> {
   try {
-    const written = await writeHashed(unfinished, bytes, options.artifactBytesMax);
-    if (written.sha256 !== sha256) throw digestMismatch(sha256, written.sha256);
-    await rename(unfinished, join(options.path, sha256));
-    syncFolder(options.path);
-    return written.lengthBytes;
+    await using file = await open(path, 'r+');
+    await file.sync();
+    return (await file.stat()).size;
   } catch (cause) {
-    await rm(unfinished, { force: true });
-    throw isDiskFull(cause) ? diskFull(cause) : cause;
+    if (Reflect.get(cause as object, 'code') === 'ENOENT') return 0;
+    throw cause;
   }
 }
 
-async function writeHashed(
-  path: string,
-  bytes: AsyncIterable<Uint8Array>,
-  bytesMax: number,
-): Promise<{ readonly sha256: string; readonly lengthBytes: number }> {
-  const hash = createHash('sha256');
-  let lengthBytes = 0;
-  await using file = await open(path, 'wx', 0o600);
-  for await (const chunk of bytes) {
-    lengthBytes += chunk.length;
-    if (lengthBytes > bytesMax) throw tooLarge(bytesMax);
+async function makeRoom({ path, unfinishedMax }: ArtifactFolderOptions, sha256: Sha256): Promise<void> {
+  const others = (await listFolder(path)).filter((kept) => !kept.isWhole && kept.sha256 !== sha256);
+  if (others.length >= unfinishedMax) {
+    throw tooMany('there are `releases.unfinishedUploadsMax` unfinished uploads: finish or remove one');
+  }
+}
+
+const keptName = new RegExp(`^([0-9a-f]{64})(\\${unfinishedSuffix})?$`);
+
+async function listFolder(path: string): Promise<readonly KeptArtifact[]> {
+  const kept: KeptArtifact[] = [];
+  for (const name of await readdir(path)) {
+    const [, digest, suffix] = keptName.exec(name) ?? [];
+    const found = await stat(join(path, name)).catch(() => undefined); // it may be gone by now
+    if (digest === undefined || found === undefined) continue;
+    const isWhole = suffix === undefined;
+    kept.push({
+      sha256: parseSha256(digest),
+      isWhole,
+      lengthBytes: found.size,
+      changedAtMs: Math.floor(found.mtimeMs),
+    });
+  }
+  return kept;
+}
+
+interface Upload {
+  readonly sha256: Sha256;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly fromByte: number;
+}
+
+/** Content synced, then renamed to its name, then the folder synced. */
+async function putArtifact(
+  { path, artifactBytesMax }: ArtifactFolderOptions,
+  { sha256, bytes, fromByte }: Upload,
+): Promise<ArtifactDigests> {
+  const unfinished = unfinishedPath(path, sha256);
+  await using file = await openUnfinished(unfinished, fromByte);
+  try {
+    const written = await receive(file, { bytes, fromByte, bytesMax: artifactBytesMax });
+    if (written.sha256 !== sha256) throw digestMismatch(sha256, written.sha256);
+    await rename(unfinished, join(path, sha256));
+    syncFolder(path);
+    return written;
+  } catch (cause) {
+    const isFull = isDiskFull(cause);
+    // Any other failure is of the source, or may pass: what came is kept.
+    if (isFull || cause instanceof AppError) await rm(unfinished, { force: true });
+    throw isFull ? diskFull(cause) : cause;
+  }
+}
+
+/** What is beyond `fromByte` is thrown away: whoever sends the rest counts from there. */
+async function openUnfinished(path: string, fromByte: number): Promise<FileHandle> {
+  if (fromByte === 0) {
+    const file = await open(path, 'w+', 0o600);
+    syncFolder(dirname(path));
+    return file;
+  }
+  const file = await open(path, 'r+').catch(() => undefined);
+  const keptBytes = file === undefined ? 0 : (await file.stat()).size;
+  if (file === undefined || keptBytes < fromByte) {
+    await file?.close();
+    throw wrongOffset(keptBytes);
+  }
+  await file.truncate(fromByte);
+  return file;
+}
+
+async function receive(
+  file: FileHandle,
+  upload: {
+    readonly bytes: AsyncIterable<Uint8Array>;
+    readonly fromByte: number;
+    readonly bytesMax: number;
+  },
+): Promise<ArtifactDigests> {
+  const hash = createArtifactHash();
+  await hashKept(file, { hash, lengthBytes: upload.fromByte });
+  for await (const chunk of upload.bytes) {
+    const atByte = hash.lengthBytes;
     hash.update(chunk);
-    await writeAll(file, chunk);
+    if (hash.lengthBytes > upload.bytesMax) throw tooLarge(upload.bytesMax);
+    await writeAll(file, { chunk, atByte });
   }
   await file.sync();
-  return { sha256: hash.digest('hex'), lengthBytes };
+  return hash.digests();
+}
+
+async function hashKept(
+  file: FileHandle,
+  { hash, lengthBytes }: { readonly hash: ArtifactHash; readonly lengthBytes: number },
+): Promise<void> {
+  const piece = Buffer.alloc(1_048_576);
+  while (hash.lengthBytes < lengthBytes) {
+    const { bytesRead } = await file.read(piece, 0, piece.length, hash.lengthBytes);
+    if (bytesRead === 0) throw new Error('an unfinished upload became shorter while it was read');
+    hash.update(piece.subarray(0, Math.min(bytesRead, lengthBytes - hash.lengthBytes)));
+  }
 }
 
 /** One `write` may write less than it was given. */
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+async function writeAll(
+  file: FileHandle,
+  { chunk, atByte }: { readonly chunk: Uint8Array; readonly atByte: number },
+): Promise<void> {
   for (let offset = 0; offset < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, offset);
+    const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset, atByte + offset);
     offset += bytesWritten;
   }
 }
@@ -103,8 +186,24 @@ function digestMismatch(expected: Sha256, found: string): ReleaseError {
   );
 }
 
+function wrongOffset(receivedBytes: number): ReleaseError {
+  return new ReleaseError(
+    'releases.upload_offset',
+    `${receivedBytes} bytes of the artifact are there: go on from there, or begin anew`,
+    { details: { receivedBytes } },
+  );
+}
+
 function tooLarge(bytesMax: number): ReleaseError {
   return new ReleaseError('releases.artifact_too_large', `an artifact may have ${bytesMax} bytes at most`);
+}
+
+function busy(sha256: Sha256): ReleaseError {
+  return new ReleaseError('releases.upload_busy', `\`${sha256}\` is being uploaded: try again after that`);
+}
+
+function tooMany(why: string): ReleaseError {
+  return new ReleaseError('releases.too_many_uploads', why);
 }
 
 function isDiskFull(cause: unknown): boolean {
@@ -112,5 +211,6 @@ function isDiskFull(cause: unknown): boolean {
 }
 
 function diskFull(cause: unknown): ReleaseError {
-  return new ReleaseError('releases.storage_full', 'the disk is full: nothing was stored', { cause });
+  const message = 'the disk is full: nothing was stored; free some space and upload again';
+  return new ReleaseError('releases.storage_full', message, { cause });
 }

@@ -1,16 +1,20 @@
 import { fromBase64, parseSha256, type Signer, toBase64 } from '@fleetward/core';
 import {
+  getArtifact,
   getDeviceMetadata,
   getDeviceTarget,
   getMetadataFile,
   getOnlineKeys,
+  getUploadState,
   listArtifacts,
   listMetadata,
   publishMetadata,
   putArtifact,
+  removeArtifact,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type OpenableBytes, type RouteHandler } from '../route-handler.ts';
+import type { Artifacts, ListedArtifact } from './artifacts.ts';
 import { ReleaseError } from './errors.ts';
 import type { ReleaseService } from './service.ts';
 
@@ -20,14 +24,7 @@ export function releaseHandlers(
   keys: { readonly snapshot: Signer; readonly timestamp: Signer },
 ): readonly RouteHandler[] {
   return [
-    handle(putArtifact, async ({ params, body, caller }) =>
-      releases.storeArtifact({
-        sha256: parseSha256(params.sha256),
-        bytes: body,
-        actor: operatorActor(caller),
-      }),
-    ),
-    handle(listArtifacts, async () => ({ artifacts: [...(await releases.artifacts())] })),
+    ...artifactHandlers(releases.artifacts),
     handle(publishMetadata, async ({ body, caller }) => {
       const upload = {
         roots: (body.roots ?? []).map(fromBase64),
@@ -42,6 +39,39 @@ export function releaseHandlers(
       timestamp: describeKey(keys.timestamp),
     })),
   ];
+}
+
+function artifactHandlers(artifacts: Artifacts): readonly RouteHandler[] {
+  const digestOf = ({ params }: { readonly params: { readonly sha256: string } }) =>
+    parseSha256(params.sha256);
+  return [
+    handle(putArtifact, async (request) => {
+      const { query, body, caller } = request;
+      const actor = operatorActor(caller);
+      const { fromByte = 0 } = query;
+      return answerOf(await artifacts.upload({ sha256: digestOf(request), bytes: body, fromByte, actor }));
+    }),
+    handle(getUploadState, async (request) => ({
+      receivedBytes: await artifacts.receivedBytes(digestOf(request)),
+    })),
+    handle(listArtifacts, async () => ({
+      artifacts: (await artifacts.list()).map(answerOf),
+      unfinished: (await artifacts.unfinished()).map(({ isWhole: _, ...upload }) => upload),
+    })),
+    handle(getArtifact, async (request) => {
+      const found = await artifacts.find(digestOf(request));
+      if (found === undefined) throw notFound('there is no such artifact');
+      return answerOf(found);
+    }),
+    handle(removeArtifact, async (request) => {
+      await artifacts.remove(digestOf(request), operatorActor(request.caller));
+      return undefined;
+    }),
+  ];
+}
+
+function answerOf({ paths, ...artifact }: ListedArtifact) {
+  return { ...artifact, paths: [...paths] };
 }
 
 /** What a device reads, on the devices' listener. */
@@ -69,7 +99,7 @@ function targetAnswer(releases: ReleaseService, name: string): OpenableBytes {
     contentType: 'application/octet-stream',
     lengthBytes: target.lengthBytes,
     etag: target.sha256,
-    open: (range) => releases.readTarget(target, range),
+    open: (range) => releases.artifacts.read(target.sha256, range),
   };
 }
 

@@ -1,4 +1,5 @@
-export { type ArtifactFolder, type ArtifactFolderOptions, openArtifactFolder } from './artifact-folder.ts';
+export { type ArtifactFolderOptions, openArtifactFolder } from './artifact-folder.ts';
+export type { ArtifactStore } from './artifact-store.ts';
 export type { ReleaseErrorCode } from './errors.ts';
 export { releaseHandlers, updateHandlers } from './http.ts';
 export { openReleaseService, type ReleaseService, type ReleaseServiceParts } from './service.ts';

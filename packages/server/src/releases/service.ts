@@ -1,4 +1,4 @@
-import type { Clock, Sha256, Transaction, Transactor } from '@fleetward/core';
+import type { Clock, Transaction, Transactor } from '@fleetward/core';
 import {
   type OnlineSettings,
   type OnlineSigners,
@@ -7,21 +7,16 @@ import {
   type Upload,
 } from '@fleetward/updates';
 import type { Actor, Trail } from '../trail/index.ts';
-import type { ArtifactFolder } from './artifact-folder.ts';
+import type { ArtifactStore } from './artifact-store.ts';
+import { type Artifacts, createArtifacts } from './artifacts.ts';
 import { ReleaseError } from './errors.ts';
 import { loadPublished, type Published, publishedOf, withoutPublished } from './published.ts';
 import { type ListedTarget, parseMetadataName, type RoleVersion, roleOf } from './rules.ts';
-import type { ArtifactRecord, MetadataFile, ReleaseStore } from './store.ts';
+import type { MetadataFile, ReleaseStore } from './store.ts';
 import { createTurns } from './turn.ts';
 
 export interface ReleaseService {
-  /** Stores an artifact; devices are offered it once published targets list it. The same bytes are accepted again. */
-  storeArtifact(upload: {
-    readonly sha256: Sha256;
-    readonly bytes: AsyncIterable<Uint8Array>;
-    readonly actor: Actor;
-  }): Promise<ArtifactRecord>;
-  artifacts(): Promise<readonly ArtifactRecord[]>;
+  readonly artifacts: Artifacts;
   /** Verifies what was signed offline, signs snapshot and timestamp, and puts all in force at once. Throws `ReleaseError`. */
   publish(upload: Upload, actor: Actor): Promise<readonly RoleVersion[]>;
   /** Signs a new timestamp, and a new snapshot when due; `undefined` while nothing is published. */
@@ -31,20 +26,16 @@ export interface ReleaseService {
   metadataFile(file: string): Promise<MetadataFile | undefined>;
   /** A target of the newest targets metadata by its consistent-snapshot name, decoded. */
   target(name: string): ListedTarget | undefined;
-  readTarget(
-    target: ListedTarget,
-    range: { readonly start: number; readonly end: number },
-  ): AsyncIterable<Uint8Array>;
 }
 
 export interface ReleaseServiceParts {
   readonly store: ReleaseStore;
-  readonly folder: ArtifactFolder;
+  readonly artifactStore: ArtifactStore;
   readonly transactor: Transactor;
   readonly trail: Pick<Trail, 'append'>;
   readonly clock: Clock;
   readonly signers: OnlineSigners;
-  readonly settings: OnlineSettings;
+  readonly settings: OnlineSettings & { readonly unfinishedUploadMs: number };
 }
 
 interface Shelf {
@@ -55,36 +46,22 @@ const publicationsWaitingMax = 16;
 
 /** Artifacts and their signed metadata. The server can neither make a release nor change one: it holds no key for that. */
 export async function openReleaseService(parts: ReleaseServiceParts): Promise<ReleaseService> {
-  const { store, folder } = parts;
+  const { store } = parts;
   const shelf: Shelf = { current: await loadPublished(store) };
   const inTurn = createTurns(publicationsWaitingMax, () => superseded('too many publications wait'));
   return {
-    storeArtifact: (upload) => storeArtifact(parts, upload),
-    artifacts: () => store.listArtifacts(),
+    artifacts: createArtifacts({
+      ...parts,
+      unfinishedMs: parts.settings.unfinishedUploadMs,
+      published: () => shelf.current,
+      inTurn,
+    }),
     publish: (upload, actor) => inTurn(() => publishUpload(parts, shelf, { upload, actor })),
     refreshTimestamp: () => inTurn(() => refreshTimestamp(parts, shelf)),
     roles: () => shelf.current.roles,
     metadataFile: (file) => findMetadataFile(store, file),
     target: (name) => shelf.current.targets.get(name),
-    readTarget: (target, range) => folder.read(target.sha256, range),
   };
-}
-
-/** The bytes are durable first, then the record: a record without bytes cannot be. */
-async function storeArtifact(
-  { store, folder, transactor, trail, clock }: ReleaseServiceParts,
-  upload: { readonly sha256: Sha256; readonly bytes: AsyncIterable<Uint8Array>; readonly actor: Actor },
-): Promise<ArtifactRecord> {
-  const { sha256, actor } = upload;
-  const lengthBytes = await folder.put(sha256, upload.bytes);
-  const known = await store.findArtifact(sha256);
-  if (known !== undefined) return known;
-  const artifact = { sha256, lengthBytes, storedAtMs: clock.now() };
-  await transactor.transact(async (tx) => {
-    await store.addArtifact(tx, artifact);
-    await trail.append(tx, { kind: 'release.artifact_stored', actor, payload: { sha256, lengthBytes } });
-  });
-  return artifact;
 }
 
 async function publishUpload(

@@ -8,9 +8,12 @@ export interface MetadataFile {
   readonly storedAtMs: number;
 }
 
-/** An artifact whose bytes are complete in the content-addressed folder. */
+/** An artifact whose bytes are whole in the artifact store. */
 export interface ArtifactRecord {
   readonly sha256: Sha256;
+  /** Not of an artifact that was stored before these were recorded. */
+  readonly sha1?: string;
+  readonly md5?: string;
   readonly lengthBytes: number;
   readonly storedAtMs: number;
 }
@@ -22,8 +25,9 @@ export interface ReleaseStore {
   findMetadata(file: { readonly name: string; readonly version: number }): Promise<MetadataFile | undefined>;
   /** Name and newest version of every role. */
   latestVersions(tx?: Transaction): Promise<readonly { readonly name: string; readonly version: number }[]>;
-  /** Idempotent. */
+  /** Idempotent: what is recorded stays; SHA-1 and MD5 are added where they are missing. */
   addArtifact(tx: Transaction, artifact: ArtifactRecord): Promise<void>;
+  removeArtifact(tx: Transaction, sha256: Sha256): Promise<void>;
   findArtifact(sha256: Sha256): Promise<ArtifactRecord | undefined>;
   listArtifacts(): Promise<readonly ArtifactRecord[]>;
 }

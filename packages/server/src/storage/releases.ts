@@ -7,7 +7,7 @@ import { allRows, pageRowsMax } from './paging.ts';
 import type { Schema } from './schema.ts';
 
 const fileColumns = ['name', 'version', 'bytes', 'stored_at_ms'] as const;
-const artifactColumns = ['sha256', 'length_bytes', 'stored_at_ms'] as const;
+const artifactColumns = ['sha256', 'length_bytes', 'stored_at_ms', 'sha1', 'md5'] as const;
 type ArtifactRow = Schema['artifacts'];
 
 /** TUF metadata and the list of complete artifacts in the records. */
@@ -73,9 +73,19 @@ export function createReleaseStore(database: Database): ReleaseStore {
           sha256: artifact.sha256,
           length_bytes: artifact.lengthBytes,
           stored_at_ms: artifact.storedAtMs,
+          ...digestsOf(artifact),
         })
         .onConflict((conflict) => conflict.column('sha256').doNothing())
         .execute();
+      await queriesOf(tx)
+        .updateTable('artifacts')
+        .set(digestsOf(artifact))
+        .where('sha256', '=', artifact.sha256)
+        .where('sha1', 'is', null)
+        .execute();
+    },
+    removeArtifact: async (tx, sha256) => {
+      await queriesOf(tx).deleteFrom('artifacts').where('sha256', '=', sha256).execute();
     },
     findArtifact: async (sha256) => {
       const row = await reads
@@ -103,6 +113,11 @@ function toFile(row: Schema['metadata_files']): MetadataFile {
   return { name: row.name, version: row.version, bytes: row.bytes, storedAtMs: row.stored_at_ms };
 }
 
-function toArtifact(row: ArtifactRow): ArtifactRecord {
-  return { sha256: row.sha256, lengthBytes: row.length_bytes, storedAtMs: row.stored_at_ms };
+function digestsOf({ sha1, md5 }: ArtifactRecord) {
+  return { sha1: sha1 ?? null, md5: md5 ?? null };
+}
+
+function toArtifact({ sha256, sha1, md5, ...row }: ArtifactRow): ArtifactRecord {
+  const digests = sha1 === null || md5 === null ? {} : { sha1, md5 };
+  return { sha256, ...digests, lengthBytes: row.length_bytes, storedAtMs: row.stored_at_ms };
 }

@@ -182,6 +182,8 @@ export interface Schema {
     readonly sha256: Sha256;
     readonly length_bytes: number;
     readonly stored_at_ms: number;
+    readonly sha1: string | null;
+    readonly md5: string | null;
   };
 }
 

@@ -66,6 +66,7 @@ type TrailKind =
   | 'guardrail.broken'
   | 'release.metadata_published'
   | 'release.artifact_stored'
+  | 'release.artifact_removed'
   | 'connection.closed'
   | 'denials.aggregated'
   | 'limits.aggregated'

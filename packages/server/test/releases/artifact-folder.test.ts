@@ -1,102 +1,76 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync, statfsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seededRandom, startProgram, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
-import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type ArtifactFolder, openArtifactFolder } from '../../src/releases/index.ts';
+import {
+  needsRoot,
+  runProgram,
+  startProgram,
+  type TemporaryFolder,
+  temporaryFolder,
+} from '@fleetward/testkit';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type ArtifactStore, openArtifactFolder } from '../../src/releases/index.ts';
+import { chunksOf, describeArtifactStore, suiteLimits } from './artifact-store-suite.ts';
 import { sha256Of } from './engineer.ts';
 
-const bytesMax = 1_000;
 let folder: TemporaryFolder;
-let artifacts: ArtifactFolder;
+let artifacts: ArtifactStore;
 
 beforeEach(async () => {
   folder = temporaryFolder();
-  artifacts = await open();
+  artifacts = await openArtifactFolder({ path: folder.path, ...suiteLimits });
 });
 
 afterEach(() => folder.remove());
 
-const open = (path = folder.path) =>
-  openArtifactFolder({ path, random: seededRandom(3), artifactBytesMax: bytesMax, uploadsMax: 2 });
-
-async function* chunksOf(bytes: Uint8Array, size = 64): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-}
-
-async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  return Buffer.concat(parts);
-}
-
-test('what was put is read back, whole and in any range', async () => {
-  const content = fc.uint8Array({ maxLength: bytesMax });
-  await fc.assert(
-    fc.asyncProperty(content, fc.nat(bytesMax), fc.nat(bytesMax), async (bytes, start, length) => {
-      const sha256 = sha256Of(bytes);
-      expect(await artifacts.put(sha256, chunksOf(bytes))).toBe(bytes.length);
-      const whole = await collect(artifacts.read(sha256, { start: 0, end: bytes.length - 1 }));
-      expect(whole.equals(bytes)).toBe(true);
-      const end = Math.min(bytes.length, start + length) - 1;
-      const part = await collect(artifacts.read(sha256, { start, end }));
-      expect(part.equals(bytes.subarray(start, end + 1))).toBe(true);
-    }),
-    { numRuns: 30 },
-  );
-});
+describe('artifacts in a folder', () => describeArtifactStore(() => artifacts));
 
 test('the file is private and named by its digest', async () => {
   const bytes = Buffer.from('firmware');
-  await artifacts.put(sha256Of(bytes), chunksOf(bytes));
+  await artifacts.put(sha256Of(bytes), { bytes: chunksOf(bytes), fromByte: 0 });
   expect(readdirSync(folder.path)).toEqual([sha256Of(bytes)]);
   expect(statSync(join(folder.path, sha256Of(bytes))).mode & 0o777).toBe(0o600);
 });
 
-test.each([
-  ['bytes of another digest', chunksOf(Buffer.from('other')), 'releases.digest_mismatch'],
-  ['more bytes than allowed', chunksOf(new Uint8Array(bytesMax + 1)), 'releases.artifact_too_large'],
-])('%s leave nothing behind', async (_, bytes, code) => {
-  await expect(artifacts.put(sha256Of(Buffer.from('firmware')), bytes)).rejects.toMatchObject({ code });
-  expect(readdirSync(folder.path)).toEqual([]);
-});
-
-test('a source that breaks off leaves nothing behind', async () => {
-  async function* broken(): AsyncGenerator<Uint8Array> {
-    yield Buffer.from('firm');
-    throw new Error('the client went away');
-  }
-  await expect(artifacts.put(sha256Of(Buffer.from('firmware')), broken())).rejects.toThrow(
-    'the client went away',
-  );
-  expect(readdirSync(folder.path)).toEqual([]);
-});
-
-test('no more uploads run at once than allowed', async () => {
-  const gate = Promise.withResolvers<void>();
-  async function* slow(): AsyncGenerator<Uint8Array> {
-    yield Buffer.from('firm');
-    await gate.promise;
-    yield Buffer.from('ware');
-  }
-  const sha256 = sha256Of(Buffer.from('firmware'));
-  const running = [artifacts.put(sha256, slow()), artifacts.put(sha256, slow())];
-  await expect(artifacts.put(sha256, slow())).rejects.toMatchObject({ code: 'releases.too_many_uploads' });
-  gate.resolve();
-  expect(await Promise.all(running)).toEqual([8, 8]);
-  expect(await artifacts.put(sha256, chunksOf(Buffer.from('firmware')))).toBe(8);
-});
-
-test('kill -9 in the middle of an upload leaves nothing that could be served, and the next start cleans up', async () => {
+test('kill -9 in the middle of an upload leaves nothing that could be served, and what was told to be there is gone on with', async () => {
   const entry = join(import.meta.dirname, 'upload-entry.ts');
   const upload = startProgram(process.execPath, ['--conditions=fleetward-source', entry, folder.path]);
   await upload.waitForOutput(/half/);
   upload.kill('SIGKILL');
   await upload.outcome;
-  const left = readdirSync(folder.path);
-  expect(left).toHaveLength(1);
-  expect(left[0]).toMatch(/\.unfinished$/);
-  expect(readFileSync(folder.join(left[0]!)).length).toBeGreaterThan(0);
-  await open();
-  expect(readdirSync(folder.path)).toEqual([]);
+  const content = Buffer.alloc(100_000, 7);
+  const again = await openArtifactFolder({ path: folder.path, ...suiteLimits, artifactBytesMax: 100_000 });
+  expect((await again.list()).map(({ isWhole }) => isWhole)).toEqual([false]);
+  const sha256 = sha256Of(content);
+  const fromByte = await again.receivedBytes(sha256);
+  expect(fromByte).toBe(50_000);
+  const digests = await again.put(sha256, { bytes: chunksOf(content.subarray(fromByte), 9_999), fromByte });
+  expect(digests).toMatchObject({ lengthBytes: 100_000 });
+  expect(readdirSync(folder.path)).toEqual([sha256]);
+});
+
+needsRoot().describe('on a disk of one megabyte', () => {
+  const disk = mkdtempSync(join(tmpdir(), 'fleetward-small-disk-'));
+  afterEach(async () => {
+    await runProgram('umount', ['-l', disk]);
+    rmdirSync(disk);
+  });
+
+  test('an upload that fills it says so, loses no other artifact and leaves nothing behind', async () => {
+    const mounted = await runProgram('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tmpfs', disk]);
+    if (mounted.code !== 0) throw new Error(`mount: ${mounted.stderr}`);
+    const limits = { ...suiteLimits, artifactBytesMax: 10_000_000 };
+    const store = await openArtifactFolder({ path: join(disk, 'artifacts'), ...limits });
+    const small = Buffer.alloc(500_000, 'small ');
+    await store.put(sha256Of(small), { bytes: chunksOf(small, 65_536), fromByte: 0 });
+    const { bavail } = statfsSync(disk);
+    const large = Buffer.alloc(2_000_000, 'large ');
+    const full = store.put(sha256Of(large), { bytes: chunksOf(large, 65_536), fromByte: 0 });
+    await expect(full).rejects.toMatchObject({
+      code: 'releases.storage_full',
+      message: expect.stringContaining('free some space'),
+    });
+    expect(statfsSync(disk).bavail).toBe(bavail);
+    expect(await store.list()).toMatchObject([{ sha256: sha256Of(small), lengthBytes: 500_000 }]);
+  });
 });

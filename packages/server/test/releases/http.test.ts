@@ -5,14 +5,17 @@ import {
   type ApiClient,
   ApiError,
   createApiClient,
+  getArtifact,
   getDeviceTarget,
   getMetadataFile,
   getOnlineKeys,
+  getUploadState,
   listArtifacts,
   listMetadata,
   metadataBytesMax,
   publishMetadata,
   putArtifact,
+  removeArtifact,
 } from '@fleetward/protocol';
 import { createMemoryStore, createUpdateClient, type Fetcher, installRoot } from '@fleetward/updates';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -61,18 +64,19 @@ let device: ApiClient;
 beforeAll(async () => {
   certificates = await makeCertificate();
   records = await openRecords();
-  const { storage, trail, clock, random, folder } = records;
+  const { storage, trail, clock, folder } = records;
+  const limits = { artifactBytesMax: 1_000_000, uploadsMax: 2, unfinishedMax: 4 };
   online = { snapshot: newSigner(), timestamp: newSigner() };
   engineer = newEngineer(online, clock);
   root = await engineer.root(1);
   const releases = await openReleaseService({
     store: storage.stores.releases,
-    folder: await openArtifactFolder({ path: folder.join('artifacts'), random, artifactBytesMax: 1_000_000 }),
+    artifactStore: await openArtifactFolder({ path: folder.join('artifacts'), ...limits }),
     transactor: storage.transactor,
     trail,
     clock,
     signers: { snapshot: [online.snapshot], timestamp: [online.timestamp] },
-    settings: { snapshotLifetimeMs: 3_600_000, timestampLifetimeMs: 3_600_000 },
+    settings: { snapshotLifetimeMs: 3_600_000, timestampLifetimeMs: 3_600_000, unfinishedUploadMs: 1 },
   });
   const handlers = [...releaseHandlers(releases, online), ...updateHandlers(releases)];
   listening = await listen(certificates, { clock, authenticate, handlers });
@@ -129,7 +133,7 @@ test('an upload that is too large is refused and not kept', async () => {
   expect(stored()).toEqual([]);
 });
 
-test('an upload that its client breaks off leaves nothing, and is no failure of the server', async () => {
+test('an upload that its client breaks off is no failure of the server, and goes on where it stopped', async () => {
   const controller = new AbortController();
   async function* endless(): AsyncGenerator<Uint8Array> {
     yield firmware.subarray(0, 1_000);
@@ -140,8 +144,21 @@ test('an upload that its client breaks off leaves nothing, and is no failure of 
   const params = { sha256: sha256Of(firmware) };
   const upload = operator.call(putArtifact, { params, body: endless(), signal: controller.signal });
   await expect(upload).rejects.toMatchObject({ code: 'api.aborted' });
-  await expect.poll(stored).toEqual([]);
   expect(listening.lines.filter(({ level }) => level === 'error')).toEqual([]);
+
+  const state = () => operator.call(getUploadState, { params });
+  await expect.poll(state).toEqual({ receivedBytes: 1_000 });
+  const { unfinished } = await operator.call(listArtifacts);
+  expect(unfinished).toMatchObject([{ ...params, lengthBytes: 1_000 }]);
+  const rest = (fromByte: number) => ({ params, query: { fromByte }, body: firmware.subarray(fromByte) });
+  await expect(operator.call(putArtifact, rest(1_001))).rejects.toMatchObject({
+    problem: { status: 409, code: 'releases.upload_offset' },
+  });
+  const whole = await operator.call(putArtifact, rest(1_000));
+  expect(whole).toMatchObject({ lengthBytes: firmware.length, paths: [] });
+  expect(await operator.call(getArtifact, { params })).toEqual(whole);
+  await operator.call(removeArtifact, { params });
+  expect(stored()).toEqual([]);
 });
 
 test('a release goes from the engineer to the device, which verifies it', async () => {
@@ -149,7 +166,7 @@ test('a release goes from the engineer to the device, which verifies it', async 
   const artifact = await operator.call(putArtifact, { params, body: firmware });
   expect(artifact).toMatchObject({ sha256: params.sha256, lengthBytes: firmware.length });
   expect(await operator.call(putArtifact, { params, body: firmware })).toEqual(artifact);
-  expect((await operator.call(listArtifacts)).artifacts).toEqual([artifact]);
+  expect(await operator.call(listArtifacts)).toEqual({ artifacts: [artifact], unfinished: [] });
 
   const body = { roots: [toBase64(root)], targets: toBase64(await engineer.targets(2, files)) };
   const { roles } = await operator.call(publishMetadata, { body });

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import type { Signer } from '@fleetward/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from '../../src/releases/index.ts';
 import { openRecords, type Records } from '../operators/records.ts';
+import { chunksOf } from './artifact-store-suite.ts';
 import { type Engineer, newEngineer, newSigner, sha256Of } from './engineer.ts';
 
 const actor = { kind: 'operator', operatorId: 'o1' } as const;
@@ -28,23 +31,26 @@ afterEach(() => records.close());
 async function open(
   trail: Parameters<typeof openReleaseService>[0]['trail'] = records.trail,
 ): Promise<ReleaseService> {
-  const { storage, clock, random, folder } = records;
+  const { storage, clock, folder } = records;
+  const limits = { artifactBytesMax: 1_000_000, uploadsMax: 2, unfinishedMax: 4 };
   return openReleaseService({
     store: storage.stores.releases,
-    folder: await openArtifactFolder({ path: folder.join('artifacts'), random, artifactBytesMax: 1_000_000 }),
+    artifactStore: await openArtifactFolder({ path: folder.join('artifacts'), ...limits }),
     transactor: storage.transactor,
     trail,
     clock,
     signers: { snapshot: [online.snapshot], timestamp: [online.timestamp] },
-    settings: { snapshotLifetimeMs: 168 * hourMs, timestampLifetimeMs: 24 * hourMs },
+    settings: {
+      snapshotLifetimeMs: 168 * hourMs,
+      timestampLifetimeMs: 24 * hourMs,
+      unfinishedUploadMs: 24 * hourMs,
+    },
   });
 }
 
 async function store(bytes: Uint8Array): Promise<void> {
-  const chunks = (async function* () {
-    yield bytes;
-  })();
-  await releases.storeArtifact({ sha256: sha256Of(bytes), bytes: chunks, actor });
+  const upload = { sha256: sha256Of(bytes), bytes: chunksOf(bytes), fromByte: 0, actor };
+  await releases.artifacts.upload(upload);
 }
 
 async function publishFirst(): Promise<void> {
@@ -184,5 +190,62 @@ describe('the timestamp', () => {
     records.clock.advance(-6 * hourMs);
     await releases.refreshTimestamp();
     expect(versionOf('timestamp')).toBeGreaterThan(second);
+  });
+});
+
+describe('artifacts', () => {
+  const onDisk = () => readdirSync(records.folder.join('artifacts'));
+
+  test('tell which published targets they are, and stay as long as they are one', async () => {
+    await publishFirst();
+    const sha256 = sha256Of(firmware);
+    expect(await releases.artifacts.list()).toMatchObject([{ sha256, paths: ['app/firmware.bin'] }]);
+    await expect(releases.artifacts.remove(sha256, actor)).rejects.toMatchObject({
+      code: 'releases.artifact_listed',
+    });
+    await releases.publish({ roots: [], targets: await engineer.targets(3, {}) }, actor);
+    expect(await releases.artifacts.find(sha256)).toMatchObject({ paths: [] });
+    await releases.artifacts.remove(sha256, actor);
+    expect([await releases.artifacts.list(), onDisk()]).toEqual([[], []]);
+    await expect(releases.artifacts.remove(sha256, actor)).rejects.toMatchObject({
+      code: 'releases.not_found',
+    });
+    const published = 'release.metadata_published';
+    const kinds = ['release.artifact_stored', published, published, 'release.artifact_removed'];
+    expect(await records.kinds()).toEqual(kinds);
+  });
+
+  test('stored before SHA-1 and MD5 were recorded get them when the same bytes are sent again', async () => {
+    const sha256 = sha256Of(firmware);
+    const { storage } = records;
+    const old = { sha256, lengthBytes: firmware.length, storedAtMs: 5 };
+    await storage.transactor.transact((tx) => storage.stores.releases.addArtifact(tx, old));
+    await store(firmware);
+    const sha1 = createHash('sha1').update(firmware).digest('hex');
+    expect(await releases.artifacts.find(sha256)).toMatchObject({ sha1, storedAtMs: 5 });
+  });
+
+  test('that nobody was told are there are swept once they have lain long enough', async () => {
+    await store(firmware);
+    const [half, orphan] = [Buffer.from('half'), Buffer.from('orphan')];
+    const broken = (async function* () {
+      yield half.subarray(0, 2);
+      throw new Error('the client went away');
+    })();
+    const upload = { sha256: sha256Of(half), bytes: broken, fromByte: 0, actor };
+    await expect(releases.artifacts.upload(upload)).rejects.toThrow('went away');
+    // As a power cut leaves it between the bytes and their record.
+    writeFileSync(records.folder.join(`artifacts/${sha256Of(orphan)}`), orphan);
+    const agedMs = (hours: number) => (records.clock.now() - hours * hourMs) / 1_000;
+    const age = (hours: number) => {
+      for (const name of onDisk())
+        utimesSync(records.folder.join(`artifacts/${name}`), agedMs(hours), agedMs(hours));
+    };
+    age(23);
+    expect(await releases.artifacts.sweep()).toBe(0);
+    expect(await releases.artifacts.unfinished()).toMatchObject([{ sha256: sha256Of(half), lengthBytes: 2 }]);
+    age(25);
+    expect(await releases.artifacts.sweep()).toBe(2);
+    expect(onDisk()).toEqual([sha256Of(firmware)]);
   });
 });

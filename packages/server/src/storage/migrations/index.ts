@@ -15,6 +15,7 @@ import { deletedCertificates } from './0012-deleted-certificates.ts';
 import { provisioning } from './0013-provisioning.ts';
 import { pastAttachments } from './0014-past-attachments.ts';
 import { claimBounds } from './0015-claim-bounds.ts';
+import { artifactDigests } from './0016-artifact-digests.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -39,4 +40,5 @@ export const migrations: readonly Migration[] = [
   provisioning,
   pastAttachments,
   claimBounds,
+  artifactDigests,
 ];

@@ -30,13 +30,18 @@ export function describeReleases(opened: () => Opened): void {
     expect(versions).toContainEqual({ name: 'timestamp', version: 1_700_000_000 });
   });
 
-  test('an artifact is recorded once', async () => {
+  test('an artifact is recorded once, gets digests that it lacks, and is removed', async () => {
     const { stores, transact } = opened();
     const artifact = { sha256: sha256Of('image'), lengthBytes: 8 * 1024 * 1024 * 1024, storedAtMs: 1 };
     await transact((tx) => stores.releases.addArtifact(tx, artifact));
     await transact((tx) => stores.releases.addArtifact(tx, { ...artifact, storedAtMs: 2 }));
     expect(await stores.releases.findArtifact(artifact.sha256)).toEqual(artifact);
-    expect(await stores.releases.listArtifacts()).toEqual([artifact]);
+    const digests = { sha1: 'a1', md5: 'a5' };
+    await transact((tx) => stores.releases.addArtifact(tx, { ...artifact, ...digests, storedAtMs: 3 }));
+    await transact((tx) => stores.releases.addArtifact(tx, { ...artifact, sha1: 'b1', md5: 'b5' }));
+    expect(await stores.releases.listArtifacts()).toEqual([{ ...artifact, ...digests }]);
     expect(await stores.releases.findArtifact(sha256Of('none'))).toBeUndefined();
+    await transact((tx) => stores.releases.removeArtifact(tx, artifact.sha256));
+    expect(await stores.releases.listArtifacts()).toEqual([]);
   });
 }
