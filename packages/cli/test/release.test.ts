@@ -143,6 +143,55 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
     expect(await cli.run(['release', 'status', 'releases'])).toMatchObject({ code: 0 });
   });
 
+  test('is co-signed by who saw what it adds, and verified as a device would', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    const run = (...args: readonly string[]) =>
+      cli.run(['release', ...args, '--json'], { environment: passphrases });
+    writeFileSync(cli.home.join('lamp.img'), 'firmware');
+    const about = ['--product', 'lamp', '--version', '1.4.2', '--hardware', 'rev-b'];
+    await run('add', 'releases', 'lamp.img', ...about);
+    const coSign = ['co-sign', 'releases', '--key', 'bob.key', '--root', 'releases/1.root.json'];
+    expect(await run(...coSign, '--yes')).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
+    await run('sign', 'releases', '--key', 'ada.key');
+    const verify = ['verify', 'releases', '--root', 'releases/1.root.json'];
+    expect(await run(...verify)).toMatchObject({
+      code: 1,
+      json: [{ kind: 'refused', problems: [{ step: '5.2', reason: 'below-threshold' }] }],
+    });
+    const noRoot = ['co-sign', 'releases', '--key', 'bob.key'];
+    expect(await run(...noRoot)).toMatchObject({
+      code: 2,
+      error: { message: expect.stringMatching(/--yes/) },
+    });
+    expect(await run(...noRoot, '--yes')).toMatchObject({
+      code: 0,
+      json: [{ change: { targets: { added: [{ path: 'lamp/1.4.2/lamp.img' }] } }, complete: true }],
+    });
+    expect(await run(...verify)).toMatchObject({
+      code: 0,
+      json: [{ kind: 'accepted', root: 1, releases: 1 }],
+    });
+
+    expect(await run('expire', 'releases', 'lamp/1.4.2/lamp.img')).toMatchObject({ code: 0 });
+    expect(await run('expire', 'releases', 'lamp/9.img')).toMatchObject({
+      code: 2,
+      error: { code: 'updates.target_invalid' },
+    });
+    const shown = await cli.run(['release', ...coSign, '--yes'], { environment: passphrases });
+    expect(shown.stdout).toMatch(/removed\s+lamp\/1.4.2\/lamp.img\s+lamp\s+1.4.2/);
+    expect(await run('rotate', 'releases', '--root-threshold', '1')).toMatchObject({
+      json: [
+        {
+          root: '1 of 2',
+          targets: '1 of 1',
+          warnings: [expect.stringMatching(/root/), expect.stringMatching(/targets/)],
+        },
+      ],
+    });
+    expect(await run('verify', 'releases')).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
+  });
+
   test('keeps the key encrypted and private, and never writes over one', async () => {
     using cli = openCli();
     const make = () => cli.run(['release', 'keygen', 'ada.key', '--json'], { environment: passphrases });

@@ -47,7 +47,7 @@ export {
   type RoleAssignment,
   type RootDraft,
   type RootRoles,
-  removeTarget,
+  removeTargets,
 } from './repository/draft.ts';
 export { defaultOnlineSettings, type OnlineSettings, type OnlineSigners } from './repository/online-files.ts';
 export {
@@ -59,18 +59,29 @@ export {
   type Upload,
 } from './repository/publish.ts';
 export {
+  describeChange,
+  type ReleaseChange,
+  type RoleChange,
+  type RootChange,
+  type TargetsChange,
+} from './repository/release-change.ts';
+export {
   addToRelease,
   createReleaseFolder,
+  expireRelease,
   initRelease,
   openReleaseFolder,
   type ReleaseFolder,
   type ReleaseSettings,
   type ReleaseStatus,
+  readRoles,
   readUpload,
   rotateRelease,
   signRelease,
+  steadyFolder,
 } from './repository/release-folder.ts';
 export { type SignedDraft, signRoot, signTargets } from './repository/sign-file.ts';
+export { type FolderCheck, type FolderVerdict, verifyReleaseFolder } from './repository/verify-folder.ts';
 export { openFileStore } from './store/file-store.ts';
 export { createMemoryStore, type TrustedStore } from './store/trusted-store.ts';
 export {

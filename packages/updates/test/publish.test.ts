@@ -6,7 +6,7 @@ import { signedBytes } from '../src/metadata/sign.ts';
 import { timestampFilePath } from '../src/metadata/target-path.ts';
 import { parseRelease } from '../src/release.ts';
 import { describeTarget } from '../src/repository/describe-target.ts';
-import { addTarget, draftRoot, draftTargets, removeTarget } from '../src/repository/draft.ts';
+import { addTarget, draftRoot, draftTargets, removeTargets } from '../src/repository/draft.ts';
 import {
   addToRelease,
   createReleaseFolder,
@@ -168,7 +168,7 @@ describe('the offline workflow', () => {
     const changed = addTarget(signed.bytes, { target, expiresMs });
     expect(await signTargets(changed, { signers: [], root })).toMatchObject({ isMet: false, valid: 0 });
     expect(signedPart(changed)).toMatchObject({ version: 2, targets: { 'a/b.img': { length: 3 } } });
-    expect(signedPart(removeTarget(changed, { path: 'a/b.img', expiresMs }))).toMatchObject({
+    expect(signedPart(removeTargets(changed, { paths: ['a/b.img'], expiresMs }))).toMatchObject({
       version: 3,
       targets: {},
     });

@@ -1,8 +1,9 @@
-import { createReleaseFolder, initRelease, type RoleAssignment } from '@fleetward/updates';
+import { createReleaseFolder, initRelease, type RoleAssignment, type RootRoles } from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { usage } from '../errors.ts';
 import { parseDurationMs } from '../moment.ts';
+import type { Output } from '../output.ts';
 import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
 import { readReleaseKey } from './release-keys.ts';
@@ -24,9 +25,10 @@ export function addReleaseInit(noun: Command, { terminal, output }: Shell): void
     summary: 'start a folder of releases: who may sign what',
     description:
       'Starts the folder that release engineers carry around: version 1 of the root, which names every key and how many must sign, and of ' +
-      'the empty list of releases. Both are unsigned until `release sign`. Needs no platform, only its online keys in a file.',
+      'the empty list of releases. Both are unsigned until `release sign`. Needs no platform, only its online keys in a file. In production two people sign: ' +
+      'with a threshold of 1 whoever has one key and its passphrase owns every device.',
     examples: [
-      'fleetward release init releases --root-key ada.key.pub --root-key bob.key.pub --root-threshold 2 --targets-key ci.key.pub --online-keys online-keys.json',
+      'fleetward release init releases --root-key ada.key.pub --root-key bob.key.pub --root-threshold 2 --targets-threshold 2 --online-keys online-keys.json',
     ],
   })
     .addOption(
@@ -52,10 +54,21 @@ export function addReleaseInit(noun: Command, { terminal, output }: Shell): void
         targetsExpiresMs: nowMs + parseDurationMs(flags.targetsExpires, '--targets-expires'),
       });
       output.done(
-        { folder, outcome: 'initialised' },
+        { folder, outcome: 'initialised', warnings: warnOfOnePerson(roles, output) },
         `\`${folder}\` is ready; next: \`fleetward release add\`, then \`release sign\``,
       );
     });
+}
+
+/** Tells people, and answers for programs, where one person alone can sign. */
+export function warnOfOnePerson({ root, targets }: RootRoles, output: Output): readonly string[] {
+  const alone = Object.entries({ root, targets }).filter(([, role]) => role.threshold === 1);
+  const warnings = alone.map(
+    ([role]) =>
+      `one key alone signs \`${role}\`: in production give \`--${role}-threshold 2\` and keys of two people`,
+  );
+  for (const warning of warnings) output.note(`warning: ${warning}`);
+  return warnings;
 }
 
 function threshold(flags: string, description: string) {
@@ -66,22 +79,28 @@ async function rolesOf(flags: InitFlags, terminal: Terminal) {
   const { rootKey = [], targetsKey = rootKey, rootThreshold, targetsThreshold } = flags;
   const online = await readOnlineKeys(flags.onlineKeys, terminal);
   return {
-    root: await assign(rootKey, { threshold: rootThreshold, flag: '--root-threshold', terminal }),
-    targets: await assign(targetsKey, { threshold: targetsThreshold, flag: '--targets-threshold', terminal }),
+    root: await assignKeys(rootKey, { threshold: rootThreshold, flag: '--root-threshold', terminal }),
+    targets: await assignKeys(targetsKey, {
+      threshold: targetsThreshold,
+      flag: '--targets-threshold',
+      terminal,
+    }),
     snapshot: { publicKeys: [online.snapshot], threshold: 1 },
     timestamp: { publicKeys: [online.timestamp], threshold: 1 },
   };
 }
 
-async function assign(
-  files: readonly string[],
+/** A role of key files (or of keys as they were); a threshold that nobody could meet is refused by its flag. */
+export async function assignKeys(
+  keys: readonly (string | Uint8Array)[],
   {
     threshold,
     flag,
     terminal,
   }: { readonly threshold: number; readonly flag: string; readonly terminal: Terminal },
 ): Promise<RoleAssignment> {
-  if (threshold > files.length)
-    throw usage(`\`${flag} ${threshold}\` is more than the ${files.length} keys given`);
-  return { threshold, publicKeys: await Promise.all(files.map((file) => readReleaseKey(file, terminal))) };
+  if (threshold > keys.length)
+    throw usage(`\`${flag} ${threshold}\` is more than the ${keys.length} keys given`);
+  const read = (key: string | Uint8Array) => (typeof key === 'string' ? readReleaseKey(key, terminal) : key);
+  return { threshold, publicKeys: await Promise.all(keys.map(read)) };
 }

@@ -5,7 +5,7 @@ import { addVerb, repeatable } from '../define.ts';
 import type { Shell } from '../shell.ts';
 import { passphraseFiles, readKeyFile, readPassphrase } from './release-keys.ts';
 
-interface SignFlags {
+export interface SignFlags {
   readonly key: readonly string[];
   readonly passphraseFile?: readonly string[];
 }
@@ -45,7 +45,8 @@ export function addReleaseStatus(noun: Command, shell: Shell): void {
   });
 }
 
-async function openSigners(
+/** The keys of `--key`, opened one after the other. */
+export async function openSigners(
   { key, passphraseFile = [] }: SignFlags,
   { terminal }: Shell,
 ): Promise<readonly Signer[]> {
@@ -58,21 +59,24 @@ async function openSigners(
   return signers;
 }
 
-function isComplete({ root, targets }: ReleaseStatus): boolean {
+export function isComplete({ root, targets }: ReleaseStatus): boolean {
   return root.valid >= root.threshold && targets.valid >= targets.threshold;
 }
 
-function showStatus(
+/** `more` goes into the JSON document beside the counts. */
+export function showStatus(
   status: ReleaseStatus,
-  { shell, folder }: { readonly shell: Shell; readonly folder: string },
+  { shell, folder, more = {} }: { readonly shell: Shell; readonly folder: string; readonly more?: object },
 ): void {
   const { root, targets } = status;
   const count = ({ valid, threshold }: ReleaseStatus['root']) => ({ valid, threshold });
   const text = ({ valid, threshold }: ReleaseStatus['root']) => `${valid} of ${threshold} signatures`;
   const complete = isComplete(status);
-  const next = complete ? `fleetward release publish ${folder}` : 'more signatures: fleetward release sign';
+  const next = complete
+    ? `fleetward release publish ${folder}`
+    : 'more signatures: fleetward release co-sign';
   shell.output.record(
-    { root: count(root), targets: count(targets), complete },
+    { ...more, root: count(root), targets: count(targets), complete },
     { root: text(root), targets: text(targets), next },
   );
 }

@@ -2,39 +2,65 @@ import { createPublicKey } from 'node:crypto';
 import { signPlainWithReleaseKey, verifyPlainSignature } from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
-import { CliError } from '../errors.ts';
+import { CliError, usage } from '../errors.ts';
 import { readInput, streamInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { writeNewFile } from '../write-file.ts';
 import { passphraseFiles, readKeyFile, readPassphrase } from './release-keys.ts';
+import { verifyFolder } from './release-verify-folder.ts';
 
 const smallBytesMax = 16_384;
 
-/** `fleetward release verify`: the signature of one file, as people make it by hand. */
-export function addReleaseVerify(noun: Command, { terminal, output, exitWith }: Shell): void {
-  addVerb(noun, 'verify <file>', {
-    summary: 'verify the signature of one file, without a platform',
+interface VerifyFlags {
+  readonly signature?: string;
+  readonly key?: string;
+  readonly root?: string;
+  readonly artifacts: boolean;
+}
+
+/** `fleetward release verify`: a whole folder as a device would, or the signature of one file as people make it by hand. */
+export function addReleaseVerify(noun: Command, shell: Shell): void {
+  addVerb(noun, 'verify <path>', {
+    summary: 'verify a folder of releases, or the signature of one file, without a platform',
     description:
-      'Verifies a signature of one file: RSA-PSS with SHA-256 and the longest salt, as `openssl dgst -sha256 -sigopt rsa_padding_mode:pss ' +
-      '-sigopt rsa_pss_saltlen:max -sign` makes it, or Ed25519. Nothing else is accepted. Exit code 0: accepted; 1: refused, with the ' +
-      'reason; 2: a file cannot be read.',
-    examples: ['fleetward release verify firmware.img --signature firmware.sig --key release.pub'],
+      'With `--root`, verifies a folder of releases as a device that trusts this root would: the chain of roots, thresholds, ends, and the artifacts; each problem is shown ' +
+      'with its clause of TUF 1.0.34. With `--signature` and `--key`, verifies a signature of one file: RSA-PSS with SHA-256 and the longest salt, as ' +
+      '`openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:max -sign` makes it, or Ed25519. Nothing else is accepted. Exit code 0: ' +
+      'accepted; 1: refused, with the reason; 2: a file cannot be read.',
+    examples: [
+      'fleetward release verify releases --root my-root.json',
+      'fleetward release verify firmware.img --signature firmware.sig --key release.pub',
+    ],
   })
-    .requiredOption('--signature <file>', 'the signature, as bytes')
-    .requiredOption('--key <file>', 'the public key, PEM or DER')
-    .action(async (file: string, flags: { readonly signature: string; readonly key: string }) => {
-      const signature = await readInput(flags.signature, { terminal, bytesMax: smallBytesMax });
-      const publicKey = await readInput(flags.key, { terminal, bytesMax: smallBytesMax });
-      assertPublicKey(publicKey, flags.key);
-      const outcome = await verifyPlainSignature({ file: streamInput(file, terminal), signature, publicKey });
-      if (outcome.kind === 'accepted') {
-        output.record(outcome, { signature: output.mark('accepted', 'green'), scheme: outcome.scheme });
-        return;
-      }
-      const { reason, explanation } = outcome;
-      output.record(outcome, { signature: output.mark('refused', 'red'), reason, why: explanation });
-      exitWith(1);
+    .option('--root <file>', 'of a folder: the root to trust, your own copy or that of a device')
+    .option('--no-artifacts', 'of a folder: look at what is signed, not at the artifacts themselves')
+    .option('--signature <file>', 'of one file: the signature, as bytes')
+    .option('--key <file>', 'of one file: the public key, PEM or DER')
+    .action(async (path: string, { root, artifacts, signature, key }: VerifyFlags) => {
+      const isFolder = root !== undefined && signature === undefined && key === undefined;
+      if (isFolder) return verifyFolder(path, { root, artifacts }, shell);
+      if (root !== undefined || signature === undefined || key === undefined)
+        throw usage('give `--root` for a folder of releases, or `--signature` and `--key` for one file');
+      return verifyFile(path, { signature, key }, shell);
     });
+}
+
+async function verifyFile(
+  file: string,
+  flags: { readonly signature: string; readonly key: string },
+  { terminal, output, exitWith }: Shell,
+): Promise<void> {
+  const signature = await readInput(flags.signature, { terminal, bytesMax: smallBytesMax });
+  const publicKey = await readInput(flags.key, { terminal, bytesMax: smallBytesMax });
+  assertPublicKey(publicKey, flags.key);
+  const outcome = await verifyPlainSignature({ file: streamInput(file, terminal), signature, publicKey });
+  if (outcome.kind === 'accepted') {
+    output.record(outcome, { signature: output.mark('accepted', 'green'), scheme: outcome.scheme });
+    return;
+  }
+  const { reason, explanation } = outcome;
+  output.record(outcome, { signature: output.mark('refused', 'red'), reason, why: explanation });
+  exitWith(1);
 }
 
 /** Tells a file that is no public key (unreadable) from a key that this scheme does not take (refused). */

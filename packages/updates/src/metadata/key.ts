@@ -43,6 +43,16 @@ export function verificationKeyOf(key: Key): VerificationKey | undefined {
   return { scheme, key: imported, fingerprint: fingerprintOf(imported) };
 }
 
+/** The SubjectPublicKeyInfo (DER) of a TUF key. Throws `updates.key_invalid` for one that we do not verify with. */
+export function spkiOfTufKey(key: Key): Uint8Array {
+  const usable = verificationKeyOf(key);
+  if (usable !== undefined) return exportSpki(usable.key);
+  throw new UpdatesError(
+    'updates.key_invalid',
+    `the key \`${key.keyID}\` is of a kind that is not used here`,
+  );
+}
+
 const keyTypes: Readonly<Record<TufScheme, string>> = {
   ed25519: 'ed25519',
   'ecdsa-sha2-nistp256': 'ecdsa',

@@ -1,11 +1,13 @@
 import { equalBytes, type JsonObject, type Sha256 } from '@fleetward/core';
 import type { Targets } from '@tufjs/models';
+import { rootRole } from '../client/root.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
-import { ownMember } from '../metadata/further-roles.ts';
-import { tufKeyFromSpki } from '../metadata/key.ts';
+import { furtherRole, ownMember } from '../metadata/further-roles.ts';
+import { spkiOfTufKey, tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
 import { specVersion, tufTime, unsignedBytes } from '../metadata/sign.ts';
+import type { RoleKeys } from '../metadata/threshold.ts';
 
 /** Public keys (SubjectPublicKeyInfo, DER) of one role, and how many of them must sign. */
 export interface RoleAssignment {
@@ -94,16 +96,37 @@ export function addTarget(
   return nextTargets(file, { table: { ...tableOf(file), [path]: entry }, expiresMs });
 }
 
-/** The same targets as the next version, unsigned, without one target. */
-export function removeTarget(
+/** The same targets as the next version, unsigned, without these; none, to set a new end alone. */
+export function removeTargets(
   targets: Uint8Array,
-  { path, expiresMs }: { readonly path: string; readonly expiresMs: number },
+  { paths, expiresMs }: { readonly paths: readonly string[]; readonly expiresMs: number },
 ): Uint8Array {
   const file = parseTargets(targets, defaultLimits.targetsBytesMax);
-  const { [path]: removed, ...table } = tableOf(file);
-  if (removed === undefined)
-    throw new UpdatesError('updates.target_invalid', `there is no target \`${path}\``);
-  return nextTargets(file, { table, expiresMs });
+  const table = tableOf(file);
+  const unknown = paths.find((path) => !Object.hasOwn(table, path));
+  if (unknown !== undefined)
+    throw new UpdatesError('updates.target_invalid', `there is no target \`${unknown}\``);
+  const kept = Object.entries(table).filter(([path]) => !paths.includes(path));
+  return nextTargets(file, { table: Object.fromEntries(kept), expiresMs });
+}
+
+/** The roles of a root as a draft takes them. */
+export function rolesOfRoot(root: Uint8Array): RootRoles {
+  const file = parseRoot(root, defaultLimits.rootBytesMax);
+  const director = furtherRole(file, 'director');
+  return {
+    root: assignmentOf(rootRole(file.signed, 'root')),
+    targets: assignmentOf(rootRole(file.signed, 'targets')),
+    snapshot: assignmentOf(rootRole(file.signed, 'snapshot')),
+    timestamp: assignmentOf(rootRole(file.signed, 'timestamp')),
+    ...(director && { director: assignmentOf(director) }),
+  };
+}
+
+function assignmentOf(role: RoleKeys | undefined): RoleAssignment {
+  const { keys = {}, keyIDs = [], threshold = 0 } = role ?? {};
+  const named = keyIDs.map((id) => keys[id]).filter((key) => key !== undefined);
+  return { threshold, publicKeys: named.map(spkiOfTufKey) };
 }
 
 function rolePart(name: string, { publicKeys, threshold }: RoleAssignment) {

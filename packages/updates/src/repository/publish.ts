@@ -135,7 +135,8 @@ function verifyTargetsUpload(root: RootFile, { published, upload, clock }: Publi
   return refuse('5.6.4', { subject: 'targets', reason: 'rollback', explanation });
 }
 
-function verifyTargets(root: RootFile, bytes: Uint8Array): Step<TargetsFile> {
+/** TUF 5.6.3, for a list that lies before us. */
+export function verifyTargets(root: RootFile, bytes: Uint8Array): Step<TargetsFile> {
   const subject = 'targets';
   const step = '5.6.3';
   const file = parsed(subject, { step, parse: () => parseTargets(bytes, defaultLimits.targetsBytesMax) });

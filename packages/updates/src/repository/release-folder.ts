@@ -3,15 +3,23 @@ import type { Signer } from '@fleetward/core';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import { tufKeyFromSpki } from '../metadata/key.ts';
-import { parseRoot } from '../metadata/parse.ts';
+import { parseRoot, parseTargets } from '../metadata/parse.ts';
 import { makeFolder, nodeFileLayer, replaceFile } from '../store/file-layer.ts';
-import { addTarget, draftRoot, draftTargets, type NewTarget, type RootRoles } from './draft.ts';
+import {
+  addTarget,
+  draftRoot,
+  draftTargets,
+  type NewTarget,
+  type RootRoles,
+  removeTargets,
+  rolesOfRoot,
+} from './draft.ts';
 import type { Upload } from './publish.ts';
 import { type SignedDraft, signRoot, signTargets } from './sign-file.ts';
 
 /**
  * The folder release engineers carry around: `root.json` and `targets.json`, the newest of each, signed or not yet, and
- * every root as `N.root.json`. No keys.
+ * every root as `N.root.json`; and the list of releases that was complete last. No keys.
  */
 export interface ReleaseFolder {
   read(name: string): Promise<Uint8Array | undefined>;
@@ -33,6 +41,9 @@ export interface ReleaseSettings {
 
 const rootsMax = 1024;
 
+/** The newest list that a threshold of its keys signed. */
+export const signedTargetsName = 'signed-targets.json';
+
 /** A folder on disk to begin releases in, made when it is missing. */
 export async function createReleaseFolder(path: string): Promise<ReleaseFolder> {
   await makeFolder(path);
@@ -45,6 +56,21 @@ export async function openReleaseFolder(path: string): Promise<ReleaseFolder> {
   if ((await folder.read('root.json')) !== undefined) return folder;
   const message = `\`${path}\` is no folder of releases: it holds no \`root.json\``;
   throw new UpdatesError('updates.repository_invalid', message);
+}
+
+/** What is read once stays what it was until it is written: nobody signs other bytes than he was shown. */
+export function steadyFolder(folder: ReleaseFolder): ReleaseFolder {
+  const seen = new Map<string, Uint8Array | undefined>();
+  return {
+    read: async (name) => {
+      if (!seen.has(name)) seen.set(name, await folder.read(name));
+      return seen.get(name);
+    },
+    write: async (name, bytes) => {
+      await folder.write(name, bytes);
+      seen.set(name, bytes);
+    },
+  };
 }
 
 /** Files are replaced whole. */
@@ -72,16 +98,45 @@ export async function addToRelease(
   folder: ReleaseFolder,
   change: { readonly target: NewTarget; readonly expiresMs: number },
 ): Promise<void> {
-  await folder.write('targets.json', addTarget(await newest(folder, 'targets.json'), change));
+  await folder.write('targets.json', addTarget(await readNewest(folder, 'targets.json'), change));
 }
 
-/** Replaces keys, thresholds or the expiry by the next, unsigned root. Old and new root keys must sign it. */
+/** Withdraws targets, none or more, and sets a new end: the next, unsigned version of the targets. */
+export async function expireRelease(
+  folder: ReleaseFolder,
+  { paths, expiresMs }: { readonly paths: readonly string[]; readonly expiresMs: number },
+): Promise<void> {
+  const targets = removeTargets(await readNewest(folder, 'targets.json'), { paths, expiresMs });
+  await folder.write('targets.json', targets);
+}
+
+/** The keys and thresholds of the newest root. */
+export async function readRoles(folder: ReleaseFolder): Promise<RootRoles> {
+  return rolesOfRoot(await readNewest(folder, 'root.json'));
+}
+
+/**
+ * Replaces keys, thresholds or the expiry by the next, unsigned root. Old and new root keys must sign it. A root that
+ * nobody could follow yet, because its predecessor is not complete, is not made. Others who sign targets have to sign
+ * the list anew.
+ */
 export async function rotateRelease(
   folder: ReleaseFolder,
   { roles, expiresMs }: { readonly roles: RootRoles; readonly expiresMs: number },
 ): Promise<void> {
-  const version = (await newestRoot(folder)).version + 1;
-  await writeRoot(folder, { version, bytes: draftRoot({ version, expiresMs, roles }) });
+  const { bytes: before, previous, version } = await newestRoot(folder);
+  const { isMet } = await signRoot(before, { signers: [], ...(previous && { previous }) });
+  if (!isMet) {
+    const message = `root ${version} is not signed yet: complete it before the next one is made`;
+    throw new UpdatesError('updates.not_signed', message);
+  }
+  const next = draftRoot({ version: version + 1, expiresMs, roles });
+  await writeRoot(folder, { version: version + 1, bytes: next });
+  if (roleText(before) !== roleText(next)) {
+    const targets = await readNewest(folder, 'targets.json');
+    const { expires } = parseTargets(targets, defaultLimits.targetsBytesMax).signed;
+    await expireRelease(folder, { paths: [], expiresMs: Date.parse(expires) });
+  }
 }
 
 /** Signs whatever of root and targets these keys may sign; none, to see where things stand. */
@@ -95,12 +150,15 @@ export async function signRelease(folder: ReleaseFolder, signers: readonly Signe
     throw new UpdatesError('updates.key_invalid', `the root does not name the key \`${idOf(stranger)}\``);
   }
   const root = await signRoot(bytes, { signers: ofRole('root'), ...(previous && { previous }) });
-  const targets = await signTargets(await newest(folder, 'targets.json'), {
+  const targets = await signTargets(await readNewest(folder, 'targets.json'), {
     signers: ofRole('targets'),
     root: bytes,
   });
   if (ofRole('root').length > 0) await writeRoot(folder, { version, bytes: root.bytes });
-  if (ofRole('targets').length > 0) await folder.write('targets.json', targets.bytes);
+  if (ofRole('targets').length > 0) {
+    await folder.write('targets.json', targets.bytes);
+    if (targets.isMet) await folder.write(signedTargetsName, targets.bytes);
+  }
   return { root, targets };
 }
 
@@ -109,17 +167,17 @@ export async function readUpload(folder: ReleaseFolder, publishedRootVersion: nu
   const { version } = await newestRoot(folder);
   const roots: Uint8Array[] = [];
   for (let next = publishedRootVersion + 1; next <= version; next++) {
-    roots.push(await newest(folder, `${next}.root.json`));
+    roots.push(await readNewest(folder, `${next}.root.json`));
   }
-  return { roots, targets: await newest(folder, 'targets.json') };
+  return { roots, targets: await readNewest(folder, 'targets.json') };
 }
 
 async function newestRoot(folder: ReleaseFolder) {
-  const bytes = await newest(folder, 'root.json');
+  const bytes = await readNewest(folder, 'root.json');
   const { signed } = parseRoot(bytes, defaultLimits.rootBytesMax);
   const { version } = signed;
   if (version > rootsMax) throw new UpdatesError('updates.repository_invalid', `more than ${rootsMax} roots`);
-  const previous = version > 1 ? await newest(folder, `${version - 1}.root.json`) : undefined;
+  const previous = version > 1 ? await readNewest(folder, `${version - 1}.root.json`) : undefined;
   const before = previous && parseRoot(previous, defaultLimits.rootBytesMax).signed;
   const root = [...(signed.roles.root?.keyIDs ?? []), ...(before?.roles.root?.keyIDs ?? [])];
   return { bytes, version, previous, ids: { root, targets: signed.roles.targets?.keyIDs ?? [] } };
@@ -133,10 +191,17 @@ async function writeRoot(
   await folder.write('root.json', bytes);
 }
 
-async function newest(folder: ReleaseFolder, name: string): Promise<Uint8Array> {
+/** Throws `updates.repository_invalid` when the folder has no such file. */
+export async function readNewest(folder: ReleaseFolder, name: string): Promise<Uint8Array> {
   const bytes = await folder.read(name);
   if (bytes !== undefined) return bytes;
   throw new UpdatesError('updates.repository_invalid', `the folder has no \`${name}\`: initialise it first`);
+}
+
+/** Who signs targets by a root, to be compared. */
+function roleText(root: Uint8Array): string {
+  const { keyIDs = [], threshold } = parseRoot(root, defaultLimits.rootBytesMax).signed.roles.targets ?? {};
+  return JSON.stringify([keyIDs.toSorted(), threshold]);
 }
 
 function idOf({ publicKey }: Signer): string {

@@ -1,0 +1,57 @@
+import { parseSha256 } from '@fleetward/core';
+import { type FolderVerdict, openReleaseFolder, verifyReleaseFolder } from '@fleetward/updates';
+import { readInput, streamInput } from '../read-input.ts';
+import type { Shell } from '../shell.ts';
+import type { Terminal } from '../terminal.ts';
+import { artifactPath, hasArtifact } from './release-artifacts.ts';
+
+const rootBytesMax = 262_144;
+
+/** A root file that somebody trusts. */
+export function readRootFile(file: string, terminal: Terminal): Promise<Uint8Array> {
+  return readInput(file, { terminal, bytesMax: rootBytesMax });
+}
+
+/** `release verify FOLDER --root FILE`: every problem with its clause; exit code 1 when there is one. */
+export async function verifyFolder(
+  folder: string,
+  flags: { readonly root: string; readonly artifacts: boolean },
+  shell: Shell,
+): Promise<void> {
+  const { terminal, exitWith } = shell;
+  const artifact = (sha256: string) =>
+    hasArtifact(folder, sha256)
+      ? streamInput(artifactPath(folder, parseSha256(sha256)), terminal)
+      : undefined;
+  const verdict = await verifyReleaseFolder(await openReleaseFolder(folder), {
+    trustedRoot: await readRootFile(flags.root, terminal),
+    clock: terminal.clock,
+    ...(flags.artifacts && { artifact }),
+  });
+  show(verdict, shell);
+  if (verdict.problems.length > 0) exitWith(1);
+}
+
+function show({ problems, root, targets, releases }: FolderVerdict, { output }: Shell): void {
+  const isAccepted = problems.length === 0;
+  if (output.json || isAccepted) {
+    output.record(
+      { kind: isAccepted ? 'accepted' : 'refused', root, targets, releases: releases.length, problems },
+      { folder: output.mark('accepted', 'green'), root, targets, releases: releases.length },
+    );
+    return;
+  }
+  output.line(
+    output.mark(`refused: ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}`, 'red'),
+  );
+  output.list(
+    problems,
+    {
+      clause: ({ step }) => `TUF ${step}`,
+      of: ({ subject }) => subject,
+      problem: ({ reason }) => reason,
+      why: ({ explanation }) => explanation,
+    },
+    '',
+  );
+}

@@ -1,0 +1,136 @@
+import { canonicalJson, equalBytes } from '@fleetward/core';
+import type { Targets } from '@tufjs/models';
+import { type RootFile, rootRole } from '../client/root.ts';
+import { type Target, targetOf } from '../client/target.ts';
+import { UpdatesError } from '../errors.ts';
+import { defaultLimits } from '../limits.ts';
+import { furtherRolesOf } from '../metadata/further-roles.ts';
+import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
+import { countSignatures, type RoleKeys } from '../metadata/threshold.ts';
+import { type ReleaseFolder, readNewest, signedTargetsName } from './release-folder.ts';
+import { followRoots } from './root-chain.ts';
+
+/** What a signature on the newest files of a folder would vouch for anew; what is trusted already is left out. */
+export interface ReleaseChange {
+  readonly root?: RootChange;
+  readonly targets?: TargetsChange;
+}
+
+export interface RootChange {
+  readonly version: number;
+  readonly expires: string;
+  /** Roles whose keys or threshold differ. */
+  readonly roles: readonly RoleChange[];
+}
+
+export interface RoleChange {
+  readonly role: string;
+  /** Key ids. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly threshold: number;
+  readonly thresholdBefore?: number;
+}
+
+export interface TargetsChange {
+  readonly version: number;
+  readonly expires: string;
+  readonly added: readonly Target[];
+  readonly removed: readonly Target[];
+  readonly changed: readonly { readonly before: Target; readonly after: Target }[];
+}
+
+/**
+ * Compares the newest files with what `trustedRoot` leads to: the newest root its chain reaches, and the list that a
+ * threshold of that root's keys signed last. Whoever prepared the folder chose everything in it, so without a root of
+ * one's own nothing is taken for known and all of it is new.
+ */
+export async function describeChange(
+  folder: ReleaseFolder,
+  trustedRoot?: Uint8Array,
+): Promise<ReleaseChange> {
+  const known = trustedRoot === undefined ? undefined : await knownRoot(folder, trustedRoot);
+  const root = parseRoot(await readNewest(folder, 'root.json'), defaultLimits.rootBytesMax);
+  const targets = parseTargets(await readNewest(folder, 'targets.json'), defaultLimits.targetsBytesMax);
+  const before = known && (await signedTargets(folder, known));
+  return {
+    ...(!isSame(root, known) && { root: rootChange(root, known) }),
+    ...(!isSame(targets, before) && { targets: targetsChange(targets.signed, before?.signed) }),
+  };
+}
+
+async function knownRoot(folder: ReleaseFolder, trusted: Uint8Array): Promise<RootFile> {
+  const chain = await followRoots(folder, trusted);
+  if (chain.kind === 'ok') return chain.value.newest;
+  throw new UpdatesError('updates.repository_invalid', `the trusted root is none: ${chain.explanation}`);
+}
+
+/** The list that was complete last, if this root's keys say so: the file itself may be anybody's. */
+async function signedTargets(
+  folder: ReleaseFolder,
+  root: RootFile,
+): Promise<SignedFile<Targets> | undefined> {
+  const bytes = await folder.read(signedTargetsName);
+  const role = rootRole(root.signed, 'targets');
+  if (bytes === undefined || role === undefined) return undefined;
+  const file = parseTargets(bytes, defaultLimits.targetsBytesMax);
+  return countSignatures(file, role).isMet ? file : undefined;
+}
+
+function isSame(file: SignedFile<unknown>, before: SignedFile<unknown> | undefined): boolean {
+  return before !== undefined && equalBytes(file.canonical, before.canonical);
+}
+
+function rootChange(root: RootFile, before: RootFile | undefined): RootChange {
+  const [now, then] = [allRoles(root), before && allRoles(before)];
+  const names = [...new Set([...now.keys(), ...(then?.keys() ?? [])])];
+  const roles = names.map((role) => roleChange(role, now.get(role), then?.get(role)));
+  const isChange = ({ added, removed, threshold, thresholdBefore }: RoleChange) =>
+    added.length > 0 || removed.length > 0 || threshold !== thresholdBefore;
+  return { version: root.signed.version, expires: root.signed.expires, roles: roles.filter(isChange) };
+}
+
+/** TUF's roles and the further ones that our roots may name. */
+function allRoles(root: RootFile): ReadonlyMap<string, RoleKeys> {
+  const { roles, keys } = root.signed;
+  const own = Object.entries(roles).map(
+    ([name, { keyIDs, threshold }]) => [name, { keys, keyIDs, threshold }] as const,
+  );
+  return new Map<string, RoleKeys>([...own, ...furtherRolesOf(root.json)]);
+}
+
+function roleChange(role: string, now: RoleKeys | undefined, then: RoleKeys | undefined): RoleChange {
+  const [ids, idsBefore] = [now?.keyIDs ?? [], then?.keyIDs ?? []];
+  return {
+    role,
+    // An id may stay while its key changes.
+    added: ids.filter((id) => !idsBefore.includes(id) || keyText(now, id) !== keyText(then, id)),
+    removed: idsBefore.filter((id) => !ids.includes(id)),
+    threshold: now?.threshold ?? 0,
+    ...(then && { thresholdBefore: then.threshold }),
+  };
+}
+
+function keyText(role: RoleKeys | undefined, id: string): string {
+  return canonicalJson(role?.keys[id]?.toJSON() ?? null);
+}
+
+function targetsChange(targets: Targets, before: Targets | undefined): TargetsChange {
+  const now = Object.values(targets.targets).map(targetOf);
+  const then = new Map(Object.values(before?.targets ?? {}).map((file) => [file.path, targetOf(file)]));
+  const paths = new Set(now.map(({ path }) => path));
+  return {
+    version: targets.version,
+    expires: targets.expires,
+    added: now.filter(({ path }) => !then.has(path)),
+    removed: [...then.values()].filter(({ path }) => !paths.has(path)),
+    changed: now.flatMap((after) => {
+      const old = then.get(after.path);
+      return old === undefined || isSameTarget(old, after) ? [] : [{ before: old, after }];
+    }),
+  };
+}
+
+function isSameTarget(a: Target, b: Target): boolean {
+  return canonicalJson(a) === canonicalJson(b);
+}

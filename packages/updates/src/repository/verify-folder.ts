@@ -1,0 +1,78 @@
+import type { Clock } from '@fleetward/core';
+import { type Refusal, refuse, type Step, type Unreachable } from '../client/outcome.ts';
+import type { RootFile } from '../client/root.ts';
+import { type Target, targetOf } from '../client/target.ts';
+import type { TargetsFile } from '../client/targets.ts';
+import { notExpired } from '../client/workflow.ts';
+import { createTargetVerifier } from '../target-verifier.ts';
+import { verifyTargets } from './publish.ts';
+import { type ReleaseFolder, readNewest } from './release-folder.ts';
+import { followRoots } from './root-chain.ts';
+
+export interface FolderCheck {
+  /** The root a device has, or the person who checks. */
+  readonly trustedRoot: Uint8Array;
+  readonly clock: Clock;
+  /** The bytes of an artifact by its SHA-256, `undefined` when there are none. Without it artifacts are not looked at. */
+  readonly artifact?: (sha256: string) => AsyncIterable<Uint8Array> | undefined;
+}
+
+/** What a device would say of a folder, all of it instead of the first alone. */
+export interface FolderVerdict {
+  readonly problems: readonly Refusal[];
+  /** What could be verified: versions, and how many targets. */
+  readonly root?: number;
+  readonly targets?: number;
+  readonly releases: readonly Target[];
+}
+
+/** Verifies a release folder as a device verifies a repository, from a root that is trusted. */
+export async function verifyReleaseFolder(folder: ReleaseFolder, check: FolderCheck): Promise<FolderVerdict> {
+  const nowMs = check.clock.now();
+  const problems: Refusal[] = [];
+  const note = (step: Step<unknown>) => {
+    if (step.kind !== 'ok') problems.push(refusalOf(step));
+  };
+  const chain = await followRoots(folder, check.trustedRoot);
+  note(chain);
+  if (chain.kind !== 'ok') return { problems, releases: [] };
+  const { newest: root, broken } = chain.value;
+  if (broken !== undefined) note(broken);
+  note(notExpired(root, { step: '5.3.10', subject: 'root', nowMs }));
+  const targets = verifyTargets(root, await readNewest(folder, 'targets.json'));
+  note(targets);
+  if (targets.kind !== 'ok') return { problems, root: root.signed.version, releases: [] };
+  note(notExpired(targets.value, { step: '5.6.5', subject: 'targets', nowMs }));
+  const releases = Object.values(targets.value.signed.targets).map(targetOf);
+  for (const target of releases) note(await verifyArtifact(target, check));
+  return { problems, ...versions(root, targets.value), releases };
+}
+
+function versions(root: RootFile, targets: TargetsFile) {
+  return { root: root.signed.version, targets: targets.signed.version };
+}
+
+/** TUF 5.7.3. */
+async function verifyArtifact(target: Target, { artifact }: FolderCheck): Promise<Step<undefined>> {
+  const fine = { kind: 'ok', value: undefined } as const;
+  if (artifact === undefined) return fine;
+  const subject = target.path;
+  const bytes = artifact(target.sha256);
+  if (bytes === undefined) {
+    const explanation = `the folder has no artifact \`${target.sha256}\``;
+    return refuse('5.7.3', { subject, reason: 'missing', explanation });
+  }
+  const verifier = createTargetVerifier(target);
+  for await (const chunk of bytes) {
+    const pushed = verifier.push(chunk);
+    if (pushed.kind === 'refused') return refuse('5.7.3', { subject, ...pushed });
+  }
+  const end = verifier.end();
+  return end.kind === 'refused' ? refuse('5.7.3', { subject, ...end }) : fine;
+}
+
+/** Nothing is fetched here, so nothing is out of reach. */
+function refusalOf(step: Refusal | Unreachable): Refusal {
+  if (step.kind === 'refused') return step;
+  throw new TypeError(`a folder is not out of reach: ${step.explanation}`);
+}
