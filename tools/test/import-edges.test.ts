@@ -27,6 +27,7 @@ const domains = [
   'renewals',
   'enrollment',
   'provisioning',
+  'vendor-cas',
   'releases',
   'detections',
 ];

@@ -107,6 +107,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/claim.ts')).addClaim,
   },
   {
+    name: 'vendor-ca',
+    summary: 'CAs of vendors, whose devices come in by certificates of them',
+    load: async () => (await import('./nouns/vendor-ca.ts')).addVendorCa,
+  },
+  {
     name: 'enrollment',
     summary: 'attempts of devices to enrol',
     load: async () => (await import('./nouns/enrollment.ts')).addEnrollment,

@@ -66,7 +66,7 @@ export {
 export { type OcspRequest, parseOcspRequest } from './ocsp/ocsp-request.ts';
 export type { Purpose } from './path/certificate-flaws.ts';
 export type { Flaw, PathOutcome, RefusalCode } from './path/outcome.ts';
-export { type CaInput, validateCa } from './path/validate-ca.ts';
+export { anchorFlaw, type CaInput, validateCa } from './path/validate-ca.ts';
 export { type PathInput, validatePath } from './path/validate-path.ts';
 export { encodePem, type PemBlock, type PemLabel, type PemRules, parseBase64Body, parsePem } from './pem.ts';
 export { parseCertificatesPem, parseCrlsPem, parseCsrPem, readCertificatesPem } from './pem-objects.ts';

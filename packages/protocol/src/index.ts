@@ -139,6 +139,14 @@ export {
   updateThing,
 } from './http/things.ts';
 export { createTrailCheckpoint, exportTrail, getTrailPublicKey, listTrail } from './http/trail.ts';
+export {
+  createVendorCaCode,
+  getVendorCa,
+  listVendorCas,
+  registerVendorCa,
+  removeVendorCa,
+  setVendorCaState,
+} from './http/vendor-cas.ts';
 export { entryHash, type IssuanceLogEntry } from './issuance-log/log-entry.ts';
 export { emptyRoot, isPowerOfTwo, nodeHash, splitOf } from './issuance-log/merkle.ts';
 export { isTreeHeadSigned, type TreeHead, treeHeadMessage } from './issuance-log/tree-head.ts';

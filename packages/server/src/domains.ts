@@ -27,8 +27,15 @@ import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
 import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
 import type { Trail } from './trail/index.ts';
+import { type VendorCaEvent, VendorCas } from './vendor-cas/index.ts';
 
-export type DomainEvent = PolicyEvent | ThingEvent | GroupEvent | CertificateEvent | DetectionEvent;
+export type DomainEvent =
+  | PolicyEvent
+  | ThingEvent
+  | GroupEvent
+  | CertificateEvent
+  | VendorCaEvent
+  | DetectionEvent;
 
 export interface Domains {
   readonly trail: Trail;
@@ -45,6 +52,7 @@ export interface Domains {
   readonly renewals: RenewalCampaigns;
   readonly enrollment: Enrollment;
   readonly provisioning: Provisioning;
+  readonly vendorCas: VendorCas;
   readonly releases: ReleaseService;
   readonly detections: Detections;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer };
@@ -186,6 +194,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     certificates,
     denials,
     binding,
+    isUsedAbove: (templateName) => vendorCas.isUsed(templateName),
+  });
+  const vendorCas: VendorCas = await VendorCas.open({
+    ...shared,
+    store: stores.vendorCas,
+    certificates,
+    provisioning,
+    announce: parts.announce,
+    settings: config.vendorCas,
   });
   const { releases, releaseKeys } = await openReleases(parts, trail);
   const trailPublicKey = checkpointKey.publicKey;
@@ -204,6 +221,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     renewals,
     enrollment,
     provisioning,
+    vendorCas,
     releases,
     detections,
     releaseKeys,

@@ -55,6 +55,7 @@ import { deviceRenewalHandlers, renewalHandlers } from './renewals/index.ts';
 import type { RouteHandler } from './route-handler.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
+import { vendorCaHandlers } from './vendor-cas/index.ts';
 import { platformVersion } from './version.ts';
 
 const dayMs = 86_400_000;
@@ -370,6 +371,7 @@ function operatorApi(
     ...renewalHandlers(domains.renewals),
     ...enrollmentHandlers(domains.enrollment),
     ...provisioningHandlers(domains.provisioning),
+    ...vendorCaHandlers(domains.vendorCas),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
     ...detectionHandlers(domains.detections),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),

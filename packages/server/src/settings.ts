@@ -674,6 +674,15 @@ const provisioning = section(
   'Fleet provisioning with claims.',
 );
 
+const vendorCas = section(
+  {
+    casMax: count(32, 'Vendor CAs, inactive ones included.', { maximum: 1_000 }),
+    codeHours: count(168, 'How long a registration code can be used.', { maximum: 8_760 }),
+    codesMax: count(100, 'Registration codes that wait to be used.', { maximum: 10_000 }),
+  },
+  'CAs of vendors, whose devices come in by certificates of them.',
+);
+
 const denials = section(
   {
     keptMax: count(10_000, 'Denials of certificates kept in memory for operators.'),
@@ -755,6 +764,7 @@ export const settings = section(
     issuanceLog,
     reservedTopics,
     provisioning,
+    vendorCas,
     trail,
     releases,
     groups,

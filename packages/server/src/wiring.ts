@@ -144,6 +144,8 @@ function deliver(event: DomainEvent, { mqtt, credentials }: Listeners, log: Log)
         .refresh()
         .catch((error: unknown) => log.error({ err: error }, 'the server certificate could not be renewed'));
       return event.state === 'removed' ? mqtt.recheck() : noEffect;
+    case 'vendor-ca-changed':
+      return mqtt.recheck();
   }
 }
 

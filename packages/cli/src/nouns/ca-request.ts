@@ -1,14 +1,10 @@
 import { importCas, requestCa } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
-import { CliError } from '../errors.ts';
-import { readInput } from '../read-input.ts';
+import { readCertificates } from '../read-certificates.ts';
 import type { Shell } from '../shell.ts';
-import type { Terminal } from '../terminal.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
 import { type CaAlgorithm, caAlgorithmOption, keyStoreOption } from './ca-algorithms.ts';
-
-const pemBytesMax = 262_144;
 
 interface RequestFlags {
   readonly out: string;
@@ -71,13 +67,4 @@ export function addCaImport(noun: Command, { terminal, output, withApi }: Shell)
         'nothing new: all of them are there already',
       );
     });
-}
-
-/** A private key that was named by mistake is not sent anywhere. */
-async function readCertificates(file: string, terminal: Terminal): Promise<string> {
-  const text = Buffer.from(await readInput(file, { terminal, bytesMax: pemBytesMax })).toString('latin1');
-  if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)) return text;
-  throw new CliError('cli.unreadable', `\`${file}\` holds a private key: nothing was sent`, {
-    hint: 'give the certificate; the key stays where it is',
-  });
 }

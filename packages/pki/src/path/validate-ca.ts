@@ -1,7 +1,7 @@
 import { type Certificate, isSelfIssued, isSignedBy } from '../certificate/certificate.ts';
 import { hasExtension } from '../certificate/extensions.ts';
 import { extensionOids } from '../oids.ts';
-import { commonFlaw, flaw, signedFlaw } from './certificate-flaws.ts';
+import { commonFlaw, flaw, type Purpose, signedFlaw } from './certificate-flaws.ts';
 import { findChain } from './find-chain.ts';
 import { caFlaw } from './issuer-flaws.ts';
 import type { Flaw, PathOutcome } from './outcome.ts';
@@ -51,15 +51,20 @@ function pathLengthFlaw(chain: readonly Certificate[]): Flaw | undefined {
   return flaw('path_too_long', reason, 'RFC 5280 section 4.2.1.9');
 }
 
+/**
+ * The first reason why a CA that nothing here vouches for cannot be what certificates of this purpose are believed by: its own marks,
+ * key and dates. Who signed it is not looked at (RFC 5280 §6.1.1 (d): a trust anchor is given, not found).
+ */
+export function anchorFlaw(
+  ca: Certificate,
+  { atMs, purpose }: { readonly atMs: number; readonly purpose: Purpose },
+): Flaw | undefined {
+  return marksFlaw(ca, { atMs, purposes: [purpose] });
+}
+
 function ownFlaw(ca: Certificate, atMs: number): Flaw | undefined {
-  const common = commonFlaw(ca) ?? validityFlaw(ca, atMs);
-  if (common !== undefined) return common;
-  for (const purpose of purposes) {
-    const marks = caFlaw(ca, { below: [], purpose });
-    if (marks !== undefined) return marks;
-  }
-  if (ca.extensions.subjectKeyId === undefined)
-    return flaw('subject_key_id', 'it has no subject key identifier', 'RFC 5280 section 4.2.1.2');
+  const marks = marksFlaw(ca, { atMs, purposes });
+  if (marks !== undefined) return marks;
   const usage = ca.extensions.keyUsage;
   if (!hasExtension(ca.extensions, extensionOids.keyUsage) || usage?.includes('cRLSign') !== true)
     return flaw(
@@ -67,5 +72,20 @@ function ownFlaw(ca: Certificate, atMs: number): Flaw | undefined {
       'its key usage does not name keyCertSign and cRLSign',
       'RFC 5280 section 4.2.1.3',
     );
+  return undefined;
+}
+
+function marksFlaw(
+  ca: Certificate,
+  asked: { readonly atMs: number; readonly purposes: readonly Purpose[] },
+): Flaw | undefined {
+  const common = commonFlaw(ca) ?? validityFlaw(ca, asked.atMs);
+  if (common !== undefined) return common;
+  for (const purpose of asked.purposes) {
+    const marks = caFlaw(ca, { below: [], purpose });
+    if (marks !== undefined) return marks;
+  }
+  if (ca.extensions.subjectKeyId === undefined)
+    return flaw('subject_key_id', 'it has no subject key identifier', 'RFC 5280 section 4.2.1.2');
   return undefined;
 }

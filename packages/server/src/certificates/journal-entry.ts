@@ -42,11 +42,22 @@ const authorityRemoved = Type.Object(
   { additionalProperties: false },
 );
 
+/** Of a CA of somebody else: the last of these about it governs. */
+const vendorCa = Type.Object(
+  {
+    kind: Type.Enum(['vendor-ca-closed', 'vendor-ca-opened']),
+    certificateId: id,
+    atMs: timeMs,
+  },
+  { additionalProperties: false },
+);
+
 /** What a restored database must not undo, as the journal keeps it. */
 export type JournalEntry =
   | Readonly<Static<typeof revoked>>
   | Readonly<Static<typeof unheld>>
-  | Readonly<Static<typeof authorityRemoved>>;
+  | Readonly<Static<typeof authorityRemoved>>
+  | Readonly<Static<typeof vendorCa>>;
 
 /** Parses one line. Throws `InvalidInputError` or `certificates.journal_unreadable`. */
 export function parseJournalLine(line: string): JournalEntry {
@@ -54,5 +65,6 @@ export function parseJournalLine(line: string): JournalEntry {
   if (Value.Check(revoked, value)) return value;
   if (Value.Check(unheld, value)) return value;
   if (Value.Check(authorityRemoved, value)) return value;
+  if (Value.Check(vendorCa, value)) return value;
   throw new CertificatesError('certificates.journal_unreadable', 'not an entry of the revocation journal');
 }

@@ -27,6 +27,7 @@ import {
   signCertificate,
   signTogether,
 } from './issuance.ts';
+import { closedVendorCas } from './journal-fold.ts';
 import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
 import { CertificateRegistry } from './registry.ts';
 import { Remover } from './remover.ts';
@@ -81,6 +82,7 @@ export class Certificates {
   readonly #journal: RevocationJournal;
   readonly #authorities = new Authorities();
   readonly #registry = new CertificateRegistry();
+  #closedVendorCas: Set<CertificateId> = new Set();
   readonly #crls: CrlPublisher;
   readonly #ocsp: OcspResponder;
   readonly #revoker: Revoker;
@@ -356,6 +358,19 @@ export class Certificates {
     return this.#cas.setState(...change);
   }
 
+  /** From the journal: the vendor CAs that an operator has closed, whatever older records say. */
+  get closedVendorCas(): ReadonlySet<CertificateId> {
+    return this.#closedVendorCas;
+  }
+
+  /** Resolves once it is durable. Throws `certificates.journal_failed`. */
+  async journalVendorCa(certificateId: CertificateId, step: 'closed' | 'opened'): Promise<void> {
+    const atMs = this.#options.clock.now();
+    await this.#journal.append({ kind: `vendor-ca-${step}`, certificateId, atMs });
+    if (step === 'closed') this.#closedVendorCas.add(certificateId);
+    else this.#closedVendorCas.delete(certificateId);
+  }
+
   /** Waits for the journal's last line. */
   close(): Promise<void> {
     return this.#journal.close();
@@ -366,6 +381,7 @@ export class Certificates {
     await this.#authorities.load(store);
     await this.#registry.load(store);
     await this.#crls.load();
+    this.#closedVendorCas = closedVendorCas(entries);
     const target = { ...this.#options, registry: this.#registry, authorities: this.#authorities };
     const missing = await replayJournal(entries, target);
     await completeJournal(entries, { ...target, journal: this.#journal });

@@ -12,6 +12,7 @@ import type { RenewalsErrorCode } from '../renewals/index.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingsErrorCode } from '../things/index.ts';
 import type { TrailError } from '../trail/index.ts';
+import type { VendorCasErrorCode } from '../vendor-cas/index.ts';
 import type { HttpErrorCode } from './errors.ts';
 
 type KnownCode =
@@ -28,6 +29,7 @@ type KnownCode =
   | RenewalsErrorCode
   | EnrollmentErrorCode
   | ProvisioningErrorCode
+  | VendorCasErrorCode
   // The gateway's own: it stands above this layer, so its type cannot be named here.
   | 'connections.not_found'
   | OperatorErrorCode
@@ -141,6 +143,13 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'provisioning.hook_refused': 400,
   'provisioning.csr_refused': 400,
   'provisioning.limit': 409,
+  'vendor_cas.ca_refused': 400,
+  'vendor_cas.verification_refused': 400,
+  'vendor_cas.code_refused': 400,
+  'vendor_cas.exists': 409,
+  'vendor_cas.not_found': 404,
+  'vendor_cas.state': 409,
+  'vendor_cas.limit': 409,
   'connections.not_found': 404,
   'releases.digest_mismatch': 422,
   'releases.artifact_too_large': 413,

@@ -28,7 +28,8 @@ export function provisioningHandlers(provisioning: Provisioning): readonly Route
   return [...templateHandlers(provisioning), ...claimHandlers(provisioning)];
 }
 
-function templateHandlers({ templates, claims, hookPublicKey }: Provisioning): readonly RouteHandler[] {
+function templateHandlers(provisioning: Provisioning): readonly RouteHandler[] {
+  const { templates, hookPublicKey } = provisioning;
   return [
     handle(createProvisioningTemplate, async ({ body, caller }) => {
       const { templateName: name, template, mayRejoin = false, hookUrl } = body;
@@ -68,7 +69,7 @@ function templateHandlers({ templates, claims, hookPublicKey }: Provisioning): r
       return undefined;
     }),
     handle(removeProvisioningTemplate, async ({ params, caller }) => {
-      const isInUse = (name: string) => claims.isUsed(name);
+      const isInUse = (name: string) => provisioning.isUsed(name);
       await templates.remove(params.templateName, isInUse, operatorActor(caller));
       return undefined;
     }),

@@ -31,6 +31,8 @@ export interface ProvisioningOptions
     Omit<HookOptions, 'settings'> {
   readonly denials: Denials;
   readonly certificates: Certificates;
+  /** Whether somebody above provisions by this template. */
+  readonly isUsedAbove: (templateName: string) => boolean;
   readonly settings: ProvisioningSettings;
 }
 
@@ -87,6 +89,11 @@ export class Provisioning {
   /** SPKI, DER: what requests to hooks are signed by. */
   get hookPublicKey(): Uint8Array {
     return this.#options.signer.publicKey;
+  }
+
+  /** Whether a claim that may still be used, or somebody above, provisions by this template. */
+  isUsed(templateName: string): boolean {
+    return this.claims.isUsed(templateName) || this.#options.isUsedAbove(templateName);
   }
 
   createKeys(by: AskedBy): Promise<NewCertificate | Refusal> {

@@ -172,14 +172,14 @@ export class Templates {
     });
   }
 
-  /** Throws `provisioning.template_in_use` while claims that have not ended name it; `isInUse` says so from memory. */
+  /** Throws `provisioning.template_in_use` while something provisions by it; `isInUse` says so from memory. */
   remove(name: string, isInUse: (name: string) => boolean, actor: Actor): Promise<void> {
     return this.#turns.take('templates', async () => {
       this.get(name);
       if (isInUse(name))
         throw new ProvisioningError(
           'provisioning.template_in_use',
-          `claims that are still valid provision by template \`${name}\`; revoke them, or switch it off`,
+          `valid claims or vendor CAs provision by template \`${name}\`; revoke or delete them, or switch it off`,
         );
       await this.#options.transactor.transact(async (tx) => {
         await this.#options.store.removeTemplate(tx, name);

@@ -12,6 +12,7 @@ import type { RenewalStore } from '../renewals/store.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
+import type { VendorCaStore } from '../vendor-cas/store.ts';
 import { createActivityStore } from './activity.ts';
 import { createCertificateStore } from './certificates.ts';
 import { createEnrollmentStore } from './enrollment.ts';
@@ -26,6 +27,7 @@ import { createRenewalStore } from './renewals.ts';
 import { openSqlite, type SqliteConfig } from './sqlite/open.ts';
 import { createThingStore } from './things.ts';
 import { createTrailStore } from './trail.ts';
+import { createVendorCaStore } from './vendor-cas.ts';
 
 export type { PostgresConfig } from './postgres/open.ts';
 export { type FolderLock, lockFolder } from './sqlite/folder-lock.ts';
@@ -47,6 +49,7 @@ export interface Stores {
   readonly renewals: RenewalStore;
   readonly enrollment: EnrollmentStore;
   readonly provisioning: ProvisioningStore;
+  readonly vendorCas: VendorCaStore;
   readonly releases: ReleaseStore;
 }
 
@@ -76,6 +79,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       renewals: createRenewalStore(database),
       enrollment: createEnrollmentStore(database),
       provisioning: createProvisioningStore(database),
+      vendorCas: createVendorCaStore(database),
       releases: createReleaseStore(database),
     },
     lost: database.lost,

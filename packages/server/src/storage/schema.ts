@@ -3,6 +3,7 @@ import type { LeafProfileName } from '@fleetward/pki';
 import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
 import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
+import type { VendorCaState } from '../vendor-cas/store.ts';
 
 /**
  * The tables as the newest migration leaves them. Times are integer milliseconds since the epoch, JSON is text, bytes are
@@ -171,6 +172,21 @@ export interface Schema {
     readonly certificate_id: CertificateId;
     readonly claim_id: CertificateId;
     readonly expires_at_ms: number;
+  };
+  readonly vendor_cas: {
+    readonly certificate_id: CertificateId;
+    readonly der: Uint8Array;
+    readonly public_key_hash: string;
+    readonly state: VendorCaState;
+    readonly template_name: string | null;
+    readonly created_at_ms: number;
+    readonly created_by: string;
+  };
+  readonly vendor_ca_codes: {
+    readonly hash: Sha256;
+    readonly created_at_ms: number;
+    readonly expires_at_ms: number;
+    readonly created_by: string;
   };
   readonly metadata_files: {
     readonly name: string;

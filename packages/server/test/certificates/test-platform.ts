@@ -20,6 +20,8 @@ import { RenewalCampaigns } from '../../src/renewals/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
 import { createTrail, type Trail } from '../../src/trail/index.ts';
+import { type VendorCaEvent, VendorCas } from '../../src/vendor-cas/index.ts';
+import type { VendorCasOptions } from '../../src/vendor-cas/service.ts';
 
 const dayMs = 86_400_000;
 
@@ -47,6 +49,8 @@ const standardProvisioning: ProvisioningSettings = {
   hookAnswerBytesMax: 1_024,
   hooksInFlightMax: 4,
 };
+
+const standardVendorCas: VendorCasOptions['settings'] = { casMax: 4, codeHours: 1, codesMax: 4 };
 
 function newKeys(): PlatformKeys {
   const ec = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -91,6 +95,7 @@ export interface PlatformOptions {
   readonly random?: Random;
   readonly enrollment?: Partial<EnrollmentSettings>;
   readonly provisioning?: Partial<ProvisioningSettings>;
+  readonly vendorCas?: Partial<VendorCasOptions['settings']>;
   readonly hookCaPem?: string;
   readonly groups?: GroupLimits;
   readonly activity?: ActivityLimits;
@@ -100,7 +105,7 @@ export interface PlatformOptions {
   readonly wrapStorage?: (storage: Storage) => Storage;
 }
 
-export type PlatformEvent = CertificateEvent | ThingEvent | GroupEvent | PolicyEvent;
+export type PlatformEvent = CertificateEvent | ThingEvent | GroupEvent | PolicyEvent | VendorCaEvent;
 
 /** The domains on a real database with a CA of their own; the first opening of a folder makes the authorities. */
 export async function openPlatform(options: PlatformOptions) {
@@ -255,8 +260,20 @@ export async function openPlatform(options: PlatformOptions) {
     binding,
     signer: keys.hook,
     caPem: options.hookCaPem,
+    isUsedAbove: (templateName) => vendorCas.isUsed(templateName),
     templateArn: (name) => `arn:aws:iot:local:000000000000:provisioningtemplate/${name}`,
     settings: { ...standardProvisioning, ...options.provisioning },
+  });
+  const vendorCas: VendorCas = await VendorCas.open({
+    ...shared,
+    store: stores.vendorCas,
+    certificates,
+    provisioning,
+    announce: (event) => {
+      events.push(event);
+      return noEffect;
+    },
+    settings: { ...standardVendorCas, ...options.vendorCas },
   });
   const whole = parts.move();
   return {
@@ -278,6 +295,7 @@ export async function openPlatform(options: PlatformOptions) {
     renewals,
     enrollment,
     provisioning,
+    vendorCas,
     close: () => whole.disposeAsync(),
   };
 }

@@ -16,6 +16,7 @@ import { provisioning } from './0013-provisioning.ts';
 import { pastAttachments } from './0014-past-attachments.ts';
 import { claimBounds } from './0015-claim-bounds.ts';
 import { artifactDigests } from './0016-artifact-digests.ts';
+import { vendorCas } from './0017-vendor-cas.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -41,4 +42,5 @@ export const migrations: readonly Migration[] = [
   pastAttachments,
   claimBounds,
   artifactDigests,
+  vendorCas,
 ];

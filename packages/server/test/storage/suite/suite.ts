@@ -14,6 +14,7 @@ import { describeSchema } from './schema.ts';
 import { describeThings } from './things.ts';
 import { describeTrailStore } from './trail.ts';
 import { describeTransactions } from './transactions.ts';
+import { describeVendorCas } from './vendor-cas.ts';
 
 const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   transactions: describeTransactions,
@@ -29,6 +30,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   renewals: describeRenewals,
   enrollment: describeEnrollment,
   provisioning: describeProvisioning,
+  'vendor CAs': describeVendorCas,
   releases: describeReleases,
 };
 
