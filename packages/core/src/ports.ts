@@ -22,7 +22,9 @@ export interface Signer {
   readonly algorithm: SignerAlgorithm;
   /** SubjectPublicKeyInfo, DER. */
   readonly publicKey: Uint8Array;
-  /** Signs the message itself (not a digest). May refuse what its lint does not accept. */
+  /** It holds each message to the lint of its key's purpose before it signs, so that whoever asks need not. */
+  readonly lints?: true;
+  /** Signs the message itself (not a digest). */
   sign(message: Uint8Array): Promise<Uint8Array>;
   /** The signatures of all messages in their order, or of none; where a signer has it, cheaper than one after the other. */
   signAll?(messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]>;

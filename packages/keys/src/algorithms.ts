@@ -8,7 +8,8 @@ const acceptedRsaBitsMin = 2048;
 
 interface Recipe {
   readonly digest: 'sha256' | 'sha384' | undefined;
-  readonly options: Omit<SignKeyObjectInput, 'key'>;
+  /** What differs from the defaults, of which a DER `Ecdsa-Sig-Value` is one. */
+  readonly options?: Omit<SignKeyObjectInput, 'key'>;
   readonly generate: () => KeyObject;
   readonly fits: (key: KeyObject) => boolean;
 }
@@ -20,11 +21,10 @@ const rsa = {
 };
 
 const recipes: Readonly<Record<SignerAlgorithm, Recipe>> = {
-  'ecdsa-p256-sha256': { digest: 'sha256', options: { dsaEncoding: 'der' }, ...curve('prime256v1') },
-  'ecdsa-p384-sha384': { digest: 'sha384', options: { dsaEncoding: 'der' }, ...curve('secp384r1') },
+  'ecdsa-p256-sha256': { digest: 'sha256', ...curve('prime256v1') },
+  'ecdsa-p384-sha384': { digest: 'sha384', ...curve('secp384r1') },
   ed25519: {
     digest: undefined,
-    options: {},
     generate: () => generateKeyPairSync('ed25519').privateKey,
     fits: (key) => key.asymmetricKeyType === 'ed25519',
   },
@@ -57,7 +57,9 @@ export function signBytes(
   key: { readonly privateKey: KeyObject; readonly algorithm: SignerAlgorithm },
 ): Uint8Array {
   const { digest, options } = recipes[key.algorithm];
-  return new Uint8Array(sign(digest, message, { key: key.privateKey, ...options }));
+  // Without options: Node 24 takes half as long again over a key within an object.
+  const how = options === undefined ? key.privateKey : { key: key.privateKey, ...options };
+  return new Uint8Array(sign(digest, message, how));
 }
 
 function curve(namedCurve: string): Pick<Recipe, 'generate' | 'fits'> {

@@ -72,3 +72,4 @@ export { encodePem, type PemBlock, type PemLabel, type PemRules, parseBase64Body
 export { parseCertificatesPem, parseCrlsPem, parseCsrPem, readCertificatesPem } from './pem-objects.ts';
 export { type PublicKey, parsePublicKey } from './public-key.ts';
 export type { SignatureAlgorithm } from './signature.ts';
+export { type TbsKind, tbsKindOf } from './tbs-kind.ts';

@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { toBase64 } from '@fleetward/core';
 import type { DerReader } from './der/reader.ts';
 import { openDer } from './der/reader.ts';
 import { tags } from './der/tags.ts';
@@ -118,9 +119,9 @@ export function assertLoadable(key: PublicKey): void {
 
 function makeKeyObject(key: PublicKey): KeyObject {
   if (key.kind === 'unsupported') throw new PkiError('pki.key', key.reason);
-  const { buffer, byteOffset, length } = key.spki;
   try {
-    return createPublicKey({ key: Buffer.from(buffer, byteOffset, length), format: 'der', type: 'spki' });
+    // As text: Node 24 takes more than twice as long over DER, which it takes in an options object only.
+    return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${toBase64(key.spki)}\n-----END PUBLIC KEY-----\n`);
   } catch (cause) {
     throw new PkiError('pki.key', 'the public key is not valid for its algorithm', { cause });
   }

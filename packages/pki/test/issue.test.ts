@@ -146,6 +146,13 @@ describe('issuing many together', () => {
     expect(calls).toBe(0);
   });
 
+  it('leaves the lint to a signer that lints, and what that one says stands', async () => {
+    const refusal = new TypeError('its own words');
+    const signer = { ...ca.issuingKey, lints: true, signAll: () => Promise.reject(refusal) } as const;
+    const contents = [{ ...contentsOf(1)[0]!, subject: makeName([['commonName', 'a\nb']]) }];
+    await expect(issueTogether({ ...request, signer, contents })).rejects.toBe(refusal);
+  });
+
   it.each([
     ['one wrong signature among them', (all: readonly Uint8Array[]) => all.with(1, all[0]!)],
     ['a signature too few', (all: readonly Uint8Array[]) => all.slice(1)],

@@ -1,5 +1,5 @@
 import { AppError, parseStrictJson, utf8 } from '@fleetward/core';
-import { runSigningProcess } from '@fleetward/keys';
+import { type MessageLint, runSigningProcess } from '@fleetward/keys';
 import {
   leafProfileNames,
   lintTbsCertificate,
@@ -8,12 +8,21 @@ import {
   lintTbsOcsp,
   PkiError,
   type ProfileName,
+  type TbsKind,
+  tbsKindOf,
 } from '@fleetward/pki';
 
 // What each key may sign, looked at once more beside the key (docs/adr/0003): whoever takes over the gateway can ask for no
 // more than this.
 
 class LintError extends AppError<'signing.refused'> {}
+
+const issuingLints: Readonly<Record<TbsKind, MessageLint>> = {
+  certificate: (message) => lintAnyProfile(message, leafProfileNames),
+  crl: lintTbsCrl,
+  csr: lintTbsCsr,
+  ocsp: lintTbsOcsp,
+};
 
 await runSigningProcess({
   lints: {
@@ -29,8 +38,13 @@ await runSigningProcess({
 
 /** An issuing CA signs CRLs, OCSP answers, the request for its own certificate, and certificates that are no CA's: each exactly as one profile has it. */
 function lintIssuing(message: Uint8Array): void {
-  for (const lint of [lintTbsCrl, lintTbsOcsp, lintTbsCsr]) if (passes(() => lint(message))) return;
-  lintAnyProfile(message, leafProfileNames);
+  const kind = tbsKindOf(message);
+  if (kind === undefined)
+    throw new LintError(
+      'signing.refused',
+      'this key signs certificates, CRLs, OCSP answers and its own CSR only',
+    );
+  issuingLints[kind](message);
 }
 
 function lintAnyProfile(message: Uint8Array, profiles: readonly ProfileName[]): void {
@@ -45,16 +59,6 @@ function lintAnyProfile(message: Uint8Array, profiles: readonly ProfileName[]): 
     }
   }
   throw new LintError('signing.refused', `fits no profile of this key (${reasons.join('; ')})`);
-}
-
-function passes(lint: () => void): boolean {
-  try {
-    lint();
-    return true;
-  } catch (error) {
-    if (error instanceof PkiError) return false;
-    throw error;
-  }
 }
 
 /** TUF metadata of exactly this role: a snapshot key never signs targets. */

@@ -131,6 +131,7 @@ function clientOf(link: Link, records: Envelope): SigningProcess {
 function signerOf(key: KeyDescription & { readonly store: KeyStore }, requests: Link['requests']): KeySigner {
   return {
     ...key,
+    lints: true,
     sign: async (message) => (await requests.ask({ kind: 'sign', name: key.name, message })).body,
     signAll: async (messages) => {
       const signatures: Uint8Array[] = [];

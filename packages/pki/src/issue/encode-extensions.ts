@@ -42,7 +42,9 @@ export function encodeSubjectKeyId(keyId: Uint8Array): Uint8Array {
 
 /** `keyIdHex` is the issuer's subject key identifier. */
 export function encodeAuthorityKeyId(keyIdHex: string): Uint8Array {
-  return encodeExtension(extensionOids.authorityKeyId, sequence(implicit(0, fromHex(keyIdHex))));
+  return remembered(`keyid ${keyIdHex}`, () =>
+    encodeExtension(extensionOids.authorityKeyId, sequence(implicit(0, fromHex(keyIdHex)))),
+  );
 }
 
 export function encodeSubjectAltName(names: readonly GeneralName[]): Uint8Array {
@@ -51,13 +53,30 @@ export function encodeSubjectAltName(names: readonly GeneralName[]): Uint8Array 
 
 /** One distribution point with all URLs as names of the same CRL (RFC 5280 §4.2.1.13). */
 export function encodeCrlDistributionPoints(urls: readonly string[]): Uint8Array {
-  const fullName = element(contextConstructed(0), ...urls.map(encodeUrl));
-  return encodeExtension(extensionOids.crlDistributionPoints, sequence(sequence(explicit(0, fullName))));
+  return remembered(['crl', ...urls].join('\n'), () => {
+    const fullName = element(contextConstructed(0), ...urls.map(encodeUrl));
+    return encodeExtension(extensionOids.crlDistributionPoints, sequence(sequence(explicit(0, fullName))));
+  });
 }
 
 export function encodeOcspUrls(urls: readonly string[]): Uint8Array {
-  const entries = urls.map((url) => sequence(oid(otherOids.ocsp), encodeUrl(url)));
-  return encodeExtension(extensionOids.authorityInfoAccess, sequence(...entries));
+  return remembered(['ocsp', ...urls].join('\n'), () => {
+    const entries = urls.map((url) => sequence(oid(otherOids.ocsp), encodeUrl(url)));
+    return encodeExtension(extensionOids.authorityInfoAccess, sequence(...entries));
+  });
+}
+
+// One CA writes the same into each certificate. What was parsed holds visible ASCII only, so that no two lists have one key.
+const knownMax = 64;
+const known = new Map<string, Uint8Array>();
+
+function remembered(key: string, encode: () => Uint8Array): Uint8Array {
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const encoded = encode();
+  if (known.size >= knownMax) known.clear();
+  known.set(key, encoded);
+  return encoded;
 }
 
 function encodeUrl(url: string): Uint8Array {

@@ -1,6 +1,6 @@
 import type { Random, Signer } from '@fleetward/core';
 import { type Certificate, certificateIdOf } from '../certificate/certificate.ts';
-import type { TbsCertificate } from '../certificate/tbs-certificate.ts';
+import { parseTbsCertificate, type TbsCertificate } from '../certificate/tbs-certificate.ts';
 import { bitString, sequence } from '../der/writer.ts';
 import { PkiError } from '../errors.ts';
 import { encodeSignatureAlgorithm, verifySignatureAside } from '../signature.ts';
@@ -17,23 +17,25 @@ export interface TogetherRequest {
 }
 
 /**
- * As `issueCertificate` for many: every one is linted before the first is signed, and every signature is verified, beside the
- * event loop. All of them are issued, in their order, or none is.
+ * As `issueCertificate` for many: every one is linted before the first is signed (by a signer that lints, beside the key: what guards
+ * the key is not done a second time here), and every signature is verified, beside the event loop. All of them are issued, in their
+ * order, or none is.
  */
 export async function issueTogether(request: TogetherRequest): Promise<readonly Certificate[]> {
   const { issuer, signer, random, contents } = request;
-  const linted = contents.map((own) => {
+  const built = contents.map((own) => {
     const content = { ...own, issuer };
     assertIssuerFits({ ...content, signer });
     const tbs = buildTbsCertificate(content, { algorithm: signer.algorithm, serial: newSerial(random) });
-    return { tbs, parsed: lintTbsCertificate(tbs, own.profile) };
+    const parsed = signer.lints ? parseTbsCertificate(tbs) : lintTbsCertificate(tbs, own.profile);
+    return { tbs, parsed };
   });
   const signatures = await signAll(
     signer,
-    linted.map(({ tbs }) => tbs),
+    built.map(({ tbs }) => tbs),
   );
   const algorithm = encodeSignatureAlgorithm(signer.algorithm);
-  const certificates = linted.map(({ tbs, parsed }, at) =>
+  const certificates = built.map(({ tbs, parsed }, at) =>
     assemble(parsed, { tbs, algorithm, signature: signatures[at] ?? new Uint8Array(0) }),
   );
   await assertSigned(certificates, issuer);

@@ -15,8 +15,11 @@ function formatPart(part: NamePart): string {
   return `${attributeRule(part.attribute).keyword}=${escapeValue(part.text)}`;
 }
 
+const nothingToEscape = /^[A-Za-z0-9._:/-]+$/;
+
 // RFC 4514 §2.4, and control or format characters as hex pairs so that a log line stays one line.
 function escapeValue(text: string): string {
+  if (nothingToEscape.test(text)) return text;
   return text
     .replace(/["+,;<>\\]/g, '\\$&')
     .replace(/^[ #]/, '\\$&')
