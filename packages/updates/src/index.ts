@@ -18,6 +18,7 @@ export type {
 export { type RefreshResult, refreshWorkflow, type TrustedSet } from './client/refresh.ts';
 export type { Target } from './client/target.ts';
 export type { ClientReply, ClientRequest, Workflow } from './client/workflow.ts';
+export { instructionFilePath, type NewInstruction, signInstruction } from './director/instruction.ts';
 export { isUpdatesError, UpdatesError, type UpdatesErrorCode } from './errors.ts';
 export { defaultLimits, type UpdateLimits } from './limits.ts';
 export { metadataFilePath, targetFilePath, timestampFilePath } from './metadata/target-path.ts';

@@ -4,6 +4,8 @@ export interface UpdateLimits {
   readonly timestampBytesMax: number;
   readonly snapshotBytesMax: number;
   readonly targetsBytesMax: number;
+  /** What a director instructs one device to do. */
+  readonly instructionBytesMax: number;
   /** New roots followed in one refresh (TUF 5.3.3). */
   readonly rootRotationsMax: number;
   /** Targets roles visited for one target path (TUF 5.6.7). */
@@ -15,6 +17,7 @@ export const defaultLimits: UpdateLimits = {
   timestampBytesMax: 16 * 1024,
   snapshotBytesMax: 1024 * 1024,
   targetsBytesMax: 4 * 1024 * 1024,
+  instructionBytesMax: 16 * 1024,
   rootRotationsMax: 256,
   rolesVisitedMax: 32,
 };

@@ -3,6 +3,7 @@ import type { Clock, Signer } from '@fleetward/core';
 import { createUpdateClient, type UpdateClient } from '../src/client/client.ts';
 import type { Fetcher } from '../src/client/fetcher.ts';
 import { installRoot } from '../src/client/install-root.ts';
+import { instructionFilePath, type NewInstruction, signInstruction } from '../src/director/instruction.ts';
 import { sha256Hex } from '../src/metadata/key.ts';
 import { signedBytes, tufTime } from '../src/metadata/sign.ts';
 import { metadataFilePath, targetFilePath, timestampFilePath } from '../src/metadata/target-path.ts';
@@ -41,6 +42,12 @@ export function newKeys(): Keys {
     snapshot: [newSigner('ed25519')],
     timestamp: [newSigner('ecdsa-p256-sha256')],
   };
+}
+
+/** Keys that take no time to make. */
+export function fastKeys(): Keys {
+  const pair = () => [newSigner(), newSigner()];
+  return { root: pair(), targets: pair(), snapshot: [newSigner()], timestamp: [newSigner()] };
 }
 
 export function rolesOf(keys: Keys, thresholds: { root?: number; targets?: number } = {}): RootRoles {
@@ -86,6 +93,8 @@ export class TestRepository {
   readonly clock: FakeClock;
   keys: Keys;
   state: PublishedState = {};
+  /** What the server has of the director's keys, when that is not what the root names. */
+  onlineDirector: readonly Signer[] | undefined;
   firstRoot: Uint8Array = new Uint8Array();
   #forged = 0;
 
@@ -132,7 +141,7 @@ export class TestRepository {
     const outcome = await publish({
       published: this.state,
       upload,
-      signers: { snapshot, timestamp },
+      signers: { snapshot, timestamp, director: this.onlineDirector ?? this.keys.director ?? [] },
       clock: this.clock,
       settings: defaultOnlineSettings,
     });
@@ -141,6 +150,31 @@ export class TestRepository {
       this.state = outcome.state;
     }
     return outcome;
+  }
+
+  /** Puts an instruction where the device finds it; of a published target unless a change says otherwise. */
+  async instruct(
+    change: Partial<NewInstruction> & { readonly signer?: Signer; readonly image?: string } = {},
+  ): Promise<Uint8Array> {
+    const { signer = this.keys.director?.[0] ?? newSigner(), image, ...instruction } = change;
+    const bytes = await signInstruction(
+      {
+        thingName: lampName,
+        target: image === undefined ? undefined : this.image(image),
+        version: Math.floor(this.clock.now() / 1000),
+        expiresMs: this.clock.now() + dayMs,
+        ...instruction,
+      },
+      signer,
+    );
+    this.files.set(instructionFilePath, bytes);
+    return bytes;
+  }
+
+  /** A published target. */
+  image(path: string): NonNullable<NewInstruction['target']> {
+    const { length, hashes } = signedPart(this.state.targets).targets[path];
+    return { path, length, sha256: hashes.sha256 };
   }
 
   /** Lets the time pass and publishes a new timestamp. */
@@ -204,13 +238,24 @@ export function lampRelease(version: string, securityVersion: number) {
   return { product: 'lamp', version, securityVersion, hardware: ['lamp-r1'] };
 }
 
+/** The name of the device that a director's instructions are for. */
+export const lampName = 'lamp-7';
+
+/** The same under a director, which instructs the lamp to have that image. */
+export async function directedRepository(clock = fakeClock()): Promise<TestRepository> {
+  const repository = await publishedRepository(clock, { ...fastKeys(), director: [newSigner()] });
+  await repository.instruct({ image: 'lamp/1.0.0.img' });
+  return repository;
+}
+
 /** A device that trusts the repository's first root. */
 export async function newDevice(
   repository: TestRepository,
-  { store = createMemoryStore(), clock = repository.clock as Clock } = {},
+  { store = createMemoryStore(), clock = repository.clock as Clock, thingName = lampName } = {},
 ): Promise<{ client: UpdateClient; store: TrustedStore }> {
   await installRoot(store, repository.firstRoot);
-  return { client: createUpdateClient({ store, fetcher: repository.fetcher, clock }), store };
+  const { fetcher } = repository;
+  return { client: createUpdateClient({ store, fetcher, clock, thingName }), store };
 }
 
 export function collectingSink() {

@@ -13,30 +13,33 @@ function vectorsOf(kind: string, verdict: 'valid' | 'invalid') {
 }
 
 describe('conformance vectors', () => {
-  it.each([...vectorsOf('tuf', 'valid'), ...vectorsOf('tuf', 'invalid')])(
-    'refresh: %s',
-    async (_name, vector) => {
-      const store = createMemoryStore();
-      for (const [name, text] of Object.entries(vector.trusted))
-        await store.write(name, fileOf(String(text)));
-      const fetcher = {
-        fetch: async (path: string) => {
-          const text = vector.repository[path];
-          if (text === undefined) return { kind: 'absent' as const };
-          return {
-            kind: 'stream' as const,
-            chunks: (async function* () {
-              yield fileOf(text);
-            })(),
-          };
-        },
-      };
-      const clock = fakeClock(Date.parse(vector.startTime));
-      const outcome = await createUpdateClient({ store, fetcher, clock }).refresh();
-      if (vector.expected.kind === 'refused') expect(outcome).toMatchObject(vector.expected);
-      else expect(['updated', 'current']).toContain(outcome.kind);
-    },
-  );
+  it.each(
+    ['tuf', 'director'].flatMap((kind) => [...vectorsOf(kind, 'valid'), ...vectorsOf(kind, 'invalid')]),
+  )('refresh: %s', async (_name, vector) => {
+    const store = createMemoryStore();
+    for (const [name, text] of Object.entries(vector.trusted)) await store.write(name, fileOf(String(text)));
+    const fetcher = {
+      fetch: async (path: string) => {
+        const text = vector.repository[path];
+        if (text === undefined) return { kind: 'absent' as const };
+        return {
+          kind: 'stream' as const,
+          chunks: (async function* () {
+            yield fileOf(text);
+          })(),
+        };
+      },
+    };
+    const clock = fakeClock(Date.parse(vector.startTime));
+    const outcome = await createUpdateClient({
+      store,
+      fetcher,
+      clock,
+      thingName: vector.thingName,
+    }).refresh();
+    if (vector.expected.kind === 'refused') expect(outcome).toMatchObject(vector.expected);
+    else expect(['updated', 'current']).toContain(outcome.kind);
+  });
 
   it.each(vectorsOf('signature', 'valid'))('plain signature, accepted: %s', async (_name, vector) => {
     expect((await verify(vector)).kind).toBe('accepted');

@@ -1,4 +1,5 @@
 import type { Clock } from '@fleetward/core';
+import { notInstructed } from '../director/follow.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits, type UpdateLimits } from '../limits.ts';
 import type { TrustedStore } from '../store/trusted-store.ts';
@@ -19,7 +20,12 @@ export interface Abortable {
 export interface UpdateClient {
   /** Brings the trusted metadata up to date; everything else works on what the last good refresh found. */
   refresh(options?: Abortable): Promise<RefreshOutcome>;
-  /** The targets of the top-level role, in the file's order; those of delegated roles are found by path. */
+  /** Whether the root names a director: then nothing may be installed but what it instructs this device to have. */
+  isDirected(): boolean;
+  /**
+   * The targets of the top-level role, in the file's order; those of delegated roles are found by path. Where the root names
+   * a director, the one that it instructs this device to have, or none.
+   */
   targets(): readonly Target[];
   findTarget(path: string, options?: Abortable): Promise<FindOutcome>;
   /** Goes on from `kept` where the repository can. */
@@ -34,6 +40,8 @@ export interface UpdateClientParts {
   readonly store: TrustedStore;
   readonly fetcher: Fetcher;
   readonly clock: Clock;
+  /** The device's name, which a director instructs; without one a client follows no director, and refuses where there is one. */
+  readonly thingName?: string | undefined;
   readonly limits?: UpdateLimits;
 }
 
@@ -42,6 +50,7 @@ export function createUpdateClient({
   store,
   fetcher,
   clock,
+  thingName,
   limits = defaultLimits,
 }: UpdateClientParts): UpdateClient {
   let trusted: TrustedSet | undefined;
@@ -51,17 +60,24 @@ export function createUpdateClient({
       const watched = watchWrites(store);
       const rim = { store: watched.store, fetcher, signal };
       trusted = undefined; // what was good may have expired or been replaced
-      const result = await drive(refreshWorkflow(clock.now(), limits), rim);
+      const result = await drive(refreshWorkflow({ clockMs: clock.now(), limits, thingName }), rim);
       if (result.kind !== 'refreshed') return result;
       trusted = result.trusted;
       return { kind: watched.hasNews() ? 'updated' : 'current', versions: versionsOf(trusted) };
     },
-    targets: () => Object.values(current().targets.signed.targets).map(targetOf),
-    findTarget: (path, { signal } = {}) =>
+    isDirected: () => current().instructed !== undefined,
+    targets: () => offered(current()),
+    findTarget: async (path, { signal } = {}) =>
+      notInstructed(current().instructed, { path }) ??
       drive(findTargetWorkflow(path, { trusted: current(), limits }), { store, fetcher, signal }),
-    download: (target, sink, { signal, kept } = {}) =>
-      downloadTarget({ target, sink, fetcher, signal, kept }),
+    download: async (target, sink, { signal, kept } = {}) =>
+      notInstructed(trusted?.instructed, target) ?? downloadTarget({ target, sink, fetcher, signal, kept }),
   };
+}
+
+function offered({ targets, instructed }: TrustedSet): readonly Target[] {
+  if (instructed === undefined) return Object.values(targets.signed.targets).map(targetOf);
+  return instructed.target === undefined ? [] : [instructed.target];
 }
 
 /** Metadata is written only when it is new; the time floor is no news. */

@@ -2,7 +2,7 @@ import type { Targets } from '@tufjs/models';
 import type { UpdateLimits } from '../limits.ts';
 import type { RoleKeys } from '../metadata/threshold.ts';
 import type { Refusal, Unreachable } from './outcome.ts';
-import type { TrustedSet } from './refresh.ts';
+import type { ImageSet } from './refresh.ts';
 import { type Target, targetOf } from './target.ts';
 import { type TargetsFile, updateTargets } from './targets.ts';
 import type { Workflow } from './workflow.ts';
@@ -22,7 +22,7 @@ interface Visit {
 /** TUF 5.6.7: looks a target up, preorder and depth first, through at most `rolesVisitedMax` delegated roles. */
 export function* findTargetWorkflow(
   path: string,
-  { trusted, limits }: { readonly trusted: TrustedSet; readonly limits: UpdateLimits },
+  { trusted, limits }: { readonly trusted: ImageSet; readonly limits: UpdateLimits },
 ): Workflow<FindOutcome> {
   let pending: readonly Visit[] = [{ name: 'targets' }];
   const visited = new Set<string>();
@@ -42,7 +42,7 @@ export function* findTargetWorkflow(
   return { kind: 'absent' };
 }
 
-function* roleFile(visit: Visit, { trusted, limits }: { trusted: TrustedSet; limits: UpdateLimits }) {
+function* roleFile(visit: Visit, { trusted, limits }: { trusted: ImageSet; limits: UpdateLimits }) {
   const { name, parent } = visit;
   if (parent === undefined) return { kind: 'ok' as const, value: trusted.targets };
   const { snapshot, nowMs } = trusted;

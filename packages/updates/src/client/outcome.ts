@@ -9,12 +9,17 @@ export type RefusalReason =
   | 'below-threshold'
   | 'version-mismatch'
   | 'rollback'
-  | 'expired';
+  | 'expired'
+  /** Of a director: none was given, it is an older one, another device's, or the image repository says otherwise. */
+  | 'no-instruction'
+  | 'replayed'
+  | 'not-for-this-device'
+  | 'disagrees';
 
-/** A verdict against a file: the step of the TUF 1.0.34 client workflow that refused it, and why. */
+/** A verdict against a file: the step of the TUF 1.0.34 client workflow, or the clause of Uptane 1.1.0, that refused it, and why. */
 export interface Refusal {
   readonly kind: 'refused';
-  /** The clause, such as `5.4.3.1`. */
+  /** The clause, such as `5.4.3.1` of TUF or `Uptane 5.4.4.6.4`. */
   readonly step: string;
   /** The role or target path in question. */
   readonly subject: string;
@@ -35,6 +40,8 @@ export interface TrustedVersions {
   readonly timestamp: number;
   readonly snapshot: number;
   readonly targets: number;
+  /** Of the instruction that is followed, where the root names a director. */
+  readonly director?: number;
 }
 
 /** `updated`: something new became trusted. `current`: everything trusted is still the newest and has not expired. */

@@ -1,5 +1,6 @@
+import { followDirector, type Instructed } from '../director/follow.ts';
 import type { UpdateLimits } from '../limits.ts';
-import type { Refusal, TrustedVersions, Unreachable } from './outcome.ts';
+import { ok, type Refusal, type Step, type TrustedVersions, type Unreachable } from './outcome.ts';
 import { type RootFile, rootRole, updateRoot } from './root.ts';
 import { type SnapshotFile, updateSnapshot } from './snapshot.ts';
 import { type TargetsFile, updateTargets } from './targets.ts';
@@ -7,13 +8,26 @@ import { fixStartTime } from './time-floor.ts';
 import { type TimestampFile, updateTimestamp } from './timestamp.ts';
 import type { Workflow } from './workflow.ts';
 
-/** What a refresh ended up trusting; good until the next one. */
-export interface TrustedSet {
+/** What of the image repository a refresh ended up trusting. */
+export interface ImageSet {
   readonly nowMs: number;
   readonly root: RootFile;
   readonly timestamp: TimestampFile;
   readonly snapshot: SnapshotFile;
   readonly targets: TargetsFile;
+}
+
+/** What a refresh ended up trusting; good until the next one. */
+export interface TrustedSet extends ImageSet {
+  /** Nothing where the root names no director. */
+  readonly instructed: Instructed | undefined;
+}
+
+export interface RefreshOptions {
+  readonly clockMs: number;
+  readonly limits: UpdateLimits;
+  /** Which device this is, for a director. */
+  readonly thingName?: string | undefined;
 }
 
 export type RefreshResult =
@@ -23,9 +37,18 @@ export type RefreshResult =
 
 /**
  * The client workflow of TUF 1.0.34 §5, without input or output: root, timestamp, snapshot, top-level targets, each
- * checked against what is trusted before it is stored. Idempotent: stopped anywhere and run again, it ends the same.
+ * checked against what is trusted before it is stored; then, where the root names a director, its instruction. Idempotent:
+ * stopped anywhere and run again, it ends the same.
  */
-export function* refreshWorkflow(clockMs: number, limits: UpdateLimits): Workflow<RefreshResult> {
+export function* refreshWorkflow(options: RefreshOptions): Workflow<RefreshResult> {
+  const images = yield* refreshImages(options);
+  if (images.kind !== 'ok') return images;
+  const instructed = yield* followDirector(images.value, { thingName: undefined, ...options });
+  if (instructed.kind !== 'ok') return instructed;
+  return { kind: 'refreshed', trusted: { ...images.value, instructed: instructed.value } };
+}
+
+function* refreshImages({ clockMs, limits }: RefreshOptions): Workflow<Step<ImageSet>> {
   const nowMs = yield* fixStartTime(clockMs); // TUF 5.1
   const root = yield* updateRoot(nowMs, limits); // TUF 5.2, 5.3
   if (root.kind !== 'ok') return root;
@@ -44,15 +67,15 @@ export function* refreshWorkflow(clockMs: number, limits: UpdateLimits): Workflo
     limits,
   }); // TUF 5.6
   if (targets.kind !== 'ok') return targets;
-  const trusted = { ...known, snapshot: snapshot.value, targets: targets.value };
-  return { kind: 'refreshed', trusted };
+  return ok({ ...known, snapshot: snapshot.value, targets: targets.value });
 }
 
-export function versionsOf({ root, timestamp, snapshot, targets }: TrustedSet): TrustedVersions {
+export function versionsOf({ root, timestamp, snapshot, targets, instructed }: TrustedSet): TrustedVersions {
   return {
     root: root.signed.version,
     timestamp: timestamp.signed.version,
     snapshot: snapshot.signed.version,
     targets: targets.signed.version,
+    ...(instructed && { director: instructed.version }),
   };
 }

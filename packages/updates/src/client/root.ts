@@ -1,5 +1,7 @@
 import type { Root } from '@tufjs/models';
+import { directorName } from '../director/verify-instruction.ts';
 import type { UpdateLimits } from '../limits.ts';
+import { furtherRole } from '../metadata/further-roles.ts';
 import { parseRoot, type SignedFile } from '../metadata/parse.ts';
 import { metadataFilePath } from '../metadata/target-path.ts';
 import type { RoleKeys } from '../metadata/threshold.ts';
@@ -86,17 +88,23 @@ function* replaceRoot(old: RootFile, next: RootFile): Workflow<void> {
     yield* remove('snapshot');
     yield* remove('timestamp');
   }
+  if (directorOf(old) !== directorOf(next)) yield* remove(directorName);
   yield* store('root', next.bytes);
 }
 
+function directorOf(root: RootFile): string {
+  return signersOf(furtherRole(root, 'director'));
+}
+
 function hasRotated(old: Root, next: Root): boolean {
-  return ['timestamp', 'snapshot'].some((name) => signersOf(old, name) !== signersOf(next, name));
+  const roles = ['timestamp', 'snapshot'] as const;
+  return roles.some((name) => signersOf(rootRole(old, name)) !== signersOf(rootRole(next, name)));
 }
 
 /** The ids and the keys themselves: an id may stay while its key changes. */
-function signersOf(root: Root, role: string): string {
-  const ids = (root.roles[role]?.keyIDs ?? []).toSorted();
-  return JSON.stringify(ids.map((id) => [id, root.keys[id]?.keyVal.public]));
+function signersOf(role: RoleKeys | undefined): string {
+  const ids = (role?.keyIDs ?? []).toSorted();
+  return JSON.stringify(ids.map((id) => [id, role?.keys[id]?.keyVal.public]));
 }
 
 /** The keys and threshold a root gives to a top-level role. */

@@ -69,10 +69,10 @@ export function* fetchRequired(path: string, fetch: Fetch): Workflow<Step<Uint8A
 }
 
 /** Parses received bytes; what the parser refuses is a verdict, not a failure. */
-export function parsed<Signed>(
+export function parsed<File>(
   subject: string,
-  { step, parse }: { readonly step: string; readonly parse: () => SignedFile<Signed> },
-): Step<SignedFile<Signed>> {
+  { step, parse }: { readonly step: string; readonly parse: () => File },
+): Step<File> {
   try {
     return ok(parse());
   } catch (error) {

@@ -35,6 +35,11 @@ export function countSignatures(file: SignedBytes, role: RoleKeys): SignatureCou
   return { isMet: signers.size >= role.threshold, valid: signers.size, threshold: role.threshold };
 }
 
+/** The keys of a role that can be verified with. */
+export function namedKeys(role: RoleKeys): readonly VerificationKey[] {
+  return [...new Set(role.keyIDs)].map((keyId) => usableKey(role, keyId)).filter((key) => key !== undefined);
+}
+
 function usableKey(role: RoleKeys, keyId: string): VerificationKey | undefined {
   const key = Object.hasOwn(role.keys, keyId) ? role.keys[keyId] : undefined;
   return key === undefined ? undefined : verificationKeyOf(key);

@@ -15,6 +15,8 @@ import type { PublishedFile, PublishedState } from './publish.ts';
 export interface OnlineSigners {
   readonly snapshot: readonly Signer[];
   readonly timestamp: readonly Signer[];
+  /** Those that sign instructions; where a root names a director, it must be this one. */
+  readonly director?: readonly Pick<Signer, 'publicKey'>[];
 }
 
 /** How long what the server signs is good for; a device that hears nothing for that long stops trusting it (freeze). */

@@ -11,8 +11,11 @@ import { parseSelfSigned, type RootFile, rootRole, verifyNextRoot } from '../cli
 import type { TargetsFile } from '../client/targets.ts';
 import { notExpired, parsed, signedBy } from '../client/workflow.ts';
 import { defaultLimits } from '../limits.ts';
+import { furtherRole } from '../metadata/further-roles.ts';
+import { sha256Hex } from '../metadata/key.ts';
 import { parseTargets } from '../metadata/parse.ts';
 import { metadataFilePath } from '../metadata/target-path.ts';
+import { namedKeys } from '../metadata/threshold.ts';
 import { makeOnlineFiles, type OnlineSettings, type OnlineSigners } from './online-files.ts';
 
 /** The newest published file of each role, as bytes; a new repository has none. */
@@ -62,23 +65,24 @@ const rootsMax = 256;
 export async function publish(input: PublishInput): Promise<PublishOutcome> {
   const roots = verifyRoots(input);
   if (roots.kind !== 'ok') return roots;
-  const root = roots.value.newest;
-  const targets = verifyTargetsUpload(root, input);
+  const root = directedBy(roots.value.newest, input.signers);
+  if (root.kind !== 'ok') return root;
+  const targets = verifyTargetsUpload(root.value, input);
   if (targets.kind !== 'ok') return targets;
-  const online = await makeOnlineFiles({ ...input, root, targets: targets.value });
+  const online = await makeOnlineFiles({ ...input, root: root.value, targets: targets.value });
   if (online.kind !== 'ok') return online;
   const { snapshot, timestamp, files } = online.value;
   return {
     kind: 'published',
     files: [...roots.value.files, ...targetsFile(targets.value, input.upload), ...files],
     state: {
-      root: root.bytes,
+      root: root.value.bytes,
       targets: targets.value.bytes,
       snapshot: snapshot.bytes,
       timestamp: timestamp.bytes,
     },
     versions: {
-      root: root.signed.version,
+      root: root.value.signed.version,
       targets: targets.value.signed.version,
       snapshot: snapshot.signed.version,
       timestamp: timestamp.signed.version,
@@ -116,6 +120,17 @@ function verifyRoots({ published, upload, clock }: PublishInput): Step<VerifiedR
     bytes: file.bytes,
   }));
   return fresh.kind === 'ok' ? ok({ newest, files }) : fresh;
+}
+
+/** Devices that follow a director nobody has the keys of would install nothing any more. */
+function directedBy(root: RootFile, { director = [] }: OnlineSigners): Step<RootFile> {
+  const role = furtherRole(root, 'director');
+  if (role === undefined) return ok(root);
+  const ours = new Set(director.map(({ publicKey }) => sha256Hex(publicKey)));
+  const count = namedKeys(role).filter(({ fingerprint }) => ours.has(fingerprint)).length;
+  if (count >= role.threshold) return ok(root);
+  const explanation = "the root names a director, and must name this server's online director key";
+  return refuseRoot('Uptane 5.4.4.6.3', 'below-threshold', explanation);
 }
 
 /** The uploaded targets, one version or more above the published ones; else the published, which the newest root must still vouch for. */
