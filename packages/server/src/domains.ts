@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import {
   type CertificateId,
   type Clock,
@@ -21,7 +22,13 @@ import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
-import { openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
+import {
+  Downloads,
+  openArtifactFolder,
+  openReleaseService,
+  publishedToAll,
+  type ReleaseService,
+} from './releases/index.ts';
 import { RenewalCampaigns } from './renewals/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
@@ -54,6 +61,7 @@ export interface Domains {
   readonly provisioning: Provisioning;
   readonly vendorCas: VendorCas;
   readonly releases: ReleaseService;
+  readonly downloads: Downloads;
   readonly detections: Detections;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer };
 }
@@ -205,6 +213,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     settings: config.vendorCas,
   });
   const { releases, releaseKeys } = await openReleases(parts, trail);
+  const downloads = openDownloads(config, releases);
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -223,6 +232,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     provisioning,
     vendorCas,
     releases,
+    downloads,
     detections,
     releaseKeys,
   };
@@ -292,4 +302,16 @@ async function openReleases(
     },
   });
   return { releases, releaseKeys: { snapshot, timestamp } };
+}
+
+function openDownloads({ releases: settings }: Config, { artifacts }: ReleaseService): Downloads {
+  return new Downloads({
+    artifacts,
+    rules: publishedToAll,
+    downloadsMax: settings.downloadsMax,
+    totalBytesPerSecond: settings.downloadBytesPerSecondMax,
+    deviceBytesPerSecond: settings.deviceDownloadBytesPerSecondMax,
+    monotonicMs: () => performance.now(),
+    pause: (ms, signal) => setTimeout(ms, undefined, { signal }),
+  });
 }

@@ -159,7 +159,7 @@ async function startDeviceListeners(
     ...shared,
     things: domains.things,
     handlers: [
-      ...updateHandlers(domains.releases),
+      ...updateHandlers(domains),
       ...deviceReportHandlers(domains.things),
       ...issuanceLogDeviceHandlers(domains.issuanceLog),
       ...deviceRenewalHandlers(domains.renewals),
@@ -343,6 +343,7 @@ function operatorApi(
         provisioning: domains.provisioning,
         certificates: domains.certificates,
         issuanceLog: domains.issuanceLog,
+        downloads: domains.downloads,
         clock,
       }),
     }),

@@ -12,6 +12,7 @@ import type { Groups } from './groups/index.ts';
 import type { IssuanceLog } from './issuance-log/index.ts';
 import type { Policies } from './policies/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
+import type { Downloads } from './releases/index.ts';
 import type { RenewalCampaigns } from './renewals/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 
@@ -30,6 +31,7 @@ export function createPlatformMetrics(parts: {
   readonly enrollment: Pick<Enrollment, 'endCounts'>;
   readonly renewals: Pick<RenewalCampaigns, 'openCounts'>;
   readonly issuanceLog: IssuanceLog;
+  readonly downloads: Pick<Downloads, 'counts'>;
   readonly provisioning: Provisioning;
   readonly clock: Clock;
 }): Registry {
@@ -102,6 +104,15 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       for (const [counter, value] of Object.entries(parts.renewals.openCounts)) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_downloads',
+    help: 'Downloads of artifacts: under way now; since the start completed, broken off, bytes, refused to the device, over `releases.downloadsMax`, and pieces that waited for a cap',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.downloads.counts)) this.set({ counter }, value);
     },
   });
   gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>

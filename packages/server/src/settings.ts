@@ -490,6 +490,19 @@ const releases = section(
       'Uploads that broke off and may be gone on with, those under way included; one more is told to finish or remove one.',
       { maximum: 1_024 },
     ),
+    downloadsMax: count(1_000, 'Downloads of artifacts at once; one more is told to try again.', {
+      maximum: 100_000,
+    }),
+    downloadBytesPerSecondMax: count(
+      0,
+      'Bytes a second of all downloads of artifacts together, shared evenly between the devices that download; 0: no cap. Devices give up what is slower than they allow, so lower `downloadsMax` with it.',
+      { minimum: 0 },
+    ),
+    deviceDownloadBytesPerSecondMax: count(
+      0,
+      'Bytes a second of the downloads of one device certificate together; 0: no cap.',
+      { minimum: 0 },
+    ),
     unfinishedUploadHours: count(24, 'How long an upload that broke off is kept.', { maximum: 8_760 }),
   },
   'Updates.',

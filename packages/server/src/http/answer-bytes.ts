@@ -30,12 +30,13 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: OpenableBy
   return reply.send(Readable.from(file.open({ start, end }), { objectMode: false }));
 }
 
-/** RFC 9110 §13.1.5: a range is served only while the client's copy is of these bytes. */
+/** RFC 9110 §14.2: ranges are of GET alone. §13.1.5: one is served only while the client's copy is of these bytes. */
 function rangeOf(
   request: FastifyRequest,
   file: OpenableBytes,
   etag: string,
 ): ByteRange | 'unsatisfiable' | undefined {
+  if (request.method !== 'GET') return undefined;
   const condition = request.headers['if-range'];
   if (condition !== undefined && condition !== etag) return undefined;
   return parseRange(request.headers.range, file.lengthBytes);

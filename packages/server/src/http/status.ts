@@ -160,6 +160,8 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'releases.upload_offset': 409,
   'releases.metadata_refused': 422,
   'releases.superseded': 409,
+  'releases.not_offered': 403,
+  'releases.too_many_downloads': 503,
   'releases.not_found': 404,
   'releases.storage_full': 507,
 };

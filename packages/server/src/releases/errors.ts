@@ -10,6 +10,8 @@ export type ReleaseErrorCode =
   | 'releases.upload_offset'
   | 'releases.metadata_refused'
   | 'releases.superseded'
+  | 'releases.not_offered'
+  | 'releases.too_many_downloads'
   | 'releases.not_found'
   | 'releases.storage_full';
 

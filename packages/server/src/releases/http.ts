@@ -12,10 +12,13 @@ import {
   putArtifact,
   removeArtifact,
 } from '@fleetward/protocol';
+import type { Denials } from '../denials/index.ts';
 import { operatorActor } from '../operator-actor.ts';
-import { handle, type OpenableBytes, type RouteHandler } from '../route-handler.ts';
+import { handle, type OpenableBytes, type RouteHandler, type RouteRequest } from '../route-handler.ts';
 import type { Artifacts, ListedArtifact } from './artifacts.ts';
+import type { DownloadingDevice, Downloads } from './downloads.ts';
 import { ReleaseError } from './errors.ts';
+import type { ListedTarget } from './rules.ts';
 import type { ReleaseService } from './service.ts';
 
 /** The engineer's routes, on the operators' listener. */
@@ -75,11 +78,19 @@ function answerOf({ paths, ...artifact }: ListedArtifact) {
 }
 
 /** What a device reads, on the devices' listener. */
-export function updateHandlers(releases: ReleaseService): readonly RouteHandler[] {
+export function updateHandlers(parts: UpdateParts): readonly RouteHandler[] {
   return [
-    handle(getDeviceMetadata, async ({ params }) => metadataAnswer(releases, params.file)),
-    handle(getDeviceTarget, async ({ params }) => targetAnswer(releases, params['*'])),
+    handle(getDeviceMetadata, async ({ params }) => metadataAnswer(parts.releases, params.file)),
+    handle(getDeviceTarget, async ({ params, ...request }) =>
+      targetAnswer(parts, { name: params['*'], ...request }),
+    ),
   ];
+}
+
+export interface UpdateParts {
+  readonly releases: ReleaseService;
+  readonly downloads: Downloads;
+  readonly denials: Pick<Denials, 'record'>;
 }
 
 function describeKey({ algorithm, publicKey }: Signer) {
@@ -92,15 +103,42 @@ async function metadataAnswer(releases: ReleaseService, file: string) {
   return { contentType: 'application/json', bytes: found.bytes };
 }
 
-function targetAnswer(releases: ReleaseService, name: string): OpenableBytes {
-  const target = releases.target(name);
+type TargetRequest = Pick<RouteRequest<never, never, never>, 'caller' | 'remoteAddress' | 'signal'> & {
+  readonly name: string;
+};
+
+function targetAnswer(parts: UpdateParts, request: TargetRequest): OpenableBytes {
+  const { releases, downloads } = parts;
+  const target = releases.target(request.name);
   if (target === undefined) throw notFound('the published targets list no such file');
+  const device = checkDevice(parts, { ...request, target });
   return {
     contentType: 'application/octet-stream',
     lengthBytes: target.lengthBytes,
     etag: target.sha256,
-    open: (range) => releases.artifacts.read(target.sha256, range),
+    open: (range) => downloads.read(device, { target, range, signal: request.signal }),
   };
+}
+
+function checkDevice(
+  { downloads, denials }: UpdateParts,
+  { caller, remoteAddress, target }: TargetRequest & { readonly target: ListedTarget },
+): DownloadingDevice {
+  if (caller.kind !== 'device') throw new TypeError('the route is for devices');
+  const { kind: _, ...device } = caller;
+  try {
+    downloads.check(device, target);
+    return device;
+  } catch (cause) {
+    const explanation = `devices: ${cause instanceof ReleaseError ? cause.message : 'the download could not be decided on'}`;
+    denials.record({ ...device, remoteAddress, cause: causeOf(cause), explanation });
+    throw cause;
+  }
+}
+
+function causeOf(cause: unknown): 'limit' | 'request_denied' {
+  const isLimit = cause instanceof ReleaseError && cause.code === 'releases.too_many_downloads';
+  return isLimit ? 'limit' : 'request_denied';
 }
 
 function notFound(message: string): ReleaseError {

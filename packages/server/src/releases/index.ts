@@ -1,5 +1,6 @@
 export { type ArtifactFolderOptions, openArtifactFolder } from './artifact-folder.ts';
 export type { ArtifactStore } from './artifact-store.ts';
+export { type DownloadRules, Downloads, publishedToAll } from './downloads.ts';
 export type { ReleaseErrorCode } from './errors.ts';
 export { releaseHandlers, updateHandlers } from './http.ts';
 export { openReleaseService, type ReleaseService, type ReleaseServiceParts } from './service.ts';

@@ -58,6 +58,12 @@ test('HEAD says the same without a body', async () => {
   expect(answer.body).toHaveLength(0);
 });
 
+test('HEAD with a range is told of the whole, as ranges are of GET alone', async () => {
+  const answer = await ask({ range: 'bytes=0-1' }, 'HEAD');
+  expect([answer.status, answer.headers['content-length']]).toEqual([200, '1000']);
+  expect(answer.headers['content-range']).toBeUndefined();
+});
+
 test('an empty file is served', async () => {
   const answer = await ask({}, 'GET', '/files/empty');
   expect([answer.status, answer.headers['content-length'], answer.body.length]).toEqual([200, '0', 0]);

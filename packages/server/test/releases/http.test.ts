@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { TLSSocket } from 'node:tls';
 import { parseCertificateId, type Signer, toBase64 } from '@fleetward/core';
@@ -19,8 +20,10 @@ import {
 } from '@fleetward/protocol';
 import { createMemoryStore, createUpdateClient, type Fetcher, installRoot } from '@fleetward/updates';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DenialReport } from '../../src/denials/index.ts';
 import type { Authenticate } from '../../src/http/index.ts';
 import {
+  Downloads,
   openArtifactFolder,
   openReleaseService,
   releaseHandlers,
@@ -61,6 +64,14 @@ let root: Uint8Array;
 let operator: ApiClient;
 let device: ApiClient;
 
+// What a campaign will say.
+let isOffered = true;
+let capBytesPerSecond = 0;
+let gate = Promise.resolve();
+let counts: () => Readonly<Record<string, number>>;
+const denied: DenialReport[] = [];
+const pausesMs: number[] = [];
+
 beforeAll(async () => {
   certificates = await makeCertificate();
   records = await openRecords();
@@ -78,7 +89,30 @@ beforeAll(async () => {
     signers: { snapshot: [online.snapshot], timestamp: [online.timestamp] },
     settings: { snapshotLifetimeMs: 3_600_000, timestampLifetimeMs: 3_600_000, unfinishedUploadMs: 1 },
   });
-  const handlers = [...releaseHandlers(releases, online), ...updateHandlers(releases)];
+  const downloads = new Downloads({
+    artifacts: releases.artifacts,
+    rules: {
+      mayFetch: () => isOffered,
+      capsOf: () =>
+        capBytesPerSecond === 0
+          ? []
+          : [{ key: `campaign ${capBytesPerSecond}`, bytesPerSecond: capBytesPerSecond }],
+    },
+    downloadsMax: 1,
+    totalBytesPerSecond: 0,
+    deviceBytesPerSecond: 0,
+    monotonicMs: () => 0,
+    pause: (ms) => {
+      pausesMs.push(ms);
+      return gate;
+    },
+  });
+  const denials = { record: (report: DenialReport) => void denied.push(report) };
+  const handlers = [
+    ...releaseHandlers(releases, online),
+    ...updateHandlers({ releases, downloads, denials }),
+  ];
+  counts = () => downloads.counts;
   listening = await listen(certificates, { clock, authenticate, handlers });
   const { ca, cert, key } = certificates;
   operator = createApiClient({ baseUrl: listening.baseUrl, ca, token: 'operator' });
@@ -201,6 +235,58 @@ test('a download that broke off goes on where it stopped', async () => {
   expect(asDevice.status).toBe(206);
   expect(asDevice.headers.etag).toBe(`"${sha256Of(firmware)}"`);
   expect(asDevice.body.equals(firmware.subarray(59_000))).toBe(true);
+});
+
+test('a device that the rules do not offer a target is refused, and the denial says what and whom', async () => {
+  const params = { '*': name };
+  isOffered = false;
+  await expect(device.call(getDeviceTarget, { params })).rejects.toMatchObject({
+    problem: { status: 403, code: 'releases.not_offered' },
+  });
+  isOffered = true;
+  expect(denied).toMatchObject([
+    {
+      cause: 'request_denied',
+      certificateId: sha256Of(new X509Certificate(certificates.cert).raw),
+      explanation: expect.stringContaining('`app/firmware v1+é.bin` is not offered'),
+    },
+  ]);
+  expect(Buffer.from(await device.call(getDeviceTarget, { params })).equals(firmware)).toBe(true);
+});
+
+test('one more download than allowed is told to try again', async () => {
+  const params = { '*': name };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  capBytesPerSecond = 1;
+  await device.call(getDeviceTarget, { params });
+  const waiting = device.call(getDeviceTarget, { params });
+  await expect.poll(() => counts().underWay).toBe(1);
+  await expect(device.call(getDeviceTarget, { params })).rejects.toMatchObject({
+    problem: { status: 503, code: 'releases.too_many_downloads' },
+  });
+  resolve();
+  expect((await waiting).length).toBe(firmware.length);
+  expect(denied.at(-1)).toMatchObject({
+    cause: 'limit',
+    explanation: expect.stringContaining('downloadsMax'),
+  });
+  expect(counts()).toMatchObject({ underWay: 0, overLimit: 1 });
+});
+
+test('a download waits for the cap that the rules name', async () => {
+  const before = counts();
+  pausesMs.length = 0;
+  capBytesPerSecond = 10_000;
+  for (const _ of [1, 2]) await device.call(getDeviceTarget, { params: { '*': name } });
+  capBytesPerSecond = 0;
+  // 60,000 bytes at 10,000 a second: the second one waits for the time of the first, less what may be caught up.
+  expect(pausesMs).toEqual([5_950]);
+  expect(counts()).toMatchObject({
+    bytes: before.bytes! + 2 * firmware.length,
+    waits: before.waits! + 1,
+    completed: before.completed! + 2,
+  });
 });
 
 test.each([
