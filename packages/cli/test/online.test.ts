@@ -761,6 +761,13 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     await connectionIsCut();
   });
 
+  test('all certificates of a thing are revoked, and a call that says neither or both is refused', async () => {
+    const all = await cli.run(['cert', 'revoke', '--thing', 'lamp-7'], { environment });
+    expect(all.stdout).toBe('no certificate of `lamp-7` is left to revoke\n');
+    for (const args of [[], ['--thing', 'lamp-7', certificateId], ['--thing', 'lamp-7', '--only']])
+      expect((await cli.run(['cert', 'revoke', ...args], { environment })).code).toBe(2);
+  });
+
   test('the gateway’s decision about its certificate is made the same without it', async () => {
     writeFileSync(cli.home.join('leaf.pem'), readFileSync(device.certFile));
     const [, issuing] = device.cert.split(/(?=-----BEGIN)/);

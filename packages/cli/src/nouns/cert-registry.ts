@@ -1,4 +1,4 @@
-import { getCertificate, listCertificates, type Part, revokeCertificate } from '@fleetward/protocol';
+import { getCertificate, listCertificates, type Part } from '@fleetward/protocol';
 import { type Command, Option } from 'commander';
 import { addVerb, limit } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
@@ -107,49 +107,9 @@ export function addCertShow(noun: Command, { output, withApi }: Shell): void {
       ...(found.revokedAtMs === undefined
         ? {}
         : { revoked: { atMs: found.revokedAtMs }, reason: found.revocationReason }),
+      ...(found.renews === undefined ? {} : { 'renewed from': found.renews }),
       things: found.thingNames.join(' '),
       policies: found.policyNames.join(' '),
     });
   });
-}
-
-type Reason = NonNullable<Part<(typeof revokeCertificate)['body']>['reason']>;
-
-const reasons: readonly Reason[] = [
-  'unspecified',
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'privilegeWithdrawn',
-  'certificateHold',
-];
-
-export function addCertRevoke(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'revoke <certificate-id>', {
-    summary: 'revoke a certificate, or put it on hold',
-    description:
-      'Revokes a certificate for ever: its live connections are cut at once and new ones refused. With `--wait` the command ends when ' +
-      'the revocation list is signed too. It prints when each step was done. With `--reason certificateHold` it is not for ever: ' +
-      '`cert unhold` lifts it.',
-    examples: ['fleetward cert revoke 9f86d081884c7d65… --reason keyCompromise --wait'],
-  })
-    .addOption(new Option('--reason <reason>', 'why (RFC 5280 §5.3.1)').choices(reasons))
-    .option('--wait', 'wait until the new revocation list is signed')
-    .action(async (certificateId: string, { reason, wait }: { reason?: Reason; wait?: boolean }) => {
-      const body = { wait: wait === true, ...(reason === undefined ? {} : { reason }) };
-      const answer = await withApi((api) => api.call(revokeCertificate, { params: { certificateId }, body }));
-      const requestedAtMs = answer.steps[0]?.atMs ?? answer.revokedAtMs;
-      const steps = answer.steps.map(({ step, atMs }) => [step, `+${atMs - requestedAtMs} ms`]);
-      output.record(answer, {
-        certificate: certificateId,
-        outcome: answer.outcome,
-        revoked: { atMs: answer.revokedAtMs },
-        'connections cut': answer.sessionsCut,
-        'queues frozen': answer.queuesFrozen,
-        'CRL number': answer.crlNumber,
-        ...Object.fromEntries(steps),
-      });
-    });
 }

@@ -13,6 +13,6 @@ export const certVerbs: Verbs = {
   deactivate: async () => (await state()).addCertDeactivate,
   delete: async () => (await import('./cert-delete.ts')).addCertDelete,
   unhold: async () => (await import('./cert-unhold.ts')).addCertUnhold,
-  revoke: async () => (await registry()).addCertRevoke,
+  revoke: async () => (await import('./cert-revoke.ts')).addCertRevoke,
   verify: async () => (await import('./cert-verify.ts')).addCertVerify,
 };

@@ -46,6 +46,7 @@ const certificate = Type.Object({
   issuedAtMs: timeMs,
   revokedAtMs: Type.Optional(timeMs),
   revocationReason: Type.Optional(reason),
+  renews: Type.Optional(certificateIdSchema),
 });
 
 const csrCharactersMax = 24_000;
@@ -144,6 +145,28 @@ export const getCertificate = defineRoute({
   }),
 });
 
+const revocation = Type.Object({
+  certificateId: certificateIdSchema,
+  outcome: Type.Union([Type.Literal('revoked'), Type.Literal('already-revoked')]),
+  revokedAtMs: timeMs,
+  steps: Type.Array(
+    Type.Object({
+      step: Type.Union([
+        Type.Literal('requested'),
+        Type.Literal('journalled'),
+        Type.Literal('committed'),
+        Type.Literal('in-force'),
+        Type.Literal('sessions-cut'),
+        Type.Literal('crl-signed'),
+      ]),
+      atMs: timeMs,
+    }),
+    { description: 'When each step was done, in order.' },
+  ),
+  ...effect,
+  crlNumber: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+
 export const revokeCertificate = defineRoute({
   method: 'POST',
   path: '/v1/certificates/:certificateId/revoke',
@@ -158,29 +181,21 @@ export const revokeCertificate = defineRoute({
       wait: Type.Optional(
         Type.Boolean({ description: 'Answer only once the new CRL is signed. Default true.' }),
       ),
+      successors: Type.Optional(
+        Type.Boolean({
+          description:
+            'Also those that were renewed from it. Default true, but for `superseded` and `cessationOfOperation`.',
+        }),
+      ),
     },
     { additionalProperties: false },
   ),
   answer: Type.Object({
-    certificateId: certificateIdSchema,
-    outcome: Type.Union([Type.Literal('revoked'), Type.Literal('already-revoked')]),
-    revokedAtMs: timeMs,
-    steps: Type.Array(
-      Type.Object({
-        step: Type.Union([
-          Type.Literal('requested'),
-          Type.Literal('journalled'),
-          Type.Literal('committed'),
-          Type.Literal('in-force'),
-          Type.Literal('sessions-cut'),
-          Type.Literal('crl-signed'),
-        ]),
-        atMs: timeMs,
-      }),
-      { description: 'When each step was done, in order.' },
-    ),
-    ...effect,
-    crlNumber: Type.Optional(Type.Integer({ minimum: 0 })),
+    ...revocation.properties,
+    successors: Type.Array(revocation, { description: 'What was renewed from it and is revoked with it.' }),
+    otherCertificateIds: Type.Array(certificateIdSchema, {
+      description: 'Other certificates of its things that may speak, or again, or still be renewed.',
+    }),
   }),
 });
 

@@ -24,13 +24,15 @@ import { noEffect } from './events.ts';
 import type { RevocationOutcome } from './revoker.ts';
 import type { Certificates } from './service.ts';
 import { filterOfShown, shownState } from './states.ts';
-import type { CertificateFilter, CertificateRecord } from './store.ts';
+import { type CertificateFilter, type CertificateRecord, isOnHold, judgesDevice } from './store.ts';
 
 export interface CertificateHandlersOptions {
   readonly certificates: Certificates;
   readonly things: Things;
   readonly policies: Policies;
   readonly clock: Clock;
+  /** After its end a certificate may still be renewed for so long. */
+  readonly graceMs: number;
 }
 
 export function certificateHandlers(options: CertificateHandlersOptions): readonly RouteHandler[] {
@@ -55,9 +57,17 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
     }),
     handle(revokeCertificate, async ({ params, body, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);
-      const wanted = { certificateId, reason: body.reason ?? 'unspecified' } as const;
-      const outcome = await certificates.revoke(wanted, operatorActor(caller));
-      return revocationView(certificateId, outcome, { wait: body.wait ?? true });
+      const { reason = 'unspecified', wait = true, successors = judgesDevice(reason) } = body;
+      const wanted = [{ certificateId, reason }, operatorActor(caller)] as const;
+      const done = successors
+        ? await certificates.revokeWithSuccessors(...wanted)
+        : { outcome: await certificates.revoke(...wanted), successors: new Map<never, never>() };
+      const also = [...done.successors].map(([id, outcome]) => revocationView(id, outcome, { wait }));
+      return {
+        ...(await revocationView(certificateId, done.outcome, { wait })),
+        successors: await Promise.all(also),
+        otherCertificateIds: others(certificateId, options),
+      };
     }),
     handle(removeCertificate, async ({ params, caller }) => {
       await certificates.remove(parseCertificateId(params.certificateId), operatorActor(caller));
@@ -103,6 +113,18 @@ function filterOf(
 function certificatesOf(name: ThingName, things: Things): readonly CertificateId[] {
   things.get(name);
   return things.certificatesOf(name).map(({ certificateId }) => certificateId);
+}
+
+/** Those of its things that may speak, or again, or be renewed. */
+function others(revoked: CertificateId, options: CertificateHandlersOptions) {
+  const { things, certificates, clock, graceMs } = options;
+  const names = things.attachmentsOf(revoked).map(({ thingName }) => thingName);
+  const ids = names.flatMap((name) => things.certificatesOf(name).map(({ certificateId }) => certificateId));
+  return [...new Set(ids)].filter((id) => {
+    const summary = certificates.summary(id);
+    if (id === revoked || summary === undefined || summary.notAfterMs + graceMs < clock.now()) return false;
+    return summary.state !== 'REVOKED' || isOnHold(summary);
+  });
 }
 
 async function revocationView(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Clock, Random, Signer } from '@fleetward/core';
+import type { CertificateId, Clock, Random, Signer } from '@fleetward/core';
 import {
   type Certificate,
   type CertificateContent,
@@ -24,6 +24,8 @@ export interface SignRequest {
   readonly validityDays?: number;
   /** What it is recorded as; `ACTIVE` unless said. */
   readonly state?: Exclude<CertificateState, 'REVOKED'>;
+  /** The certificate that its holder renews with it. */
+  readonly renews?: CertificateId;
 }
 
 /** Signed, and not yet part of the platform: only once it is recorded may anybody be given it. */
@@ -97,8 +99,9 @@ function signedOf(
 ): SignedCertificate {
   if (certificate === undefined) throw new TypeError('fewer certificates than requests');
   const { request, issuer, above, issuedAtMs } = facts;
-  const { profile, state = 'ACTIVE' } = request;
-  const record = { ...recordOf(certificate, { issuer, profile, issuedAtMs }), state };
+  const { profile, state = 'ACTIVE', renews } = request;
+  const own = { ...recordOf(certificate, { issuer, profile, issuedAtMs }), state };
+  const record = renews === undefined ? own : { ...own, renews };
   return { certificate, record, chain: [certificate, ...above] };
 }
 

@@ -1,4 +1,5 @@
 import type { CertificateId } from '@fleetward/core';
+import { Lineage } from './lineage.ts';
 import { type SettableState, type Standing, standingOf } from './states.ts';
 import {
   type CertificateState,
@@ -23,6 +24,7 @@ const pageSize = 1000;
 /** Every certificate's state in memory, what each handshake asks. Changed in the tick of each commit. */
 export class CertificateRegistry {
   readonly #certificates = new Map<CertificateId, CertificateSummary>();
+  readonly lineage = new Lineage();
   readonly #revoked = new Map<CertificateId, Map<CertificateId, RevokedEntry>>();
   /** By issuer, then serial number. */
   readonly #bySerial = new Map<CertificateId, Map<string, CertificateId>>();
@@ -39,6 +41,7 @@ export class CertificateRegistry {
   }
 
   add(certificate: CertificateSummary): void {
+    this.lineage.add(certificate);
     const isDeleted = certificate.deletedAtMs !== undefined;
     if (!isDeleted) this.#certificates.set(certificate.certificateId, certificate);
     if (!isDeleted) this.#index(certificate);

@@ -245,6 +245,31 @@ export class Certificates {
     return this.#revoker.revoke(wanted, actor);
   }
 
+  /**
+   * As `revoke`, and then all that were renewed from it: whoever has its key may have made others with it. The first one's renewals end with
+   * its revocation, so that none comes after the last was looked at.
+   */
+  async revokeWithSuccessors(...wanted: Parameters<Certificates['revoke']>): Promise<{
+    readonly outcome: RevocationOutcome;
+    readonly successors: ReadonlyMap<CertificateId, RevocationOutcome>;
+  }> {
+    const [{ certificateId, reason }, actor] = wanted;
+    const outcome = await this.revoke(...wanted);
+    const successors = new Map<CertificateId, RevocationOutcome>();
+    const next = () => this.#successorBut(certificateId, successors);
+    for (let id = next(); id !== undefined; id = next())
+      successors.set(id, await this.revoke({ certificateId: id, reason }, actor));
+    return { outcome, successors };
+  }
+
+  /** Not one that is deleted: it was revoked before, or has ended. */
+  #successorBut(
+    certificateId: CertificateId,
+    seen: ReadonlyMap<CertificateId, unknown>,
+  ): CertificateId | undefined {
+    return this.#registry.lineage.successorsOf(certificateId).find((id) => !seen.has(id) && this.isKnown(id));
+  }
+
   /** Ends a `certificateHold`. Throws `certificates.not_found`, `certificates.state` or `certificates.journal_failed`. */
   unhold(certificateId: CertificateId, actor: Actor): Promise<HoldOutcome> {
     return this.#holds.lift(certificateId, actor);

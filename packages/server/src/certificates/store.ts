@@ -53,6 +53,8 @@ export interface CertificateRecord {
   readonly revokedAtMs?: number;
   readonly revocationReason?: RevocationReason;
   readonly deletedAtMs?: number;
+  /** The certificate that its holder renewed with this one. */
+  readonly renews?: CertificateId;
 }
 
 /** What authorisation needs of a certificate, without its bytes. */

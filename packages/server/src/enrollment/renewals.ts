@@ -108,7 +108,9 @@ export class Renewals {
     // Signing waits for another process: never inside the transaction.
     const commonName = current.subject.attributes.commonName?.[0] ?? '';
     const subjectAltName = otherNames(current.extensions.subjectAltName ?? []);
-    const signed = await this.#options.certificates.sign({ profile, commonName, publicKey, subjectAltName });
+    const renews = current.id;
+    const request = { profile, commonName, publicKey, subjectAltName, renews };
+    const signed = await this.#options.certificates.sign(request);
     trace.pass(`certificate \`${signed.record.certificateId}\` was signed`);
     return this.#commit(wanted, signed);
   }

@@ -26,6 +26,7 @@ const summaryColumns = [
   'revoked_at_ms',
   'revocation_reason',
   'deleted_at_ms',
+  'renews',
 ] as const;
 const recordColumns = [...summaryColumns, 'der', 'subject'] as const;
 /** A row costs half of what a statement of its own would; more rows make no more of a difference. */
@@ -206,6 +207,7 @@ function certificateRow(certificate: CertificateRecord): CertificateRow {
     revocation_reason: certificate.revocationReason ?? null,
     state_before_hold: null,
     deleted_at_ms: null,
+    renews: certificate.renews ?? null,
   };
 }
 
@@ -227,5 +229,6 @@ function toSummary(row: SummaryRow): CertificateSummary {
     ...(row.revoked_at_ms === null ? {} : { revokedAtMs: row.revoked_at_ms }),
     ...(row.revocation_reason === null ? {} : { revocationReason: row.revocation_reason }),
     ...(row.deleted_at_ms === null ? {} : { deletedAtMs: row.deleted_at_ms }),
+    ...(row.renews === null ? {} : { renews: row.renews }),
   };
 }

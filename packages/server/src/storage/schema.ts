@@ -244,6 +244,7 @@ export interface CertificateRow {
   readonly revocation_reason: RevocationReason | null;
   readonly state_before_hold: CertificateState | null;
   readonly deleted_at_ms: number | null;
+  readonly renews: CertificateId | null;
 }
 
 export interface JoinTokenRow {

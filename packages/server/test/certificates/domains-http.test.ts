@@ -1,5 +1,6 @@
-import { parseThingName } from '@fleetward/core';
-import { parseCertificate } from '@fleetward/pki';
+import { generateKeyPairSync } from 'node:crypto';
+import { type CertificateId, parseThingName } from '@fleetward/core';
+import { parseCertificate, parsePublicKey } from '@fleetward/pki';
 import * as protocol from '@fleetward/protocol';
 import { type ApiClient, createApiClient } from '@fleetward/protocol';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
@@ -60,7 +61,7 @@ beforeEach(async () => {
         certificateContext: contextOf,
         mayConnect: (certificateId) => certificates.standing(certificateId, clock.now()) === 'active',
       }),
-      ...certificateHandlers({ certificates, things, policies, clock }),
+      ...certificateHandlers({ certificates, things, policies, clock, graceMs: 0 }),
       ...enrollmentHandlers(enrollment),
       ...denialHandlers(denials, {
         certificateIdsOf: (name) => things.certificatesOf(name).map(({ certificateId }) => certificateId),
@@ -351,6 +352,35 @@ describe('over HTTP', () => {
     expect((await api.call(protocol.listCertificates)).certificates).toMatchObject([
       { certificateId, state: 'REVOKED', revocationReason: 'keyCompromise' },
     ]);
+  });
+
+  test('a revocation takes along what was renewed, where the reason judges the device, and names what is left', async () => {
+    const { certificateId } = await equippedDevice();
+    const renewal = async (renews: CertificateId) => {
+      const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const spki = parsePublicKey(new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })));
+      const request = { profile: 'device', commonName: 'pump', publicKey: spki, renews } as const;
+      const { record } = await platform.certificates.issue(request, { kind: 'system' });
+      const params = { thingName: 'pump', certificateId: record.certificateId };
+      await api.call(protocol.attachThingCertificate, { params, body: { exclusive: false } });
+      return record.certificateId;
+    };
+    const next = await renewal(certificateId);
+    const last = await renewal(next);
+    const revoke = (id: string, body: object) =>
+      api.call(protocol.revokeCertificate, { params: { certificateId: id }, body });
+    const replaced = await revoke(certificateId, { reason: 'superseded' });
+    expect(replaced.successors).toEqual([]);
+    expect(new Set(replaced.otherCertificateIds)).toEqual(new Set([next, last]));
+    const alone = await revoke(next, { reason: 'certificateHold', successors: false });
+    expect(alone).toMatchObject({ successors: [], otherCertificateIds: [last] });
+    const judged = await revoke(next, { reason: 'keyCompromise' });
+    expect(judged).toMatchObject({
+      outcome: 'revoked',
+      successors: [{ certificateId: last, outcome: 'revoked' }],
+      otherCertificateIds: [],
+    });
+    expect(judged.successors[0]?.steps.map(({ step }) => step)).toContain('crl-signed');
   });
 
   test('authorities are listed with their certificates, and one can be removed for ever', async () => {

@@ -5,7 +5,7 @@ import { needs, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { EnrollmentOutcome } from '../../src/enrollment/index.ts';
 import type { Storage } from '../../src/storage/index.ts';
-import { openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
+import { openPlatform, type Platform, reopened, trailOf } from '../certificates/test-platform.ts';
 import { makeCsr, makeKey } from './device-csr.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
@@ -22,20 +22,22 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
   let keys: TemporaryFolder;
   let platform: Platform;
   let first: Certificate;
-  let csr: { readonly same: Uint8Array; readonly next: Uint8Array; readonly third: Uint8Array };
+  let csr: Readonly<Record<'same' | 'next' | 'third' | 'other', Uint8Array>>;
 
   beforeAll(async () => {
     keys = temporaryFolder();
     const subject = '/CN=pump';
-    const [one, two, three] = [
+    const [one, two, three, four] = [
       await makeKey(keys, 'one', 'ec:P-256'),
       await makeKey(keys, 'two', 'rsa:2048'),
       await makeKey(keys, 'three', 'ec:P-256'),
+      await makeKey(keys, 'other', 'ec:P-256'),
     ];
     csr = {
       same: await makeCsr(one, { subject }),
       next: await makeCsr(two, { subject }),
       third: await makeCsr(three, { subject }),
+      other: await makeCsr(four, { subject }),
     };
   });
   afterAll(() => keys.remove());
@@ -242,6 +244,33 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
     await platform.things.attach(attachment, operator);
     expect(await renew(certificate, csr.next)).toMatchObject({ reason: 'certificate_profile' });
+  });
+
+  test('is undone with the certificate that was renewed, over all generations, also after a restart', async () => {
+    const second = leafOf(await renew(first, csr.next));
+    platform.clock.advance(hourMs);
+    const third = leafOf(await renew(second, csr.third));
+    const request = {
+      profile: 'device',
+      commonName: 'pump',
+      publicKey: parseCsr(csr.other).publicKey,
+    } as const;
+    const byOperator = (await platform.certificates.issue(request, operator)).certificate;
+    await platform.things.detach({ thingName: pump, certificateId: first.id }, operator);
+    platform = await reopened(platform);
+    const wanted = { certificateId: first.id, reason: 'keyCompromise' } as const;
+    const { outcome, successors } = await platform.certificates.revokeWithSuccessors(wanted, operator);
+    expect(outcome.kind).toBe('revoked');
+    expect([...successors]).toMatchObject([
+      [second.id, { kind: 'revoked' }],
+      [third.id, { kind: 'revoked' }],
+    ]);
+    expect(standing(byOperator.id), 'nobody renewed this one').toBe('active');
+    const again = await platform.certificates.revokeWithSuccessors(wanted, operator);
+    expect([...again.successors.values()].map(({ kind }) => kind)).toEqual([
+      'already-revoked',
+      'already-revoked',
+    ]);
   });
 
   test('refuses once the thing has too many active certificates, until one is revoked', async () => {

@@ -17,6 +17,7 @@ import { pastAttachments } from './0014-past-attachments.ts';
 import { claimBounds } from './0015-claim-bounds.ts';
 import { artifactDigests } from './0016-artifact-digests.ts';
 import { vendorCas } from './0017-vendor-cas.ts';
+import { renewedCertificates } from './0018-renewed-certificates.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -43,4 +44,5 @@ export const migrations: readonly Migration[] = [
   claimBounds,
   artifactDigests,
   vendorCas,
+  renewedCertificates,
 ];

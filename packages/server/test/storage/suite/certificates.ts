@@ -22,7 +22,7 @@ export function describeCertificates(opened: () => Opened): void {
 
   test('a certificate comes back byte by byte', async () => {
     const { certificates } = opened().stores;
-    const record = certificate('plain', { profile: 'claim' });
+    const record = certificate('plain', { profile: 'claim', renews: certificateIdOf('before') });
     await add(record);
     expect(await certificates.find(record.certificateId)).toEqual(record);
     expect(await certificates.findByPublicKey(record.publicKeyHash)).toEqual([record]);
