@@ -26,7 +26,7 @@ interface FailedPart {
 }
 
 const unreadableCodes =
-  /^(?:cli\.(?:usage|unreadable|not_configured)|core\.|pki\.|config\.|policy\.request$|updates\.(?:key_invalid|metadata_invalid|target_invalid)$|api\.invalid_options$)/;
+  /^(?:cli\.(?:usage|unreadable|not_configured)|core\.|pki\.|config\.|policy\.request$|updates\.(?:key_invalid|metadata_invalid|record_invalid|target_invalid)$|api\.invalid_options$)/;
 
 /** Turns anything thrown into what is shown and the exit code. */
 export function describeFailure(error: unknown): Failure {

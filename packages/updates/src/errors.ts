@@ -7,6 +7,7 @@ export type UpdatesErrorCode =
   | 'updates.metadata_invalid'
   | 'updates.not_refreshed'
   | 'updates.not_signed'
+  | 'updates.record_invalid'
   | 'updates.repository_invalid'
   | 'updates.target_invalid'
   | 'updates.too_large';

@@ -30,6 +30,19 @@ export {
   type PlainSignatureInput,
   verifyPlainSignature,
 } from './plain/verify-plain.ts';
+export { checkRecord, type RecordSources, type RecordSummary } from './record/check-record.ts';
+export { documentBytesMax } from './record/document-json.ts';
+export { type ProvenanceSummary, verifyProvenance } from './record/provenance.ts';
+export {
+  changelogCharactersMax,
+  customOfRecord,
+  type DocumentKind,
+  documentPath,
+  type ProvenanceLink,
+  parseReleaseRecord,
+  type ReleaseRecord,
+} from './record/release-record.ts';
+export { parseSbom, type SbomSummary } from './record/sbom.ts';
 export { customOfRelease, parseRelease, type Release, type ReleaseComponent } from './release.ts';
 export {
   generateReleaseKey,
@@ -59,6 +72,7 @@ export {
   publish,
   type Upload,
 } from './repository/publish.ts';
+export { readTargets } from './repository/read-targets.ts';
 export {
   describeChange,
   type ReleaseChange,

@@ -1,12 +1,19 @@
 import { basename } from 'node:path';
-import { addToRelease, customOfRelease, openReleaseFolder, type ReleaseComponent } from '@fleetward/updates';
+import {
+  addToRelease,
+  customOfRecord,
+  customOfRelease,
+  openReleaseFolder,
+  type ReleaseComponent,
+} from '@fleetward/updates';
 import { type Command, Option } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 import { keepArtifact } from './release-artifacts.ts';
+import { keepRecord, type RecordFlags } from './release-record.ts';
 
-interface AddFlags {
+interface AddFlags extends RecordFlags {
   readonly component: ReleaseComponent;
   readonly product: string;
   readonly version: string;
@@ -22,9 +29,11 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
     summary: 'add an artifact to the next list of releases',
     description:
       'Copies an artifact into the folder and adds it to the next list of releases, unsigned until `release sign`. A device installs only what is ' +
-      'for its product and hardware, and never goes below the highest security version it confirmed. With `--component agent` it replaces the update agent.',
+      'for its product and hardware, and never goes below the highest security version it confirmed. With `--component agent` it replaces the update agent. ' +
+      'An SBOM and an attestation are checked now and when they are published, and signed for with the release; they become artifacts beside it.',
     examples: [
       'fleetward release add releases lamp-1.4.2.img --product lamp --version 1.4.2 --hardware lamp-rev-b --security-version 3',
+      'fleetward release add releases lamp-1.5.0.img --product lamp --version 1.5.0 --hardware lamp-rev-b --changelog CHANGES.md --sbom lamp.cdx.json --support-until 2031-12-31',
     ],
   })
     .addOption(
@@ -43,6 +52,14 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
       }).default(0),
     )
     .option('--path <path>', 'the name devices ask for; PRODUCT/VERSION/FILE if not given')
+    .option('--changelog <file-or-text>', 'what changed: the text, or a file with it; up to 4,096 characters')
+    .option('--support-until <day>', 'the last day of its support, such as 2031-12-31')
+    .option('--sbom <file>', 'its bill of materials: CycloneDX in JSON, up to 16 MiB')
+    .option(
+      '--provenance <file>',
+      'how it was built: an in-toto statement in a DSSE envelope, about this file',
+    )
+    .option('--provenance-key <file>', 'with `--provenance`: the public key that made it, PEM')
     .option('--expires <duration>', 'when the list of releases must be signed anew', '90d')
     .action(async (folder: string, file: string, flags: AddFlags) => {
       const { component, product, version, hardware, securityVersion } = flags;
@@ -56,12 +73,15 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
       const expiresMs = terminal.clock.now() + parseDurationMs(flags.expires, '--expires');
       const path = flags.path ?? `${product}/${version}/${basename(file)}`;
       const releases = await openReleaseFolder(folder);
-      const target = await keepArtifact(file, { folder, path, custom, terminal });
-      await addToRelease(releases, { target, expiresMs });
+      const kept = await keepArtifact(file, { folder, path, custom, terminal });
+      const { record, documents } = await keepRecord(flags, { release: kept, folder, terminal });
+      const target = { ...kept, custom: { ...custom, ...customOfRecord(record) } };
+      await addToRelease(releases, { target, documents, expiresMs });
       output.record(target, {
         path: target.path,
         bytes: target.length,
         'SHA-256': target.sha256,
+        ...(documents.length > 0 && { documents: documents.map((document) => document.path).join(' ') }),
         next: `fleetward release sign ${folder}`,
       });
     });

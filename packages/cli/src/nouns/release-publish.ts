@@ -23,11 +23,8 @@ export function addReleasePublish(noun: Command, shell: Shell): void {
       const { roles: published } = await api.call(listMetadata);
       const rootVersion = published.find(({ name }) => name === 'root')?.version ?? 0;
       const upload = await readUpload(releases, rootVersion);
-      const uploaded = await uploadMissing(listTargets(upload.targets ?? new Uint8Array(0)), {
-        api,
-        folder,
-        shell,
-      });
+      const targets = upload.targets === undefined ? [] : listTargets(upload.targets);
+      const uploaded = await uploadMissing(targets, { api, folder, shell });
       const answer = await api.call(publishMetadata, { body: bodyOf(upload) });
       return { uploaded, roles: answer.roles };
     });

@@ -1,6 +1,10 @@
-import { type Json, type JsonObject, parseStrictJson } from '@fleetward/core';
-import { metadataBytesMax } from '@fleetward/protocol';
-import { parseRelease, type Release } from '@fleetward/updates';
+import {
+  parseRelease,
+  parseReleaseRecord,
+  type Release,
+  type ReleaseRecord,
+  readTargets,
+} from '@fleetward/updates';
 
 /** One artifact of a list of releases. */
 export interface ListedTarget {
@@ -8,6 +12,7 @@ export interface ListedTarget {
   readonly lengthBytes: number;
   readonly sha256: string;
   readonly release?: Release;
+  readonly record: ReleaseRecord;
 }
 
 /**
@@ -15,21 +20,9 @@ export interface ListedTarget {
  * and by every device, not here.
  */
 export function listTargets(bytes: Uint8Array): readonly ListedTarget[] {
-  const document = parseStrictJson(bytes, { bytesMax: metadataBytesMax, depthMax: 16 });
-  const targets = objectOf(objectOf(objectOf(document).signed).targets);
-  return Object.entries(targets).map(([path, target]) => listedTarget(path, objectOf(target)));
-}
-
-function listedTarget(path: string, target: JsonObject): ListedTarget {
-  const release = parseRelease(objectOf(target.custom));
-  return {
-    path,
-    lengthBytes: Number(target.length),
-    sha256: String(objectOf(target.hashes).sha256),
-    ...(release === undefined ? {} : { release }),
-  };
-}
-
-function objectOf(value: Json | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+  return readTargets(bytes).map(({ path, length, sha256, custom }) => {
+    const release = parseRelease(custom);
+    const record = parseReleaseRecord(custom);
+    return { path, lengthBytes: length, sha256, ...(release && { release }), record };
+  });
 }

@@ -47,7 +47,7 @@ function show({ problems, root, targets, releases }: FolderVerdict, { output }: 
   output.list(
     problems,
     {
-      clause: ({ step }) => `TUF ${step}`,
+      clause: ({ step }) => (/^\d/.test(step) ? `TUF ${step}` : step),
       of: ({ subject }) => subject,
       problem: ({ reason }) => reason,
       why: ({ explanation }) => explanation,

@@ -16,6 +16,7 @@ export const releaseVerbs: Verbs = {
   rotate: async () => (await import('./release-rotate.ts')).addReleaseRotate,
   expire: async () => (await import('./release-expire.ts')).addReleaseExpire,
   list: async () => (await import('./release-list.ts')).addReleaseList,
+  show: async () => (await import('./release-show.ts')).addReleaseShow,
   'sign-file': async () => (await verify()).addReleaseSignFile,
   verify: async () => (await verify()).addReleaseVerify,
 };

@@ -159,6 +159,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'releases.upload_busy': 409,
   'releases.upload_offset': 409,
   'releases.metadata_refused': 422,
+  'releases.record_refused': 422,
   'releases.superseded': 409,
   'releases.not_offered': 403,
   'releases.too_many_downloads': 503,

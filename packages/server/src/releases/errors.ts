@@ -9,6 +9,7 @@ export type ReleaseErrorCode =
   | 'releases.upload_busy'
   | 'releases.upload_offset'
   | 'releases.metadata_refused'
+  | 'releases.record_refused'
   | 'releases.superseded'
   | 'releases.not_offered'
   | 'releases.too_many_downloads'

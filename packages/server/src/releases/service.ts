@@ -9,6 +9,7 @@ import {
 import type { Actor, Trail } from '../trail/index.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { type Artifacts, createArtifacts } from './artifacts.ts';
+import { checkRecords } from './check-records.ts';
 import { ReleaseError } from './errors.ts';
 import { loadPublished, type Published, publishedOf, withoutPublished } from './published.ts';
 import { type ListedTarget, parseMetadataName, type RoleVersion, roleOf } from './rules.ts';
@@ -99,6 +100,7 @@ async function putInForce(
     Object.entries(outcome.versions).map(([name, version]) => ({ name, version })),
   );
   await checkArtifacts(store, next);
+  await checkRecords(parts.artifactStore, { before: base.state.targets, next: outcome.state.targets });
   const storedAtMs = clock.now();
   const files = outcome.files.map((file) => ({
     ...roleOf(file, outcome.versions),

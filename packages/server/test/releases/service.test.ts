@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import type { Signer } from '@fleetward/core';
+import { addTarget, customOfRecord, draftTargets, signTargets } from '@fleetward/updates';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from '../../src/releases/index.ts';
 import { openRecords, type Records } from '../operators/records.ts';
@@ -103,6 +104,26 @@ describe('a first publication', () => {
       code: 'releases.metadata_refused',
       message: expect.stringContaining('TUF 5.6.3'),
     });
+  });
+
+  test('is refused when a release links to an SBOM that is none, and changes nothing', async () => {
+    const none = Buffer.from('{}');
+    for (const bytes of [firmware, none]) await store(bytes);
+    const expiresMs = records.clock.now() + 24 * hourMs;
+    let targets = draftTargets({ version: 1, expiresMs });
+    for (const [path, bytes, custom] of [
+      ['app/1.bin', firmware, customOfRecord({ sbom: sha256Of(none) })],
+      ['app/1.bin.sbom.json', none, {}],
+    ] as const) {
+      const target = { path, length: bytes.length, sha256: sha256Of(bytes), custom };
+      targets = addTarget(targets, { target, expiresMs });
+    }
+    const signed = await signTargets(targets, { signers: [engineer.targetsSigner], root });
+    await expect(releases.publish({ roots: [root], targets: signed.bytes }, actor)).rejects.toMatchObject({
+      code: 'releases.record_refused',
+      message: expect.stringMatching(/`app\/1.bin`: not a CycloneDX SBOM/),
+    });
+    expect(releases.roles()).toEqual([]);
   });
 
   test('without its trail entry does not happen', async () => {

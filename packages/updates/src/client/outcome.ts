@@ -19,7 +19,7 @@ export type RefusalReason =
 /** A verdict against a file: the step of the TUF 1.0.34 client workflow, or the clause of Uptane 1.1.0, that refused it, and why. */
 export interface Refusal {
   readonly kind: 'refused';
-  /** The clause, such as `5.4.3.1` of TUF or `Uptane 5.4.4.6.4`. */
+  /** The clause, such as `5.4.3.1` of TUF or `Uptane 5.4.4.6.4`; of a folder also `record`, for documents that neither knows of. */
   readonly step: string;
   /** The role or target path in question. */
   readonly subject: string;

@@ -43,6 +43,13 @@ export function verificationKeyOf(key: Key): VerificationKey | undefined {
   return { scheme, key: imported, fingerprint: fingerprintOf(imported) };
 }
 
+/** A public key (SubjectPublicKeyInfo, DER) to verify with. Throws `updates.key_invalid`. */
+export function importVerificationKey(spki: Uint8Array): VerificationKey {
+  const key = verificationKeyOf(tufKeyFromSpki(spki));
+  if (key !== undefined) return key;
+  throw new UpdatesError('updates.key_invalid', 'not a key to verify with');
+}
+
 /** The SubjectPublicKeyInfo (DER) of a TUF key. Throws `updates.key_invalid` for one that we do not verify with. */
 export function spkiOfTufKey(key: Key): Uint8Array {
   const usable = verificationKeyOf(key);

@@ -45,7 +45,12 @@ function usableKey(role: RoleKeys, keyId: string): VerificationKey | undefined {
   return key === undefined ? undefined : verificationKeyOf(key);
 }
 
-function isSignedBy({ scheme, key }: VerificationKey, canonical: Uint8Array, signature: Uint8Array): boolean {
+/** Whether a key signed these bytes; nothing else than its own scheme counts. */
+export function isSignedBy(
+  { scheme, key }: VerificationKey,
+  canonical: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   switch (scheme) {
     case 'ed25519':
       return verify(null, canonical, key, signature);

@@ -90,10 +90,7 @@ export function addTarget(
   targets: Uint8Array,
   { target, expiresMs }: { readonly target: NewTarget; readonly expiresMs: number },
 ): Uint8Array {
-  const file = parseTargets(targets, defaultLimits.targetsBytesMax);
-  const { path, length, sha256, custom } = target;
-  const entry = { length, hashes: { sha256 }, ...(Object.keys(custom).length > 0 && { custom }) };
-  return nextTargets(file, { table: { ...tableOf(file), [path]: entry }, expiresMs });
+  return changeTargets(targets, { remove: [], add: [target], expiresMs });
 }
 
 /** The same targets as the next version, unsigned, without these; none, to set a new end alone. */
@@ -101,13 +98,30 @@ export function removeTargets(
   targets: Uint8Array,
   { paths, expiresMs }: { readonly paths: readonly string[]; readonly expiresMs: number },
 ): Uint8Array {
-  const file = parseTargets(targets, defaultLimits.targetsBytesMax);
-  const table = tableOf(file);
+  const table = tableOf(parseTargets(targets, defaultLimits.targetsBytesMax));
   const unknown = paths.find((path) => !Object.hasOwn(table, path));
   if (unknown !== undefined)
     throw new UpdatesError('updates.target_invalid', `there is no target \`${unknown}\``);
-  const kept = Object.entries(table).filter(([path]) => !paths.includes(path));
-  return nextTargets(file, { table: Object.fromEntries(kept), expiresMs });
+  return changeTargets(targets, { remove: paths, add: [], expiresMs });
+}
+
+/** The next version, unsigned: first without some targets, whether they are there or not, then with others. */
+export function changeTargets(
+  targets: Uint8Array,
+  change: {
+    readonly remove: readonly string[];
+    readonly add: readonly NewTarget[];
+    readonly expiresMs: number;
+  },
+): Uint8Array {
+  const file = parseTargets(targets, defaultLimits.targetsBytesMax);
+  const kept = Object.entries(tableOf(file)).filter(([path]) => !change.remove.includes(path));
+  const added = change.add.map(({ path, length, sha256, custom }) => [
+    path,
+    { length, hashes: { sha256 }, ...(Object.keys(custom).length > 0 && { custom }) },
+  ]);
+  const table = Object.fromEntries([...kept, ...added]);
+  return nextTargets(file, { table, expiresMs: change.expiresMs });
 }
 
 /** The roles of a root as a draft takes them. */

@@ -4,9 +4,10 @@ import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import { tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets } from '../metadata/parse.ts';
+import { documentPath } from '../record/release-record.ts';
 import { makeFolder, nodeFileLayer, replaceFile } from '../store/file-layer.ts';
 import {
-  addTarget,
+  changeTargets,
   draftRoot,
   draftTargets,
   type NewTarget,
@@ -93,21 +94,40 @@ export async function initRelease(
   await folder.write('targets.json', draftTargets({ version: 1, expiresMs: targetsExpiresMs }));
 }
 
-/** Adds a target to the next, unsigned version of the targets. */
+/**
+ * Adds a target and the documents beside it to the next, unsigned version of the targets. Documents of an earlier target of
+ * the same path go with it.
+ */
 export async function addToRelease(
   folder: ReleaseFolder,
-  change: { readonly target: NewTarget; readonly expiresMs: number },
+  change: {
+    readonly target: NewTarget;
+    readonly documents?: readonly NewTarget[];
+    readonly expiresMs: number;
+  },
 ): Promise<void> {
-  await folder.write('targets.json', addTarget(await readNewest(folder, 'targets.json'), change));
+  const { target, documents = [], expiresMs } = change;
+  const remove = documentsOf([target.path]);
+  const before = await readNewest(folder, 'targets.json');
+  await folder.write(
+    'targets.json',
+    changeTargets(before, { remove, add: [target, ...documents], expiresMs }),
+  );
 }
 
-/** Withdraws targets, none or more, and sets a new end: the next, unsigned version of the targets. */
+/** Withdraws targets with their documents, none or more, and sets a new end: the next, unsigned version of the targets. */
 export async function expireRelease(
   folder: ReleaseFolder,
   { paths, expiresMs }: { readonly paths: readonly string[]; readonly expiresMs: number },
 ): Promise<void> {
-  const targets = removeTargets(await readNewest(folder, 'targets.json'), { paths, expiresMs });
-  await folder.write('targets.json', targets);
+  const before = await readNewest(folder, 'targets.json');
+  const { targets } = parseTargets(before, defaultLimits.targetsBytesMax).signed;
+  const documents = documentsOf(paths).filter((path) => Object.hasOwn(targets, path));
+  await folder.write('targets.json', removeTargets(before, { paths: [...paths, ...documents], expiresMs }));
+}
+
+function documentsOf(paths: readonly string[]): readonly string[] {
+  return paths.flatMap((path) => [documentPath(path, 'sbom'), documentPath(path, 'provenance')]);
 }
 
 /** The keys and thresholds of the newest root. */

@@ -4,6 +4,8 @@ import type { RootFile } from '../client/root.ts';
 import { type Target, targetOf } from '../client/target.ts';
 import type { TargetsFile } from '../client/targets.ts';
 import { notExpired } from '../client/workflow.ts';
+import { isUpdatesError } from '../errors.ts';
+import { checkRecord } from '../record/check-record.ts';
 import { createTargetVerifier } from '../target-verifier.ts';
 import { verifyTargets } from './publish.ts';
 import { type ReleaseFolder, readNewest } from './release-folder.ts';
@@ -45,6 +47,7 @@ export async function verifyReleaseFolder(folder: ReleaseFolder, check: FolderCh
   note(notExpired(targets.value, { step: '5.6.5', subject: 'targets', nowMs }));
   const releases = Object.values(targets.value.signed.targets).map(targetOf);
   for (const target of releases) note(await verifyArtifact(target, check));
+  for (const target of releases) note(await verifyRecord(target, { releases, check }));
   return { problems, ...versions(root, targets.value), releases };
 }
 
@@ -69,6 +72,23 @@ async function verifyArtifact(target: Target, { artifact }: FolderCheck): Promis
   }
   const end = verifier.end();
   return end.kind === 'refused' ? refuse('5.7.3', { subject, ...end }) : fine;
+}
+
+/** Ours, not TUF's: the documents that a release links to. */
+async function verifyRecord(
+  target: Target,
+  { releases, check }: { readonly releases: readonly Target[]; readonly check: FolderCheck },
+): Promise<Step<undefined>> {
+  const { artifact } = check;
+  if (artifact === undefined) return { kind: 'ok', value: undefined };
+  try {
+    const targetAt = (path: string) => releases.find((other) => other.path === path);
+    await checkRecord(target, { targetAt, read: artifact });
+    return { kind: 'ok', value: undefined };
+  } catch (cause) {
+    if (!isUpdatesError(cause)) throw cause;
+    return refuse('record', { subject: target.path, reason: 'malformed', explanation: cause.message });
+  }
 }
 
 /** Nothing is fetched here, so nothing is out of reach. */
