@@ -136,6 +136,7 @@ export {
   getThing,
   listThings,
   removeThing,
+  transferCertificate,
   updateThing,
 } from './http/things.ts';
 export { createTrailCheckpoint, exportTrail, getTrailPublicKey, listTrail } from './http/trail.ts';

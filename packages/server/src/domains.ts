@@ -103,6 +103,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     store: stores.things,
     announce,
     isKnownCertificate,
+    isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
     reportLimits: reportLimitsOf(config),
     whileKept: (change, work) => policies.whileKept(change, work),
     forget: async (tx, thingName) => {

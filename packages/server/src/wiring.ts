@@ -130,6 +130,8 @@ function deliver(event: DomainEvent, { mqtt, credentials }: Listeners, log: Log)
     case 'group-changed':
       mqtt.refresh(event.certificateIds);
       return noEffect;
+    case 'certificate-transferred':
+      return mqtt.transfer(event.certificateId);
     case 'certificate-revoked':
       return mqtt.revoke(event.certificateId);
     case 'certificate-suspended':

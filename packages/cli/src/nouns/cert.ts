@@ -14,5 +14,6 @@ export const certVerbs: Verbs = {
   delete: async () => (await import('./cert-delete.ts')).addCertDelete,
   unhold: async () => (await import('./cert-unhold.ts')).addCertUnhold,
   revoke: async () => (await import('./cert-revoke.ts')).addCertRevoke,
+  transfer: async () => (await import('./cert-transfer.ts')).addCertTransfer,
   verify: async () => (await import('./cert-verify.ts')).addCertVerify,
 };

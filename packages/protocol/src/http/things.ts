@@ -127,6 +127,36 @@ export const detachThingCertificate = defineRoute({
   params: attachmentParams,
 });
 
+export const transferCertificate = defineRoute({
+  method: 'POST',
+  path: '/v1/certificates/:certificateId/transfer',
+  noun: 'certificates',
+  summary: 'Let a certificate speak for another thing instead: its live connections are cut',
+  access: 'operator',
+  params: Type.Object({ certificateId: certificateIdSchema }),
+  body: Type.Object(
+    {
+      thingName: thingNameSchema,
+      fromThingName: Type.Optional(
+        Type.String({
+          ...thingNameSchema,
+          description: 'The thing it shall speak for no more; needed where it speaks for several.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    certificateId: certificateIdSchema,
+    thingName: thingNameSchema,
+    fromThingName: thingNameSchema,
+    exclusive: Type.Boolean(),
+    remainingCertificateIds: Type.Array(certificateIdSchema, {
+      description: 'Certificates that are attached to the old thing still.',
+    }),
+  }),
+});
+
 export const attachThingPolicy = defineRoute({
   method: 'PUT',
   path: '/v1/things/:thingName/policies/:policyName',

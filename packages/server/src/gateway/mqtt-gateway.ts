@@ -153,6 +153,16 @@ export class MqttGateway {
     return effect;
   }
 
+  /** It speaks for another thing: who is connected begins anew as that, and nothing more is kept for the old one in its name. */
+  transfer(certificateId: CertificateId): EventEffect {
+    const effect = this.#cutAndFreeze(certificateId);
+    if (this.#ownership?.isBarred(certificateId) !== false) return effect;
+    // The other gateways: they cut it too, and let it come back.
+    this.#ownership.announceSuspended(certificateId, true);
+    this.#ownership.announceSuspended(certificateId, false);
+    return effect;
+  }
+
   /** Its devices may connect again, and what is sent to them while they are away is kept again. */
   resume(certificateId: CertificateId): void {
     this.#away.thaw(certificateId);

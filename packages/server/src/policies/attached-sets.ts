@@ -35,6 +35,12 @@ export type PolicyChange =
       readonly thingName: ThingName;
       readonly certificateId: CertificateId;
     }
+  | {
+      readonly kind: 'thing-transferred';
+      readonly from: ThingName;
+      readonly to: ThingName;
+      readonly certificateId: CertificateId;
+    }
   /** A certificate that is not there yet, for a thing that may be new. */
   | {
       readonly kind: 'newcomer';
@@ -106,6 +112,7 @@ function certificatesOf(change: PolicyChange, around: Surroundings): readonly Ce
       return around.groups.certificatesUnder(change.groupName);
     case 'thing-attached':
     case 'thing-detached':
+    case 'thing-transferred':
       return [change.certificateId];
     case 'newcomer':
       return change.joins?.certificateIds ?? [];
@@ -186,6 +193,8 @@ function thingsOf(
 ): readonly ThingName[] {
   const things = around.thingsOf(certificateId);
   if (change?.kind === 'thing-attached') return [...things, change.thingName];
+  if (change?.kind === 'thing-transferred')
+    return [...things.filter((name) => name !== change.from), change.to];
   return change?.kind === 'thing-detached' ? things.filter((name) => name !== change.thingName) : things;
 }
 

@@ -6,6 +6,7 @@ import {
   getThing,
   listThings,
   removeThing,
+  transferCertificate,
   updateThing,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
@@ -45,6 +46,14 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
     handle(attachThingCertificate, async ({ params, body, caller }) => {
       await things.attach({ ...pairOf(params), exclusive: body.exclusive }, operatorActor(caller));
       return undefined;
+    }),
+    handle(transferCertificate, async ({ params, body, caller }) => {
+      const certificateId = parseCertificateId(params.certificateId);
+      const from = body.fromThingName === undefined ? {} : { from: parseThingName(body.fromThingName) };
+      const wanted = { certificateId, to: parseThingName(body.thingName), ...from };
+      const { thingName, exclusive, from: old } = await things.transfer(wanted, operatorActor(caller));
+      const left = things.certificatesOf(old).map((attached) => attached.certificateId);
+      return { certificateId, thingName, exclusive, fromThingName: old, remainingCertificateIds: left };
     }),
     handle(detachThingCertificate, async ({ params, caller }) => {
       await things.detach(pairOf(params), operatorActor(caller));

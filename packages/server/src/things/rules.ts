@@ -1,4 +1,4 @@
-import { canonicalJson, type JsonObject } from '@fleetward/core';
+import { type CertificateId, canonicalJson, type JsonObject, type ThingName } from '@fleetward/core';
 import { ThingsError } from './errors.ts';
 import type { CertificateAttachment, Thing } from './store.ts';
 
@@ -70,6 +70,32 @@ export function assertAttachable(
     `certificate \`${wanted.certificateId}\` is attached to \`${other.thingName}\`; an exclusive attachment allows no second thing`,
     { details: { thingName: other.thingName } },
   );
+}
+
+/** From which thing a certificate is taken. Throws `things.not_attached` or, where that is not clear, `things.invalid`. */
+export function transferredFrom(
+  { certificateId, from, to }: Transfer,
+  present: readonly CertificateAttachment[],
+): CertificateAttachment {
+  const [first, ...more] =
+    from === undefined ? present : present.filter(({ thingName }) => thingName === from);
+  if (first === undefined) {
+    const what = from === undefined ? 'any thing' : `thing \`${from}\``;
+    const message = `certificate \`${certificateId}\` is not attached to ${what}`;
+    throw new ThingsError('things.not_attached', message);
+  }
+  if (present.some(({ thingName }) => thingName === to))
+    throw invalid(`certificate \`${certificateId}\` speaks for \`${to}\` already`);
+  if (more.length > 0)
+    throw invalid(`certificate \`${certificateId}\` speaks for several things: say from which it is taken`);
+  return first;
+}
+
+export interface Transfer {
+  readonly certificateId: CertificateId;
+  readonly to: ThingName;
+  /** Where it speaks for several. */
+  readonly from?: ThingName;
 }
 
 function invalid(message: string): ThingsError {

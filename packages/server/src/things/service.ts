@@ -6,7 +6,15 @@ import { Turns } from '../turns.ts';
 import { ThingsError } from './errors.ts';
 import { ThingRegistry } from './registry.ts';
 import { ReportWriter } from './report-writer.ts';
-import { assertAttachable, assertReport, assertThing, changedThing, type ThingChange } from './rules.ts';
+import {
+  assertAttachable,
+  assertReport,
+  assertThing,
+  changedThing,
+  type ThingChange,
+  type Transfer,
+  transferredFrom,
+} from './rules.ts';
 import type {
   CertificateAttachment,
   DeviceReport,
@@ -15,12 +23,15 @@ import type {
   ThingStore,
 } from './store.ts';
 
-/** The rights of these certificates' connections may have changed. */
-export interface ThingEvent {
-  readonly kind: 'thing-attachments-changed' | 'thing-changed';
-  readonly thingName: ThingName;
-  readonly certificateIds: readonly CertificateId[];
-}
+export type ThingEvent =
+  /** The rights of these certificates' connections may have changed. */
+  | {
+      readonly kind: 'thing-attachments-changed' | 'thing-changed';
+      readonly thingName: ThingName;
+      readonly certificateIds: readonly CertificateId[];
+    }
+  /** Its connections were those of another thing. */
+  | { readonly kind: 'certificate-transferred'; readonly certificateId: CertificateId };
 
 export interface ThingsOptions {
   readonly store: ThingStore;
@@ -31,13 +42,22 @@ export interface ThingsOptions {
   readonly announce: (event: ThingEvent) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
+  /** Whether it is revoked, on hold or for ever: that says something of the thing it speaks for. */
+  readonly isRevoked: (certificateId: CertificateId) => boolean;
   /** Does the work when what is required of policies holds after the certificate has come to the thing, or left it. */
   readonly whileKept: <Result>(
-    change: {
-      readonly kind: 'thing-attached' | 'thing-detached';
-      readonly thingName: ThingName;
-      readonly certificateId: CertificateId;
-    },
+    change:
+      | {
+          readonly kind: 'thing-attached' | 'thing-detached';
+          readonly thingName: ThingName;
+          readonly certificateId: CertificateId;
+        }
+      | {
+          readonly kind: 'thing-transferred';
+          readonly from: ThingName;
+          readonly to: ThingName;
+          readonly certificateId: CertificateId;
+        },
     work: () => Promise<Result>,
   ) => Promise<Result>;
   /** Removes what other domains keep of a thing, in the transaction that removes it. */
@@ -171,7 +191,7 @@ export class Things {
     const { thingName, certificateId } = attachment;
     this.get(thingName);
     if (!this.#options.isKnownCertificate(attachment.certificateId)) {
-      throw new ThingsError('things.certificate_unknown', `there is no certificate \`${certificateId}\``);
+      throw certificateUnknown(certificateId);
     }
     await this.#turns.take(certificateId, () =>
       this.#options.whileKept({ kind: 'thing-attached', thingName, certificateId }, () =>
@@ -213,6 +233,51 @@ export class Things {
       tx.afterCommit(() => {
         this.#registry.detach(pair);
         this.#announce(pair);
+      });
+    });
+  }
+
+  /**
+   * Lets a certificate speak for another thing in the place of the one it does, in one change. Throws what `attach` throws,
+   * `things.not_attached`, and `things.invalid` where it is not clear from which thing it is to be taken.
+   */
+  transfer(wanted: Transfer, actor: Actor): Promise<CertificateAttachment & { readonly from: ThingName }> {
+    return this.#turns.take(wanted.certificateId, async () => {
+      const { certificateId, to } = wanted;
+      this.get(to);
+      this.#assertTransferable(certificateId);
+      const present = this.attachmentsOf(certificateId);
+      const { thingName: from, exclusive } = transferredFrom(wanted, present);
+      const attachment = { thingName: to, certificateId, exclusive };
+      assertAttachable(
+        attachment,
+        present.filter(({ thingName }) => thingName !== from),
+      );
+      const change = { kind: 'thing-transferred', from, to, certificateId } as const;
+      await this.#options.whileKept(change, () => this.#transfer(attachment, from, actor));
+      return { ...attachment, from };
+    });
+  }
+
+  #assertTransferable(certificateId: CertificateId): void {
+    if (!this.#options.isKnownCertificate(certificateId)) throw certificateUnknown(certificateId);
+    if (!this.#options.isRevoked(certificateId)) return;
+    const message = `certificate \`${certificateId}\` is revoked: it stays with the thing that it spoke for`;
+    throw new ThingsError('things.attachment_refused', message);
+  }
+
+  #transfer(attachment: CertificateAttachment, from: ThingName, actor: Actor): Promise<void> {
+    const { certificateId, thingName: to, exclusive } = attachment;
+    const old = { thingName: from, certificateId };
+    return this.#options.transactor.transact(async (tx) => {
+      if (!(await this.#options.store.detach(tx, old))) throw notAttached(old);
+      await this.#options.store.attach(tx, attachment);
+      const payload = { certificateId, from, to, exclusive };
+      await this.#options.trail.append(tx, { kind: 'thing.certificate_transferred', actor, payload });
+      tx.afterCommit(() => {
+        this.#registry.detach(old);
+        this.#registry.attach(attachment);
+        this.#options.announce({ kind: 'certificate-transferred', certificateId });
       });
     });
   }
@@ -278,6 +343,10 @@ function payloadOf({ name, typeName, attributes }: Thing): JsonObject {
 
 function thingNotFound(name: ThingName): ThingsError {
   return new ThingsError('things.not_found', `there is no thing \`${name}\``);
+}
+
+function certificateUnknown(certificateId: CertificateId): ThingsError {
+  return new ThingsError('things.certificate_unknown', `there is no certificate \`${certificateId}\``);
 }
 
 function thingAttached(name: ThingName, cause?: unknown): ThingsError {

@@ -50,6 +50,7 @@ type TrailKind =
   | 'thing.removed'
   | 'thing.certificate_attached'
   | 'thing.certificate_detached'
+  | 'thing.certificate_transferred'
   | 'group.created'
   | 'group.moved'
   | 'group.removed'

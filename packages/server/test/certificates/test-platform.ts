@@ -174,6 +174,7 @@ export async function openPlatform(options: PlatformOptions) {
     store: stores.things,
     announce,
     isKnownCertificate,
+    isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
     whileKept: (change, work) => policies.whileKept(change, work),
     forget: async (tx, thingName) => {
       await groups.forgetThing(tx, thingName);

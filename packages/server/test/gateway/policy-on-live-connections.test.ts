@@ -4,11 +4,13 @@ import {
   closeConnection,
   createPolicy,
   createPolicyVersion,
+  createThing,
   detachPolicy,
   listConnections,
   listDenials,
   listTrail,
   revokeCertificate,
+  transferCertificate,
 } from '@fleetward/protocol';
 import { FakeClock, mosquittoClients, needs } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
@@ -259,6 +261,22 @@ test('revoking cuts the live connection, refuses the next, and tells the times o
   expect(outcome.sessionsCut).toBe(1);
   await expect(connect(device)).rejects.toThrow();
   expect(await lastDenial()).toMatchObject({ cause: 'certificate_revoked' });
+});
+
+test('transferring a certificate cuts the live connection, and its device is the other thing from then on', async () => {
+  const device = await platform.enrol('before-transfer', { policies: ['commander'] });
+  const cut = closed(await connect(device));
+  await platform.api.call(createThing, { body: { thingName: 'after-transfer' } });
+  const answer = await platform.api.call(transferCertificate, {
+    params: { certificateId: idOf(device) },
+    body: { thingName: 'after-transfer' },
+  });
+  await cut;
+  expect(answer).toMatchObject({ fromThingName: 'before-transfer', remainingCertificateIds: [] });
+  const again = await connect(device, { clientId: 'after-transfer' });
+  const { connections } = await platform.api.call(listConnections);
+  expect(connections).toContainEqual(expect.objectContaining({ thingName: 'after-transfer' }));
+  await again.endAsync(true);
 });
 
 test('an operator cuts a connection, and the trail says who, which client and which certificate', async () => {

@@ -168,6 +168,14 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
 
   const speak = () => platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
   const silence = () => platform.things.detach({ thingName, certificateId }, operator);
+  const elsewhere = parseThingName('elsewhere');
+  const speakElsewhere = async () => {
+    await platform.things.create({ name: elsewhere }, operator);
+    await platform.things.attach({ thingName: elsewhere, certificateId, exclusive: true }, operator);
+  };
+  const transferred = async () => {
+    await platform.things.transfer({ certificateId, to: thingName }, operator);
+  };
   const join = (groupName: GroupName) => platform.groups.addThing({ groupName, thingName }, operator);
   const leave = (groupName: GroupName) => platform.groups.removeThing({ groupName, thingName }, operator);
   const under = (parentName?: GroupName) =>
@@ -177,6 +185,7 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
     ['a thing joins a group', [speak], () => join(europe)],
     ['a group with the thing is moved', [speak, () => join(inner)], () => under(europe)],
     ['a certificate comes to a thing', [() => join(europe)], speak],
+    ['a certificate is transferred to a thing', [() => join(europe), speakElsewhere], transferred],
     [
       'a thing leaves the group with the Deny',
       [speak, () => join(closed), () => join(europe)],

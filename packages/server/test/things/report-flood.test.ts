@@ -85,6 +85,7 @@ async function open(reportLimits: ReportLimits, names: readonly ThingName[]): Pr
     clock,
     announce: () => undefined,
     isKnownCertificate: (certificateId) => certificates.isKnown(certificateId),
+    isRevoked: () => false,
     whileKept: (_, work) => work(),
     forget: async () => undefined,
     reportLimits,

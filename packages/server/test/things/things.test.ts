@@ -1,4 +1,4 @@
-import { type CertificateId, parseCertificateId, parseThingName } from '@fleetward/core';
+import { type CertificateId, parseCertificateId, parseThingName, type ThingName } from '@fleetward/core';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { issueDevice, openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
@@ -109,6 +109,44 @@ describe('an attachment', () => {
     await expect(platform.things.detach({ thingName: pump, certificateId }, operator)).rejects.toMatchObject({
       code: 'things.not_attached',
     });
+  });
+
+  test('passes to another thing in one change, exclusive as it was, and is there after a restart', async () => {
+    await platform.things.attach({ thingName: pump, certificateId, exclusive: true }, operator);
+    const before = (await trailOf(platform.trail)).length;
+    const attached = { thingName: valve, certificateId, exclusive: true };
+    const outcome = await platform.things.transfer({ certificateId, to: valve }, operator);
+    expect(outcome).toEqual({ ...attached, from: pump });
+    expect(platform.events.at(-1)).toEqual({ kind: 'certificate-transferred', certificateId });
+    expect((await trailOf(platform.trail)).slice(before)).toEqual([
+      {
+        kind: 'thing.certificate_transferred',
+        payload: { certificateId, from: pump, to: valve, exclusive: true },
+      },
+    ]);
+    await reopen();
+    expect(platform.things.attachmentsOf(certificateId)).toEqual([attached]);
+    expect(platform.things.certificatesOf(pump)).toEqual([]);
+  });
+
+  test('passes to no other thing where that is not clear, not there, or the certificate is revoked', async () => {
+    const transfer = (to: ThingName, from?: ThingName) =>
+      platform.things.transfer({ certificateId, to, ...(from === undefined ? {} : { from }) }, operator);
+    await expect(transfer(valve)).rejects.toMatchObject({ code: 'things.not_attached' });
+    for (const thingName of [pump, valve])
+      await platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
+    const third = parseThingName('third');
+    await platform.things.create({ name: third }, operator);
+    await expect(transfer(third), 'from which').rejects.toMatchObject({ code: 'things.invalid' });
+    await expect(transfer(valve, pump), 'it is there').rejects.toMatchObject({ code: 'things.invalid' });
+    await expect(transfer(third, third)).rejects.toMatchObject({ code: 'things.not_attached' });
+    await expect(transfer(parseThingName('none'))).rejects.toMatchObject({ code: 'things.not_found' });
+    await transfer(third, pump);
+    expect(new Set(platform.things.attachmentsOf(certificateId).map(({ thingName }) => thingName))).toEqual(
+      new Set([valve, third]),
+    );
+    await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+    await expect(transfer(pump, valve)).rejects.toMatchObject({ code: 'things.attachment_refused' });
   });
 
   test('to a second thing is refused beside an exclusive one, either way round', async () => {
