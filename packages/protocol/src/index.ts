@@ -108,6 +108,7 @@ export {
   getArtifact,
   getDeviceMetadata,
   getDeviceTarget,
+  getInstruction,
   getMetadataFile,
   getOnlineKeys,
   getUploadState,

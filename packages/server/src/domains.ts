@@ -14,9 +14,11 @@ import { type CertificateEvent, Certificates, type EventEffect } from './certifi
 import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
 import { type DetectionEvent, Detections } from './detections/index.ts';
+import type { Director } from './director/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { IssuanceLog } from './issuance-log/index.ts';
+import { openDirector, openDirectorKey } from './open-director.ts';
 import { openProvisioning } from './open-provisioning.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
@@ -63,7 +65,8 @@ export interface Domains {
   readonly releases: ReleaseService;
   readonly downloads: Downloads;
   readonly detections: Detections;
-  readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer };
+  readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer };
+  readonly director: Director;
 }
 
 export interface DomainParts {
@@ -214,6 +217,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     settings: config.vendorCas,
   });
   const { releases, releaseKeys } = await openReleases(parts, trail);
+  const director = openDirector(parts, { signer: releaseKeys.director, things, releases });
   const downloads = openDownloads(config, releases);
   const trailPublicKey = checkpointKey.publicKey;
   return {
@@ -236,6 +240,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     downloads,
     detections,
     releaseKeys,
+    director,
   };
 }
 
@@ -282,6 +287,7 @@ async function openReleases(
   trail: Trail,
 ): Promise<Pick<Domains, 'releases' | 'releaseKeys'>> {
   const { config, clock, storage, signing } = parts;
+  const director = await openDirectorKey(parts, trail);
   const snapshot = await signing.signer(signingKeys.tufSnapshot.name);
   const timestamp = await signing.signer(signingKeys.tufTimestamp.name);
   const releases = await openReleaseService({
@@ -295,14 +301,14 @@ async function openReleases(
     transactor: storage.transactor,
     trail,
     clock,
-    signers: { snapshot: [snapshot], timestamp: [timestamp] },
+    signers: { snapshot: [snapshot], timestamp: [timestamp], director: [director] },
     settings: {
       snapshotLifetimeMs: config.releases.snapshotValidityHours * hourMs,
       timestampLifetimeMs: config.releases.timestampValidityHours * hourMs,
       unfinishedUploadMs: config.releases.unfinishedUploadHours * hourMs,
     },
   });
-  return { releases, releaseKeys: { snapshot, timestamp } };
+  return { releases, releaseKeys: { snapshot, timestamp, director } };
 }
 
 function openDownloads({ releases: settings }: Config, { artifacts }: ReleaseService): Downloads {

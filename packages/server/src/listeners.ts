@@ -17,6 +17,7 @@ import type { Config } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { type Denials, denialHandlers } from './denials/index.ts';
 import { detectionHandlers } from './detections/index.ts';
+import { directorHandlers } from './director/index.ts';
 import type { Domains } from './domains.ts';
 import { enrollmentHandlers } from './enrollment/index.ts';
 import { createAdmission } from './gateway/admission.ts';
@@ -160,6 +161,7 @@ async function startDeviceListeners(
     things: domains.things,
     handlers: [
       ...updateHandlers(domains),
+      ...directorHandlers(domains.director),
       ...deviceReportHandlers(domains.things),
       ...issuanceLogDeviceHandlers(domains.issuanceLog),
       ...deviceRenewalHandlers(domains.renewals),
@@ -340,6 +342,7 @@ function operatorApi(
         messages: parts.messages,
         enrollment: domains.enrollment,
         renewals: domains.renewals,
+        director: domains.director,
         provisioning: domains.provisioning,
         certificates: domains.certificates,
         issuanceLog: domains.issuanceLog,

@@ -4,6 +4,7 @@ import type { Activity } from './activity/index.ts';
 import type { Certificates } from './certificates/index.ts';
 import type { Denials } from './denials/index.ts';
 import type { Detections } from './detections/index.ts';
+import type { Director } from './director/index.ts';
 import type { Enrollment } from './enrollment/index.ts';
 import type { KnownCertificates } from './gateway/known-certificates.ts';
 import type { LiveSockets } from './gateway/live-sockets.ts';
@@ -20,6 +21,7 @@ import type { MessageFile } from './storage/messages/open.ts';
 export function createPlatformMetrics(parts: {
   readonly denials: Denials;
   readonly detections: Pick<Detections, 'counts'>;
+  readonly director: Pick<Director, 'counts' | 'keptCount'>;
   readonly groups: Groups;
   readonly activity: Activity;
   readonly policies: Policies;
@@ -71,6 +73,16 @@ export function createPlatformMetrics(parts: {
     collect() {
       for (const [counter, value] of Object.entries(parts.certificates.ocspCounts))
         this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_director',
+    help: 'Instructions to devices since the start: asked, signed, failed at the key, and how often `director.signaturesPerSecondMax` bit; and those kept now',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      const { counts, keptCount: kept } = parts.director;
+      for (const [counter, value] of Object.entries({ ...counts, kept })) this.set({ counter }, value);
     },
   });
   new Gauge({

@@ -508,6 +508,27 @@ const releases = section(
   'Updates.',
 );
 
+const director = section(
+  {
+    instructionValidityHours: count(
+      24,
+      'How long what a device is instructed to have is good for; signed again at half of it.',
+      { maximum: 8_760 },
+    ),
+    signaturesPerSecondMax: count(
+      500,
+      'Instructions a second that are signed, for all devices together; who asks above it is told to try later.',
+      { maximum: 100_000 },
+    ),
+    instructionsKeptMax: count(
+      50_000,
+      'Devices whose instruction is kept to be given again; for more than that the oldest are signed anew.',
+      { maximum: 10_000_000 },
+    ),
+  },
+  'The director, which instructs each device by itself what to install.',
+);
+
 const groups = section(
   {
     groupsMax: count(10_000, 'Groups of things.', { maximum: 1_000_000 }),
@@ -780,6 +801,7 @@ export const settings = section(
     vendorCas,
     trail,
     releases,
+    director,
     groups,
     activity,
     guardrails,

@@ -11,9 +11,23 @@ import {
   type TbsKind,
   tbsKindOf,
 } from '@fleetward/pki';
+import { Type } from 'typebox';
+import { Check } from 'typebox/value';
 
 // What each key may sign, looked at once more beside the key (docs/adr/0003): whoever takes over the gateway can ask for no
 // more than this.
+
+const instructionShape = Type.Object(
+  {
+    _type: Type.Literal('targets'),
+    spec_version: Type.String(),
+    version: Type.Integer(),
+    expires: Type.String(),
+    targets: Type.Record(Type.String(), Type.Unknown()),
+    'x-fleetward': Type.Object({ thingName: Type.String() }, { additionalProperties: false }),
+  },
+  { additionalProperties: false },
+);
 
 class LintError extends AppError<'signing.refused'> {}
 
@@ -30,6 +44,7 @@ await runSigningProcess({
     'issuing-ca': lintIssuing,
     'tuf-snapshot': (message) => lintMetadata(message, 'snapshot'),
     'tuf-timestamp': (message) => lintMetadata(message, 'timestamp'),
+    director: lintInstruction,
     'trail-checkpoint': lintCheckpoint,
     'issuance-log': lintTreeHead,
     'provisioning-hook': lintHookRequest,
@@ -68,6 +83,13 @@ function lintMetadata(message: Uint8Array, role: string): void {
     typeof metadata === 'object' && metadata !== null && '_type' in metadata ? metadata._type : undefined;
   if (type !== role)
     throw new LintError('signing.refused', `this key signs TUF metadata of type \`${role}\` only`);
+}
+
+/** Targets metadata for one named thing, of one target at most, that hands nothing on to other keys. */
+function lintInstruction(message: Uint8Array): void {
+  const metadata = parseStrictJson(message, { bytesMax: 16 * 1024, depthMax: 8 });
+  if (Check(instructionShape, metadata) && Object.keys(metadata.targets).length <= 1) return;
+  throw new LintError('signing.refused', 'this key signs instructions to one thing to have one target only');
 }
 
 function lintCheckpoint(message: Uint8Array): void {

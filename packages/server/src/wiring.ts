@@ -163,7 +163,9 @@ function startSigning(
   return startSigningProcess({
     ...signingOptions(config),
     signOnly: servingPurposes,
-    mayGenerate: [signingKeys.issuingCa, signingKeys.provisioningHook].map(({ purpose }) => purpose),
+    mayGenerate: [signingKeys.issuingCa, signingKeys.provisioningHook, signingKeys.director].map(
+      ({ purpose }) => purpose,
+    ),
     environment: parts.environment,
     random: parts.random,
     log: (line) => parts.log.warn({ line }, 'signing process'),

@@ -144,14 +144,14 @@ export const getMetadataFile = defineRoute({
   answer: 'bytes',
 });
 
-/** What the engineer's offline `init` names as keys of the snapshot and timestamp roles. */
+/** What the engineer's offline `init` names as keys of the snapshot, timestamp and director roles. */
 export const getOnlineKeys = defineRoute({
   method: 'GET',
   path: '/v1/releases/online-keys',
   noun: 'releases',
-  summary: 'Show the public keys that sign snapshot and timestamp',
+  summary: 'Show the public keys that sign snapshot, timestamp and what each device is instructed to have',
   access: 'operator',
-  answer: Type.Object({ snapshot: onlineKey, timestamp: onlineKey }),
+  answer: Type.Object({ snapshot: onlineKey, timestamp: onlineKey, director: onlineKey }),
 });
 
 /** TUF metadata by file name, for devices. */
@@ -162,6 +162,16 @@ export const getDeviceMetadata = defineRoute({
   summary: 'Read a metadata file, such as `timestamp.json`',
   access: 'device',
   params: fileName,
+  answer: 'bytes',
+});
+
+/** What the device that asks is to have: targets metadata for it alone, which a device whose root names a director follows. */
+export const getInstruction = defineRoute({
+  method: 'GET',
+  path: '/tuf/director/targets.json',
+  noun: 'updates',
+  summary: 'Read what the director instructs the device to have',
+  access: 'device',
   answer: 'bytes',
 });
 

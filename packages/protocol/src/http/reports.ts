@@ -2,9 +2,15 @@ import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 
 /**
- * The newest device protocol this platform speaks; it never refuses the two before it. 2 brought `agent`.
+ * The newest device protocol this platform speaks; it never refuses the two before it. 2 brought `agent`, 3 `model`.
  */
-export const deviceProtocolVersion = 2;
+export const deviceProtocolVersion = 3;
+
+const modelName = Type.String({ pattern: '^[a-zA-Z0-9._+:-]{1,128}$' });
+const model = Type.Object(
+  { product: modelName, hardware: modelName },
+  { additionalProperties: false, description: 'What the device is, as releases name it.' },
+);
 
 const installed = Type.Object(
   {
@@ -54,6 +60,7 @@ export const sendReport = defineRoute({
   body: Type.Object(
     {
       protocolVersion: Type.Integer({ minimum: 1, maximum: 1_000 }),
+      model: Type.Optional(model),
       installed: Type.Optional(installed),
       update: Type.Optional(update),
       agent: Type.Optional(agent),

@@ -1,6 +1,7 @@
 import type { InvalidInputError } from '@fleetward/core';
 import type { PolicyError } from '@fleetward/policy';
 import type { CertificatesErrorCode } from '../certificates/index.ts';
+import type { DirectorErrorCode } from '../director/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
 import type { GroupsErrorCode } from '../groups/index.ts';
 import type { IssuanceLogErrorCode } from '../issuance-log/index.ts';
@@ -33,7 +34,8 @@ type KnownCode =
   // The gateway's own: it stands above this layer, so its type cannot be named here.
   | 'connections.not_found'
   | OperatorErrorCode
-  | ReleaseErrorCode;
+  | ReleaseErrorCode
+  | DirectorErrorCode;
 
 /** The one place where a code becomes an HTTP status. A code that is missing here does not compile. */
 const statuses: Readonly<Record<KnownCode, number>> = {
@@ -151,6 +153,8 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'vendor_cas.state': 409,
   'vendor_cas.limit': 409,
   'connections.not_found': 404,
+  'director.not_attached': 404,
+  'director.busy': 503,
   'releases.digest_mismatch': 422,
   'releases.artifact_too_large': 413,
   'releases.artifact_missing': 409,

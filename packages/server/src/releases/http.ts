@@ -24,7 +24,7 @@ import type { ReleaseService } from './service.ts';
 /** The engineer's routes, on the operators' listener. */
 export function releaseHandlers(
   releases: ReleaseService,
-  keys: { readonly snapshot: Signer; readonly timestamp: Signer },
+  keys: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer },
 ): readonly RouteHandler[] {
   return [
     ...artifactHandlers(releases.artifacts),
@@ -40,6 +40,7 @@ export function releaseHandlers(
     handle(getOnlineKeys, async () => ({
       snapshot: describeKey(keys.snapshot),
       timestamp: describeKey(keys.timestamp),
+      director: describeKey(keys.director),
     })),
   ];
 }

@@ -3,4 +3,5 @@ export type { ArtifactStore } from './artifact-store.ts';
 export { type DownloadRules, Downloads, publishedToAll } from './downloads.ts';
 export type { ReleaseErrorCode } from './errors.ts';
 export { releaseHandlers, updateHandlers } from './http.ts';
+export type { PublishedRelease } from './rules.ts';
 export { openReleaseService, type ReleaseService, type ReleaseServiceParts } from './service.ts';

@@ -1,6 +1,13 @@
 import { equalBytes } from '@fleetward/core';
 import type { PublishedState, Upload } from '@fleetward/updates';
-import { consistentName, type ListedTarget, listTargets, type RoleVersion } from './rules.ts';
+import {
+  consistentName,
+  isRelease,
+  type ListedTarget,
+  listTargets,
+  type PublishedRelease,
+  type RoleVersion,
+} from './rules.ts';
 import type { MetadataFile, ReleaseStore } from './store.ts';
 
 const topRoles = ['root', 'targets', 'snapshot', 'timestamp'] as const;
@@ -10,6 +17,8 @@ export interface Published {
   readonly state: PublishedState;
   readonly roles: readonly RoleVersion[];
   readonly targets: ReadonlyMap<string, ListedTarget>;
+  /** The releases among them, by their path. */
+  readonly releases: ReadonlyMap<string, PublishedRelease>;
 }
 
 /** Reads it back from the store, at start and when another node has published. */
@@ -34,6 +43,7 @@ export function publishedOf(state: PublishedState, roles: readonly RoleVersion[]
     state,
     roles: roles.map(({ name, version }) => ({ name, version })),
     targets: new Map(targets.map((target) => [consistentName(target), target])),
+    releases: new Map(targets.filter(isRelease).map((release) => [release.path, release])),
   };
 }
 

@@ -1,5 +1,5 @@
-import { parseSha256, parseStrictJson, type Sha256 } from '@fleetward/core';
-import type { PublishedFile } from '@fleetward/updates';
+import { type JsonObject, parseSha256, parseStrictJson, type Sha256 } from '@fleetward/core';
+import { type PublishedFile, parseRelease, type Release } from '@fleetward/updates';
 import { Type } from 'typebox';
 import { Check } from 'typebox/value';
 
@@ -8,13 +8,26 @@ export interface ListedTarget {
   readonly path: string;
   readonly lengthBytes: number;
   readonly sha256: Sha256;
+  /** What it says of itself, where it is a release. */
+  readonly release?: Release;
+}
+
+/** A target that is a release. */
+export type PublishedRelease = ListedTarget & { readonly release: Release };
+
+export function isRelease(target: ListedTarget): target is PublishedRelease {
+  return target.release !== undefined;
 }
 
 const targetsShape = Type.Object({
   signed: Type.Object({
     targets: Type.Record(
       Type.String(),
-      Type.Object({ length: Type.Integer({ minimum: 0 }), hashes: Type.Object({ sha256: Type.String() }) }),
+      Type.Object({
+        length: Type.Integer({ minimum: 0 }),
+        hashes: Type.Object({ sha256: Type.String() }),
+        custom: Type.Optional(Type.Object({})),
+      }),
     ),
   }),
 });
@@ -23,11 +36,11 @@ const targetsShape = Type.Object({
 export function listTargets(verified: Uint8Array): readonly ListedTarget[] {
   const value = parseStrictJson(verified, { bytesMax: verified.length, depthMax: 64 });
   if (!Check(targetsShape, value)) throw new TypeError('verified targets metadata is not of its form');
-  return Object.entries(value.signed.targets).map(([path, { length, hashes }]) => ({
-    path,
-    lengthBytes: length,
-    sha256: parseSha256(hashes.sha256),
-  }));
+  return Object.entries(value.signed.targets).map(([path, { length, hashes, custom }]) => {
+    const release = parseRelease((custom ?? {}) as JsonObject); // parsed from JSON a moment ago
+    const target = { path, lengthBytes: length, sha256: parseSha256(hashes.sha256) };
+    return { ...target, ...(release === undefined ? {} : { release }) };
+  });
 }
 
 /** The name a device asks for, decoded: `[FOLDER/]HASH.NAME` (TUF 6.2, consistent snapshots). */

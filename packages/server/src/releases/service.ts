@@ -12,7 +12,13 @@ import { type Artifacts, createArtifacts } from './artifacts.ts';
 import { checkRecords } from './check-records.ts';
 import { ReleaseError } from './errors.ts';
 import { loadPublished, type Published, publishedOf, withoutPublished } from './published.ts';
-import { type ListedTarget, parseMetadataName, type RoleVersion, roleOf } from './rules.ts';
+import {
+  type ListedTarget,
+  type PublishedRelease,
+  parseMetadataName,
+  type RoleVersion,
+  roleOf,
+} from './rules.ts';
 import type { MetadataFile, ReleaseStore } from './store.ts';
 import { createTurns } from './turn.ts';
 
@@ -27,6 +33,8 @@ export interface ReleaseService {
   metadataFile(file: string): Promise<MetadataFile | undefined>;
   /** A target of the newest targets metadata by its consistent-snapshot name, decoded. */
   target(name: string): ListedTarget | undefined;
+  /** From memory: what the newest targets metadata offers. */
+  releases(): readonly PublishedRelease[];
 }
 
 export interface ReleaseServiceParts {
@@ -62,6 +70,7 @@ export async function openReleaseService(parts: ReleaseServiceParts): Promise<Re
     roles: () => shelf.current.roles,
     metadataFile: (file) => findMetadataFile(store, file),
     target: (name) => shelf.current.targets.get(name),
+    releases: () => [...shelf.current.releases.values()],
   };
 }
 

@@ -70,6 +70,7 @@ type TrailKind =
   | 'guardrail.removed'
   | 'guardrail.broken'
   | 'release.metadata_published'
+  | 'director.key_created'
   | 'release.artifact_stored'
   | 'release.artifact_removed'
   | 'connection.closed'

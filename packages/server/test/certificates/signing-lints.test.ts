@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { canonicalJson, type JsonObject, utf8 } from '@fleetward/core';
 import {
   createMasterKeyFile,
   type KeySigner,
@@ -22,7 +23,7 @@ import {
   tbsKindOf,
 } from '@fleetward/pki';
 import { seededRandom, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/index.ts';
 import { signingKeys } from '../../src/signing-keys.ts';
 import { signingOptions } from '../../src/signing-process.ts';
@@ -122,4 +123,30 @@ test('of a batch that it refuses one of it signs none: this lint alone stands be
   expect(await issueTogether({ ...together, contents })).toHaveLength(2);
   const refused = issueTogether({ ...together, contents: [...contents, contentOf('c\nd')] });
   await expect(refused).rejects.toMatchObject({ code: 'keys.refused' });
+});
+
+describe('a director’s key', () => {
+  const base = { _type: 'targets', spec_version: '1.0.34', version: 1, expires: '2030-01-02T00:00:00Z' };
+  const target = { length: 1, hashes: { sha256: 'a'.repeat(64) } };
+  const own = { 'x-fleetward': { thingName: 'pump' } };
+  let director: KeySigner;
+  beforeAll(async () => {
+    director = await signing.generate(signingKeys.director);
+  });
+  const sign = (message: object) => director.sign(utf8(canonicalJson({ ...message } as JsonObject)));
+
+  test('signs instructions to one thing to have one target, or none', async () => {
+    expect((await sign({ ...base, ...own, targets: { a: target } })).length).toBe(64);
+    expect((await sign({ ...base, ...own, targets: {} })).length).toBe(64);
+  });
+
+  test.each<[string, object]>([
+    ['targets for nobody: they could pass for a release', { ...base, targets: { a: target } }],
+    ['two targets', { ...base, ...own, targets: { a: target, b: target } }],
+    ['delegations', { ...base, ...own, targets: {}, delegations: { keys: {}, roles: [] } }],
+    ['a snapshot', { ...base, ...own, _type: 'snapshot', targets: {}, meta: {} }],
+    ['a root', { ...base, ...own, _type: 'root', targets: {} }],
+  ])('does not sign %s', async (_, message) => {
+    await expect(sign(message)).rejects.toMatchObject({ code: 'keys.refused' });
+  });
 });

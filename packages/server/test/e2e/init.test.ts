@@ -134,13 +134,13 @@ async function finish(config: Config): Promise<Initialised> {
   }
 }
 
-test('a platform that was initialised before there was provisioning starts, and makes its key for hooks', async () => {
+test('a platform that was initialised before there was provisioning, or a director, starts, and makes their keys', async () => {
   using folder = temporaryFolder();
   const config = configOf(folder.path);
   await initialise(config, parts);
-  const keyFile = folder.join('keys/provisioning-hook.json');
-  rmSync(keyFile);
+  const keyFiles = ['provisioning-hook', 'director'].map((name) => folder.join(`keys/${name}.json`));
+  for (const keyFile of keyFiles) rmSync(keyFile);
   const platform = await startPlatform(config, parts);
   await platform.stop();
-  expect(existsSync(keyFile)).toBe(true);
+  expect(keyFiles.map((keyFile) => existsSync(keyFile))).toEqual([true, true]);
 });

@@ -58,7 +58,7 @@ const files = { 'app/firmware v1+é.bin': firmware };
 let certificates: TestCertificates;
 let records: Records;
 let listening: Listening;
-let online: { readonly snapshot: Signer; readonly timestamp: Signer };
+let online: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer };
 let engineer: Engineer;
 let root: Uint8Array;
 let operator: ApiClient;
@@ -77,7 +77,7 @@ beforeAll(async () => {
   records = await openRecords();
   const { storage, trail, clock, folder } = records;
   const limits = { artifactBytesMax: 1_000_000, uploadsMax: 2, unfinishedMax: 4 };
-  online = { snapshot: newSigner(), timestamp: newSigner() };
+  online = { snapshot: newSigner(), timestamp: newSigner(), director: newSigner() };
   engineer = newEngineer(online, clock);
   root = await engineer.root(1);
   const releases = await openReleaseService({
@@ -145,6 +145,7 @@ test('the keys an engineer names in the root are those the server signs with', a
   const keys = await operator.call(getOnlineKeys);
   expect(keys.snapshot).toEqual({ algorithm: 'ed25519', publicKey: toBase64(online.snapshot.publicKey) });
   expect(keys.timestamp.publicKey).toBe(toBase64(online.timestamp.publicKey));
+  expect(keys.director.publicKey).toBe(toBase64(online.director.publicKey));
 });
 
 test('an upload of other bytes than it names is refused and not kept', async () => {

@@ -51,7 +51,11 @@ test('reports of this protocol and of the two before it are kept, with what each
   const second = { ...first, agent: { version: '2.0.0', slot: 'a', update: { outcome: 'up-to-date' } } };
   const api = createApiClient({ baseUrl: listening.baseUrl, ca: tls.ca });
   // Each protocol as it was when it was the newest: frozen here, whatever becomes of the schema.
-  const reports = [{}, { protocolVersion: 1, ...first }, { protocolVersion: 2, ...second }];
+  const third = { ...second, model: { product: 'pump', hardware: 'rev-b' } };
+  const reports = [{}, first, second, third].map((report, version) => ({
+    protocolVersion: version,
+    ...report,
+  }));
   expect(reports).toHaveLength(deviceProtocolVersion + 1);
   for (const version of [deviceProtocolVersion - 2, deviceProtocolVersion - 1, deviceProtocolVersion]) {
     if (version < 1) continue; // there was none
