@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fromHex } from '@fleetward/core';
 import { encodePem } from '@fleetward/pki';
@@ -126,6 +127,41 @@ needs('openssl', 'openssl').describe('cert verify', () => {
       { outcome: 'refused', code: expect.any(String), rfc: expect.any(String) },
     ]);
     expect(outcome.code).toBe(1);
+  });
+
+  test('refuses a key on a list of weak keys, and reads no list in part', async () => {
+    using cli = openCli();
+    const inFolder = { folder: cli.home.path };
+    await makeChain(cli);
+    const asRsa = ['-subj', '/CN=Root', '-out', 'root.pem', '-extensions', 'root', '-config', 'openssl.cnf'];
+    await openssl(
+      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'rsa.key', ...asRsa],
+      inFolder,
+    );
+    const printed = await openssl(['x509', '-in', 'root.pem', '-noout', '-modulus'], inFolder);
+    const entry = createHash('sha1').update(printed).digest('hex').slice(20);
+    const asLeaf = [
+      '-set_serial',
+      '77',
+      '-extfile',
+      'openssl.cnf',
+      '-extensions',
+      'leaf',
+      '-out',
+      'leaf.pem',
+    ];
+    const byRoot = ['-in', 'leaf.csr', '-CA', 'root.pem', '-CAkey', 'rsa.key', ...asLeaf];
+    await openssl(['x509', '-req', ...byRoot], inFolder);
+    const verify = (list: string) => {
+      writeFileSync(cli.home.join('weak.list'), list);
+      const flags = ['--trust', 'root.pem', '--weak-keys', 'weak.list', '--json'];
+      return cli.run(['cert', 'verify', 'leaf.pem', ...flags]);
+    };
+    expect((await verify('# others\n00005890bc78bcbee3ca\n')).code).toBe(0);
+    const refused = await verify(`00005890bc78bcbee3ca\n${entry}\n`);
+    expect(refused.json).toMatchObject([{ outcome: 'refused', code: 'weak_key' }]);
+    expect(refused.code).toBe(1);
+    expect((await verify(`00005890bc78bcbee3ca\n${entry.slice(2)}\n`)).code).toBe(2);
   });
 
   test('decides for the time that is asked for', async () => {

@@ -3,7 +3,7 @@ import { type DerReader, openDer } from './der/reader.ts';
 import { contextConstructed, tags } from './der/tags.ts';
 import { readOid, readSmallInteger } from './der/values.ts';
 import { PkiError } from './errors.ts';
-import { checkPublicKey } from './key-rules.ts';
+import { checkPublicKey, type KeyRules, noKeyRules } from './key-rules.ts';
 import { limits } from './limits.ts';
 import { type Name, readName } from './names/name.ts';
 import { readDirectoryString } from './names/strings.ts';
@@ -58,19 +58,19 @@ export type CsrVerdict =
     };
 
 /** Everything a CSR must pass before its wishes are read: a key within our rules, and proof that the requester holds it. */
-export function checkCsr(csr: Csr): CsrVerdict {
-  return flawBeforeProof(csr) ?? proofVerdict(verifyCsrSignature(csr));
+export function checkCsr(csr: Csr, rules: KeyRules = noKeyRules): CsrVerdict {
+  return flawBeforeProof(csr, rules) ?? proofVerdict(verifyCsrSignature(csr));
 }
 
 /** As `checkCsr`, with the signature verified beside the event loop: for many at once. */
-export async function checkCsrAside(csr: Csr): Promise<CsrVerdict> {
+export async function checkCsrAside(csr: Csr, rules: KeyRules = noKeyRules): Promise<CsrVerdict> {
   const { signatureAlgorithm: algorithm, tbs: message, signature } = csr;
-  const flaw = flawBeforeProof(csr);
+  const flaw = flawBeforeProof(csr, rules);
   return flaw ?? proofVerdict(await verifySignatureAside(csr.publicKey, { algorithm, message, signature }));
 }
 
-function flawBeforeProof({ publicKey, signatureAlgorithm }: Csr): CsrVerdict | undefined {
-  const key = checkPublicKey(publicKey);
+function flawBeforeProof({ publicKey, signatureAlgorithm }: Csr, rules: KeyRules): CsrVerdict | undefined {
+  const key = checkPublicKey(publicKey, rules);
   if (key.kind === 'refused') return { ...key, code: 'weak_key' };
   if (signatureAlgorithm.kind !== 'unsupported') return undefined;
   return { kind: 'refused', code: 'weak_signature', reason: signatureAlgorithm.reason };

@@ -7,6 +7,7 @@ export type PkiErrorCode =
   | 'pki.pem'
   | 'pki.name'
   | 'pki.key'
+  | 'pki.weak_keys'
   | 'pki.certificate'
   | 'pki.csr'
   | 'pki.crl'

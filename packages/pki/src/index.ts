@@ -49,7 +49,7 @@ export {
   profiles,
   profileUris,
 } from './issue/profiles.ts';
-export { checkPublicKey, type KeyVerdict } from './key-rules.ts';
+export { checkPublicKey, type KeyRules, type KeyVerdict } from './key-rules.ts';
 export type { NameAttribute } from './names/attributes.ts';
 export type { GeneralName } from './names/general-name.ts';
 export { makeName } from './names/make-name.ts';
@@ -73,3 +73,4 @@ export { parseCertificatesPem, parseCrlsPem, parseCsrPem, readCertificatesPem } 
 export { type PublicKey, parsePublicKey } from './public-key.ts';
 export type { SignatureAlgorithm } from './signature.ts';
 export { type TbsKind, tbsKindOf } from './tbs-kind.ts';
+export { parseWeakKeys, type WeakKeys } from './weak-keys.ts';

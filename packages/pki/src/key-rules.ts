@@ -2,6 +2,7 @@ import { toHex } from '@fleetward/core';
 import { isOnCurve } from './curve-points.ts';
 import { PkiError } from './errors.ts';
 import { assertLoadable, bitLength, type PublicKey } from './public-key.ts';
+import type { WeakKeys } from './weak-keys.ts';
 
 export type KeyVerdict =
   | { readonly kind: 'accepted' }
@@ -12,13 +13,24 @@ const rsaBitsMin = 2048;
 const rsaBitsMax = 8192;
 const exponentMin = 65537n;
 const exponentBitsMax = 64;
+const onWeakList =
+  'the RSA key is on a list of weak keys, as those of CVE-2008-0166: others hold its private key too';
+
+/** What an installation adds to the rules that hold everywhere. */
+export interface KeyRules {
+  readonly weakKeys?: WeakKeys;
+}
+
+/** Nothing added. */
+export const noKeyRules: KeyRules = {};
 
 /**
  * Holds a key to our rules: RSA of 2048 to 8192 bits with an odd public exponent of at least 65537 (FIPS 186-5 §5.4), P-256, P-384
  * or Ed25519, and valid for its algorithm.
  */
-export function checkPublicKey(key: PublicKey): KeyVerdict {
+export function checkPublicKey(key: PublicKey, rules: KeyRules = noKeyRules): KeyVerdict {
   if (key.kind === 'unsupported') return refused(key.reason);
+  if (rules.weakKeys?.has(key) === true) return refused(onWeakList);
   const reason = key.kind === 'rsa' ? rsaWeakness(key) : ecWeakness(key);
   if (reason !== undefined) return refused(reason);
   // A point was looked at already; to load it would cost more than all the rest.

@@ -23,4 +23,6 @@ export const limits = {
   serialOctetsMax: 20,
   chainCertificatesMax: 8,
   chainCandidatesMax: 64,
+  weakKeysBytesMax: 64 * 1024 * 1024,
+  weakKeysMax: 2_000_000,
 } as const;

@@ -7,6 +7,7 @@ import * as csr from '../fuzz/csr.fuzz.ts';
 import * as name from '../fuzz/name.fuzz.ts';
 import * as ocsp from '../fuzz/ocsp.fuzz.ts';
 import * as pem from '../fuzz/pem.fuzz.ts';
+import * as weakKeys from '../fuzz/weak-keys.fuzz.ts';
 import {
   lintTbsOcsp,
   parseCertificate,
@@ -15,6 +16,7 @@ import {
   parseCsr,
   parseName,
   parseOcspRequest,
+  parseWeakKeys,
 } from '../src/index.ts';
 
 /** A seed with a few bytes changed, one stretch removed or doubled, or its end cut off. */
@@ -49,9 +51,10 @@ const readers = [
   { seeds: name.seeds, parse: parseName },
   { seeds: ocsp.seeds.slice(0, 1), parse: parseOcspRequest },
   { seeds: ocsp.seeds.slice(1), parse: lintTbsOcsp },
+  { seeds: weakKeys.seeds, parse: (list: Uint8Array) => parseWeakKeys([list]) },
 ] as const;
 
-describe.each(Object.entries({ certificate, cms, crl, csr, name, ocsp, pem }))(
+describe.each(Object.entries({ certificate, cms, crl, csr, name, ocsp, pem, weakKeys }))(
   'the parser of a %s',
   (_, target) => {
     it('throws nothing but PkiError for mutated seeds and for noise', () => {

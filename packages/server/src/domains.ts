@@ -18,6 +18,7 @@ import type { Director } from './director/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { IssuanceLog } from './issuance-log/index.ts';
+import { keyRulesOf } from './key-rules.ts';
 import { openDirector, openDirectorKey } from './open-director.ts';
 import { openProvisioning } from './open-provisioning.ts';
 import { openTrail } from './open-trail.ts';
@@ -274,6 +275,7 @@ function openCertificates(
       generate: (keyName, kind) =>
         signing.generate({ name: parseKeyName(keyName), purpose: signingKeys.issuingCa.purpose, ...kind }),
     },
+    keyRules: keyRulesOf(config),
     journalPath: join(config.folder, 'revocations.jsonl'),
     crlUrl,
     ocspUrl,

@@ -56,7 +56,7 @@ async function issue(
 ): Promise<void> {
   const csrs = csrDers.map(parseCsr);
   const [verdicts, holders] = await Promise.all([
-    Promise.all(csrs.map(checkCsrAside)),
+    Promise.all(csrs.map((csr) => checkCsrAside(csr, certificates.keyRules))),
     certificates.holdersOf(csrs.map(({ publicKey }) => publicKeyHash(publicKey))),
   ]);
   const refused = verdicts.find((verdict) => verdict.kind === 'refused');

@@ -29,7 +29,7 @@ export function createPlatformMetrics(parts: {
   readonly known: KnownCertificates;
   readonly mqtt: MqttGateway;
   readonly messages: MessageFile;
-  readonly certificates: Pick<Certificates, 'ocspCounts'>;
+  readonly certificates: Pick<Certificates, 'keyRules' | 'ocspCounts'>;
   readonly enrollment: Pick<Enrollment, 'endCounts'>;
   readonly renewals: Pick<RenewalCampaigns, 'openCounts'>;
   readonly issuanceLog: IssuanceLog;
@@ -52,6 +52,9 @@ export function createPlatformMetrics(parts: {
       for (const [counter, value] of Object.entries({ size, ...counts })) this.set({ counter }, value);
     },
   });
+  gauge(registry, 'fleetward_weak_keys_listed', 'Keys on the lists of `weakKeyBlacklist`', (metric) =>
+    metric.set(parts.certificates.keyRules.weakKeys?.size ?? 0),
+  );
   gauge(registry, 'fleetward_groups', 'Groups of things', (metric) => metric.set(parts.groups.counts.groups));
   gauge(registry, 'fleetward_group_memberships', 'Memberships of things in groups', (metric) =>
     metric.set(parts.groups.counts.memberships),

@@ -132,6 +132,13 @@ const hsm = Type.Union(
   },
 );
 
+const weakKeyBlacklist = Type.Array(Type.String({ minLength: 1, maxLength: 4_096 }), {
+  default: [],
+  maxItems: 16,
+  description:
+    'Files with lists of weak RSA keys in the form of Debian’s `openssl-blacklist` (CVE-2008-0166), relative to `folder`: a CSR with such a key is refused, and so is a certificate with one, or under a CA with one (docs/how-to/weak-keys.md).',
+});
+
 const storageLimits = section(
   {
     readerThreads: count(2, 'SQLite: threads that read.', { maximum: 16 }),
@@ -789,6 +796,7 @@ export const settings = section(
     masterKey,
     previousMasterKeys,
     hsm,
+    weakKeyBlacklist,
     tlsLimits,
     mqttLimits,
     httpLimits,

@@ -1,14 +1,16 @@
 import {
   type Certificate,
   type Crl,
+  type KeyRules,
   type PathOutcome,
   parseCrl,
   parseCrlsPem,
+  parseWeakKeys,
   readCertificatesPem,
   validatePath,
 } from '@fleetward/pki';
 import type { Command } from 'commander';
-import { addVerb } from '../define.ts';
+import { addVerb, repeatable } from '../define.ts';
 import { parseMomentMs } from '../moment.ts';
 import type { Output } from '../output.ts';
 import { readInput } from '../read-input.ts';
@@ -20,10 +22,12 @@ interface VerifyFlags {
   readonly untrusted?: string;
   readonly at?: string;
   readonly crl?: string;
+  readonly weakKeys?: readonly string[];
 }
 
 const pemBytesMax = 8 * 1_048_576;
 const crlBytesMax = 64 * 1_048_576;
+const weakKeysBytesMax = 64 * 1_048_576;
 
 /** `fleetward cert verify`: the gateway's own decision about a certificate, without a platform. */
 export function addCertVerify(noun: Command, { terminal, output, exitWith }: Shell): void {
@@ -35,6 +39,7 @@ export function addCertVerify(noun: Command, { terminal, output, exitWith }: She
       '2: a file cannot be read. A certificate that breaks the rules for its form is refused as a leaf and left out elsewhere. Whether a platform has issued or revoked it is not looked at, unless a revocation list is given.',
     examples: [
       'fleetward cert verify lamp-7.pem --trust root-ca.pem',
+      'fleetward cert verify lamp-7.pem --trust root-ca.pem --weak-keys blacklist.RSA-2048',
       'fleetward cert verify leaf.pem --trust roots.pem --untrusted issuing.pem --at 2027-01-01 --crl issuing.crl --json',
     ],
   })
@@ -42,11 +47,15 @@ export function addCertVerify(noun: Command, { terminal, output, exitWith }: She
     .option('--untrusted <intermediates.pem>', 'certificates that may stand between')
     .option('--at <time>', 'decide for this time instead of now, such as 2026-05-01T12:00:00Z')
     .option('--crl <file>', 'revocation lists, PEM or DER; then the leaf’s issuer must have a current one')
+    .addOption(
+      repeatable('--weak-keys <file>', 'a list of weak keys, as those of the setting `weakKeyBlacklist`'),
+    )
     .action(async (leafFile: string, flags: VerifyFlags) => {
       const [leaf, ...sent] = await readBlocks(leafFile, terminal);
       const untrusted = flags.untrusted === undefined ? [] : await readBlocks(flags.untrusted, terminal);
       const roots = await readBlocks(flags.trust, terminal);
       const crls = flags.crl === undefined ? {} : { crls: await readCrls(flags.crl, terminal) };
+      const keyRules = await keyRulesOf(flags, terminal);
       const atMs = momentOf(flags, terminal);
       if (leaf === undefined) return; // a PEM text has at least one
       const outcome =
@@ -58,6 +67,7 @@ export function addCertVerify(noun: Command, { terminal, output, exitWith }: She
               roots: readable(roots),
               atMs,
               purpose: 'clientAuth',
+              keyRules,
               ...crls,
             });
       const leftOut = whyLeftOut([...sent, ...untrusted, ...roots]);
@@ -92,6 +102,13 @@ type Verdict = PathOutcome | { readonly kind: 'refused'; code: 'malformed'; reas
 function malformed(reason: string): Verdict {
   const rfc = /\((RFC \d+ section [\d.]+)\)/.exec(reason)?.[1] ?? 'RFC 5280 section 4.1';
   return { kind: 'refused', code: 'malformed', reason, rfc };
+}
+
+async function keyRulesOf({ weakKeys = [] }: VerifyFlags, terminal: Terminal): Promise<KeyRules> {
+  if (weakKeys.length === 0) return {};
+  const lists: Uint8Array[] = [];
+  for (const file of weakKeys) lists.push(await readInput(file, { terminal, bytesMax: weakKeysBytesMax }));
+  return { weakKeys: parseWeakKeys(lists) };
 }
 
 async function readCrls(file: string, terminal: Terminal): Promise<readonly Crl[]> {

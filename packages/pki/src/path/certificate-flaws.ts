@@ -1,6 +1,6 @@
 import { type Certificate, isSelfIssued } from '../certificate/certificate.ts';
 import { hasExtension, isCritical } from '../certificate/extensions.ts';
-import { checkPublicKey } from '../key-rules.ts';
+import { checkPublicKey, type KeyRules } from '../key-rules.ts';
 import { limits } from '../limits.ts';
 import { extensionOids, otherOids } from '../oids.ts';
 import type { PublicKey } from '../public-key.ts';
@@ -9,12 +9,15 @@ import type { Flaw } from './outcome.ts';
 export type Purpose = 'clientAuth' | 'serverAuth';
 
 /** The first reason not to take this certificate from a peer as its own, whoever signed it. */
-export function leafFlaw(leaf: Certificate, purpose: Purpose): Flaw | undefined {
+export function leafFlaw(
+  leaf: Certificate,
+  { purpose, keyRules }: { readonly purpose: Purpose; readonly keyRules: KeyRules },
+): Flaw | undefined {
   return (
     selfSignedFlaw(leaf) ??
     caLeafFlaw(leaf) ??
     constrainingLeafFlaw(leaf) ??
-    commonFlaw(leaf) ??
+    commonFlaw(leaf, keyRules) ??
     signedFlaw(leaf) ??
     leafUsageFlaw(leaf, purpose)
   );
@@ -46,7 +49,7 @@ export function signedFlaw(certificate: Certificate): Flaw | undefined {
 }
 
 /** What any certificate, the root included, is held to. */
-export function commonFlaw(certificate: Certificate): Flaw | undefined {
+export function commonFlaw(certificate: Certificate, keyRules: KeyRules): Flaw | undefined {
   const { version, issuer, extensions } = certificate;
   if (version !== 3)
     return flaw('version', `version ${version}; only version 3 is accepted`, 'RFC 5280 section 4.1.2.1');
@@ -54,7 +57,7 @@ export function commonFlaw(certificate: Certificate): Flaw | undefined {
   return (
     extensionFlaw(certificate) ??
     (extensions.unknownCritical.length > 0 ? unknownCriticalFlaw(extensions.unknownCritical) : undefined) ??
-    keyFlaw(certificate.publicKey)
+    keyFlaw(certificate.publicKey, keyRules)
   );
 }
 
@@ -88,13 +91,13 @@ function unknownCriticalFlaw(oids: readonly string[]): Flaw {
 }
 
 // Checking a key costs more than the rest; an issuer's, which is kept, is checked once.
-const keyFlaws = new WeakMap<PublicKey, { readonly found: Flaw | undefined }>();
+const keyFlaws = new WeakMap<PublicKey, { readonly found: Flaw | undefined; readonly keyRules: KeyRules }>();
 
-function keyFlaw(key: PublicKey): Flaw | undefined {
+function keyFlaw(key: PublicKey, keyRules: KeyRules): Flaw | undefined {
   let judged = keyFlaws.get(key);
-  if (judged === undefined) {
-    const verdict = checkPublicKey(key);
-    judged = { found: verdict.kind === 'refused' ? weakKey(verdict.reason) : undefined };
+  if (judged?.keyRules !== keyRules) {
+    const verdict = checkPublicKey(key, keyRules);
+    judged = { found: verdict.kind === 'refused' ? weakKey(verdict.reason) : undefined, keyRules };
     keyFlaws.set(key, judged);
   }
   return judged.found;

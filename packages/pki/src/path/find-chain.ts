@@ -1,5 +1,6 @@
 import { equalBytes } from '@fleetward/core';
 import type { Certificate } from '../certificate/certificate.ts';
+import type { KeyRules } from '../key-rules.ts';
 import { limits } from '../limits.ts';
 import { flaw, type Purpose } from './certificate-flaws.ts';
 import { issuerFlaw } from './issuer-flaws.ts';
@@ -11,6 +12,7 @@ export interface ChainSearch {
   readonly roots: readonly Certificate[];
   readonly atMs: number;
   readonly purpose: Purpose;
+  readonly keyRules: KeyRules;
 }
 
 export type FoundChain =
@@ -81,8 +83,8 @@ function tried(issuer: Certificate, { below, progress, isRoot }: Attempt): boole
     return false;
   }
   progress.candidatesLeft--;
-  const { atMs, purpose } = progress.search;
-  const found = issuerFlaw(issuer, { below, isRoot, atMs, purpose });
+  const { atMs, purpose, keyRules } = progress.search;
+  const found = issuerFlaw(issuer, { below, isRoot, atMs, purpose, keyRules });
   if (found !== undefined) note(progress, below, found);
   return found === undefined;
 }

@@ -1,5 +1,6 @@
 import { type Certificate, isSelfIssued, isSignedBy } from '../certificate/certificate.ts';
 import { isCritical } from '../certificate/extensions.ts';
+import type { KeyRules } from '../key-rules.ts';
 import { extensionOids, otherOids } from '../oids.ts';
 import { commonFlaw, flaw, type Purpose, signedFlaw } from './certificate-flaws.ts';
 import { constrainedNameFlaw } from './constrained-names.ts';
@@ -12,6 +13,7 @@ export interface IssuerContext {
   readonly isRoot: boolean;
   readonly atMs: number;
   readonly purpose: Purpose;
+  readonly keyRules: KeyRules;
 }
 
 /** The first reason why `issuer` cannot have issued the last certificate of `below`; the signature comes last. */
@@ -20,7 +22,7 @@ export function issuerFlaw(issuer: Certificate, context: IssuerContext): Flaw | 
   if (child === undefined) return undefined;
   return (
     keyIdFlaw(issuer, child) ??
-    commonFlaw(issuer) ??
+    commonFlaw(issuer, context.keyRules) ??
     (context.isRoot ? undefined : signedFlaw(issuer)) ??
     caFlaw(issuer, context) ??
     validityFlaw(issuer, context.atMs) ??

@@ -1,5 +1,6 @@
 import { type Certificate, isSelfIssued, isSignedBy } from '../certificate/certificate.ts';
 import { hasExtension } from '../certificate/extensions.ts';
+import { type KeyRules, noKeyRules } from '../key-rules.ts';
 import { extensionOids } from '../oids.ts';
 import { commonFlaw, flaw, type Purpose, signedFlaw } from './certificate-flaws.ts';
 import { findChain } from './find-chain.ts';
@@ -13,6 +14,8 @@ export interface CaInput {
   readonly untrusted: readonly Certificate[];
   readonly roots: readonly Certificate[];
   readonly atMs: number;
+  /** As in `PathInput`. */
+  readonly keyRules?: KeyRules;
 }
 
 const purposes = ['clientAuth', 'serverAuth'] as const;
@@ -21,8 +24,8 @@ const purposes = ['clientAuth', 'serverAuth'] as const;
  * Decides whether what this CA is to sign for devices and servers would be believed: its own marks, and below the roots given its
  * chain, by the rules of `validatePath`. A root needs no chain; it must be signed by itself.
  */
-export function validateCa({ ca, untrusted, roots, atMs }: CaInput): PathOutcome {
-  const own = ownFlaw(ca, atMs);
+export function validateCa({ ca, untrusted, roots, atMs, keyRules = noKeyRules }: CaInput): PathOutcome {
+  const own = ownFlaw(ca, { atMs, keyRules });
   if (own !== undefined) return { kind: 'refused', ...own };
   if (isSelfIssued(ca)) {
     if (isSignedBy(ca, ca)) return { kind: 'accepted', chain: [ca] };
@@ -33,7 +36,7 @@ export function validateCa({ ca, untrusted, roots, atMs }: CaInput): PathOutcome
   }
   const below = signedFlaw(ca);
   if (below !== undefined) return { kind: 'refused', ...below };
-  const tried = purposes.map((purpose) => findChain({ leaf: ca, untrusted, roots, atMs, purpose }));
+  const tried = purposes.map((purpose) => findChain({ leaf: ca, untrusted, roots, atMs, purpose, keyRules }));
   for (const found of tried) if (found.kind === 'none') return { kind: 'refused', ...found.flaw };
   const chain = tried.flatMap((found) => (found.kind === 'found' ? [found.chain] : []))[0] ?? [];
   const tooLong = pathLengthFlaw(chain);
@@ -57,13 +60,20 @@ function pathLengthFlaw(chain: readonly Certificate[]): Flaw | undefined {
  */
 export function anchorFlaw(
   ca: Certificate,
-  { atMs, purpose }: { readonly atMs: number; readonly purpose: Purpose },
+  {
+    atMs,
+    purpose,
+    keyRules = noKeyRules,
+  }: { readonly atMs: number; readonly purpose: Purpose; readonly keyRules?: KeyRules },
 ): Flaw | undefined {
-  return marksFlaw(ca, { atMs, purposes: [purpose] });
+  return marksFlaw(ca, { atMs, keyRules, purposes: [purpose] });
 }
 
-function ownFlaw(ca: Certificate, atMs: number): Flaw | undefined {
-  const marks = marksFlaw(ca, { atMs, purposes });
+function ownFlaw(
+  ca: Certificate,
+  asked: { readonly atMs: number; readonly keyRules: KeyRules },
+): Flaw | undefined {
+  const marks = marksFlaw(ca, { ...asked, purposes });
   if (marks !== undefined) return marks;
   const usage = ca.extensions.keyUsage;
   if (!hasExtension(ca.extensions, extensionOids.keyUsage) || usage?.includes('cRLSign') !== true)
@@ -77,9 +87,9 @@ function ownFlaw(ca: Certificate, atMs: number): Flaw | undefined {
 
 function marksFlaw(
   ca: Certificate,
-  asked: { readonly atMs: number; readonly purposes: readonly Purpose[] },
+  asked: { readonly atMs: number; readonly keyRules: KeyRules; readonly purposes: readonly Purpose[] },
 ): Flaw | undefined {
-  const common = commonFlaw(ca) ?? validityFlaw(ca, asked.atMs);
+  const common = commonFlaw(ca, asked.keyRules) ?? validityFlaw(ca, asked.atMs);
   if (common !== undefined) return common;
   for (const purpose of asked.purposes) {
     const marks = caFlaw(ca, { below: [], purpose });

@@ -1,5 +1,6 @@
 import type { Certificate } from '../certificate/certificate.ts';
 import type { Crl } from '../crl/crl.ts';
+import { type KeyRules, noKeyRules } from '../key-rules.ts';
 import { leafFlaw, type Purpose } from './certificate-flaws.ts';
 import { findChain } from './find-chain.ts';
 import type { Flaw, PathOutcome } from './outcome.ts';
@@ -18,6 +19,8 @@ export interface PathInput {
   readonly crls?: readonly Crl[];
   /** How long after its end a leaf may still renew; default 0. */
   readonly graceMs?: number;
+  /** Keep the object: what was found by it is kept too. */
+  readonly keyRules?: KeyRules;
 }
 
 /**
@@ -25,10 +28,10 @@ export interface PathInput {
  * `expired` is reported only when all else is in order. No side effects but caches keyed by the objects passed in.
  */
 export function validatePath(input: PathInput): PathOutcome {
-  const { leaf, untrusted = [], roots, atMs, purpose, crls, graceMs = 0 } = input;
-  const ownFlaw = leafFlaw(leaf, purpose);
+  const { leaf, untrusted = [], roots, atMs, purpose, crls, graceMs = 0, keyRules = noKeyRules } = input;
+  const ownFlaw = leafFlaw(leaf, { purpose, keyRules });
   if (ownFlaw !== undefined) return refused(ownFlaw);
-  const found = findChain({ leaf, untrusted, roots, atMs, purpose });
+  const found = findChain({ leaf, untrusted, roots, atMs, purpose, keyRules });
   if (found.kind === 'none') return refused(found.flaw);
   const { chain } = found;
   const revoked = crls === undefined ? undefined : revocationFlaw({ chain, crls, atMs });

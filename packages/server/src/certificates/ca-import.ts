@@ -1,5 +1,5 @@
 import { equalBytes } from '@fleetward/core';
-import { type Certificate, isSelfIssued, validateCa } from '@fleetward/pki';
+import { type Certificate, isSelfIssued, type KeyRules, validateCa } from '@fleetward/pki';
 import type { Authorities } from './authorities.ts';
 import { type CaKeys, caKeyOf } from './ca-requests.ts';
 import { CertificatesError } from './errors.ts';
@@ -9,6 +9,7 @@ export interface ImportParts {
   readonly keys: CaKeys;
   readonly authorities: Authorities;
   readonly nowMs: number;
+  readonly keyRules: KeyRules;
 }
 
 /**
@@ -17,7 +18,7 @@ export interface ImportParts {
  */
 export async function importedCas(
   certificates: readonly Certificate[],
-  { keys, authorities, nowMs }: ImportParts,
+  { keys, authorities, nowMs, keyRules }: ImportParts,
 ): Promise<readonly AuthorityRecord[]> {
   assertNotRemoved(certificates, authorities);
   const named = new Map(certificates.map((certificate) => [certificate.id, certificate]));
@@ -27,7 +28,7 @@ export async function importedCas(
   const untrusted = [...trust.issuers, ...fresh.filter((certificate) => !isSelfIssued(certificate))];
   return Promise.all(
     fresh.map(async (ca) => {
-      const outcome = validateCa({ ca, untrusted, roots, atMs: nowMs });
+      const outcome = validateCa({ ca, untrusted, roots, atMs: nowMs, keyRules });
       if (outcome.kind !== 'accepted')
         throw refused(ca, outcome.kind === 'refused' ? outcome.reason : 'expired');
       const role = await roleOf(ca, { keys, authorities, roots, fresh });
@@ -43,7 +44,7 @@ async function roleOf(
     authorities,
     roots,
     fresh,
-  }: Omit<ImportParts, 'nowMs'> & Readonly<Record<'roots' | 'fresh', readonly Certificate[]>>,
+  }: Omit<ImportParts, 'nowMs' | 'keyRules'> & Readonly<Record<'roots' | 'fresh', readonly Certificate[]>>,
 ): Promise<Pick<AuthorityRecord, 'kind' | 'keyName'>> {
   if (isSelfIssued(ca)) return { kind: 'root', keyName: '' };
   if (roots.some((root) => isSameCa(root, ca))) return { kind: 'cross', keyName: '' };

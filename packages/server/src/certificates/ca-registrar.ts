@@ -1,5 +1,5 @@
 import type { CertificateId, Clock, Transactor } from '@fleetward/core';
-import type { Certificate } from '@fleetward/pki';
+import type { Certificate, KeyRules } from '@fleetward/pki';
 import type { IssuanceLog } from '../issuance-log/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
@@ -26,6 +26,7 @@ export interface CaRegistrarOptions {
   readonly journal: RevocationJournal;
   readonly crls: CrlPublisher;
   readonly caKeys: CaKeys;
+  readonly keyRules: KeyRules;
   readonly announce: AnnounceCertificate;
 }
 
@@ -61,8 +62,9 @@ export class CaRegistrar {
    */
   import(certificates: readonly Certificate[], actor: Actor): Promise<readonly AuthorityRecord[]> {
     return this.#inTurn(async () => {
-      const { authorities, caKeys: keys, clock, crls } = this.#options;
-      const fresh = await importedCas(certificates, { keys, authorities, nowMs: clock.now() });
+      const { authorities, caKeys: keys, clock, crls, keyRules } = this.#options;
+      const nowMs = clock.now();
+      const fresh = await importedCas(certificates, { keys, authorities, nowMs, keyRules });
       await this.#add(fresh, actor);
       // At once, so that whoever is given a certificate of it finds the CRL it names.
       const issuing = fresh.filter(({ kind }) => kind === 'issuing');

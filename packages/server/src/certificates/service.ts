@@ -7,7 +7,13 @@ import {
   type Transaction,
   type Transactor,
 } from '@fleetward/core';
-import { type Certificate, type GeneralName, parseCertificate, parsePublicKey } from '@fleetward/pki';
+import {
+  type Certificate,
+  type GeneralName,
+  type KeyRules,
+  parseCertificate,
+  parsePublicKey,
+} from '@fleetward/pki';
 import type { IssuanceLog } from '../issuance-log/index.ts';
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
@@ -67,6 +73,8 @@ export interface CertificatesOptions {
   /** Where it answers OCSP requests. */
   readonly ocspUrl: () => string;
   readonly announce: AnnounceCertificate;
+  /** What every key is held to beside the rules that hold everywhere. */
+  readonly keyRules: KeyRules;
   /** Whether a thing or a policy is attached to it. */
   readonly isAttached: (certificateId: CertificateId) => boolean;
   readonly settings: ValiditySettings & {
@@ -133,6 +141,11 @@ export class Certificates {
   /** From memory: whether the platform issued it, whatever its state. */
   isKnown(certificateId: CertificateId): boolean {
     return this.#registry.find(certificateId) !== undefined;
+  }
+
+  /** What keys of CSRs and of presented certificates are held to here. */
+  get keyRules(): KeyRules {
+    return this.#options.keyRules;
   }
 
   /** From memory: what path validation of devices starts from. */

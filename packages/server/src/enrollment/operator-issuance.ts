@@ -48,7 +48,10 @@ export class OperatorIssuance {
    * profile it gives the same certificate, so that what was interrupted can be repeated.
    */
   async issue(requests: readonly OperatorRequest[], actor: Actor): Promise<readonly IssueOutcome[]> {
-    const judged = twiceRefused(await Promise.all(requests.map(judgeRequest)));
+    const { keyRules } = this.#options.certificates;
+    const judged = twiceRefused(
+      await Promise.all(requests.map((request) => judgeRequest(request, keyRules))),
+    );
     const accepted = judged.filter((one): one is JudgedRequest => one.kind === 'accepted');
     const outcomes = await takeAll(this.#options.turns, turnsOf(accepted), () =>
       this.#issueAccepted(accepted, actor),

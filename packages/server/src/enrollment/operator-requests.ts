@@ -5,6 +5,7 @@ import {
   checkCsrAside,
   type GeneralName,
   isProfileUri,
+  type KeyRules,
   type LeafProfileName,
   profiles,
 } from '@fleetward/pki';
@@ -38,10 +39,13 @@ export interface JudgedRequest extends Omit<OperatorRequest, 'csrDer' | 'name'> 
 const plainName = /^[a-zA-Z0-9](?:[a-zA-Z0-9 .:@_-]{0,62}[a-zA-Z0-9])?$/;
 
 /** Holds a request to the key rules, its own signature, its profile and the names there can be. */
-export async function judgeRequest(request: OperatorRequest): Promise<JudgedRequest | Refusal> {
+export async function judgeRequest(
+  request: OperatorRequest,
+  keyRules: KeyRules,
+): Promise<JudgedRequest | Refusal> {
   const csr = readCsr(request.csrDer);
   if ('kind' in csr) return csr;
-  const verdict = await checkCsrAside(csr);
+  const verdict = await checkCsrAside(csr, keyRules);
   if (verdict.kind === 'refused')
     return refuse(verdict.code === 'weak_key' ? 'key_refused' : 'csr_signature', verdict.reason);
   const name = nameOf(csr, request);

@@ -4,6 +4,7 @@ import {
   type Csr,
   type GeneralName,
   isProfileUri,
+  type KeyRules,
   type Name,
   type PublicKey,
 } from '@fleetward/pki';
@@ -20,6 +21,7 @@ interface AcceptedRenewal {
 interface RenewalToJudge {
   readonly csrDer: Uint8Array;
   readonly linking: Linking;
+  readonly keyRules: KeyRules;
   readonly current: Certificate;
 }
 

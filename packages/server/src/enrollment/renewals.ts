@@ -64,7 +64,8 @@ export class Renewals {
   async decide(request: RenewRequest, trace: Trace): Promise<EnrollmentOutcome> {
     trace.about({ certificateId: request.current.id });
     const linking = { binding: request.binding, isRequired: this.#options.settings.linkingRequired };
-    const judged = judgeRenewal({ ...request, linking }, trace);
+    const { keyRules } = this.#options.certificates;
+    const judged = judgeRenewal({ ...request, linking, keyRules }, trace);
     if (judged.kind === 'refused') return judged;
     trace.begin('thing');
     const [first, ...others] = this.#options.things.attachmentsOf(request.current.id);

@@ -13,6 +13,7 @@ import {
   type Csr,
   checkPublicKey,
   type GeneralName,
+  type KeyRules,
   type LeafProfileName,
   PkiError,
   type PublicKey,
@@ -53,6 +54,7 @@ export function judgeToken(token: JoinToken, nowMs: number): Refusal | undefined
 interface CsrToJudge {
   readonly csrDer: Uint8Array;
   readonly linking: Linking;
+  readonly keyRules: KeyRules;
   /** Of the certificate it would bring. */
   readonly profile: LeafProfileName;
   /** The names it may ask for. */
@@ -83,13 +85,13 @@ export function judgeCsr({ namePattern, ...wanted }: CsrToJudge, trace: Trace): 
 
 /** Reads a CSR and holds it to the key rules, its own signature and its connection, whatever name it asks for. */
 export function readSoundCsr(
-  { csrDer, linking }: Pick<CsrToJudge, 'csrDer' | 'linking'>,
+  { csrDer, linking, keyRules }: Pick<CsrToJudge, 'csrDer' | 'linking' | 'keyRules'>,
   trace: Trace,
 ): Csr | Refusal {
   trace.begin('csr');
   const csr = readCsr(csrDer);
   if ('kind' in csr) return csr;
-  const key = checkPublicKey(csr.publicKey);
+  const key = checkPublicKey(csr.publicKey, keyRules);
   if (key.kind === 'refused') return refuse('key_refused', key.reason);
   if (!verifyCsrSignature(csr)) {
     return refuse('csr_signature', "the CSR's signature does not verify with the key inside it");

@@ -230,7 +230,8 @@ export class Enrollment {
     trace.pass(`join token \`${token.tokenId}\`, for the names \`${namePattern}\`, profile \`${profile}\``);
     const { csrDer, binding, remoteAddress } = request;
     const linking = { binding, isRequired: this.#settings.linkingRequired };
-    const accepted = judgeCsr({ csrDer, namePattern, profile, linking }, trace);
+    const { keyRules } = this.#options.certificates;
+    const accepted = judgeCsr({ csrDer, namePattern, profile, linking, keyRules }, trace);
     if (accepted.kind === 'refused') return accepted;
     const { thingName, csr } = accepted;
     if (speaksForThings(profile)) trace.about({ thingName });

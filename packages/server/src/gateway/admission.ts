@@ -129,7 +129,8 @@ function pathFlaw(
   const trust = certificates.trust();
   if (paths.has(leaf, { trust, atMs })) return undefined;
   const { roots, issuers: untrusted } = trust;
-  const outcome = validatePath({ leaf, untrusted, roots, atMs, purpose: 'clientAuth', graceMs });
+  const { keyRules } = certificates;
+  const outcome = validatePath({ leaf, untrusted, roots, atMs, purpose: 'clientAuth', graceMs, keyRules });
   if (outcome.kind !== 'accepted') return outcome;
   paths.keep(leaf, trust, outcome);
   return undefined;

@@ -1,5 +1,5 @@
 import { parseThingName, toBase64 } from '@fleetward/core';
-import { type Csr, encodePem } from '@fleetward/pki';
+import { type Csr, encodePem, type KeyRules } from '@fleetward/pki';
 import {
   createClaim,
   createProvisioningTemplate,
@@ -81,11 +81,11 @@ function templateHandlers(provisioning: Provisioning): readonly RouteHandler[] {
   ];
 }
 
-function claimHandlers({ claims }: Provisioning): readonly RouteHandler[] {
+function claimHandlers({ claims, keyRules }: Provisioning): readonly RouteHandler[] {
   return [
     handle(createClaim, async ({ body, caller }) => {
       const { templateName, expiresInSeconds = trustedUserSeconds, usesMax, thingName } = body;
-      const csr = body.csr === undefined ? {} : { csr: soundCsr(body.csr) };
+      const csr = body.csr === undefined ? {} : { csr: soundCsr(body.csr, keyRules) };
       const wanted = {
         templateName,
         validityMs: expiresInSeconds * 1000,
@@ -113,8 +113,8 @@ function viewOfClaim({ uses, ...claim }: Claim) {
 }
 
 /** Throws `provisioning.csr_refused`. */
-function soundCsr(pem: string): Csr {
-  const csr = readCsr(pem, new Trace('claim'));
+function soundCsr(pem: string, keyRules: KeyRules): Csr {
+  const csr = readCsr(pem, { keyRules, trace: new Trace('claim') });
   if ('kind' in csr) throw new ProvisioningError('provisioning.csr_refused', csr.explanation);
   return csr;
 }

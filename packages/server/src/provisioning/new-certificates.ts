@@ -61,7 +61,8 @@ export class NewCertificates {
   }
 
   async fromCsr(asker: Asker, csrPem: string): Promise<NewCertificate | Refusal> {
-    const csr = readCsr(csrPem, asker.trace);
+    const { keyRules } = this.#options.certificates;
+    const csr = readCsr(csrPem, { keyRules, trace: asker.trace });
     return 'kind' in csr ? csr : this.#make(asker, csr.publicKey);
   }
 

@@ -1,4 +1,5 @@
 import type { CertificateId } from '@fleetward/core';
+import type { KeyRules } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
 import { type Refusal, refuse, Trace } from '../enrollment/index.ts';
@@ -84,6 +85,11 @@ export class Provisioning {
       claims: this.claims.list().length,
       ...this.#ended,
     };
+  }
+
+  /** What keys of CSRs are held to. */
+  get keyRules(): KeyRules {
+    return this.#options.certificates.keyRules;
   }
 
   /** SPKI, DER: what requests to hooks are signed by. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { equalBytes, parseSha256, type Sha256, utf8 } from '@fleetward/core';
-import { anchorFlaw, type Certificate, isSignedBy } from '@fleetward/pki';
+import { anchorFlaw, type Certificate, isSignedBy, type KeyRules } from '@fleetward/pki';
 import { VendorCasError } from './errors.ts';
 
 /** As long as a common name may be (RFC 5280 appendix A.1), and as AWS IoT's. */
@@ -18,9 +18,12 @@ export function hashCode(code: string): Sha256 | undefined {
  */
 export function assertRegistrable(
   ca: Certificate,
-  { own, atMs }: { readonly own: readonly Certificate[]; readonly atMs: number },
+  {
+    own,
+    ...asked
+  }: { readonly own: readonly Certificate[]; readonly atMs: number; readonly keyRules: KeyRules },
 ): void {
-  const flaw = anchorFlaw(ca, { atMs, purpose: 'clientAuth' });
+  const flaw = anchorFlaw(ca, { ...asked, purpose: 'clientAuth' });
   if (flaw !== undefined) throw caRefused(ca, `${flaw.reason} (${flaw.rfc})`);
   const twin = own.find(
     ({ subject, publicKey }) =>

@@ -76,7 +76,7 @@ export class VendorCas {
     return this.#turns.take('vendor CAs', async () => {
       const { certificates, clock, provisioning } = this.#options;
       const own = certificates.authorities().map(({ certificate }) => certificate);
-      assertRegistrable(wanted.ca, { own, atMs: clock.now() });
+      assertRegistrable(wanted.ca, { own, atMs: clock.now(), keyRules: certificates.keyRules });
       await this.#assertFree(wanted.ca);
       // The template must not go while a CA for it comes.
       return provisioning.templates.hold(() => this.#add(wanted, by.operatorId));
@@ -178,7 +178,7 @@ export class VendorCas {
   async #activate(ca: VendorCa, actor: Actor): Promise<EventEffect> {
     const { certificates, clock } = this.#options;
     const own = certificates.authorities().map(({ certificate }) => certificate);
-    assertRegistrable(ca.certificate, { own, atMs: clock.now() });
+    assertRegistrable(ca.certificate, { own, atMs: clock.now(), keyRules: certificates.keyRules });
     const { certificateId } = ca;
     await this.#record({ certificateId, state: 'active' }, actor);
     await certificates.journalVendorCa(certificateId, 'opened');

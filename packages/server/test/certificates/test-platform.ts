@@ -3,7 +3,7 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseThingName, type Random, type Signer, type SignerAlgorithm } from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
-import { issueCertificate, makeName, parsePublicKey } from '@fleetward/pki';
+import { issueCertificate, type KeyRules, makeName, parsePublicKey } from '@fleetward/pki';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
 import { Activity, type ActivityLimits } from '../../src/activity/index.ts';
 import type { CaKeys } from '../../src/certificates/ca-requests.ts';
@@ -86,6 +86,7 @@ function newPrivateKey(algorithm: SignerAlgorithm): KeyObject {
 }
 
 export interface PlatformOptions {
+  readonly keyRules?: KeyRules;
   readonly guardrails?: PoliciesOptions['guardrails'];
   readonly folder: string;
   /** SQLite in the folder if not given. */
@@ -139,6 +140,7 @@ export async function openPlatform(options: PlatformOptions) {
     settings: { headSeconds: 3_600 },
   });
   const certificates = await Certificates.open({
+    keyRules: options.keyRules ?? {},
     ...shared,
     issuanceLog,
     store: stores.certificates,

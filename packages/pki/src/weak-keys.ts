@@ -1,0 +1,50 @@
+import { hash } from 'node:crypto';
+import { toHex } from '@fleetward/core';
+import { PkiError } from './errors.ts';
+import { limits } from './limits.ts';
+import type { PublicKey } from './public-key.ts';
+
+/** Keys that look well and are held by others too, such as those that Debian's OpenSSL made from 32,768 seeds (CVE-2008-0166). */
+export interface WeakKeys {
+  readonly size: number;
+  /** Lists name RSA keys; no other key is on one. */
+  has(key: PublicKey): boolean;
+}
+
+const entry = /^[0-9a-f]{20}$/;
+
+/**
+ * Reads lists in the form of Debian's `openssl-blacklist`: a line each key, the last 20 hex digits of the SHA-1 of what
+ * `openssl rsa -noout -modulus` prints; blank lines and those that begin with `#` say nothing. Throws `pki.weak_keys` with the number of
+ * a line that is neither: of a list that is cut or of another form nobody may believe that it was read.
+ */
+export function parseWeakKeys(lists: readonly Uint8Array[]): WeakKeys {
+  const entries = new Set<string>();
+  for (const list of lists) addEntries(list, entries);
+  return { size: entries.size, has: (key) => key.kind === 'rsa' && entries.has(entryOf(key.modulus)) };
+}
+
+function addEntries(list: Uint8Array, entries: Set<string>): void {
+  if (list.length > limits.weakKeysBytesMax)
+    throw new PkiError(
+      'pki.too_large',
+      `a list of weak keys has ${list.length} bytes; at most ${limits.weakKeysBytesMax} are accepted`,
+    );
+  const lines = Buffer.from(list.buffer, list.byteOffset, list.length).toString('latin1').split('\n');
+  for (const [at, line] of lines.entries()) {
+    const text = line.trimEnd();
+    if (text === '' || text.startsWith('#')) continue;
+    if (!entry.test(text))
+      throw new PkiError(
+        'pki.weak_keys',
+        `line ${at + 1} of the list of weak keys is not 20 lower-case hex digits: expected the form of \`openssl-blacklist\``,
+      );
+    entries.add(text);
+    if (entries.size > limits.weakKeysMax)
+      throw new PkiError('pki.too_large', `more than ${limits.weakKeysMax} weak keys are listed`);
+  }
+}
+
+function entryOf(modulus: Uint8Array): string {
+  return hash('sha1', `Modulus=${toHex(modulus).toUpperCase()}\n`, 'hex').slice(20);
+}
