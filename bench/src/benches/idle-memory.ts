@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { BenchBroker } from '../brokers/broker.ts';
 import { formatTable } from '../report.ts';
+import { residentBytes } from '../resident-bytes.ts';
 import type { Bench, Field } from './bench.ts';
 
 const connections = 5_000;
@@ -43,18 +43,12 @@ async function measure(broker: BenchBroker, { load, identities }: Field): Promis
   await open(warmUpConnections);
   await open(0);
   await pause(settleMs);
-  const before = residentBytes(pid);
+  const before = residentBytes(pid).now;
   await open(connections);
   await pause(settleMs);
-  const after = residentBytes(pid);
+  const after = residentBytes(pid).now;
   await open(0);
   return Math.round((after - before) / connections);
-}
-
-/** VmRSS of /proc/PID/status (proc(5)), in kibibytes there. */
-function residentBytes(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/status`, 'latin1');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? Number.NaN) * 1024;
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { workloadNames } from '../workloads.ts';
 import type { Bench, LibraryBench } from './bench.ts';
 import { crl } from './crl.ts';
+import { download } from './download.ts';
 import { durable } from './durable.ts';
 import { filters } from './filters.ts';
 import { handshakes } from './handshakes.ts';
@@ -28,5 +29,6 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   revocation,
   crl,
   ocsp,
+  download,
   issue,
 ];

@@ -16,6 +16,8 @@ export interface FleetwardBench {
   readonly operators: { readonly baseUrl: string; readonly ca: string; readonly token: string };
   /** Where CRLs and OCSP answers are, over HTTP. */
   readonly publicPort: number;
+  /** Where updates are, over HTTPS. */
+  readonly devicesPort: number;
 }
 
 export interface FleetwardOptions {
@@ -64,6 +66,7 @@ export async function startFleetward(options: FleetwardOptions): Promise<Fleetwa
       authorities: ca + encodePem('CERTIFICATE', issuing.der),
       operators: { baseUrl: `https://localhost:${ports.operators}`, ca, token },
       publicPort: ports.public,
+      devicesPort: ports.devices,
     };
   } catch (error) {
     await child.stop();

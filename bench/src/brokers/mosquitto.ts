@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { findProgram, type TemporaryFolder } from '@fleetward/testkit';
 import { spawnChild } from '../child.ts';
+import { freePort, listening } from '../ports.ts';
 import type { BenchBroker, BrokerCredentials } from './broker.ts';
 
 export const mosquittoMissing =
@@ -46,7 +46,7 @@ async function start(folder: TemporaryFolder, variant: Variant): Promise<BenchBr
   writeFileSync(file, configuration(folder, { port, ...variant }));
   const child = spawnChild(program, ['-c', file]);
   try {
-    await listening(port);
+    await listening('mosquitto', port);
   } catch (error) {
     await child.stop();
     throw error;
@@ -80,35 +80,4 @@ function configuration(
     'allow_anonymous true',
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** It cannot take a port of the system's choice itself. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-async function listening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if (await accepts(port)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('mosquitto does not listen');
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { encodePem, parseCertificatesPem } from '@fleetward/pki';
 import {
@@ -10,6 +9,7 @@ import {
   type TemporaryFolder,
 } from '@fleetward/testkit';
 import { startFleetward } from '../brokers/fleetward.ts';
+import { freePort } from '../ports.ts';
 import type { Responder } from './ask.ts';
 
 const devices = 20;
@@ -104,14 +104,4 @@ async function requestFor({
   writeFileSync(leaf, leafPem);
   await openssl(['ocsp', '-issuer', issuer, '-cert', leaf, '-no_nonce', '-reqout', request]);
   return readFileSync(request);
-}
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) =>
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    }),
-  );
 }

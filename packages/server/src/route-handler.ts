@@ -28,7 +28,7 @@ export interface OpenableBytes {
   readonly lengthBytes: number;
   /** Names the content, such as its SHA-256, without quotes. */
   readonly etag: string;
-  /** Both ends are included. */
+  /** Both ends are included. A piece need be valid only until the next one is asked for. */
   open(range: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
 }
 

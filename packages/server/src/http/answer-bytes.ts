@@ -4,18 +4,27 @@ import type { BytesAnswer, OpenableBytes } from '../route-handler.ts';
 import { bufferOf } from './bytes.ts';
 import { HttpError } from './errors.ts';
 import { type ByteRange, parseRange } from './range.ts';
+import { sendPieces } from './send-pieces.ts';
 
 /** Sends bytes: whole, as a stream, or a file that can be opened anywhere, for which HEAD, ETag and Range are answered. */
-export function sendBytes(request: FastifyRequest, reply: FastifyReply, answer: BytesAnswer): FastifyReply {
+export function sendBytes(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { answer, stalledWriteMs }: { readonly answer: BytesAnswer; readonly stalledWriteMs: number },
+): FastifyReply {
   reply.type(answer.contentType);
-  if ('open' in answer) return sendFile(request, reply, answer);
+  if ('open' in answer) return sendFile(request, reply, { file: answer, stalledWriteMs });
   if (answer.bytes instanceof Uint8Array) return reply.send(bufferOf(answer.bytes));
   return request.method === 'HEAD'
     ? reply.send()
     : reply.send(Readable.from(answer.bytes, { objectMode: false }));
 }
 
-function sendFile(request: FastifyRequest, reply: FastifyReply, file: OpenableBytes): FastifyReply {
+function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { file, stalledWriteMs }: { readonly file: OpenableBytes; readonly stalledWriteMs: number },
+): FastifyReply {
   const etag = `"${file.etag}"`;
   reply.header('etag', etag).header('accept-ranges', 'bytes');
   if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
@@ -26,8 +35,8 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: OpenableBy
   }
   const { start, end } = range ?? { start: 0, end: file.lengthBytes - 1 };
   reply.header('content-length', end - start + 1);
-  if (request.method === 'HEAD') return reply.send();
-  return reply.send(Readable.from(file.open({ start, end }), { objectMode: false }));
+  if (request.method === 'HEAD' || end < start) return reply.send();
+  return sendPieces(reply, { pieces: file.open({ start, end }), stalledWriteMs });
 }
 
 /** RFC 9110 §14.2: ranges are of GET alone. §13.1.5: one is served only while the client's copy is of these bytes. */

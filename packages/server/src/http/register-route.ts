@@ -71,7 +71,10 @@ function createAnswer({ route, handle }: RouteHandler) {
     } as Parameters<typeof handle>[0]);
     reply.code(route.status);
     // The same tie: a route of bytes has a handler of bytes.
-    if (route.answer === 'bytes') return sendBytes(request, reply, result as BytesAnswer);
+    if (route.answer === 'bytes') {
+      const { stalledWriteMs } = desk.limits;
+      return sendBytes(request, reply, { answer: result as BytesAnswer, stalledWriteMs });
+    }
     return sendJson(reply, encode(result));
   };
 }

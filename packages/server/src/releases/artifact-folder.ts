@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError, parseSha256, type Sha256 } from '@fleetward/core';
@@ -6,6 +5,7 @@ import { createFolderDurably, syncFolder, unfinishedSuffix } from '@fleetward/co
 import { type ArtifactHash, createArtifactHash } from './artifact-hash.ts';
 import type { ArtifactDigests, ArtifactStore, KeptArtifact } from './artifact-store.ts';
 import { ReleaseError } from './errors.ts';
+import { readPieces } from './read-pieces.ts';
 
 export interface ArtifactFolderOptions {
   readonly path: string;
@@ -35,8 +35,7 @@ export async function openArtifactFolder(options: ArtifactFolderOptions): Promis
         underWay.delete(sha256);
       }
     },
-    read: (sha256, { start, end }) =>
-      end < start ? nothing() : createReadStream(join(path, sha256), { start, end }),
+    read: (sha256, range) => readPieces(join(path, sha256), range),
     list: () => listFolder(path),
     remove: async (sha256) => {
       if (underWay.has(sha256)) throw busy(sha256);
@@ -46,8 +45,6 @@ export async function openArtifactFolder(options: ArtifactFolderOptions): Promis
     },
   };
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {}
 
 function unfinishedPath(path: string, sha256: Sha256): string {
   return join(path, `${sha256}${unfinishedSuffix}`);

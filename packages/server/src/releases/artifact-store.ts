@@ -34,6 +34,7 @@ export interface ArtifactStore {
     sha256: Sha256,
     upload: { readonly bytes: AsyncIterable<Uint8Array>; readonly fromByte: number },
   ): Promise<ArtifactDigests>;
+  /** Each piece is valid only until the next one is asked for: its memory is used again. */
   read(sha256: Sha256, range: ArtifactRange): AsyncIterable<Uint8Array>;
   list(): Promise<readonly KeptArtifact[]>;
   /** Removes what is kept, whole or not; an upload under way is refused with `ReleaseError`. */

@@ -5,7 +5,7 @@ import type { ArtifactStore } from '../../src/releases/index.ts';
 import { sha256Of } from './engineer.ts';
 
 /** Limits that the store under test is opened with. */
-export const suiteLimits = { artifactBytesMax: 1_000, uploadsMax: 2, unfinishedMax: 3 };
+export const suiteLimits = { artifactBytesMax: 1_000_000, uploadsMax: 2, unfinishedMax: 3 };
 
 export async function* chunksOf(bytes: Uint8Array, size = 64): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -13,7 +13,7 @@ export async function* chunksOf(bytes: Uint8Array, size = 64): AsyncGenerator<Ui
 
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk)); // what was given is used again
   return Buffer.concat(parts);
 }
 
@@ -36,8 +36,8 @@ export function describeArtifactStore(opened: () => ArtifactStore): void {
     (await opened().list()).map(({ sha256, isWhole, lengthBytes }) => ({ sha256, isWhole, lengthBytes }));
 
   test('what was put, in one go or going on after each break, is read back, whole and in any range', async () => {
-    const cuts = fc.array(fc.nat(suiteLimits.artifactBytesMax), { maxLength: 4 });
-    const content = fc.uint8Array({ maxLength: suiteLimits.artifactBytesMax });
+    const cuts = fc.array(fc.nat(1_000), { maxLength: 4 });
+    const content = fc.uint8Array({ maxLength: 1_000 });
     await fc.assert(
       fc.asyncProperty(content, cuts, fc.nat(1_000), fc.nat(1_000), async (bytes, stops, start, length) => {
         const sha256 = sha256Of(bytes);
@@ -59,6 +59,22 @@ export function describeArtifactStore(opened: () => ArtifactStore): void {
     );
   });
 
+  test('an artifact of many pieces is read in order while each piece is used again', async () => {
+    const bytes = Buffer.from(
+      Array.from({ length: 700_000 }, (_, index) => (index * 31 + (index >> 9)) % 256),
+    );
+    const sha256 = sha256Of(bytes);
+    await put(sha256, chunksOf(bytes, 50_000));
+    for (const [start, end] of [
+      [0, bytes.length - 1],
+      [65_535, 393_217],
+      [699_999, 699_999],
+    ] as const) {
+      const read = await collect(opened().read(sha256, { start, end }));
+      expect(read.equals(bytes.subarray(start, end + 1))).toBe(true);
+    }
+  });
+
   test('SHA-1 and MD5 are told too, by the vectors of RFC 3174 and RFC 1321', async () => {
     const abc = Buffer.from('abc');
     expect(await put(sha256Of(abc), chunksOf(abc))).toEqual({
@@ -71,7 +87,11 @@ export function describeArtifactStore(opened: () => ArtifactStore): void {
 
   test.each([
     ['bytes of another digest', () => chunksOf(Buffer.from('other')), 'releases.digest_mismatch'],
-    ['more bytes than allowed', () => chunksOf(new Uint8Array(1_001)), 'releases.artifact_too_large'],
+    [
+      'more bytes than allowed',
+      () => chunksOf(new Uint8Array(1_000_001), 100_000),
+      'releases.artifact_too_large',
+    ],
   ])('%s leave nothing behind', async (_, bytes, code) => {
     await expect(put(digest, bytes())).rejects.toMatchObject({ code });
     expect(await kept()).toEqual([]);
