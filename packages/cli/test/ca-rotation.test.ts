@@ -163,6 +163,13 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
       code: 1,
       error: { code: 'certificates.ca_refused' },
     });
+    expect(
+      await world.run(['import', at('root-2.pem'), at('2.pem')]),
+      'no way to it from the old root',
+    ).toMatchObject({
+      code: 1,
+      error: { message: expect.stringContaining('--without-cross') },
+    });
     const cross = (by: readonly string[], other: string, out: string) =>
       say('cross-sign', ...by, '--certificate', other, '--out', at(out));
     await cross(online, at('root-2.pem'), 'new-by-old.pem');

@@ -45,17 +45,25 @@ export function addCaImport(noun: Command, { terminal, output, withApi }: Shell)
     summary: 'take an issuing CA, a root or a cross-certificate into use',
     description:
       'All certificates of all files together, or none. Each is checked as the gateway checks what a device presents. The newest ' +
-      'issuing CA issues from then on; those before it stay trusted. A certificate that is there already is passed over.',
+      'issuing CA issues from then on, the platform’s own certificate too; those before it stay trusted. A certificate that is there already ' +
+      'is passed over. An issuing CA under a new root is refused without the cross-certificate by which devices that know the old root ' +
+      'alone go on believing the platform; `--without-cross` is for when there are none.',
     examples: [
       'fleetward ca import intermediate.pem',
       'fleetward ca import root-2.pem root-2-by-root-1.pem root-1-by-root-2.pem',
     ],
   })
     .argument('<file...>', 'certificates in PEM; `-` reads standard input')
-    .action(async (files: readonly string[]) => {
+    .option(
+      '--without-cross <reason>',
+      'shut out who trusts a root of today alone, and why; the trail keeps it',
+    )
+    .action(async (files: readonly string[], { withoutCross }: { readonly withoutCross?: string }) => {
       const texts: string[] = [];
       for (const file of files) texts.push(await readCertificates(file, terminal));
-      const { cas } = await withApi((api) => api.call(importCas, { body: { pem: texts.join('\n') } }));
+      const why = withoutCross === undefined ? {} : { withoutCross };
+      const body = { pem: texts.join('\n'), ...why };
+      const { cas } = await withApi((api) => api.call(importCas, { body }));
       output.list(
         cas,
         {

@@ -84,7 +84,17 @@ export const importCas = defineRoute({
     'Take roots, cross-certificates and issuing CAs into use, all or none; the newest issuing CA issues from then on',
   access: 'operator',
   body: Type.Object(
-    { pem: Type.String({ maxLength: 262_144, description: 'One certificate or several, in any order.' }) },
+    {
+      pem: Type.String({ maxLength: 262_144, description: 'One certificate or several, in any order.' }),
+      withoutCross: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 256,
+          description:
+            'Why devices that trust a root of today alone shall believe the platform no more, for the trail. Else such an import is refused.',
+        }),
+      ),
+    },
     { additionalProperties: false },
   ),
   answer: Type.Object({ cas: Type.Array(ca, { description: 'Those that were not there before.' }) }),

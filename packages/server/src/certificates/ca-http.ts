@@ -40,7 +40,9 @@ export function caHandlers(certificates: Certificates, things: Things): readonly
       };
     }),
     handle(importCas, async ({ body, caller }) => {
-      const added = await certificates.importCas(readPem(body.pem), operatorActor(caller));
+      const { pem, withoutCross } = body;
+      const why = withoutCross === undefined ? {} : { rootsLostFor: withoutCross };
+      const added = await certificates.importCas(readPem(pem), operatorActor(caller), why);
       return { cas: added.map(viewOf) };
     }),
   ];

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CertificateId, Clock } from '@fleetward/core';
-import { type Certificate, validateCa } from '@fleetward/pki';
+import { type Certificate, parseCertificate, validateCa } from '@fleetward/pki';
 import type { Authorities, Authority, Trust } from './authorities.ts';
 import type { CertificateRegistry } from './registry.ts';
-import type { CertificateSummary } from './store.ts';
+import type { AuthorityRecord, CertificateSummary } from './store.ts';
 
 /** `certificate`: what it presents would be refused. `server-trust`: it may know no root by which it would believe the platform. */
 export type UnreadyReason = 'certificate' | 'server-trust';
@@ -84,6 +84,18 @@ export async function caReadiness(
     rootsLost: rootsLost.map(({ certificateId }) => certificateId),
     certificates: unready.toSorted((a, b) => b.notAfterMs - a.notAfterMs).slice(0, options.limit),
   };
+}
+
+/** The roots by which the platform is believed now, and would be no more once these CAs are in use: the newest one issues its certificate. */
+export function rootsLostBy(
+  fresh: readonly AuthorityRecord[],
+  { authorities, clock }: Pick<ReadinessParts, 'authorities' | 'clock'>,
+): readonly Authority[] {
+  const present = authorities.all().filter(({ state }) => state !== 'removed');
+  const added = fresh.map((record) => ({ ...record, certificate: parseCertificate(record.der) }));
+  const before = simulation(present, clock.now());
+  const after = simulation([...added, ...present], clock.now());
+  return before.rootsOfServer.filter((root) => !after.rootsOfServer.includes(root));
 }
 
 /** What holds with these CAs and no others. */

@@ -5,7 +5,7 @@ import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import type { Authorities, Authority } from './authorities.ts';
 import { importedCas } from './ca-import.ts';
-import { type CaReadiness, caReadiness } from './ca-readiness.ts';
+import { type CaReadiness, caReadiness, rootsLostBy } from './ca-readiness.ts';
 import { type CaKeys, type CaRequest, type MadeCaRequest, requestCa } from './ca-requests.ts';
 import type { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError } from './errors.ts';
@@ -28,6 +28,11 @@ export interface CaRegistrarOptions {
   readonly caKeys: CaKeys;
   readonly keyRules: KeyRules;
   readonly announce: AnnounceCertificate;
+}
+
+export interface ImportOptions {
+  /** Why devices that trust a root of today shall believe the platform no more; the trail keeps it. */
+  readonly rootsLostFor?: string;
 }
 
 interface StateChange {
@@ -58,14 +63,21 @@ export class CaRegistrar {
 
   /**
    * Trusts roots and cross-certificates and puts issuing CAs to work, all of them or none; the newest one issues from then on. Answers
-   * those that were not there. Throws `certificates.ca_refused`.
+   * those that were not there. Throws `certificates.ca_refused`, also where devices that trust a root of today would believe the platform no
+   * more, unless somebody says why that is meant.
    */
-  import(certificates: readonly Certificate[], actor: Actor): Promise<readonly AuthorityRecord[]> {
+  import(
+    certificates: readonly Certificate[],
+    actor: Actor,
+    { rootsLostFor }: ImportOptions = {},
+  ): Promise<readonly AuthorityRecord[]> {
     return this.#inTurn(async () => {
       const { authorities, caKeys: keys, clock, crls, keyRules } = this.#options;
       const nowMs = clock.now();
       const fresh = await importedCas(certificates, { keys, authorities, nowMs, keyRules });
-      await this.#add(fresh, actor);
+      const lost = rootsLostBy(fresh, this.#options);
+      if (rootsLostFor === undefined) assertNoneLost(lost);
+      await this.#add(fresh, actor, lost.length > 0 && rootsLostFor !== undefined ? { rootsLostFor } : {});
       // At once, so that whoever is given a certificate of it finds the CRL it names.
       const issuing = fresh.filter(({ kind }) => kind === 'issuing');
       await Promise.all(issuing.map(({ certificateId }) => crls.request(certificateId)));
@@ -104,7 +116,7 @@ export class CaRegistrar {
     }
   }
 
-  #add(fresh: readonly AuthorityRecord[], actor: Actor): Promise<void> {
+  #add(fresh: readonly AuthorityRecord[], actor: Actor, why: ImportOptions): Promise<void> {
     const { store, transactor, trail, issuanceLog, authorities, announce } = this.#options;
     const certificateIds = fresh.map(({ certificateId }) => certificateId);
     return transactor.transact(async (tx) => {
@@ -112,7 +124,7 @@ export class CaRegistrar {
       for (const record of fresh) {
         await store.addAuthority(tx, record);
         const { certificateId, kind, keyName } = record;
-        const payload = { certificateId, kind, ...(keyName === '' ? {} : { keyName }) };
+        const payload = { certificateId, kind, ...why, ...(keyName === '' ? {} : { keyName }) };
         await trail.append(tx, { kind: 'ca.created', actor, payload });
       }
       tx.afterCommit(() => {
@@ -143,4 +155,13 @@ export class CaRegistrar {
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#turns.take('additions', work);
   }
+}
+
+function assertNoneLost(lost: readonly Authority[]): void {
+  const [root] = lost;
+  if (root === undefined) return;
+  const message = `devices that trust \`${root.certificate.subject.text}\` alone would believe the platform no more, since the new CA is not under it: import the cross-certificate by it too (\`fleetward ca cross-sign\`), or say why that is meant (\`--without-cross REASON\`)`;
+  throw new CertificatesError('certificates.ca_refused', message, {
+    details: { certificateId: root.certificateId },
+  });
 }

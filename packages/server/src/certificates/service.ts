@@ -382,8 +382,8 @@ export class Certificates {
   }
 
   /** Takes roots, cross-certificates and issuing CAs into use; answers those that are new. Throws `certificates.ca_refused`. */
-  importCas(certificates: readonly Certificate[], actor: Actor): Promise<readonly AuthorityRecord[]> {
-    return this.#cas.import(certificates, actor);
+  importCas(...wanted: Parameters<CaRegistrar['import']>): Promise<readonly AuthorityRecord[]> {
+    return this.#cas.import(...wanted);
   }
 
   /** What the removal of this CA would do, were it now. Throws `certificates.ca_not_found`. */

@@ -1,6 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { encodePem, issueCertificate, parseCertificate } from '@fleetward/pki';
-import { needs, openssl, temporaryFolder } from '@fleetward/testkit';
+import { localSigner } from '@fleetward/keys';
+import { encodePem, issueCertificate, makeName, parseCertificate, parsePublicKey } from '@fleetward/pki';
+import { needs, openssl, seededRandom, temporaryFolder } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
 import { issueDevice, openPlatform, type Platform, trailOf } from './test-platform.ts';
 
@@ -61,6 +63,53 @@ needs('openssl', 'openssl').describe('a CA that is retired', () => {
     await expect(verify(device.id)).rejects.toThrow('certificate revoked');
     // The other one's CRL says nothing of this CA.
     await expect(verify(other.id)).rejects.toThrow();
+    await platform.close();
+  });
+});
+
+describe('an issuing CA under a root that nobody knows yet', () => {
+  test('is taken only with the cross-certificate of that root, or with a reason, which the trail keeps', async () => {
+    using folder = temporaryFolder();
+    const platform = await openPlatform({ folder: folder.path });
+    const { certificates, clock } = platform;
+    const { csr } = await certificates.requestCa({ algorithm: 'ecdsa-p256-sha256', store: 'file' }, operator);
+    const signer = localSigner(
+      generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+      'ecdsa-p256-sha256',
+    );
+    const content = {
+      random: seededRandom(3),
+      notBeforeMs: clock.now(),
+      notAfterMs: clock.now() + 900 * dayMs,
+    };
+    const named = {
+      subject: makeName([['commonName', 'Root 2']]),
+      publicKey: parsePublicKey(signer.publicKey),
+    };
+    const root = await issueCertificate({ ...content, ...named, profile: 'root-ca', issuer: 'self', signer });
+    const [old] = certificates.trust().roots;
+    const cross = await issueCertificate({
+      ...content,
+      ...named,
+      profile: 'cross-ca',
+      issuer: old!,
+      signer: platform.keys.root,
+    });
+    const { subject, publicKey } = csr;
+    const issuing = { profile: 'issuing-ca', issuer: root, subject, publicKey, signer } as const;
+    const ca = await issueCertificate({ ...content, ...issuing });
+    const kinds = async (...[files, why]: [Parameters<typeof certificates.importCas>[0], string?]) => {
+      const options = why === undefined ? {} : { rootsLostFor: why };
+      return (await certificates.importCas(files, operator, options)).map(({ kind }) => kind);
+    };
+    await expect(kinds([root, ca])).rejects.toMatchObject({ code: 'certificates.ca_refused' });
+    expect(await kinds([root]), 'the root alone hurts nobody').toEqual(['root']);
+    await expect(kinds([ca])).rejects.toMatchObject({ code: 'certificates.ca_refused' });
+    expect(await kinds([ca], 'no device is out there')).toEqual(['issuing']);
+    expect((await trailOf(platform.trail)).at(-1)?.payload).toMatchObject({
+      rootsLostFor: 'no device is out there',
+    });
+    expect(await kinds([cross]), 'it can be mended').toEqual(['cross']);
     await platform.close();
   });
 });
