@@ -29,6 +29,7 @@ const domains = [
   'provisioning',
   'vendor-cas',
   'releases',
+  'campaigns',
   'director',
   'detections',
 ];

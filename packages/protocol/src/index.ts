@@ -15,6 +15,14 @@ export type { UploadBody } from './client/exchange.ts';
 export { certificateRefusedText, watchHandshake } from './client/watch-handshake.ts';
 export { type FieldError, type Problem, problem, problemMediaType } from './errors.ts';
 export { getActivity } from './http/activity.ts';
+export {
+  changeCampaign,
+  createCampaign,
+  getCampaign,
+  listCampaignActions,
+  listCampaigns,
+  rollBackCampaign,
+} from './http/campaigns.ts';
 export { getCaReadiness, importCas, listCas, requestCa, setCaState } from './http/cas.ts';
 export {
   getCertificate,

@@ -10,6 +10,7 @@ import {
 } from '@fleetward/core';
 import { parseKeyName, type SigningProcess } from '@fleetward/keys';
 import { Activity } from './activity/index.ts';
+import { type CampaignStopped, Campaigns } from './campaigns/index.ts';
 import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { Denials } from './denials/index.ts';
@@ -45,6 +46,7 @@ export type DomainEvent =
   | GroupEvent
   | CertificateEvent
   | VendorCaEvent
+  | CampaignStopped
   | DetectionEvent;
 
 export interface Domains {
@@ -65,6 +67,7 @@ export interface Domains {
   readonly vendorCas: VendorCas;
   readonly releases: ReleaseService;
   readonly downloads: Downloads;
+  readonly campaigns: Campaigns;
   readonly detections: Detections;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer };
   readonly director: Director;
@@ -113,6 +116,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     forget: async (tx, thingName) => {
       await groups.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
+      await campaigns.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -220,6 +224,16 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   const { releases, releaseKeys } = await openReleases(parts, trail);
   const director = openDirector(parts, { signer: releaseKeys.director, things, releases });
   const downloads = openDownloads(config, releases);
+  const campaigns: Campaigns = await Campaigns.open({
+    ...shared,
+    store: stores.campaigns,
+    things,
+    groups,
+    releases,
+    denials,
+    announce,
+    limits: config.campaigns,
+  });
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -239,6 +253,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     vendorCas,
     releases,
     downloads,
+    campaigns,
     detections,
     releaseKeys,
     director,

@@ -12,6 +12,7 @@ import type { Envelope } from '@fleetward/keys';
 import { parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
 import { activityHandlers } from './activity/index.ts';
+import { campaignHandlers } from './campaigns/index.ts';
 import { type Certificates, certificateHandlers } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './config-error.ts';
@@ -162,7 +163,10 @@ async function startDeviceListeners(
     handlers: [
       ...updateHandlers(domains),
       ...directorHandlers(domains.director),
-      ...deviceReportHandlers(domains.things),
+      ...deviceReportHandlers({
+        things: domains.things,
+        reported: (report) => domains.campaigns.reported(report),
+      }),
       ...issuanceLogDeviceHandlers(domains.issuanceLog),
       ...deviceRenewalHandlers(domains.renewals),
     ],
@@ -343,6 +347,7 @@ function operatorApi(
         enrollment: domains.enrollment,
         renewals: domains.renewals,
         director: domains.director,
+        campaigns: domains.campaigns,
         provisioning: domains.provisioning,
         certificates: domains.certificates,
         issuanceLog: domains.issuanceLog,
@@ -383,6 +388,7 @@ function operatorApi(
     ...provisioningHandlers(domains.provisioning),
     ...vendorCaHandlers(domains.vendorCas),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
+    ...campaignHandlers(domains.campaigns),
     ...detectionHandlers(domains.detections),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),
   ];

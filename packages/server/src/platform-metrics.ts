@@ -1,6 +1,7 @@
 import type { Clock } from '@fleetward/core';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Activity } from './activity/index.ts';
+import type { Campaigns } from './campaigns/index.ts';
 import type { Certificates } from './certificates/index.ts';
 import type { Denials } from './denials/index.ts';
 import type { Detections } from './detections/index.ts';
@@ -32,6 +33,7 @@ export function createPlatformMetrics(parts: {
   readonly certificates: Pick<Certificates, 'keyRules' | 'ocspCounts'>;
   readonly enrollment: Pick<Enrollment, 'endCounts'>;
   readonly renewals: Pick<RenewalCampaigns, 'openCounts'>;
+  readonly campaigns: Pick<Campaigns, 'counts'>;
   readonly issuanceLog: IssuanceLog;
   readonly downloads: Pick<Downloads, 'counts'>;
   readonly provisioning: Provisioning;
@@ -128,6 +130,15 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       for (const [counter, value] of Object.entries(parts.downloads.counts)) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_campaigns',
+    help: 'Campaigns that are not over, their things that wait for their turn and those that devices are at, and outcomes that wait to be kept',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.campaigns.counts)) this.set({ counter }, value);
     },
   });
   gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>

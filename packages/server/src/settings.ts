@@ -473,6 +473,25 @@ const renewals = section(
   'Renewal campaigns.',
 );
 
+const campaigns = section(
+  {
+    needApproval: flag(
+      false,
+      'Every campaign has to be approved by an operator who did not make it, also one that takes another back.',
+    ),
+    openMax: count(20, 'Campaigns that are not over.', { maximum: 100 }),
+    thingsMax: count(100_000, 'Things of one campaign.', { maximum: 1_000_000 }),
+    keptMax: count(100, 'Campaigns that are over and still listed.', { maximum: 1_000 }),
+    stepsPerTickMax: count(1_000, 'Things of one campaign that one tick (a second) moves on.', {
+      maximum: 10_000,
+    }),
+    feedbackPendingMax: count(10_000, 'Outcomes that devices told and that wait to be kept.', {
+      maximum: 1_000_000,
+    }),
+  },
+  'Campaigns: rollouts of releases.',
+);
+
 const trail = section(
   {
     checkpointEntries: count(1_000, 'Entries after which a signed checkpoint is written.'),
@@ -809,6 +828,7 @@ export const settings = section(
     vendorCas,
     trail,
     releases,
+    campaigns,
     director,
     groups,
     activity,

@@ -36,6 +36,7 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
       },
     },
     { name: 'call devices to renew', everyMs: secondMs, run: () => domains.renewals.advance() },
+    { name: 'go on with campaigns', everyMs: secondMs, run: () => domains.campaigns.advance() },
     {
       name: 'clean up what was not provisioned',
       everyMs: minuteMs,

@@ -139,6 +139,11 @@ function deliver(event: DomainEvent, { mqtt, credentials }: Listeners, log: Log)
     case 'certificate-resumed':
       mqtt.resume(event.certificateId);
       return noEffect;
+    case 'campaign-stopped': {
+      const { campaignId, state, because } = event;
+      log.warn({ campaignId, state, because }, 'a campaign has stopped by itself');
+      return noEffect;
+    }
     case 'clone-suspected':
       return noEffect; // the trail, the metric and `detection list` tell
     case 'authority-changed':

@@ -24,6 +24,7 @@ export const denialCauses = [
   'request_denied',
   'protocol_error',
   'enrollment_refused',
+  'foreign_feedback',
   'operator_token_refused',
   'limit',
 ] as const;

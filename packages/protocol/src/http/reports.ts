@@ -30,6 +30,12 @@ const update = Type.Object(
     }),
     version: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
     reason: Type.Optional(Type.String({ maxLength: 1_024, description: 'Why, in words for the operator.' })),
+    actionId: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'The action of a campaign that it is about, where that is known.',
+      }),
+    ),
     step: Type.Optional(Type.String({ maxLength: 128, description: 'Where it ended, such as `TUF 5.4.4`.' })),
   },
   { additionalProperties: false, description: 'How the last attempt to update ended.' },
@@ -64,6 +70,13 @@ export const sendReport = defineRoute({
       installed: Type.Optional(installed),
       update: Type.Optional(update),
       agent: Type.Optional(agent),
+      batteryPercent: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 100,
+          description: 'For campaigns that ask for a charged battery.',
+        }),
+      ),
     },
     { additionalProperties: false },
   ),

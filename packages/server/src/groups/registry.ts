@@ -12,6 +12,7 @@ export class GroupRegistry {
   readonly #things = new Map<GroupName, Set<ThingName>>();
   readonly #byThing = new Map<ThingName, readonly GroupName[]>();
   #memberships = 0;
+  #revision = 0;
 
   async load(store: GroupStore): Promise<void> {
     for (let after: GroupName | undefined; ; ) {
@@ -28,12 +29,18 @@ export class GroupRegistry {
     return { groups: this.#groups.size, memberships: this.#memberships };
   }
 
+  /** Changes whenever it may have changed which things are under which group. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   find(name: GroupName): Group | undefined {
     return this.#groups.get(name);
   }
 
   /** Adds a group, or puts a known one where it now belongs. */
   put(group: Group): void {
+    this.#revision++;
     this.#leaveParent(group.name);
     this.#groups.set(group.name, group);
     if (group.parentName === undefined) return;
@@ -60,6 +67,7 @@ export class GroupRegistry {
     this.#things.set(groupName, things.add(thingName));
     this.#byThing.set(thingName, [...this.groupsOf(thingName), groupName]);
     this.#memberships++;
+    this.#revision++;
   }
 
   removeThing({ groupName, thingName }: Membership): void {
@@ -70,6 +78,7 @@ export class GroupRegistry {
     if (groups.length === 0) this.#byThing.delete(thingName);
     else this.#byThing.set(thingName, groups);
     this.#memberships--;
+    this.#revision++;
   }
 
   /** The groups the thing itself was put in, in that order; as of after the change, if one is given. */

@@ -61,6 +61,11 @@ export class Groups {
     return this.#registry.counts;
   }
 
+  /** Changes whenever it may have changed which things are under which group. */
+  get revision(): number {
+    return this.#registry.revision;
+  }
+
   /** Throws `groups.exists`, `groups.not_found` for the parent, or `groups.limit`. */
   create(wanted: Pick<Group, 'name' | 'parentName'>, actor: Actor): Promise<Group> {
     const { name, parentName } = wanted;

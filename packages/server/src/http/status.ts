@@ -1,5 +1,6 @@
 import type { InvalidInputError } from '@fleetward/core';
 import type { PolicyError } from '@fleetward/policy';
+import type { CampaignsErrorCode } from '../campaigns/index.ts';
 import type { CertificatesErrorCode } from '../certificates/index.ts';
 import type { DirectorErrorCode } from '../director/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
@@ -35,6 +36,7 @@ type KnownCode =
   | 'connections.not_found'
   | OperatorErrorCode
   | ReleaseErrorCode
+  | CampaignsErrorCode
   | DirectorErrorCode;
 
 /** The one place where a code becomes an HTTP status. A code that is missing here does not compile. */
@@ -169,6 +171,15 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'releases.too_many_downloads': 503,
   'releases.not_found': 404,
   'releases.storage_full': 507,
+  'campaigns.not_found': 404,
+  'campaigns.invalid': 400,
+  'campaigns.release_unknown': 404,
+  'campaigns.empty': 409,
+  'campaigns.limit': 409,
+  'campaigns.state': 409,
+  'campaigns.own_approval': 403,
+  'campaigns.no_way_back': 409,
+  'campaigns.action_unknown': 404,
 };
 
 /** The HTTP status of a code, or `undefined` for one that is not known and must not be told to a client. */

@@ -35,6 +35,8 @@ export interface ReleaseService {
   target(name: string): ListedTarget | undefined;
   /** From memory: what the newest targets metadata offers. */
   releases(): readonly PublishedRelease[];
+  /** The release of this target path, from memory. */
+  release(path: string): PublishedRelease | undefined;
 }
 
 export interface ReleaseServiceParts {
@@ -71,6 +73,7 @@ export async function openReleaseService(parts: ReleaseServiceParts): Promise<Re
     metadataFile: (file) => findMetadataFile(store, file),
     target: (name) => shelf.current.targets.get(name),
     releases: () => [...shelf.current.releases.values()],
+    release: (path) => shelf.current.releases.get(path),
   };
 }
 

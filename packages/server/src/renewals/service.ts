@@ -7,18 +7,12 @@ import {
   toHex,
 } from '@fleetward/core';
 import { type Certificates, isOnHold } from '../certificates/index.ts';
+import { type Pace, paceFrom, takeCalls } from '../pace.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { RenewalsError } from './errors.ts';
 import { OpenCampaign } from './open-campaign.ts';
-import {
-  type CampaignEvent,
-  campaignSteps,
-  type MemberState,
-  type Pace,
-  paceFrom,
-  takeCalls,
-} from './rules.ts';
+import { type CampaignEvent, campaignSteps, type MemberState } from './rules.ts';
 import { type SelectParts, selectMembers } from './select-members.ts';
 import type { RenewalCampaign, RenewalMember, RenewalSelection, RenewalStore } from './store.ts';
 

@@ -1,6 +1,7 @@
 import type { CertificateId, GroupName, ThingName, Transaction } from '@fleetward/core';
 import type { LeafProfileName } from '@fleetward/pki';
-import type { CampaignState, MemberState, Pace } from './rules.ts';
+import type { Pace } from '../pace.ts';
+import type { CampaignState, MemberState } from './rules.ts';
 
 /** Which certificates are to be renewed: those that match all that is given; nothing given is every one. */
 export interface RenewalSelection {

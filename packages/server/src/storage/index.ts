@@ -1,5 +1,6 @@
 import type { Transactor } from '@fleetward/core';
 import type { ActivityStore } from '../activity/store.ts';
+import type { CampaignStore } from '../campaigns/store.ts';
 import type { CertificateStore } from '../certificates/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { GroupStore } from '../groups/store.ts';
@@ -14,6 +15,7 @@ import type { ThingStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
 import type { VendorCaStore } from '../vendor-cas/store.ts';
 import { createActivityStore } from './activity.ts';
+import { createCampaignStore } from './campaigns.ts';
 import { createCertificateStore } from './certificates.ts';
 import { createEnrollmentStore } from './enrollment.ts';
 import { createGroupStore } from './groups.ts';
@@ -51,6 +53,7 @@ export interface Stores {
   readonly provisioning: ProvisioningStore;
   readonly vendorCas: VendorCaStore;
   readonly releases: ReleaseStore;
+  readonly campaigns: CampaignStore;
 }
 
 export interface Storage {
@@ -81,6 +84,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       provisioning: createProvisioningStore(database),
       vendorCas: createVendorCaStore(database),
       releases: createReleaseStore(database),
+      campaigns: createCampaignStore(database),
     },
     lost: database.lost,
     close: () => database.close(),

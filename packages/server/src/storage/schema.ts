@@ -1,5 +1,6 @@
 import type { CertificateId, GroupName, PolicyName, Sha256, ThingName } from '@fleetward/core';
 import type { LeafProfileName } from '@fleetward/pki';
+import type { Action, Campaign } from '../campaigns/store.ts';
 import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
 import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
@@ -140,6 +141,8 @@ export interface Schema {
   readonly enrollment_attempts: EnrollmentAttemptRow;
   readonly renewal_campaigns: RenewalCampaignRow;
   readonly renewal_members: RenewalMemberRow;
+  readonly campaigns: CampaignRow;
+  readonly campaign_actions: CampaignActionRow;
   readonly provisioning_templates: {
     readonly name: string;
     readonly default_version_id: number;
@@ -297,4 +300,36 @@ export interface RenewalMemberRow {
   readonly thing_name: ThingName;
   readonly state: RenewalMember['state'];
   readonly at_ms: number | null;
+}
+
+export interface CampaignRow {
+  readonly campaign_id: string;
+  /** JSON. */
+  readonly definition: string;
+  readonly state: Campaign['state'];
+  readonly stage: number;
+  readonly paced_from_ms: number;
+  /** JSON. */
+  readonly because: string | null;
+  readonly created_at_ms: number;
+  readonly created_by: string;
+  readonly approved_by: string | null;
+  readonly started_at_ms: number | null;
+  readonly ended_at_ms: number | null;
+}
+
+export interface CampaignActionRow {
+  readonly action_id: number;
+  readonly campaign_id: string;
+  readonly thing_name: ThingName;
+  readonly state: Action['state'];
+  readonly since_ms: number;
+  readonly stage: number | null;
+  readonly attempts: number;
+  readonly offered_at_ms: number | null;
+  readonly not_before_ms: number | null;
+  readonly from_version: string | null;
+  readonly from_sha256: string | null;
+  readonly cause: string | null;
+  readonly explanation: string | null;
 }

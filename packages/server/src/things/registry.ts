@@ -7,6 +7,7 @@ const none: readonly CertificateAttachment[] = [];
 /** Things and their attachments in memory: what a connecting device is decided by. Changed in the tick of each commit. */
 export class ThingRegistry {
   readonly #things = new Map<ThingName, Thing>();
+  #revision = 0;
   readonly #byCertificate = new Map<CertificateId, readonly CertificateAttachment[]>();
   readonly #byThing = new Map<ThingName, readonly CertificateAttachment[]>();
   readonly #pastByThing = new Map<ThingName, Set<CertificateId>>();
@@ -22,11 +23,22 @@ export class ThingRegistry {
     }
   }
 
+  /** Changes whenever a thing is added, changed or removed. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  names(): Iterable<ThingName> {
+    return this.#things.keys();
+  }
+
   add(thing: Thing): void {
+    this.#revision++;
     this.#things.set(thing.name, thing);
   }
 
   remove(name: ThingName): void {
+    this.#revision++;
     this.#things.delete(name);
   }
 

@@ -182,6 +182,16 @@ export class Things {
     return thing;
   }
 
+  /** From memory, in no order. */
+  names(): Iterable<ThingName> {
+    return this.#registry.names();
+  }
+
+  /** Changes whenever a thing is added, changed or removed. */
+  get revision(): number {
+    return this.#registry.revision;
+  }
+
   page(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly Thing[]> {
     return this.#options.store.page(range);
   }

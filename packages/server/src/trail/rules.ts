@@ -73,6 +73,8 @@ type TrailKind =
   | 'director.key_created'
   | 'release.artifact_stored'
   | 'release.artifact_removed'
+  | 'campaign.created'
+  | 'campaign.state_changed'
   | 'connection.closed'
   | 'denials.aggregated'
   | 'limits.aggregated'

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { paceFrom, takeCalls } from '../../src/pace.ts';
 import {
   type CampaignEvent,
   type CampaignState,
@@ -7,8 +8,6 @@ import {
   type MemberEvent,
   type MemberState,
   memberSteps,
-  paceFrom,
-  takeCalls,
 } from '../../src/renewals/rules.ts';
 
 const campaignEvents: readonly CampaignEvent[] = ['pause', 'resume', 'cancel', 'done'];

@@ -21,7 +21,7 @@ beforeEach(async () => {
   tls = await makeCertificate();
   listening = await listen(tls, {
     clock: platform.clock,
-    handlers: deviceReportHandlers(platform.things),
+    handlers: deviceReportHandlers({ things: platform.things, reported: async () => {} }),
     authenticate: async () => ({ kind: 'accepted', caller }),
   });
 });

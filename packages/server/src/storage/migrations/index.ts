@@ -18,6 +18,7 @@ import { claimBounds } from './0015-claim-bounds.ts';
 import { artifactDigests } from './0016-artifact-digests.ts';
 import { vendorCas } from './0017-vendor-cas.ts';
 import { renewedCertificates } from './0018-renewed-certificates.ts';
+import { campaigns } from './0019-campaigns.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -45,4 +46,5 @@ export const migrations: readonly Migration[] = [
   artifactDigests,
   vendorCas,
   renewedCertificates,
+  campaigns,
 ];

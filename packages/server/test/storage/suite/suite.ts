@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeActivity } from './activity.ts';
 import type { Backend, Opened } from './backend.ts';
+import { describeCampaigns } from './campaigns.ts';
 import { describeCertificates } from './certificates.ts';
 import { describeEnrollment } from './enrollment.ts';
 import { describeGroups } from './groups.ts';
@@ -32,6 +33,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   provisioning: describeProvisioning,
   'vendor CAs': describeVendorCas,
   releases: describeReleases,
+  campaigns: describeCampaigns,
 };
 
 /** Every promise of the stores, kept by `backend`. */

@@ -1,0 +1,91 @@
+import type { ActionState } from './steps.ts';
+import type { StopReason } from './store.ts';
+import type { Tally } from './tally.ts';
+import type { AbortRule, FailureKind, Rate, Stage, StageShare } from './terms.ts';
+
+/** What is to become of a campaign by itself. */
+export type Verdict =
+  | { readonly kind: 'halt' | 'pause'; readonly because: StopReason }
+  | { readonly kind: 'advance' }
+  | { readonly kind: 'done' };
+
+export interface Standing {
+  readonly stages: readonly Stage[];
+  readonly abort: readonly AbortRule[];
+  /** Index of the stage that runs. */
+  readonly stage: number;
+  readonly tally: Tally;
+  readonly isContinuous: boolean;
+}
+
+/** Looks at the abort rules first, then whether all is done, then at the stage; `undefined`: go on as it is. */
+export function verdictOf(standing: Standing): Verdict | undefined {
+  const { stage, stages, tally, isContinuous } = standing;
+  const broken = brokenRule(standing);
+  if (broken !== undefined) return { kind: 'halt', because: { cause: 'abort', explanation: broken } };
+  if (tally.open === 0 && !isContinuous) return { kind: 'done' };
+  return stage < stages.length - 1 ? stageVerdict(standing) : undefined;
+}
+
+function brokenRule({ abort, stage, tally }: Standing): string | undefined {
+  for (let at = 0; at <= stage; at++) {
+    const { executed } = tally.stage(at);
+    for (const { failure, executedMin, percent } of abort) {
+      const failed = failuresOf(failure).reduce((sum, state) => sum + tally.inStage(at, state), 0);
+      if (executed < executedMin || failed === 0 || failed * 100 < executed * percent) continue;
+      const what = failure === 'ALL' ? 'did not succeed' : `ended ${failure}`;
+      return `${failed} of ${executed} things of stage ${at + 1} ${what}; the limit is ${percent} % of at least ${executedMin}`;
+    }
+  }
+  return undefined;
+}
+
+function failuresOf(failure: FailureKind): readonly ActionState[] {
+  return failure === 'ALL' ? ['FAILED', 'REJECTED', 'TIMED_OUT'] : [failure];
+}
+
+function stageVerdict({ stages, stage, tally }: Standing): Verdict | undefined {
+  const { executedMin, successPercentMin } = stages[stage]!;
+  const size = stageSize({ stages, stage, tally });
+  const { executed, succeeded } = tally.stage(stage);
+  if (executed < Math.min(executedMin ?? size, size)) return undefined;
+  if (size === 0 || succeeded * 100 >= executed * successPercentMin) return { kind: 'advance' };
+  const explanation = `${succeeded} of ${executed} things of stage ${stage + 1} succeeded; ${successPercentMin} % are needed to go on`;
+  return { kind: 'pause', because: { cause: 'stage', explanation } };
+}
+
+type Place = Pick<Standing, 'stages' | 'stage' | 'tally'>;
+
+/** How many things the stage is for. */
+export function stageSize({ stages, stage, tally }: Place): number {
+  let before = 0;
+  for (let at = 0; at < stage; at++) before += tally.stage(at).started;
+  return Math.max(0, reachOf({ stages, stage, tally }) - before);
+}
+
+/** How many more things may be started now. */
+export function startable(place: Place): number {
+  return Math.max(0, stageSize(place) - place.tally.stage(place.stage).started);
+}
+
+/** How many things have been reached when the stage is full: things that are let go are not reached. */
+function reachOf({ stages, stage, tally }: Place): number {
+  const eligible = tally.total - tally.of('SKIPPED') - tally.of('CANCELLED');
+  const reaches = stages.slice(0, stage + 1).map(({ share }) => countOf(share, eligible));
+  return Math.min(eligible, Math.max(0, ...reaches));
+}
+
+function countOf(share: StageShare, eligible: number): number {
+  return share.kind === 'things' ? share.count : Math.ceil((eligible * share.percent) / 100);
+}
+
+/** Things that may be offered the release a minute, now. */
+export function rateNow(rate: Rate, tally: Tally): number {
+  const { baseRatePerMinute, incrementFactor, increaseAfter, maximumPerMinute } = rate;
+  if (increaseAfter === undefined) return Math.min(baseRatePerMinute, maximumPerMinute);
+  const reached = increaseAfter.of === 'notified' ? tally.notified : tally.of('SUCCEEDED');
+  const increases = Math.floor(reached / increaseAfter.count);
+  // Far above any maximum long before; a power without bound would be infinite.
+  const factor = incrementFactor ** Math.min(increases, 1_000);
+  return Math.max(1, Math.floor(Math.min(baseRatePerMinute * factor, maximumPerMinute)));
+}

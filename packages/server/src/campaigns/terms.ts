@@ -1,0 +1,68 @@
+/** How far a stage reaches: in all, from the first stage on. */
+export type StageShare =
+  | { readonly kind: 'things'; readonly count: number }
+  | { readonly kind: 'percent'; readonly percent: number };
+
+export interface Stage {
+  readonly share: StageShare;
+  /** Things of the stage that must have ended before it is judged; all of them if not given. */
+  readonly executedMin?: number;
+  /** Of those that ended; below it the campaign pauses. */
+  readonly successPercentMin: number;
+}
+
+/** AWS IoT's exponential rate; a factor of 1 is a constant one. */
+export interface Rate {
+  readonly baseRatePerMinute: number;
+  readonly incrementFactor: number;
+  /** The rate grows by the factor each time so many more things were offered the release, or have it. */
+  readonly increaseAfter?: { readonly of: 'notified' | 'succeeded'; readonly count: number };
+  readonly maximumPerMinute: number;
+}
+
+export type FailureKind = 'FAILED' | 'REJECTED' | 'TIMED_OUT' | 'ALL';
+
+/** The campaign halts when in one stage, of at least so many things that ended, this share ended so. */
+export interface AbortRule {
+  readonly failure: FailureKind;
+  readonly executedMin: number;
+  readonly percent: number;
+}
+
+/** When a device may begin, by its own clock on the wall: `to` at or before `from` is on the next day. */
+export interface MaintenanceWindow {
+  /** 0 is Sunday; of a window over midnight, the day on which it opens. */
+  readonly days: readonly number[];
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  /** IANA name, for things without an attribute `timezone`. */
+  readonly timeZone: string;
+}
+
+export interface Prerequisites {
+  /** Versions from which the update is tried; empty: from any. */
+  readonly fromVersions: readonly string[];
+  readonly attributes: Readonly<Record<string, string>>;
+  /** As the device reported it last; one that never did waits. */
+  readonly batteryPercentMin?: number;
+}
+
+/** After a failure that may pass: full jitter over a delay that doubles. */
+export interface Retry {
+  readonly retriesMax: number;
+  readonly firstDelayMs: number;
+  readonly delayMaxMs: number;
+}
+
+/** How a release is rolled out; settled when the campaign is made. */
+export interface Terms {
+  /** The last one reaches everything. */
+  readonly stages: readonly Stage[];
+  readonly rate: Rate;
+  readonly abort: readonly AbortRule[];
+  readonly window?: MaintenanceWindow;
+  readonly prerequisites: Prerequisites;
+  readonly retry: Retry;
+  /** From the offer to the end of one attempt. */
+  readonly timeOutMs: number;
+}

@@ -1,0 +1,196 @@
+import type { ThingName } from '@fleetward/core';
+import type { Groups } from '../groups/index.ts';
+import type { Things } from '../things/index.ts';
+import type { CampaignBook } from './book.ts';
+import type { CampaignRun } from './run.ts';
+import { type SelectParts, selectThings, shuffled } from './select-things.ts';
+import { isStopped } from './steps.ts';
+import type { Action } from './store.ts';
+import { batteryOf, type Facts, installedOf } from './turn.ts';
+
+export interface AdvanceParts {
+  readonly book: CampaignBook;
+  readonly things: Pick<Things, 'known' | 'names' | 'findReport' | 'revision'>;
+  readonly groups: Pick<Groups, 'get' | 'thingsUnder' | 'revision'>;
+  readonly limits: { readonly thingsMax: number; readonly keptMax: number; readonly stepsPerTickMax: number };
+}
+
+const system = { kind: 'system' } as const;
+/** How often it is looked for things that have come to the group of a continuous campaign. */
+const joinEveryMs = 10_000;
+
+/** What moves campaigns on by themselves: a bounded number of steps of each at every tick. */
+export class Ticker {
+  readonly #parts: AdvanceParts;
+  /** Things that have yet to be taken in, by campaign. */
+  readonly #gathering = new Map<string, ThingName[]>();
+  readonly #looked = new Map<string, { readonly revision: string; readonly atMs: number }>();
+
+  constructor(parts: AdvanceParts) {
+    this.#parts = parts;
+  }
+
+  async tick(): Promise<void> {
+    const { book, limits } = this.#parts;
+    for (const run of book.runs) await this.#advance(run);
+    const overdue = book.overdue(limits.keptMax);
+    if (overdue !== undefined) await book.forget(overdue, limits.stepsPerTickMax);
+  }
+
+  async #advance(run: CampaignRun): Promise<void> {
+    switch (run.campaign.state) {
+      case 'PROPOSED':
+      case 'READY':
+        return;
+      case 'GATHERING':
+        return this.#gather(run);
+      default: {
+        await this.#timeOut(run);
+        await this.#judge(run);
+        if (run.campaign.state === 'RUNNING') await this.#goOn(run);
+        else if (isStopped(run.campaign.state)) await this.#windUp(run);
+      }
+    }
+  }
+
+  /** Takes the things in, some at each tick; after a crash it begins again with those that are missing. */
+  async #gather(run: CampaignRun): Promise<void> {
+    const { campaignId } = run.campaign;
+    const left = this.#gathering.get(campaignId) ?? (await this.#missing(run));
+    this.#gathering.set(campaignId, left);
+    await this.#takeIn(run, left);
+    if (left.length > 0) return;
+    this.#gathering.delete(campaignId);
+    await this.#parts.book.step(run, { event: 'gathered', actor: system });
+  }
+
+  async #missing(run: CampaignRun): Promise<ThingName[]> {
+    const { book, limits } = this.#parts;
+    const names = await selectThings(run.campaign.target, this.#selectParts);
+    const missing = names.filter((name) => !run.isMember(name));
+    return shuffled(missing, book.parts.random).slice(0, Math.max(0, limits.thingsMax - run.size));
+  }
+
+  get #selectParts(): SelectParts {
+    const { book, things, groups } = this.#parts;
+    return { things, groups, store: book.parts.store };
+  }
+
+  /** Takes some of the names out of the list, as new actions. */
+  async #takeIn(run: CampaignRun, names: ThingName[]): Promise<void> {
+    const { book, limits } = this.#parts;
+    const some = names.slice(0, limits.stepsPerTickMax);
+    const actionIds = book.takeActionIds(some.length);
+    const { campaignId } = run.campaign;
+    const sinceMs = book.parts.clock.now();
+    const actions = some.map((thingName, at): Action => {
+      return { actionId: actionIds[at]!, campaignId, thingName, state: 'SCHEDULED', sinceMs, attempts: 0 };
+    });
+    if (actions.length > 0) await book.save(run, { actions });
+    names.splice(0, some.length);
+  }
+
+  async #timeOut(run: CampaignRun): Promise<void> {
+    const { book, limits } = this.#parts;
+    const { clock, random } = book.parts;
+    const actions = run.timeOuts({ nowMs: clock.now(), max: limits.stepsPerTickMax, random });
+    if (actions.length > 0) await this.#save(run, { actions, taken: actions });
+  }
+
+  async #save(
+    run: CampaignRun,
+    change: {
+      readonly actions: readonly Action[];
+      readonly taken: readonly Action[];
+      readonly pacedFromMs?: number;
+    },
+  ): Promise<void> {
+    try {
+      await this.#parts.book.save(run, change);
+    } catch (error) {
+      run.requeue(change.taken);
+      throw error;
+    }
+  }
+
+  /** Stops or goes on by itself, before anything more is offered. */
+  async #judge(run: CampaignRun): Promise<void> {
+    const { book } = this.#parts;
+    const { state } = run.campaign;
+    if (state !== 'RUNNING' && state !== 'PAUSED') return;
+    if (state === 'RUNNING' && !book.isPublished(run.campaign)) {
+      const { path } = run.campaign.release;
+      const explanation = `the published targets do not list \`${path}\` with these bytes any more`;
+      return book.step(run, { event: 'pause', actor: system, because: { cause: 'release', explanation } });
+    }
+    const verdict = run.verdict();
+    if (verdict === undefined) return;
+    if (verdict.kind === 'halt')
+      return book.step(run, { event: 'halt', actor: system, because: verdict.because });
+    if (state !== 'RUNNING') return;
+    if (verdict.kind === 'pause')
+      return book.step(run, { event: 'pause', actor: system, because: verdict.because });
+    return book.step(run, { event: verdict.kind, actor: system });
+  }
+
+  async #goOn(run: CampaignRun): Promise<void> {
+    if (run.campaign.target.isContinuous) await this.#join(run);
+    const { book, limits, things } = this.#parts;
+    const nowMs = book.parts.clock.now();
+    const taken = run.candidates({ nowMs, max: limits.stepsPerTickMax });
+    if (taken.length === 0) return;
+    try {
+      const facts = await this.#factsOf(run, taken);
+      const isBusy = (thingName: ThingName) => book.activeOf(thingName) !== undefined;
+      const factsOf = (thingName: ThingName): Facts => {
+        const attributes = things.known(thingName)?.attributes ?? {};
+        return { ...facts.get(thingName), attributes };
+      };
+      await book.save(run, run.turns(taken, { nowMs, factsOf, isBusy }));
+    } catch (error) {
+      run.requeue(taken);
+      throw error;
+    }
+  }
+
+  async #factsOf(run: CampaignRun, actions: readonly Action[]) {
+    const { component } = run.campaign.release;
+    const found = await Promise.all(
+      actions.map(async ({ thingName }) => {
+        const report = (await this.#parts.things.findReport(thingName))?.report ?? {};
+        return [
+          thingName,
+          { installed: installedOf(report, component), batteryPercent: batteryOf(report) },
+        ] as const;
+      }),
+    );
+    return new Map(found);
+  }
+
+  /** Things that have come to the group since; looked for when something has changed, and not too often. */
+  async #join(run: CampaignRun): Promise<void> {
+    const { book, things, groups } = this.#parts;
+    const { campaignId } = run.campaign;
+    const revision = `${things.revision} ${groups.revision}`;
+    const atMs = book.parts.clock.now();
+    const looked = this.#looked.get(campaignId);
+    if (looked?.revision === revision || (looked !== undefined && atMs - looked.atMs < joinEveryMs)) return;
+    const missing = await this.#missing(run);
+    await this.#takeIn(run, missing);
+    // Those that are left are found again.
+    if (missing.length === 0) this.#looked.set(campaignId, { revision, atMs });
+  }
+
+  /** After a stop: lets go of what no device has begun, and ends when the others have. */
+  async #windUp(run: CampaignRun): Promise<void> {
+    const { book, limits } = this.#parts;
+    const { tally } = run;
+    if (tally.of('SCHEDULED') + tally.of('OFFERED') > 0) {
+      const nowMs = book.parts.clock.now();
+      await book.save(run, { actions: run.leftovers({ nowMs, max: limits.stepsPerTickMax }) });
+    }
+    await book.end(run);
+    this.#looked.delete(run.campaign.campaignId);
+    this.#gathering.delete(run.campaign.campaignId);
+  }
+}
