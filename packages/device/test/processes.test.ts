@@ -19,7 +19,7 @@ describe('the agent and the starter as programs', () => {
     expect(await device.checkOnce()).toEqual({ kind: 'confirmed', version: '1.0.0' });
     expect(await device.runningVersion()).toBe('1.0.0');
     expect(platform.reports.at(-1)).toMatchObject({
-      protocolVersion: 2,
+      protocolVersion: 3,
       installed: { version: '1.0.0', securityVersion: 1 },
       update: { outcome: 'confirmed', version: '1.0.0' },
     });

@@ -50,7 +50,7 @@ describe('an agent that updates itself, on a real platform', () => {
       device.startStarter();
       let starter = device.startAgentStarter(...patient);
       await untilReport(platform, {
-        protocolVersion: 2,
+        protocolVersion: 3,
         installed: { version: '1.0.0' },
         agent: { version: agentVersion, slot: 'factory', update: { outcome: 'up-to-date' } },
       });

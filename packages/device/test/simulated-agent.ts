@@ -3,7 +3,7 @@ import { createSelfUpdate, type SelfUpdate } from '../src/agent/self-update.ts';
 import { openSlotFolder, type SlotFolder } from '../src/slots/folder.ts';
 import { giveUp, prepareStart, type StartPlan, startFactory } from '../src/starter/prepare-start.ts';
 import type { ForgetfulDisk } from './forgetful-disk.ts';
-import type { TestRepository } from './test-repository.ts';
+import { lampName, type TestRepository } from './test-repository.ts';
 
 /** How an agent of some version behaves once it is started. */
 export type AgentBehaviour = 'works' | 'dies' | 'hangs' | 'is cut off';
@@ -38,7 +38,12 @@ export class SimulatedAgent {
     this.#repository = options.repository;
     this.#behaviourOf = options.behaviourOf ?? (() => 'works');
     const { clock } = options.repository;
-    this.#client = createUpdateClient({ store: this.#store, fetcher: this.#fetcher(), clock });
+    this.#client = createUpdateClient({
+      store: this.#store,
+      fetcher: this.#fetcher(),
+      clock,
+      thingName: lampName,
+    });
   }
 
   /** Starts what the starter would start now. */

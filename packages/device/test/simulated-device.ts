@@ -1,11 +1,18 @@
-import { createMemoryStore, createUpdateClient, installRoot } from '@fleetward/updates';
+import {
+  createMemoryStore,
+  createUpdateClient,
+  type FileLayer,
+  fileStoreOn,
+  installRoot,
+  type TrustedStore,
+} from '@fleetward/updates';
 import { type CheckParts, checkOnce } from '../src/agent/check-once.ts';
 import type { CheckOutcome } from '../src/agent/outcome.ts';
 import { openSlotFolder, type SlotFolder } from '../src/slots/folder.ts';
 import type { SlotName } from '../src/slots/state.ts';
 import { giveUp, prepareStart, type StartPlan } from '../src/starter/prepare-start.ts';
 import type { ForgetfulDisk } from './forgetful-disk.ts';
-import type { TestRepository } from './test-repository.ts';
+import { lampName, type TestRepository } from './test-repository.ts';
 
 export type Behaviour = 'healthy' | 'unhealthy' | 'dies';
 const attemptsMax = 3;
@@ -20,13 +27,19 @@ export class SimulatedDevice {
   readonly #repository: TestRepository;
   readonly #behaviourOf: (version: string) => Behaviour;
   #running: Extract<StartPlan, { kind: 'start' }> | undefined;
-  readonly #store = createMemoryStore();
+  readonly #store: TrustedStore;
 
   constructor(
     disk: ForgetfulDisk,
-    options: { readonly repository: TestRepository; readonly behaviourOf?: (version: string) => Behaviour },
+    options: {
+      readonly repository: TestRepository;
+      readonly behaviourOf?: (version: string) => Behaviour;
+      /** What it trusts is on the disk too, and not in a memory that no power cut reaches. */
+      readonly isTrustOnDisk?: boolean;
+    },
   ) {
     this.disk = disk;
+    this.#store = options.isTrustOnDisk ? fileStoreOn(layerOf(disk), '/trusted') : createMemoryStore();
     this.folder = openSlotFolder(disk, '/slots');
     this.#repository = options.repository;
     this.#behaviourOf = options.behaviourOf ?? (() => 'healthy');
@@ -37,7 +50,7 @@ export class SimulatedDevice {
     const { fetcher, clock, root } = this.#repository;
     await installRoot(this.#store, root);
     const parts: CheckParts = {
-      client: createUpdateClient({ store: this.#store, fetcher, clock }),
+      client: createUpdateClient({ store: this.#store, fetcher, clock, thingName: lampName }),
       files: this.disk,
       folder: this.folder,
       model: { product: 'lamp', hardware: 'lamp-r1' },
@@ -97,4 +110,17 @@ export class SimulatedDevice {
     });
     this.#running = undefined;
   }
+}
+
+/** The disk as the store of the trusted metadata sees one. */
+function layerOf(disk: ForgetfulDisk): FileLayer {
+  const reopened = (path: string) => disk.resume(path, disk.lengthBytes(path) ?? 0);
+  return {
+    read: async (path) => disk.read(path),
+    write: async (path, bytes) => disk.create(path).write(bytes),
+    syncFile: async (path) => reopened(path).sync(),
+    rename: async (from, to) => disk.rename(from, to),
+    remove: async (path) => disk.remove(path),
+    syncFolder: async (path) => disk.syncFolder(path),
+  };
 }

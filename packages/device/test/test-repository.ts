@@ -8,9 +8,11 @@ import {
   draftRoot,
   draftTargets,
   type Fetcher,
+  instructionFilePath,
   type PublishedState,
   publish,
   type Release,
+  signInstruction,
   signRoot,
   signTargets,
   targetFilePath,
@@ -20,6 +22,9 @@ const dayMs = 86_400_000;
 
 export const lamp: Release = { product: 'lamp', version: '1.0.0', securityVersion: 1, hardware: ['lamp-r1'] };
 
+/** The device that directors instruct. */
+export const lampName = 'lamp-1';
+
 /** A TUF repository as release engineers and the server make it, in a map of URL paths. */
 export class TestRepository {
   readonly files = new Map<string, Uint8Array>();
@@ -27,15 +32,19 @@ export class TestRepository {
   readonly asked: number[] = [];
   readonly clock: Clock;
   readonly #keys = { root: edKey(), targets: edKey(), snapshot: edKey(), timestamp: edKey() };
+  readonly #director: Signer | undefined;
   #state: PublishedState = {};
+  #instructions = 0;
   #root: Uint8Array = new Uint8Array();
 
-  private constructor(clock: Clock) {
+  private constructor(clock: Clock, isDirected: boolean) {
     this.clock = clock;
+    this.#director = isDirected ? edKey() : undefined;
   }
 
-  static async create(clock: Clock = Date): Promise<TestRepository> {
-    const repository = new TestRepository(clock);
+  /** With a director, which has instructed nobody yet. */
+  static async create(clock: Clock = Date, { isDirected = false } = {}): Promise<TestRepository> {
+    const repository = new TestRepository(clock, isDirected);
     await repository.#publishFirst();
     return repository;
   }
@@ -68,6 +77,25 @@ export class TestRepository {
     return targetFilePath(target);
   }
 
+  /** Instructs the lamp, or another thing, to have the newest image of that version; nothing: to stay as it is. */
+  async instruct(
+    version?: string,
+    { thingName = lampName, number = 0, signer = this.#director! } = {},
+  ): Promise<void> {
+    const { targets } = JSON.parse(Buffer.from(this.#state.targets!).toString()).signed;
+    const path = Object.keys(targets).find((name) => version !== undefined && name.includes(`/${version}-`));
+    const { length, hashes } = targets[path ?? ''] ?? {};
+    const target = path === undefined ? undefined : { path, length, sha256: hashes.sha256 };
+    const nowMs = this.clock.now();
+    const instruction = {
+      thingName,
+      target,
+      version: number || Math.floor(nowMs / 1000) + this.#instructions++,
+      expiresMs: nowMs + dayMs,
+    };
+    this.files.set(instructionFilePath, await signInstruction(instruction, signer));
+  }
+
   async #publishFirst(): Promise<void> {
     const role = (signer: Signer) => ({ publicKeys: [signer.publicKey], threshold: 1 });
     const { root, targets, snapshot, timestamp } = this.#keys;
@@ -76,6 +104,7 @@ export class TestRepository {
       targets: role(targets),
       snapshot: role(snapshot),
       timestamp: role(timestamp),
+      ...(this.#director && { director: role(this.#director) }),
     };
     const expiresMs = this.clock.now() + 365 * dayMs;
     this.#root = (await signRoot(draftRoot({ version: 1, expiresMs, roles }), { signers: [root] })).bytes;
@@ -92,7 +121,11 @@ export class TestRepository {
     const outcome = await publish({
       published: this.#state,
       upload,
-      signers: { snapshot: [snapshot], timestamp: [timestamp] },
+      signers: {
+        snapshot: [snapshot],
+        timestamp: [timestamp],
+        director: this.#director ? [this.#director] : [],
+      },
       clock: this.clock,
       settings: defaultOnlineSettings,
     });
@@ -102,7 +135,7 @@ export class TestRepository {
   }
 }
 
-function edKey(): Signer {
+export function edKey(): Signer {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   return {
     algorithm: 'ed25519',

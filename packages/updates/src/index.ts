@@ -97,7 +97,8 @@ export {
 } from './repository/release-folder.ts';
 export { type SignedDraft, signRoot, signTargets } from './repository/sign-file.ts';
 export { type FolderCheck, type FolderVerdict, verifyReleaseFolder } from './repository/verify-folder.ts';
-export { openFileStore } from './store/file-store.ts';
+export type { FileLayer } from './store/file-layer.ts';
+export { fileStoreOn, openFileStore } from './store/file-store.ts';
 export { createMemoryStore, type TrustedStore } from './store/trusted-store.ts';
 export {
   createTargetVerifier,

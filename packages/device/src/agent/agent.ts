@@ -28,10 +28,11 @@ export interface Agent {
 
 /** The update agent of one device. */
 export function createAgent(parts: AgentParts): Agent {
-  const { folder, log, self } = parts;
+  const { folder, log, self, model } = parts;
   let lastUpdate: CheckOutcome | undefined;
+  let isIntroduced = false;
   let isProven = false;
-  const reportOf = (outcome?: CheckOutcome) => buildReport(folder, { outcome, self: self?.status() });
+  const reportOf = (outcome?: CheckOutcome) => buildReport(folder, { model, outcome, self: self?.status() });
 
   async function pass(stop?: AbortSignal): Promise<CheckOutcome> {
     await parts.renewIdentity();
@@ -39,6 +40,8 @@ export function createAgent(parts: AgentParts): Agent {
   }
 
   async function checkAndReport(stop?: AbortSignal): Promise<CheckOutcome> {
+    // A director chooses by what the device said of itself (Uptane 5.4.2.1): that comes first, once.
+    if (!isIntroduced) await report();
     const outcome = await checkOnce({ ...parts, replaceAgent: () => self?.update(stop) }, stop);
     if (outcome.kind === 'confirmed' || outcome.kind === 'rolled-back') lastUpdate = outcome;
     // The platform keeps the newest report: "nothing new" must not hide how the last update ended.
@@ -46,9 +49,10 @@ export function createAgent(parts: AgentParts): Agent {
     return outcome;
   }
 
-  async function report(outcome: CheckOutcome): Promise<void> {
+  async function report(outcome?: CheckOutcome): Promise<void> {
     try {
       await parts.sendReport(reportOf(outcome));
+      isIntroduced = true;
     } catch (error) {
       log(`cannot report: ${messageOf(error)}`);
     }

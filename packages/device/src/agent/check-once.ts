@@ -11,7 +11,7 @@ import { within } from './within.ts';
 
 /** What a pass works with; everything that is not deterministic comes from here. */
 export interface CheckParts {
-  readonly client: Pick<UpdateClient, 'refresh' | 'targets' | 'download'>;
+  readonly client: Pick<UpdateClient, 'refresh' | 'isDirected' | 'targets' | 'download'>;
   readonly files: Files;
   readonly folder: SlotFolder;
   readonly model: DeviceModel;
@@ -50,7 +50,12 @@ export async function checkOnce(parts: CheckParts, stop?: AbortSignal): Promise<
   // The agent comes first: a newer one may be what can install the newest firmware.
   if (await parts.replaceAgent?.()) return { kind: 'agent-first' };
   if (trial !== undefined) return trial;
-  const choice = chooseTarget(client.targets(), { component: 'firmware', model, state });
+  const choice = chooseTarget(client.targets(), {
+    component: 'firmware',
+    model,
+    state,
+    isDirected: client.isDirected(),
+  });
   if (choice.kind === 'refused') return choice;
   if (choice.kind === 'none') return { kind: 'current', version: confirmedVersion(state) };
   return install(choice.offer, { parts, state, stop });

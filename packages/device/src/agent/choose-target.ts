@@ -33,22 +33,24 @@ export interface ChoiceOptions {
   readonly state: SlotsState;
   /** What runs while nothing is confirmed, if its version is known. */
   readonly factoryVersion?: string;
+  /** A director chose: then an older version is as good as a newer one, above the security floor. */
+  readonly isDirected?: boolean;
 }
 
 /**
- * Picks the newest release that suits the device and is newer than the confirmed one. Where there are newer ones but
- * none suits, the newest says why.
+ * Picks the newest release that suits the device and is newer than the confirmed one; under a director, the one there is and
+ * that is another than the confirmed one. Where there are such but none suits, the newest says why.
  */
 export function chooseTarget(
   targets: readonly Target[],
-  { component, model, state, factoryVersion }: ChoiceOptions,
+  { component, model, state, factoryVersion, isDirected = false }: ChoiceOptions,
 ): Choice {
   const current = confirmedVersion(state) ?? factoryVersion;
   const newer = targets
     .map((target) => ({ target, release: parseRelease(target.custom) }))
     .filter((offer): offer is Offer => offer.release?.product === model.product)
     .filter(({ release }) => (release.component ?? 'firmware') === component)
-    .filter(({ release }) => isNewer(release.version, current))
+    .filter(({ release }) => isWanted(release.version, { current, isDirected }))
     .sort((a, b) => compareVersions(b.release.version, a.release.version) ?? 0);
   const judged = newer.map((offer) => ({ offer, flaw: flawOf(offer, { model, state }) }));
   const fit = judged.find(({ flaw }) => flaw === undefined);
@@ -56,9 +58,13 @@ export function chooseTarget(
   return judged[0]?.flaw ?? { kind: 'none' };
 }
 
-function isNewer(version: string, current: string | undefined): boolean {
+function isWanted(
+  version: string,
+  { current, isDirected }: { readonly current: string | undefined; readonly isDirected: boolean },
+): boolean {
   if (!isVersion(version) || current === undefined) return true; // the first one becomes a refusal below
-  return (compareVersions(version, current) ?? 1) > 0;
+  const order = compareVersions(version, current) ?? 1;
+  return isDirected ? order !== 0 : order > 0;
 }
 
 function flawOf(

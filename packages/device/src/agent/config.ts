@@ -20,6 +20,8 @@ export interface AgentConfig {
   /** The agent's own slots: that of the starter which runs the agent, for one that updates itself. */
   readonly agentSlotsFolder?: string;
   readonly model: DeviceModel;
+  /** The device's thing, where that is not the name in its certificate: what a director's instructions must be for. */
+  readonly thingName?: string;
   readonly probe: ProbeSettings;
   readonly trial: TrialSettings;
   readonly limits: CheckLimits;
@@ -59,6 +61,7 @@ export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
     'agentSlotsFolder',
     'product',
     'hardware',
+    'thingName',
     'probe',
     'trial',
     'limits',
@@ -75,6 +78,7 @@ export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
     slotsFolder: string('slotsFolder'),
     ...(settings.agentSlotsFolder !== undefined && { agentSlotsFolder: string('agentSlotsFolder') }),
     model: { product: string('product', modelName), hardware: string('hardware', modelName) },
+    ...(settings.thingName !== undefined && { thingName: string('thingName', /^[a-zA-Z0-9:_-]{1,128}$/) }),
     probe: parseProbe(settings.probe),
     trial: numbersAt('trial', { value: settings.trial, defaults: defaultTrialSettings }),
     limits: numbersAt('limits', { value: settings.limits, defaults: defaultCheckLimits }),

@@ -4,8 +4,9 @@ import {
   type Download,
   getDeviceMetadata,
   getDeviceTarget,
+  getInstruction,
 } from '@fleetward/protocol';
-import type { Fetcher, FetchResult } from '@fleetward/updates';
+import { type Fetcher, type FetchResult, instructionFilePath } from '@fleetward/updates';
 import { notTooSlow, type Pace } from './pace.ts';
 
 /** Fetches metadata and targets from the platform, as the device that the client's certificate names. */
@@ -13,15 +14,21 @@ export function platformFetcher(api: Pick<ApiClient, 'download'>, pace: Pace): F
   return {
     fetch: async (path, { signal, fromByte }) => {
       const given = { ...(signal && { signal }), ...(fromByte !== undefined && { fromByte }) };
-      const [folder, name] = splitPath(path);
-      return result(
-        folder === 'metadata'
-          ? api.download(getDeviceMetadata, { params: { file: name }, ...given })
-          : api.download(getDeviceTarget, { params: { '*': name }, ...given }),
-        pace,
-      );
+      return result(download(api, path, given), pace);
     },
   };
+}
+
+function download(
+  api: Pick<ApiClient, 'download'>,
+  path: string,
+  given: { readonly signal?: AbortSignal; readonly fromByte?: number },
+): Promise<Download> {
+  if (path === instructionFilePath) return api.download(getInstruction, given);
+  const [folder, name] = splitPath(path);
+  return folder === 'metadata'
+    ? api.download(getDeviceMetadata, { params: { file: name }, ...given })
+    : api.download(getDeviceTarget, { params: { '*': name }, ...given });
 }
 
 /** The client escapes names once more for the URL; the paths it gets are URL paths already. */

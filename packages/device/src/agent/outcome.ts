@@ -9,8 +9,8 @@ export type DeviceRefusalReason =
   | 'pass-failed';
 
 /**
- * A release, or what was offered as one, that was not installed. `step` is the clause of TUF 1.0.34 that refused it, or
- * `device` for the agent's own rules; `subject` is the metadata role or target path.
+ * A release, or what was offered as one, that was not installed. `step` is the clause of TUF 1.0.34 that refused it, of Uptane
+ * with `Uptane` before it, or `device` for the agent's own rules; `subject` is the metadata role or target path.
  */
 export interface Refused {
   readonly kind: 'refused';

@@ -1,6 +1,7 @@
 import { deviceProtocolVersion } from '@fleetward/protocol';
 import type { DeviceReport } from '../sdk/platform-client.ts';
 import type { SlotFolder } from '../slots/folder.ts';
+import type { DeviceModel } from './choose-target.ts';
 import type { CheckOutcome } from './outcome.ts';
 import type { SelfUpdate } from './self-update.ts';
 import { agentVersion } from './version.ts';
@@ -11,6 +12,7 @@ type UpdatePart = NonNullable<DeviceReport['update']>;
 const reasonCharactersMax = 1000;
 
 export interface ReportFacts {
+  readonly model: DeviceModel;
   /** Of the firmware's last check; nothing before the first. */
   readonly outcome: CheckOutcome | undefined;
   /** Of the agent, where it runs out of slots of its own. */
@@ -18,9 +20,10 @@ export interface ReportFacts {
 }
 
 /** What the platform is told: the confirmed version, which agent runs, and how the updates of both ended. */
-export function buildReport(folder: SlotFolder, { outcome, self }: ReportFacts): DeviceReport {
+export function buildReport(folder: SlotFolder, { model, outcome, self }: ReportFacts): DeviceReport {
   return {
     protocolVersion: deviceProtocolVersion,
+    model,
     ...installedPart(folder),
     ...(outcome && { update: updatePart(outcome) }),
     agent: self === undefined ? { version: agentVersion } : agentPart(self),
@@ -48,7 +51,7 @@ function updatePart(outcome: CheckOutcome): UpdatePart {
     case 'rolled-back':
       return { outcome: 'rolled-back', version: outcome.version, reason: because(outcome) };
     case 'refused': {
-      const step = outcome.step === 'device' ? 'device' : `TUF ${outcome.step}`;
+      const step = /^\d/.test(outcome.step) ? `TUF ${outcome.step}` : outcome.step;
       return { outcome: 'refused', step, reason: clipped(`${outcome.subject}: ${because(outcome)}`) };
     }
     case 'waiting':

@@ -55,8 +55,13 @@ export function createSelfUpdate(parts: SelfUpdateParts): SelfUpdate {
       const state = readState(parts, note);
       if (state === undefined || isOnTrial(state)) return false;
       const { client, model } = parts;
-      const current = { component: 'agent', model, state, factoryVersion: agentVersion } as const;
-      const choice = chooseTarget(client.targets(), current);
+      const choice = chooseTarget(client.targets(), {
+        component: 'agent',
+        model,
+        state,
+        factoryVersion: agentVersion,
+        isDirected: client.isDirected(),
+      });
       if (choice.kind !== 'install') {
         note(choice.kind === 'none' ? { kind: 'current', version } : choice);
         return false;

@@ -52,6 +52,7 @@ export async function openAgent(
   const client = await openUpdateClient({
     ...config,
     api: { download: (...of) => api.download(...of) },
+    thingName: config.thingName ?? enrolled.name,
     bytesPerSecondMin: limits.bytesPerSecondMin,
     clock,
   });
