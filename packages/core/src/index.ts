@@ -16,5 +16,13 @@ export {
   type Sha256,
   type ThingName,
 } from './ids.ts';
-export type { Clock, Random, Signer, SignerAlgorithm, Transaction, Transactor } from './ports.ts';
+export type {
+  Clock,
+  MlDsaAlgorithm,
+  Random,
+  Signer,
+  SignerAlgorithm,
+  Transaction,
+  Transactor,
+} from './ports.ts';
 export { type JsonPlace, jsonMemberPath, parseStrictJson, type StrictJsonLimits } from './strict-json.ts';

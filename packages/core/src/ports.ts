@@ -15,7 +15,11 @@ export type SignerAlgorithm =
   | 'ecdsa-p384-sha384'
   | 'ed25519'
   | 'rsa-pkcs1-sha256'
-  | 'rsa-pss-sha256';
+  | 'rsa-pss-sha256'
+  /** FIPS 204, pure, with an empty context (RFC 9881 §3); experimental, for X.509 alone. */
+  | MlDsaAlgorithm;
+
+export type MlDsaAlgorithm = 'ml-dsa-44' | 'ml-dsa-65' | 'ml-dsa-87';
 
 /** A private key that never leaves where it lives. */
 export interface Signer {

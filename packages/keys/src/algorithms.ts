@@ -1,5 +1,5 @@
 import { constants, generateKeyPairSync, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto';
-import type { SignerAlgorithm } from '@fleetward/core';
+import type { MlDsaAlgorithm, SignerAlgorithm } from '@fleetward/core';
 import { KeysError } from './errors.ts';
 
 /** NIST SP 800-57: as strong as P-256 or nearly so; a CA key lives for years. */
@@ -34,6 +34,9 @@ const recipes: Readonly<Record<SignerAlgorithm, Recipe>> = {
     options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
     ...rsa,
   },
+  'ml-dsa-44': mlDsa('ml-dsa-44'),
+  'ml-dsa-65': mlDsa('ml-dsa-65'),
+  'ml-dsa-87': mlDsa('ml-dsa-87'),
 };
 
 /** Narrows text to an algorithm this package signs with. */
@@ -66,5 +69,20 @@ function curve(namedCurve: string): Pick<Recipe, 'generate' | 'fits'> {
   return {
     generate: () => generateKeyPairSync('ec', { namedCurve }).privateKey,
     fits: (key) => key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === namedCurve,
+  };
+}
+
+function mlDsa(name: MlDsaAlgorithm): Recipe {
+  return {
+    digest: undefined,
+    generate: () => {
+      try {
+        return generateKeyPairSync(name).privateKey;
+      } catch (cause) {
+        const message = `this Node.js cannot make \`${name}\` keys: they need one with OpenSSL 3.5, as Node.js 24.7 and later have`;
+        throw new KeysError('keys.algorithm', message, { cause });
+      }
+    },
+    fits: (key) => key.asymmetricKeyType === name,
   };
 }

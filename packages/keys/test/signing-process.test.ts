@@ -85,6 +85,22 @@ describe('many messages', () => {
   });
 });
 
+// Debian's openssl is 3.0 and knows nothing of ML-DSA; the pinned Node.js has OpenSSL 3.5.
+test.each(['ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87'] as const)(
+  'what it signs with %s verifies, also after a restart',
+  async (algorithm) => {
+    const made = await signing.generate(keySpec(`pq-${algorithm}`, { algorithm }));
+    await signing.close();
+    signing = await startSigning(folder);
+    const signer = await signing.signer(made.name);
+    const key = createPublicKey({ key: Buffer.from(made.publicKey), type: 'spki', format: 'der' });
+    const signature = await signer.sign(message);
+    expect(key.asymmetricKeyType).toBe(algorithm);
+    expect(verify(null, message, key, signature)).toBe(true);
+    expect(verify(null, Buffer.concat([message, message]), key, signature)).toBe(false);
+  },
+);
+
 describe('a key', () => {
   test('has a private file, and is the same after a restart', async () => {
     const made = await signing.generate(keySpec('lasting', { algorithm: 'ecdsa-p256-sha256' }));

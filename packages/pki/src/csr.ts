@@ -3,7 +3,7 @@ import { type DerReader, openDer } from './der/reader.ts';
 import { contextConstructed, tags } from './der/tags.ts';
 import { readOid, readSmallInteger } from './der/values.ts';
 import { PkiError } from './errors.ts';
-import { checkPublicKey, type KeyRules, noKeyRules } from './key-rules.ts';
+import { checkRequestedKey, type KeyRules, noKeyRules } from './key-rules.ts';
 import { limits } from './limits.ts';
 import { type Name, readName } from './names/name.ts';
 import { readDirectoryString } from './names/strings.ts';
@@ -70,7 +70,7 @@ export async function checkCsrAside(csr: Csr, rules: KeyRules = noKeyRules): Pro
 }
 
 function flawBeforeProof({ publicKey, signatureAlgorithm }: Csr, rules: KeyRules): CsrVerdict | undefined {
-  const key = checkPublicKey(publicKey, rules);
+  const key = checkRequestedKey(publicKey, rules);
   if (key.kind === 'refused') return { ...key, code: 'weak_key' };
   if (signatureAlgorithm.kind !== 'unsupported') return undefined;
   return { kind: 'refused', code: 'weak_signature', reason: signatureAlgorithm.reason };

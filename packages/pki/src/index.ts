@@ -49,7 +49,7 @@ export {
   profiles,
   profileUris,
 } from './issue/profiles.ts';
-export { checkPublicKey, type KeyRules, type KeyVerdict } from './key-rules.ts';
+export { checkPublicKey, checkRequestedKey, type KeyRules, type KeyVerdict } from './key-rules.ts';
 export type { NameAttribute } from './names/attributes.ts';
 export type { GeneralName } from './names/general-name.ts';
 export { makeName } from './names/make-name.ts';

@@ -13,12 +13,15 @@ const rsaBitsMin = 2048;
 const rsaBitsMax = 8192;
 const exponentMin = 65537n;
 const exponentBitsMax = 64;
+const mlDsaOff = 'ML-DSA keys are experimental and not taken here (setting `experimental.mlDsa`); use P-256';
 const onWeakList =
   'the RSA key is on a list of weak keys, as those of CVE-2008-0166: others hold its private key too';
 
 /** What an installation adds to the rules that hold everywhere. */
 export interface KeyRules {
   readonly weakKeys?: WeakKeys;
+  /** No CSR with an ML-DSA key is accepted; certificates with one that exist are. */
+  readonly withoutMlDsa?: true;
 }
 
 /** Nothing added. */
@@ -26,15 +29,35 @@ export const noKeyRules: KeyRules = {};
 
 /**
  * Holds a key to our rules: RSA of 2048 to 8192 bits with an odd public exponent of at least 65537 (FIPS 186-5 §5.4), P-256, P-384
- * or Ed25519, and valid for its algorithm.
+ * Ed25519
+ * or ML-DSA (FIPS 204), and valid for its algorithm.
  */
 export function checkPublicKey(key: PublicKey, rules: KeyRules = noKeyRules): KeyVerdict {
   if (key.kind === 'unsupported') return refused(key.reason);
   if (rules.weakKeys?.has(key) === true) return refused(onWeakList);
-  const reason = key.kind === 'rsa' ? rsaWeakness(key) : ecWeakness(key);
+  const reason = weaknessOf(key);
   if (reason !== undefined) return refused(reason);
   // A point was looked at already; to load it would cost more than all the rest.
   return key.kind === 'ec' ? accepted : loadable(key);
+}
+
+/** As `checkPublicKey` for a key that is to be certified. */
+export function checkRequestedKey(key: PublicKey, rules: KeyRules = noKeyRules): KeyVerdict {
+  if (key.kind === 'ml-dsa' && rules.withoutMlDsa === true) return refused(mlDsaOff);
+  return checkPublicKey(key, rules);
+}
+
+function weaknessOf(key: Exclude<PublicKey, { kind: 'unsupported' }>): string | undefined {
+  switch (key.kind) {
+    case 'rsa':
+      return rsaWeakness(key);
+    case 'ec':
+      return ecWeakness(key);
+    case 'ed25519':
+      return key.bits.length === 32 ? undefined : 'an Ed25519 key has 32 octets';
+    case 'ml-dsa':
+      return mlDsaWeakness(key);
+  }
 }
 
 function refused(reason: string): KeyVerdict {
@@ -114,8 +137,15 @@ function remainder(magnitude: Uint8Array, divisor: number): number {
   return magnitude.reduce((rest, octet) => (rest * 256 + octet) % divisor, 0);
 }
 
-function ecWeakness(key: PublicKey & { kind: 'ec' | 'ed25519' }): string | undefined {
-  if (key.kind === 'ed25519') return key.bits.length === 32 ? undefined : 'an Ed25519 key has 32 octets';
+// FIPS 204 table 2.
+const mlDsaOctets = { 'ml-dsa-44': 1312, 'ml-dsa-65': 1952, 'ml-dsa-87': 2592 } as const;
+
+function mlDsaWeakness({ parameterSet, bits }: PublicKey & { kind: 'ml-dsa' }): string | undefined {
+  const octets = mlDsaOctets[parameterSet];
+  return bits.length === octets ? undefined : `an \`${parameterSet}\` key has ${octets} octets`;
+}
+
+function ecWeakness(key: PublicKey & { kind: 'ec' }): string | undefined {
   const uncompressedOctets = 1 + (key.sizeBits / 8) * 2;
   if (key.bits[0] !== 4 || key.bits.length !== uncompressedOctets)
     return `the ${key.curve} key is not an uncompressed point (RFC 5480 section 2.2)`;

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
-import { toBase64 } from '@fleetward/core';
+import { type MlDsaAlgorithm, toBase64 } from '@fleetward/core';
 import type { DerReader } from './der/reader.ts';
 import { openDer } from './der/reader.ts';
 import { tags } from './der/tags.ts';
@@ -15,7 +15,7 @@ interface KeyBytes {
   readonly bits: Uint8Array;
 }
 
-/** A public key as a certificate or CSR carries it (RFC 5280 §4.1.2.7, RFC 3279, RFC 5480, RFC 8410). */
+/** A public key as a certificate or CSR carries it (RFC 5280 §4.1.2.7, RFC 3279, RFC 5480, RFC 8410, RFC 9881). */
 export type PublicKey =
   | (KeyBytes & {
       readonly kind: 'rsa';
@@ -25,6 +25,12 @@ export type PublicKey =
     })
   | (KeyBytes & { readonly kind: 'ec'; readonly curve: 'P-256' | 'P-384'; readonly sizeBits: 256 | 384 })
   | (KeyBytes & { readonly kind: 'ed25519'; readonly sizeBits: 256 })
+  | (KeyBytes & {
+      readonly kind: 'ml-dsa';
+      readonly parameterSet: MlDsaAlgorithm;
+      /** Of the encoded key, which says little of its strength. */
+      readonly sizeBits: number;
+    })
   | (KeyBytes & { readonly kind: 'unsupported'; readonly oid: string; readonly reason: string });
 
 /** Parses one DER-encoded SubjectPublicKeyInfo; a kind of key we do not take comes back as `unsupported`. */
@@ -61,10 +67,22 @@ function byAlgorithm(raw: RawKey): PublicKey {
     case algorithmOids.ed25519:
       raw.algorithm.end("the public key's algorithm");
       return { ...raw.bytes, kind: 'ed25519', sizeBits: 256 };
+    case algorithmOids.mlDsa44:
+      return mlDsaKey(raw, 'ml-dsa-44');
+    case algorithmOids.mlDsa65:
+      return mlDsaKey(raw, 'ml-dsa-65');
+    case algorithmOids.mlDsa87:
+      return mlDsaKey(raw, 'ml-dsa-87');
     default:
       if (!raw.algorithm.done) raw.algorithm.any("the public key's parameters");
       return unsupported(raw, `public keys of algorithm \`${raw.oid}\` are not accepted`);
   }
+}
+
+// RFC 9881 §4: the parameters are absent.
+function mlDsaKey({ algorithm, bytes }: RawKey, parameterSet: MlDsaAlgorithm): PublicKey {
+  algorithm.end("the public key's algorithm");
+  return { ...bytes, kind: 'ml-dsa', parameterSet, sizeBits: bytes.bits.length * 8 };
 }
 
 function rsaKey({ algorithm, bytes }: RawKey): PublicKey {
@@ -123,7 +141,8 @@ function makeKeyObject(key: PublicKey): KeyObject {
     // As text: Node 24 takes more than twice as long over DER, which it takes in an options object only.
     return createPublicKey(`-----BEGIN PUBLIC KEY-----\n${toBase64(key.spki)}\n-----END PUBLIC KEY-----\n`);
   } catch (cause) {
-    throw new PkiError('pki.key', 'the public key is not valid for its algorithm', { cause });
+    const orUnknown = key.kind === 'ml-dsa' ? ', or this Node.js does not know ML-DSA' : '';
+    throw new PkiError('pki.key', `the public key is not valid for its algorithm${orUnknown}`, { cause });
   }
 }
 

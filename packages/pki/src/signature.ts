@@ -1,5 +1,5 @@
 import { verify } from 'node:crypto';
-import type { SignerAlgorithm } from '@fleetward/core';
+import type { MlDsaAlgorithm, SignerAlgorithm } from '@fleetward/core';
 import type { DerReader } from './der/reader.ts';
 import { tags } from './der/tags.ts';
 import { readNull, readOid } from './der/values.ts';
@@ -12,6 +12,7 @@ import { keyObjectOf, type PublicKey } from './public-key.ts';
 export type SignatureAlgorithm =
   | { readonly kind: 'ecdsa' | 'rsa-pkcs1'; readonly hash: 'sha256' | 'sha384' | 'sha512' }
   | { readonly kind: 'ed25519' }
+  | { readonly kind: 'ml-dsa'; readonly parameterSet: MlDsaAlgorithm }
   | { readonly kind: 'unsupported'; readonly oid: string; readonly reason: string };
 
 const byOid = new Map<string, SignatureAlgorithm>([
@@ -22,9 +23,12 @@ const byOid = new Map<string, SignatureAlgorithm>([
   [algorithmOids.sha384WithRsa, { kind: 'rsa-pkcs1', hash: 'sha384' }],
   [algorithmOids.sha512WithRsa, { kind: 'rsa-pkcs1', hash: 'sha512' }],
   [algorithmOids.ed25519, { kind: 'ed25519' }],
+  [algorithmOids.mlDsa44, { kind: 'ml-dsa', parameterSet: 'ml-dsa-44' }],
+  [algorithmOids.mlDsa65, { kind: 'ml-dsa', parameterSet: 'ml-dsa-65' }],
+  [algorithmOids.mlDsa87, { kind: 'ml-dsa', parameterSet: 'ml-dsa-87' }],
 ]);
 
-/** Reads an AlgorithmIdentifier of a signature (RFC 5280 §4.1.1.2, RFC 4055, RFC 5758, RFC 8410). */
+/** Reads an AlgorithmIdentifier of a signature (RFC 5280 §4.1.1.2, RFC 4055, RFC 5758, RFC 8410, RFC 9881). */
 export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
   const what = 'the signature algorithm';
   const sequence = reader.enter(tags.sequence, what);
@@ -56,25 +60,28 @@ export interface SignedBytes {
 /** True only when the algorithm is one of ours, fits the key, and the signature is right. */
 export function verifySignature(key: PublicKey, signed: SignedBytes): boolean {
   const { algorithm, message, signature } = signed;
-  if (algorithm.kind === 'unsupported' || signerKind(algorithm.kind) !== key.kind) return false;
-  const hash = algorithm.kind === 'ed25519' ? null : algorithm.hash;
+  if (algorithm.kind === 'unsupported' || !fits(algorithm, key)) return false;
+  const hash = 'hash' in algorithm ? algorithm.hash : null;
   return verify(hash, message, keyObjectOf(key), signature);
 }
 
 /** The same, computed beside the event loop; only the key is loaded on it. Never rejects but for a key that is none. */
 export async function verifySignatureAside(key: PublicKey, signed: SignedBytes): Promise<boolean> {
   const { algorithm, message, signature } = signed;
-  if (algorithm.kind === 'unsupported' || signerKind(algorithm.kind) !== key.kind) return false;
-  const hash = algorithm.kind === 'ed25519' ? null : algorithm.hash;
+  if (algorithm.kind === 'unsupported' || !fits(algorithm, key)) return false;
+  const hash = 'hash' in algorithm ? algorithm.hash : null;
   const keyObject = keyObjectOf(key);
   return new Promise((resolve) =>
     verify(hash, message, keyObject, signature, (error, isRight) => resolve(error === null && isRight)),
   );
 }
 
-function signerKind(kind: 'ecdsa' | 'rsa-pkcs1' | 'ed25519'): PublicKey['kind'] {
-  if (kind === 'ecdsa') return 'ec';
-  return kind === 'rsa-pkcs1' ? 'rsa' : 'ed25519';
+const keyKinds = { ecdsa: 'ec', 'rsa-pkcs1': 'rsa', ed25519: 'ed25519' } as const;
+
+function fits(algorithm: Exclude<SignatureAlgorithm, { kind: 'unsupported' }>, key: PublicKey): boolean {
+  if (algorithm.kind === 'ml-dsa')
+    return key.kind === 'ml-dsa' && key.parameterSet === algorithm.parameterSet;
+  return key.kind === keyKinds[algorithm.kind];
 }
 
 /** The AlgorithmIdentifier that goes into what this signer signs. */
@@ -86,6 +93,12 @@ export function encodeSignatureAlgorithm(algorithm: SignerAlgorithm): Uint8Array
       return sequence(oid(algorithmOids.ecdsaWithSha384));
     case 'ed25519':
       return sequence(oid(algorithmOids.ed25519));
+    case 'ml-dsa-44':
+      return sequence(oid(algorithmOids.mlDsa44));
+    case 'ml-dsa-65':
+      return sequence(oid(algorithmOids.mlDsa65));
+    case 'ml-dsa-87':
+      return sequence(oid(algorithmOids.mlDsa87));
     case 'rsa-pkcs1-sha256':
       return sequence(oid(algorithmOids.sha256WithRsa), nullValue());
     case 'rsa-pss-sha256':
@@ -97,6 +110,7 @@ export function encodeSignatureAlgorithm(algorithm: SignerAlgorithm): Uint8Array
 export function signerAlgorithmOf(algorithm: SignatureAlgorithm): SignerAlgorithm | undefined {
   if (algorithm.kind === 'unsupported') return undefined;
   if (algorithm.kind === 'ed25519') return 'ed25519';
+  if (algorithm.kind === 'ml-dsa') return algorithm.parameterSet;
   if (algorithm.kind === 'rsa-pkcs1') return algorithm.hash === 'sha256' ? 'rsa-pkcs1-sha256' : undefined;
   if (algorithm.hash === 'sha256') return 'ecdsa-p256-sha256';
   return algorithm.hash === 'sha384' ? 'ecdsa-p384-sha384' : undefined;

@@ -22,7 +22,7 @@ export interface TestKey extends Signer {
 export function newKey(algorithm: SignerAlgorithm = 'ecdsa-p256-sha256'): TestKey {
   const { publicKey, privateKey } = keyPair(algorithm);
   const spki = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
-  const hash = algorithm === 'ed25519' ? null : algorithm.endsWith('384') ? 'sha384' : 'sha256';
+  const hash = hashOf(algorithm);
   return {
     algorithm,
     publicKey: spki,
@@ -32,8 +32,15 @@ export function newKey(algorithm: SignerAlgorithm = 'ecdsa-p256-sha256'): TestKe
   };
 }
 
+function hashOf(algorithm: SignerAlgorithm): 'sha256' | 'sha384' | null {
+  if (algorithm === 'ed25519' || algorithm.startsWith('ml-dsa')) return null;
+  return algorithm.endsWith('384') ? 'sha384' : 'sha256';
+}
+
 function keyPair(algorithm: SignerAlgorithm): { publicKey: KeyObject; privateKey: KeyObject } {
   if (algorithm === 'ed25519') return generateKeyPairSync('ed25519');
+  if (algorithm === 'ml-dsa-44' || algorithm === 'ml-dsa-65' || algorithm === 'ml-dsa-87')
+    return generateKeyPairSync(algorithm);
   if (algorithm === 'ecdsa-p256-sha256') return generateKeyPairSync('ec', { namedCurve: 'P-256' });
   if (algorithm === 'ecdsa-p384-sha384') return generateKeyPairSync('ec', { namedCurve: 'P-384' });
   return generateKeyPairSync('rsa', { modulusLength: 2048 });

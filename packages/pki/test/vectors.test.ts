@@ -25,8 +25,10 @@ interface PathCase extends Readonly<Record<'name' | 'code' | 'leaf', string>> {
 }
 
 function paths(kind: 'valid' | 'invalid'): readonly PathCase[] {
-  const file = JSON.parse(readFileSync(new URL(`${kind}/paths.json`, folder), 'utf8'));
-  return file.cases.map((path: PathCase) => ({ ...path, atMs: file.atMs }));
+  return ['paths.json', 'ml-dsa-paths.json'].flatMap((name) => {
+    const file = JSON.parse(readFileSync(new URL(`${kind}/${name}`, folder), 'utf8'));
+    return file.cases.map((path: PathCase) => ({ ...path, atMs: file.atMs }));
+  });
 }
 
 function outcomeOf({ leaf, untrusted, roots, atMs }: Omit<PathCase, 'code'>): string {
@@ -59,12 +61,18 @@ describe('the shared vectors', () => {
     expect(outcomeOf(path)).toBe(code);
   });
 
-  it.each(cases('valid/keys.json'))('accept the key: $name', ({ spki }) => {
-    expect(checkPublicKey(parsePublicKey(fromHex(spki)))).toEqual({ kind: 'accepted' });
-  });
+  it.each([...cases('valid/keys.json'), ...cases('valid/ml-dsa-keys.json')])(
+    'accept the key: $name',
+    ({ spki }) => {
+      expect(checkPublicKey(parsePublicKey(fromHex(spki)))).toEqual({ kind: 'accepted' });
+    },
+  );
 
-  it.each(cases('invalid/keys.json'))('refuse the key: $name', ({ spki, reason }) => {
-    const verdict = checkPublicKey(parsePublicKey(fromHex(spki)));
-    expect(verdict).toEqual({ kind: 'refused', reason: expect.stringContaining(reason) });
+  const badKeys = [...cases('invalid/keys.json'), ...cases('invalid/ml-dsa-keys.json')];
+
+  it.each(badKeys)('refuse the key: $name', ({ spki, reason }) => {
+    const check = () => checkPublicKey(parsePublicKey(fromHex(spki)));
+    if (reason === 'malformed') expect(check).toThrow(PkiError);
+    else expect(check()).toEqual({ kind: 'refused', reason: expect.stringContaining(reason) });
   });
 });

@@ -19,7 +19,7 @@ import type { Storage } from './storage/index.ts';
 import { onStorageAlone } from './storage-alone.ts';
 
 /** The platform cannot be initialised. */
-export class InitError extends AppError<'init.already_initialised'> {}
+export class InitError extends AppError<'init.already_initialised' | 'init.experimental'> {}
 
 export interface InitPorts {
   readonly clock: Clock;
@@ -64,6 +64,7 @@ export async function initialise(
   ports: InitPorts,
   options: InitOptions = {},
 ): Promise<Initialised> {
+  assertAllowed(config, options);
   createFolderDurably(config.folder);
   return onStorageAlone(config, async (storage) => {
     if (options.newSetupToken === true) return await renewSetupToken(config, { ...ports, storage });
@@ -81,6 +82,15 @@ export async function initialise(
 }
 
 type Keys = Readonly<Record<keyof typeof signingKeys, Signer>>;
+
+/** Before anything is made. */
+function assertAllowed({ experimental }: Config, { caAlgorithm }: InitOptions): void {
+  if (experimental.mlDsa || caAlgorithm?.startsWith('ml-dsa') !== true) return;
+  throw new InitError(
+    'init.experimental',
+    `CAs that sign with \`${caAlgorithm}\` are experimental: set \`experimental.mlDsa\` for this platform, once your devices know it (docs/how-to/ml-dsa.md)`,
+  );
+}
 
 function ensureMasterKey(config: Config, random: Random): void {
   if (config.masterKey.kind !== 'file') return;

@@ -8,10 +8,13 @@ import { ConfigError } from './config-error.ts';
 /** What this installation holds keys to, by its settings. Throws `ConfigError` for a list that cannot be read whole: without it weak keys would pass. */
 export function keyRulesOf({
   folder,
-  weakKeyBlacklist,
-}: Pick<Config, 'folder' | 'weakKeyBlacklist'>): KeyRules {
-  if (weakKeyBlacklist.length === 0) return {};
-  return { weakKeys: parsed(weakKeyBlacklist.map((path) => read(resolve(folder, path)))) };
+  weakKeyBlacklist: paths,
+  experimental,
+}: Pick<Config, 'folder' | 'weakKeyBlacklist' | 'experimental'>): KeyRules {
+  return {
+    ...(paths.length === 0 ? {} : { weakKeys: parsed(paths.map((path) => read(resolve(folder, path)))) }),
+    ...(experimental.mlDsa ? {} : { withoutMlDsa: true }),
+  };
 }
 
 function parsed(lists: readonly Uint8Array[]): WeakKeys {

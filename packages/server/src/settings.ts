@@ -132,6 +132,16 @@ const hsm = Type.Union(
   },
 );
 
+const experimental = section(
+  {
+    mlDsa: flag(
+      false,
+      'Take CSRs with ML-DSA keys, and make CAs that sign with ML-DSA (FIPS 204, RFC 9881); devices and clients must know it (docs/how-to/ml-dsa.md).',
+    ),
+  },
+  'What may still change, and what the peers of a platform do not all know yet.',
+);
+
 const weakKeyBlacklist = Type.Array(Type.String({ minLength: 1, maxLength: 4_096 }), {
   default: [],
   maxItems: 16,
@@ -816,6 +826,7 @@ export const settings = section(
     previousMasterKeys,
     hsm,
     weakKeyBlacklist,
+    experimental,
     tlsLimits,
     mqttLimits,
     httpLimits,

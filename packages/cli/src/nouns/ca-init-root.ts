@@ -5,7 +5,7 @@ import { addVerb, whole } from '../define.ts';
 import { readNewSecret } from '../secrets.ts';
 import type { Shell } from '../shell.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
-import { type CaAlgorithm, caAlgorithmNames, caAlgorithms } from './ca-algorithms.ts';
+import { type CaAlgorithm, caAlgorithmNames, caAlgorithms, noteExperimental } from './ca-algorithms.ts';
 import { passphraseSource } from './release-keys.ts';
 
 const dayMs = 86_400_000;
@@ -47,6 +47,7 @@ export function addCaInitRoot(noun: Command, { terminal, output }: Shell): void 
       const passphrase = await readNewSecret(source, terminal);
       const { random } = terminal;
       const algorithm = caAlgorithms[flags.algorithm];
+      noteExperimental(flags.algorithm, output);
       const privateKey = generatePrivateKey(algorithm);
       const signer = localSigner(privateKey, algorithm);
       const notBeforeMs = terminal.clock.now();

@@ -4,7 +4,7 @@ import { addVerb } from '../define.ts';
 import { readCertificates } from '../read-certificates.ts';
 import type { Shell } from '../shell.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
-import { type CaAlgorithm, caAlgorithmOption, keyStoreOption } from './ca-algorithms.ts';
+import { type CaAlgorithm, caAlgorithmOption, keyStoreOption, noteExperimental } from './ca-algorithms.ts';
 
 interface RequestFlags {
   readonly out: string;
@@ -28,6 +28,7 @@ export function addCaRequest(noun: Command, { output, withApi }: Shell): void {
     .addOption(keyStoreOption())
     .action(async ({ out, commonName, algorithm, keyStore: store }: RequestFlags) => {
       assertNewFile(out);
+      noteExperimental(algorithm, output);
       const name = commonName === undefined ? {} : { commonName };
       const made = await withApi((api) => api.call(requestCa, { body: { algorithm, store, ...name } }));
       writeNewFile(out, made.pem);

@@ -7,6 +7,7 @@ import { onFolder } from '../own-folder.ts';
 import { readInput } from '../read-input.ts';
 import { readSecret } from '../secrets.ts';
 import type { Terminal } from '../terminal.ts';
+import { mlDsaAlgorithmOf } from './ca-algorithms.ts';
 import { type SettingsFlags, settingsSources } from './platform-settings.ts';
 import { passphraseSource } from './release-keys.ts';
 
@@ -66,5 +67,7 @@ async function openKeyFile(
 function algorithmOf(type: string | undefined, curve: string | undefined): SignerAlgorithm {
   if (type === 'rsa') return 'rsa-pkcs1-sha256';
   if (type === 'ed25519') return 'ed25519';
+  const mlDsa = mlDsaAlgorithmOf(type);
+  if (mlDsa !== undefined) return mlDsa;
   return curve === 'secp384r1' ? 'ecdsa-p384-sha384' : 'ecdsa-p256-sha256';
 }

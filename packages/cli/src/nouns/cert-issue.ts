@@ -6,7 +6,7 @@ import { usage } from '../errors.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
-import { type CaAlgorithm, caAlgorithmNames } from './ca-algorithms.ts';
+import { type CaAlgorithm, caAlgorithmNames, noteExperimental } from './ca-algorithms.ts';
 import { issueFromCsv } from './cert-issue-bulk.ts';
 import { csrOf, type LocalKey, makeLocalKey } from './local-key.ts';
 
@@ -94,6 +94,7 @@ function assertFlags({ csr, keygen, csv, dryRun, name, out }: IssueFlags): void 
 
 async function issueOne(flags: IssueFlags, { terminal, output, withApi, exitWith }: Shell): Promise<void> {
   for (const path of [flags.out, flags.keygen]) if (typeof path === 'string') assertNewFile(path);
+  if (flags.keygen !== undefined) noteExperimental(flags.algorithm, output);
   const key = flags.keygen === undefined ? undefined : makeLocalKey(flags.algorithm);
   const csr = key === undefined ? await readCsr(flags, terminal) : await csrOf(key, flags.name ?? '');
   // Before anybody certifies it: what is lost afterwards cannot be had again.

@@ -5,7 +5,13 @@ import { addVerb } from '../define.ts';
 import { onFolder } from '../own-folder.ts';
 import type { Shell } from '../shell.ts';
 import { writeFileOver } from '../write-file.ts';
-import { type CaAlgorithm, caAlgorithmOption, caAlgorithms, keyStoreOption } from './ca-algorithms.ts';
+import {
+  type CaAlgorithm,
+  caAlgorithmOption,
+  caAlgorithms,
+  keyStoreOption,
+  noteExperimental,
+} from './ca-algorithms.ts';
 import { addSettingsFlags, type SettingsFlags, settingsSources } from './platform-settings.ts';
 
 /** `fleetward init`: makes the keys, the authorities and the setup token of a new platform. */
@@ -30,6 +36,7 @@ export function addInit(program: Command, shell: Shell): void {
     .addOption(caAlgorithmOption('what the root and the issuing CA sign with'))
     .addOption(keyStoreOption())
     .action(async (flags: InitFlags) => {
+      noteExperimental(flags.algorithm, shell.output);
       const { initialise, loadConfig, systemClock, systemRandom } = await import('@fleetward/server');
       const { environment } = shell.terminal;
       const config = loadConfig(settingsSources(flags, environment));

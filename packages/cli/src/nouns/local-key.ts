@@ -3,7 +3,7 @@ import type { SignerAlgorithm } from '@fleetward/core';
 import { generatePrivateKey, localSigner } from '@fleetward/keys';
 import { encodePem, issueCsr, makeName } from '@fleetward/pki';
 import { CliError } from '../errors.ts';
-import { type CaAlgorithm, caAlgorithms } from './ca-algorithms.ts';
+import { type CaAlgorithm, caAlgorithms, mlDsaAlgorithmOf } from './ca-algorithms.ts';
 
 /** A private key in PEM, and how it signs. */
 export interface LocalKey {
@@ -32,6 +32,8 @@ export function readLocalKey(pem: Uint8Array, path: string): LocalKey {
 
 function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): SignerAlgorithm {
   if (asymmetricKeyType === 'ed25519') return 'ed25519';
+  const mlDsa = mlDsaAlgorithmOf(asymmetricKeyType);
+  if (mlDsa !== undefined) return mlDsa;
   if (asymmetricKeyType === 'rsa') return 'rsa-pkcs1-sha256';
   return asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'ecdsa-p384-sha384' : 'ecdsa-p256-sha256';
 }

@@ -35,7 +35,7 @@ export interface Profile {
   readonly uriTemplates: readonly string[];
 }
 
-const anyKey = ['rsa', 'ec', 'ed25519'] as const;
+const anyKey = ['rsa', 'ec', 'ed25519', 'ml-dsa'] as const;
 const caSubject = {
   subjectRequired: ['commonName'],
   subjectAltName: 'forbidden',
@@ -90,7 +90,7 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
   device: { ...thing, uriTemplates: ['urn:fleetward:thing:${name}'] },
   // Given out before anybody knows which thing it will speak for: the registry alone says that.
   provisioned: { ...thing, uriTemplates: ['urn:fleetward:provisioned:${name}'] },
-  // Its key cannot leave the TPM it was made in: whoever asks for this profile has seen the proof. No TPM 2.0 makes Ed25519 keys.
+  // Its key cannot leave the TPM it was made in: whoever asks for this profile has seen the proof. No TPM 2.0 makes Ed25519 or ML-DSA keys.
   'tpm-device': {
     ...thing,
     keyKinds: ['rsa', 'ec'],

@@ -8,8 +8,19 @@ const certificateParams = Type.Object({ certificateId: certificateIdSchema });
 
 /** What a CA may sign with. RSA has 3,072 bits. */
 const keyAlgorithm = Type.Union(
-  [Type.Literal('ecdsa-p256'), Type.Literal('ecdsa-p384'), Type.Literal('ed25519'), Type.Literal('rsa-3072')],
-  { description: 'What it signs with; RSA is PKCS #1 v1.5 with SHA-256.' },
+  [
+    Type.Literal('ecdsa-p256'),
+    Type.Literal('ecdsa-p384'),
+    Type.Literal('ed25519'),
+    Type.Literal('rsa-3072'),
+    Type.Literal('ml-dsa-44'),
+    Type.Literal('ml-dsa-65'),
+    Type.Literal('ml-dsa-87'),
+  ],
+  {
+    description:
+      'What it signs with; RSA is PKCS #1 v1.5 with SHA-256. ML-DSA is experimental: it needs the setting `experimental.mlDsa`.',
+  },
 );
 
 const keyStore = Type.Union([Type.Literal('file'), Type.Literal('hsm')], {

@@ -6,4 +6,7 @@ export const caAlgorithms = {
   'ecdsa-p384': 'ecdsa-p384-sha384',
   ed25519: 'ed25519',
   'rsa-3072': 'rsa-pkcs1-sha256',
+  'ml-dsa-44': 'ml-dsa-44',
+  'ml-dsa-65': 'ml-dsa-65',
+  'ml-dsa-87': 'ml-dsa-87',
 } as const satisfies Readonly<Record<string, SignerAlgorithm>>;

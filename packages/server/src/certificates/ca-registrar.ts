@@ -52,8 +52,8 @@ export class CaRegistrar {
   /** Makes the key of another issuing CA, and the CSR with which a root certifies it. Throws `certificates.ca_keys`. */
   request(request: CaRequest, actor: Actor): Promise<MadeCaRequest> {
     return this.#inTurn(async () => {
-      const { authorities, caKeys: keys, transactor, trail } = this.#options;
-      const made = await requestCa(request, { keys, authorities });
+      const { authorities, caKeys: keys, transactor, trail, keyRules } = this.#options;
+      const made = await requestCa(request, { keys, authorities, keyRules });
       const { algorithm, store } = request;
       const payload = { keyName: made.keyName, algorithm, store, subject: made.csr.subject.text };
       await transactor.transact((tx) => trail.append(tx, { kind: 'ca.requested', actor, payload }));

@@ -1,5 +1,5 @@
 import { isAppError, type Signer, type SignerAlgorithm } from '@fleetward/core';
-import { type Csr, issueCsr, makeName } from '@fleetward/pki';
+import { type Csr, issueCsr, type KeyRules, makeName } from '@fleetward/pki';
 import type { Authorities } from './authorities.ts';
 import { CertificatesError } from './errors.ts';
 
@@ -40,8 +40,13 @@ function caKeyName(number: number): string {
  */
 export async function requestCa(
   { commonName, algorithm, store }: CaRequest,
-  { keys, authorities }: { readonly keys: CaKeys; readonly authorities: Authorities },
+  {
+    keys,
+    authorities,
+    keyRules,
+  }: { readonly keys: CaKeys; readonly authorities: Authorities; readonly keyRules: KeyRules },
 ): Promise<MadeCaRequest> {
+  if (keyRules.withoutMlDsa === true && algorithm.startsWith('ml-dsa')) throw mlDsaOff();
   for (let number = 1; number <= caKeysMax; number++) {
     const keyName = caKeyName(number);
     const known = await keys.find(keyName);
@@ -55,6 +60,13 @@ export async function requestCa(
     return { keyName, csr: await issueCsr({ subject, signer }) };
   }
   throw new CertificatesError('certificates.ca_keys', `at most ${caKeysMax} keys of issuing CAs are made`);
+}
+
+function mlDsaOff(): CertificatesError {
+  return new CertificatesError(
+    'certificates.ca_keys',
+    'CAs that sign with ML-DSA are experimental: set `experimental.mlDsa`, once your devices know it (docs/how-to/ml-dsa.md)',
+  );
 }
 
 /** What is wrong with the token is told to who asked, as the only one who can mend it. */

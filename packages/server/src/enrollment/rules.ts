@@ -11,7 +11,7 @@ import {
 } from '@fleetward/core';
 import {
   type Csr,
-  checkPublicKey,
+  checkRequestedKey,
   type GeneralName,
   type KeyRules,
   type LeafProfileName,
@@ -91,7 +91,7 @@ export function readSoundCsr(
   trace.begin('csr');
   const csr = readCsr(csrDer);
   if ('kind' in csr) return csr;
-  const key = checkPublicKey(csr.publicKey, keyRules);
+  const key = checkRequestedKey(csr.publicKey, keyRules);
   if (key.kind === 'refused') return refuse('key_refused', key.reason);
   if (!verifyCsrSignature(csr)) {
     return refuse('csr_signature', "the CSR's signature does not verify with the key inside it");

@@ -60,7 +60,7 @@ test('the lists of the setting are read from the folder, all or none', () => {
   writeFileSync(folder.join('a.list'), `${entry}\n`);
   writeFileSync(folder.join('b.list'), '# nothing here\n00005890bc78bcbee3ca\n');
   const rulesOf = (...weakKeyBlacklist: readonly string[]) =>
-    keyRulesOf({ folder: folder.path, weakKeyBlacklist });
+    keyRulesOf({ folder: folder.path, weakKeyBlacklist, experimental: { mlDsa: true } });
   expect(rulesOf('a.list', folder.join('b.list')).weakKeys?.size).toBe(2);
   expect(rulesOf()).toEqual({});
   expect(() => rulesOf('a.list', 'c.list')).toThrow(

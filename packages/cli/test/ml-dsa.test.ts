@@ -1,0 +1,40 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { generatePrivateKey, localSigner } from '@fleetward/keys';
+import { decryptPrivateKey, encodePem, issueCsr, makeName } from '@fleetward/pki';
+import { expect, test } from 'vitest';
+import { openCli } from './cli.ts';
+
+test('a root of ML-DSA off line: told to be experimental, its key encrypted, and it signs a CA', async () => {
+  using cli = openCli();
+  writeFileSync(cli.home.join('pass'), 'a long passphrase\n', { mode: 0o600 });
+  const key = ['--key', 'root.key', '--passphrase-file', 'pass'];
+  const root = [...key, '--out', 'root.pem', '--common-name', 'Root', '--algorithm', 'ml-dsa-65'];
+  const made = await cli.run(['ca', 'init-root', ...root]);
+  expect(made).toMatchObject({ code: 0, stderr: expect.stringContaining('ml-dsa-65 is experimental') });
+  const opened = decryptPrivateKey(readFileSync(cli.home.join('root.key')), 'a long passphrase');
+  expect(opened.asymmetricKeyType).toBe('ml-dsa-65');
+
+  const signer = localSigner(generatePrivateKey('ml-dsa-44'), 'ml-dsa-44');
+  const { der } = await issueCsr({ subject: makeName([['commonName', 'Issuing']]), signer });
+  writeFileSync(cli.home.join('ca.csr'), encodePem('CERTIFICATE REQUEST', der));
+  const sign = [
+    'ca',
+    'sign-intermediate',
+    '--csr',
+    'ca.csr',
+    '--root',
+    'root.pem',
+    ...key,
+    '--out',
+    'ca.pem',
+  ];
+  expect(await cli.run(sign)).toMatchObject({ code: 0 });
+  expect(readFileSync(cli.home.join('ca.pem'), 'utf8')).toContain('BEGIN CERTIFICATE');
+});
+
+test('a platform with CAs of ML-DSA is not made before the setting allows it', async () => {
+  using cli = openCli();
+  const refused = await cli.run(['init', '--folder', 'platform', '--algorithm', 'ml-dsa-65', '--json']);
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain('init.experimental');
+});
