@@ -169,6 +169,7 @@ export {
 } from './issuance-log/verify-inclusion-proof.ts';
 export { isConsistent, isIncluded, pathHashesMax } from './issuance-log/verify-proofs.ts';
 export { type ProvisioningRejected, provisioningFilters } from './reserved/provisioning.ts';
+export { registeredTopic } from './reserved/registered.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,

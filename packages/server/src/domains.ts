@@ -218,7 +218,12 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     store: stores.vendorCas,
     certificates,
     provisioning,
+    things,
+    denials,
+    attempts: enrollment.shared.attempts,
+    turns: enrollment.shared.turns,
     announce: parts.announce,
+    warn: parts.warn,
     settings: config.vendorCas,
   });
   const { releases, releaseKeys } = await openReleases(parts, trail);

@@ -108,6 +108,7 @@ export async function startListeners(
     serverNames: config.serverNames,
     envelope: parts.envelope,
     certificates: domains.certificates,
+    vendorAuthorities: () => domains.vendorCas.active().map(({ certificate }) => certificate),
     clock,
   });
   await credentials.ensureFresh();
@@ -117,11 +118,13 @@ export async function startListeners(
     limits: config.tlsLimits,
     admit: createAdmission({
       certificates: domains.certificates,
+      vendorCas: domains.vendorCas,
       known,
       clock,
       graceMs: config.certificates.graceDays * dayMs,
     }),
     live,
+    meet: (newcomer, remoteAddress) => void domains.vendorCas.firstConnections.meet(newcomer, remoteAddress),
     denials: domains.denials,
     proxies: parseProxies(config.proxyAddresses),
   };
@@ -130,6 +133,7 @@ export async function startListeners(
     guard,
     authorizer: new Authorizer({ ...domains, clock }),
     certificates: domains.certificates,
+    vendorCas: domains.vendorCas,
     store: parts.messages,
     reservedTopics: provisioningTopics(domains.provisioning),
     warn: (message, error) => parts.log.warn({ err: error }, message),
@@ -349,6 +353,7 @@ function operatorApi(
         director: domains.director,
         campaigns: domains.campaigns,
         provisioning: domains.provisioning,
+        vendorCas: domains.vendorCas,
         certificates: domains.certificates,
         issuanceLog: domains.issuanceLog,
         downloads: domains.downloads,

@@ -17,6 +17,7 @@ import type { Provisioning } from './provisioning/index.ts';
 import type { Downloads } from './releases/index.ts';
 import type { RenewalCampaigns } from './renewals/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
+import type { VendorCas } from './vendor-cas/index.ts';
 
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
 export function createPlatformMetrics(parts: {
@@ -37,6 +38,7 @@ export function createPlatformMetrics(parts: {
   readonly issuanceLog: IssuanceLog;
   readonly downloads: Pick<Downloads, 'counts'>;
   readonly provisioning: Provisioning;
+  readonly vendorCas: VendorCas;
   readonly clock: Clock;
 }): Registry {
   const registry = new Registry();
@@ -225,6 +227,16 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       for (const [counter, value] of Object.entries(parts.provisioning.counts)) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_first_connections',
+    help: 'First connections of devices of vendor CAs: under way now; since the start provisioned, registered and refused, and passed over as refused a moment before',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      const { counts } = parts.vendorCas.firstConnections;
+      for (const [counter, value] of Object.entries(counts)) this.set({ counter }, value);
     },
   });
   new Gauge({

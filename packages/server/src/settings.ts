@@ -749,6 +749,25 @@ const vendorCas = section(
     casMax: count(32, 'Vendor CAs, inactive ones included.', { maximum: 1_000 }),
     codeHours: count(168, 'How long a registration code can be used.', { maximum: 8_760 }),
     codesMax: count(100, 'Registration codes that wait to be used.', { maximum: 10_000 }),
+    certificatesPerCaMax: count(
+      100_000,
+      'Certificates of one vendor CA in the registry, whatever their state; no more come in.',
+      { maximum: 10_000_000 },
+    ),
+    firstConnectionsPerSecondPerCaMax: count(
+      20,
+      'First connections of one vendor CA that are looked at in a second, and as many at once.',
+      { maximum: 10_000 },
+    ),
+    firstConnectionsPerSecondMax: count(50, 'The same for all vendor CAs together.', { maximum: 10_000 }),
+    firstConnectionsInFlightMax: count(64, 'First connections that are looked at at once.', {
+      maximum: 10_000,
+    }),
+    refusedAgainSeconds: count(
+      10,
+      'How long a certificate whose first connection was refused is not looked at again.',
+      { maximum: 3_600 },
+    ),
   },
   'CAs of vendors, whose devices come in by certificates of them.',
 );

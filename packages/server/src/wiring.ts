@@ -1,5 +1,6 @@
 import type { Clock, Random } from '@fleetward/core';
 import { type SigningProcess, type SigningProcessExit, startSigningProcess } from '@fleetward/keys';
+import { registeredTopic } from '@fleetward/protocol';
 import { type EventEffect, noEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { type DomainEvent, openDomains } from './domains.ts';
@@ -13,6 +14,7 @@ import { lockFolder, openStorage, type Storage } from './storage/index.ts';
 import { type MessageFile, openMessages } from './storage/messages/open.ts';
 import { messagesConfig, storageConfig } from './storage-config.ts';
 import { startUpkeep } from './upkeep.ts';
+import type { CertificateRegistered } from './vendor-cas/index.ts';
 
 export interface PlatformParts {
   readonly clock: Clock;
@@ -89,7 +91,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     ...parts,
     crlUrl: (issuerId) => `${publicUrl(config, ports)}/crl/${issuerId}.crl`,
     ocspUrl: () => `${publicUrl(config, ports)}/ocsp`,
-    announce: (event) => (listeners === undefined ? noEffect : deliver(event, listeners, log)),
+    announce: (event) => (listeners === undefined ? noEffect : deliver(event, listeners, parts)),
     warn: (message, error) => log.warn({ err: error }, message),
   });
   undo.push(
@@ -122,7 +124,16 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
 }
 
 /** Domain events on their way up: from the tick of a commit to the live connections. */
-function deliver(event: DomainEvent, { mqtt, credentials }: Listeners, log: Log): EventEffect {
+function deliver(
+  event: DomainEvent,
+  { mqtt, credentials }: Listeners,
+  { config, log }: { readonly config: Config; readonly log: Log },
+): EventEffect {
+  // The names of CAs are in each handshake, and what is above our own certificate may be another.
+  const refresh = (): void =>
+    void credentials
+      .refresh()
+      .catch((error: unknown) => log.error({ err: error }, 'the server certificate could not be renewed'));
   switch (event.kind) {
     case 'policies-changed':
     case 'thing-attachments-changed':
@@ -147,13 +158,27 @@ function deliver(event: DomainEvent, { mqtt, credentials }: Listeners, log: Log)
     case 'clone-suspected':
       return noEffect; // the trail, the metric and `detection list` tell
     case 'authority-changed':
-      credentials
-        .refresh()
-        .catch((error: unknown) => log.error({ err: error }, 'the server certificate could not be renewed'));
+      refresh();
       return event.state === 'removed' ? mqtt.recheck() : noEffect;
     case 'vendor-ca-changed':
+      refresh();
       return mqtt.recheck();
+    case 'certificate-registered':
+      mqtt.tell(registeredTopic(event.vendorCaId), registeredView(event, config));
+      return noEffect;
   }
+}
+
+/** What AWS IoT tells of a certificate that it has registered just in time. */
+function registeredView({ certificateId, vendorCaId, atMs }: CertificateRegistered, { accountId }: Config) {
+  return {
+    certificateId,
+    caCertificateId: vendorCaId,
+    timestamp: atMs,
+    certificateStatus: 'PENDING_ACTIVATION',
+    awsAccountId: accountId,
+    certificateRegistrationTimestamp: String(atMs),
+  };
 }
 
 function publicUrl(config: Config, ports: Ports): string {

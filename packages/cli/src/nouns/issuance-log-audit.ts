@@ -150,7 +150,10 @@ async function registeredIds(
     certificateId,
     issuedAtMs: createdAtMs,
   }));
-  return [...ofCas, ...items];
+  // What vendors issued is not in it; one of a CA of the platform that only says so is.
+  const ids = new Set(cas.map(({ certificateId }) => certificateId));
+  const own = items.filter(({ profile, issuerId }) => profile !== 'vendor' || ids.has(issuerId));
+  return [...ofCas, ...own];
 }
 
 function show(

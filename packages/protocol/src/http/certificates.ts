@@ -18,9 +18,12 @@ const reason = Type.Union(
 );
 
 /** What a certificate is for, as `@fleetward/pki` names it: a claim certificate may only provision. */
-const certificateProfile = Type.Enum(['device', 'provisioned', 'tpm-device', 'claim', 'operator', 'server'], {
-  description: 'What it is for; docs/reference/certificate-profiles.md.',
-});
+const certificateProfile = Type.Enum(
+  ['device', 'provisioned', 'tpm-device', 'claim', 'operator', 'server', 'vendor'],
+  {
+    description: 'What it is for, `vendor`: a vendor CA issued it; docs/reference/certificate-profiles.md.',
+  },
+);
 
 const effect = {
   sessionsCut: Type.Integer({ minimum: 0, description: 'Connections, with what was on its way on them.' }),

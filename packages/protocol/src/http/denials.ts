@@ -16,6 +16,7 @@ export const denialCauses = [
   'certificate_inactive',
   'certificate_profile',
   'certificate_pending',
+  'certificate_new',
   'clone_suspected',
   'connect_denied',
   'publish_denied',

@@ -77,6 +77,7 @@ const attempt = Type.Object({
   outcome: Type.Union([
     Type.Literal('issued'),
     Type.Literal('provisioned'),
+    Type.Literal('registered'),
     Type.Literal('renewed'),
     Type.Literal('reissued'),
     Type.Literal('refused'),

@@ -64,8 +64,8 @@ export async function caReadiness(
   let looked = 0;
   for (const summary of registry.all()) {
     if (++looked % certificatesATurn === 0) await setImmediate();
-    // The platform makes itself another one, by the CA that is left.
-    if (summary.profile === 'server') continue;
+    // The platform makes itself another one, by the CA that is left; what vendors issued rests on their CAs.
+    if (summary.profile === 'server' || summary.profile === 'vendor') continue;
     if (summary.state !== 'ACTIVE' || summary.notAfterMs < nowMs || !before.believes(summary)) continue;
     inForce++;
     const reasons: UnreadyReason[] = [

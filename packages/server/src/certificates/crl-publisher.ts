@@ -7,7 +7,9 @@ import { type CertificateStore, type CrlRecord, isForEver } from './store.ts';
 
 export type CrlOutcome =
   | { readonly kind: 'signed'; readonly number: number; readonly atMs: number }
-  | { readonly kind: 'failed'; readonly error: unknown };
+  | { readonly kind: 'failed'; readonly error: unknown }
+  /** No CA of the platform issued it, so that no CRL of the platform can name it. */
+  | { readonly kind: 'none' };
 
 export interface CrlPublisherOptions {
   readonly store: CertificateStore;
@@ -53,6 +55,7 @@ export class CrlPublisher {
 
   /** Signs a CRL that holds everything revoked until now. Never rejects: a failure is tried again by `refresh`. */
   request(issuerId: CertificateId): Promise<CrlOutcome> {
+    if (this.#options.authorities.find(issuerId) === undefined) return Promise.resolve({ kind: 'none' });
     const lane = this.#lane(issuerId);
     lane.next ??= this.#afterRunning(issuerId, lane);
     return lane.next;

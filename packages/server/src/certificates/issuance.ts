@@ -110,9 +110,12 @@ export function publicKeyHash(publicKey: PublicKey): string {
   return createHash('sha256').update(publicKey.spki).digest('hex');
 }
 
-function recordOf(
+/** `issuedAtMs`: when the platform issued it, or took it up where a vendor did. */
+export function recordOf(
   certificate: Certificate,
-  facts: Pick<CertificateRecord, 'profile' | 'issuedAtMs'> & { readonly issuer: Authority },
+  facts: Pick<CertificateRecord, 'profile' | 'issuedAtMs'> & {
+    readonly issuer: Pick<Authority, 'certificateId'>;
+  },
 ): Omit<CertificateRecord, 'state'> {
   const { issuer, profile, issuedAtMs } = facts;
   const { id, serial, der, subject, notBeforeMs, notAfterMs, publicKey } = certificate;

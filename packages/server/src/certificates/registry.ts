@@ -137,6 +137,10 @@ export class CertificateRegistry {
     return this.#revoked.get(issuerId)?.get(certificateId) ?? 'good';
   }
 
+  countOf(issuerId: CertificateId): number {
+    return this.#bySerial.get(issuerId)?.size ?? 0;
+  }
+
   standing(certificateId: CertificateId, nowMs: number): Standing {
     const known = this.#certificates.get(certificateId);
     if (known !== undefined) return standingOf(known, nowMs);

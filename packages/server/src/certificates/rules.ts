@@ -1,14 +1,16 @@
 import type { LeafProfileName } from '@fleetward/pki';
 import { CertificatesError } from './errors.ts';
 import type { RevokedEntry } from './registry.ts';
-import type { AuthorityRecord } from './store.ts';
+import type { AuthorityRecord, CertificateProfile } from './store.ts';
 
 const dayMs = 86_400_000;
 export const hourMs = 3_600_000;
 
 /** Whether a certificate of this profile may be what a device speaks as. */
-export function speaksForThings(profile: LeafProfileName): boolean {
-  return profile === 'device' || profile === 'provisioned' || profile === 'tpm-device';
+export function speaksForThings(profile: CertificateProfile): boolean {
+  return (
+    profile === 'device' || profile === 'provisioned' || profile === 'tpm-device' || profile === 'vendor'
+  );
 }
 
 export interface ValiditySettings {

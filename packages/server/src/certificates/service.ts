@@ -28,6 +28,7 @@ import type { AnnounceCertificate } from './events.ts';
 import { HoldLifter, type HoldOutcome } from './hold-lifter.ts';
 import {
   type IssuancePorts,
+  recordOf,
   type SignedCertificate,
   type SignRequest,
   signCertificate,
@@ -203,6 +204,37 @@ export class Certificates {
       payload: issuedPayload(record),
     });
     tx.afterCommit(() => this.#registry.add(summaryOf(record)));
+  }
+
+  /**
+   * Takes up a certificate that a vendor CA issued. It is not in the issuance log, which vouches for what the platform issued, and on
+   * no CRL: the registry's state decides. Throws `certificates.exists` for a serial or certificate that is there already.
+   */
+  async recordVendors(
+    tx: Transaction,
+    given: {
+      readonly certificate: Certificate;
+      readonly vendorCaId: CertificateId;
+      readonly state: Exclude<CertificateRecord['state'], 'REVOKED'>;
+    },
+    actor: Actor,
+  ): Promise<void> {
+    const { certificate, vendorCaId: certificateId, state } = given;
+    const facts = {
+      issuer: { certificateId },
+      profile: 'vendor',
+      issuedAtMs: this.#options.clock.now(),
+    } as const;
+    const record = { ...recordOf(certificate, facts), state };
+    await this.#conflictTold([record], () => this.#options.store.add(tx, record));
+    const payload = issuedPayload(record);
+    await this.#options.trail.append(tx, { kind: 'certificate.registered', actor, payload });
+    tx.afterCommit(() => this.#registry.add(summaryOf(record)));
+  }
+
+  /** From memory: how many certificates of this issuer the registry has, whatever their state. */
+  countOf(issuerId: CertificateId): number {
+    return this.#registry.countOf(issuerId);
   }
 
   /** As `record` for many, with fewer entries in the trail. */

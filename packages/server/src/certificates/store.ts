@@ -35,13 +35,16 @@ export function isOnHold({
   return state === 'REVOKED' && revocationReason !== undefined && !isForEver(revocationReason);
 }
 
+/** What a certificate is for; `vendor`: it is of no profile of ours, since a vendor CA issued it to a device. */
+export type CertificateProfile = LeafProfileName | 'vendor';
+
 export interface CertificateRecord {
   readonly certificateId: CertificateId;
   /** Lower-case hex, without leading zero octets. */
   readonly serial: string;
-  /** Certificate id of the issuing CA's certificate. */
+  /** Certificate id of the issuing CA's certificate; a vendor's where the profile is `vendor`. */
   readonly issuerId: CertificateId;
-  readonly profile: LeafProfileName;
+  readonly profile: CertificateProfile;
   readonly der: Uint8Array;
   readonly subject: string;
   readonly state: CertificateState;
@@ -83,7 +86,7 @@ export interface CrlRecord {
 /** Which certificates; what is not said is not asked. */
 export interface CertificateFilter {
   readonly state?: CertificateState;
-  readonly profile?: LeafProfileName;
+  readonly profile?: CertificateProfile;
   readonly issuerId?: CertificateId;
   readonly certificateIds?: readonly CertificateId[];
   /** Ends at or after. */

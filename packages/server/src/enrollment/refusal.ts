@@ -41,6 +41,10 @@ export type RefusalReason =
   | 'thing_differs'
   | 'policy_missing'
   | 'policy_refused'
+  | 'vendor_ca_gone'
+  | 'vendor_ca_busy'
+  | 'vendor_ca_full'
+  | 'serial_in_use'
   | 'busy';
 
 /**
@@ -101,6 +105,10 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   thing_differs: 'request',
   policy_missing: 'certificate',
   policy_refused: 'request',
+  vendor_ca_gone: 'certificate',
+  vendor_ca_busy: 'busy',
+  vendor_ca_full: 'certificate',
+  serial_in_use: 'certificate',
   busy: 'busy',
 };
 

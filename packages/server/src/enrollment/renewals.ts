@@ -214,7 +214,10 @@ function speaksForNone(): Refusal {
 }
 
 function notOfDevice(profile: string | undefined): Refusal {
-  const explanation = `the certificate is a \`${profile}\` certificate; only those of devices are renewed over EST`;
+  const explanation =
+    profile === 'vendor'
+      ? 'a vendor issued the certificate, and only the vendor renews it'
+      : `the certificate is a \`${profile}\` certificate; only those of devices are renewed over EST`;
   return refuse('certificate_profile', explanation);
 }
 

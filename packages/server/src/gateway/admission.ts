@@ -1,20 +1,26 @@
 import type { CertificateId, Clock } from '@fleetward/core';
+import { type Certificate, type PathOutcome, PkiError, parseCertificate, validatePath } from '@fleetward/pki';
 import {
-  type Certificate,
-  type LeafProfileName,
-  type PathOutcome,
-  PkiError,
-  parseCertificate,
-  validatePath,
-} from '@fleetward/pki';
-import { type Certificates, isOnHold, speaksForThings } from '../certificates/index.ts';
+  type CertificateProfile,
+  type Certificates,
+  isOnHold,
+  speaksForThings,
+  type Trust,
+} from '../certificates/index.ts';
 import type { DenialCause } from '../denials/index.ts';
+import type { NewVendorCertificate, VendorCa, VendorCas } from '../vendor-cas/index.ts';
 import { AcceptedPaths } from './accepted-paths.ts';
 import type { KnownCertificates } from './known-certificates.ts';
 
 /** What a finished TLS handshake says of the peer. */
 export type Admission =
-  | { readonly kind: 'admitted'; readonly certificateId: CertificateId; readonly certificate: Certificate }
+  | {
+      readonly kind: 'admitted';
+      readonly certificateId: CertificateId;
+      readonly certificate: Certificate;
+      /** When it, or the vendor CA it rests on, is not valid any more. */
+      readonly endsAtMs: number;
+    }
   /** May ask for a certificate over MQTT and provision it, and nothing else. `explanation` says so. */
   | {
       readonly kind: 'claim';
@@ -35,12 +41,15 @@ export type Admission =
       readonly cause: DenialCause;
       readonly explanation: string;
       readonly certificateId?: CertificateId;
+      /** A vendor's device that was never here: whoever is told of it decides what becomes of it. */
+      readonly newcomer?: NewVendorCertificate;
     };
 
 export type Admit = (peerDer: Uint8Array | undefined) => Admission;
 
 interface AdmissionParts {
   readonly certificates: Certificates;
+  readonly vendorCas: Pick<VendorCas, 'find' | 'issuersOf'>;
   readonly known: KnownCertificates;
   readonly clock: Clock;
   /** How long after its end a certificate may still renew. */
@@ -77,7 +86,7 @@ export function createAdmission(platform: AdmissionParts): Admit {
 function readCertificate(
   der: Uint8Array,
   known: KnownCertificates,
-): { readonly kind: 'read'; readonly certificate: Certificate } | Extract<Admission, { kind: 'refused' }> {
+): { readonly kind: 'read'; readonly certificate: Certificate } | Refused {
   try {
     return { kind: 'read', certificate: known.find(der) ?? parseCertificate(der) };
   } catch (error) {
@@ -85,7 +94,9 @@ function readCertificate(
   }
 }
 
-function untrusted(explanation: string): Extract<Admission, { kind: 'refused' }> {
+type Refused = Extract<Admission, { kind: 'refused' }>;
+
+function untrusted(explanation: string): Refused {
   return { kind: 'refused', cause: 'certificate_untrusted', explanation };
 }
 
@@ -93,13 +104,17 @@ function judge(certificate: Certificate, platform: Judge): Admission {
   const { certificates, clock, graceMs } = platform;
   const atMs = clock.now();
   const certificateId = certificate.id;
-  const path = pathFlaw(certificate, platform, atMs);
-  if (path?.kind === 'refused') {
-    const cause = path.code === 'expired' ? 'certificate_expired' : 'certificate_untrusted';
-    return { kind: 'refused', cause, explanation: `${path.reason} (${path.rfc})`, certificateId };
-  }
-  const standing = certificates.standing(certificateId, atMs);
   const summary = certificates.summary(certificateId);
+  if (summary?.profile === 'vendor')
+    return judgeVendors(certificate, summary.issuerId, { ...platform, atMs });
+  const path = pathFlaw(certificate, { ...platform, trust: certificates.trust(), atMs });
+  // A CA of ours comes first, so that no vendor's speaks for what it issued.
+  if (path?.kind === 'refused')
+    return (
+      (summary === undefined ? newcomerOf(certificate, { ...platform, atMs }) : undefined) ??
+      refusedBy(path, certificateId)
+    );
+  const standing = certificates.standing(certificateId, atMs);
   const profile = summary?.profile;
   if (standing === 'active' && profile === 'claim' && path === undefined)
     return { kind: 'claim', certificateId, certificate, explanation: explainProfile(profile) };
@@ -111,22 +126,88 @@ function judge(certificate: Certificate, platform: Judge): Admission {
       explanation: explainProfile(profile),
       certificateId,
     };
-  if (standing === 'active' && path === undefined) return { kind: 'admitted', certificateId, certificate };
+  if (standing === 'active' && path === undefined)
+    return { kind: 'admitted', certificateId, certificate, endsAtMs: certificate.notAfterMs };
   if (standing === 'expired' && graceMs > 0)
     return { kind: 'renew-only', certificateId, certificate, explanation: explainGrace(certificate) };
-  const flaw = standing === 'active' ? 'expired' : standing;
-  const isHeld = summary !== undefined && isOnHold(summary);
-  const explanation = flaw === 'revoked' && isHeld ? onHold : explainStanding[flaw];
-  return { kind: 'refused', cause: `certificate_${flaw}`, explanation, certificateId };
+  return refusedFor(standing === 'active' ? 'expired' : standing, certificateId, certificates);
 }
+
+type Judging = Judge & { readonly atMs: number };
+
+/** A certificate that a vendor CA issued: the CA's state, its path to that CA and no other, then its own state. No grace: only the vendor renews it. */
+function judgeVendors(certificate: Certificate, vendorCaId: CertificateId, platform: Judging): Admission {
+  const { certificates, vendorCas, atMs } = platform;
+  const certificateId = certificate.id;
+  const ca = vendorCas.find(vendorCaId);
+  if (ca === undefined)
+    return { ...untrusted(`its vendor CA \`${vendorCaId}\` is not registered any more`), certificateId };
+  if (ca.state !== 'active') return { ...untrusted(switchedOff(ca)), certificateId };
+  const path = pathFlaw(certificate, { ...platform, trust: ca.trust, graceMs: 0 });
+  if (path !== undefined) return refusedBy(path, certificateId);
+  const standing = certificates.standing(certificateId, atMs);
+  if (standing !== 'active') return refusedFor(standing, certificateId, certificates);
+  const endsAtMs = Math.min(certificate.notAfterMs, ca.certificate.notAfterMs);
+  return { kind: 'admitted', certificateId, certificate, endsAtMs };
+}
+
+/** A certificate that is nowhere here and that a vendor CA has the name to have issued; undefined where none has. */
+function newcomerOf(certificate: Certificate, platform: Judging): Refused | undefined {
+  const { certificates, vendorCas, atMs } = platform;
+  const certificateId = certificate.id;
+  let refused: Refused | undefined;
+  for (const ca of vendorCas.issuersOf(certificate)) {
+    const path = pathFlaw(certificate, { ...platform, trust: ca.trust, graceMs: 0 });
+    if (path !== undefined) refused ??= refusedBy(path, certificateId);
+    else if (ca.state !== 'active') return { ...untrusted(switchedOff(ca)), certificateId };
+    else if (certificates.standing(certificateId, atMs) !== 'unknown')
+      return refusedFor('revoked', certificateId, certificates); // the records were restored from before it
+    else return { ...isNew(ca), certificateId, newcomer: { certificate, vendorCaId: ca.certificateId } };
+  }
+  return refused;
+}
+
+function isNew({ certificateId, templateName }: VendorCa): Refused {
+  const what =
+    templateName === undefined
+      ? 'it is registered now, and waits for an operator'
+      : `it is provisioned by template \`${templateName}\` now, and comes again`;
+  const explanation = `first connection of a device of vendor CA \`${certificateId}\`: ${what} (\`fleetward enrollment list\`)`;
+  return { kind: 'refused', cause: 'certificate_new', explanation };
+}
+
+function switchedOff({ certificateId }: VendorCa): string {
+  return `its vendor CA \`${certificateId}\` is switched off (\`fleetward vendor-ca activate\`)`;
+}
+
+function refusedBy(path: PathFlaw, certificateId: CertificateId): Refused {
+  if (path.kind === 'grace') return refused('certificate_expired', explainStanding.expired, certificateId);
+  const cause = path.code === 'expired' ? 'certificate_expired' : 'certificate_untrusted';
+  return refused(cause, `${path.reason} (${path.rfc})`, certificateId);
+}
+
+function refusedFor(
+  standing: keyof typeof explainStanding,
+  certificateId: CertificateId,
+  certificates: Certificates,
+): Refused {
+  const summary = certificates.summary(certificateId);
+  const isHeld = summary !== undefined && isOnHold(summary);
+  const explanation = standing === 'revoked' && isHeld ? onHold : explainStanding[standing];
+  return refused(`certificate_${standing}`, explanation, certificateId);
+}
+
+function refused(cause: DenialCause, explanation: string, certificateId: CertificateId): Refused {
+  return { kind: 'refused', cause, explanation, certificateId };
+}
+
+type PathFlaw = Exclude<PathOutcome, { kind: 'accepted' }>;
 
 /** Undefined: the path is accepted. */
 function pathFlaw(
   leaf: Certificate,
-  { certificates, paths, graceMs }: Judge,
-  atMs: number,
-): Exclude<PathOutcome, { kind: 'accepted' }> | undefined {
-  const trust = certificates.trust();
+  { certificates, paths, graceMs, trust, atMs }: Judging & { readonly trust: Trust },
+): PathFlaw | undefined {
   if (paths.has(leaf, { trust, atMs })) return undefined;
   const { roots, issuers: untrusted } = trust;
   const { keyRules } = certificates;
@@ -137,7 +218,7 @@ function pathFlaw(
 }
 
 // TLS by itself takes every certificate of the CA that may be a client's: an operator is no device.
-function explainProfile(profile: LeafProfileName): string {
+function explainProfile(profile: CertificateProfile): string {
   if (profile === 'claim')
     return 'it is a claim certificate, which may provision a device and do nothing else';
   return `it is a certificate of profile \`${profile}\`, which is no device's`;

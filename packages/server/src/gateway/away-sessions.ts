@@ -1,10 +1,12 @@
 import { type CertificateId, type Clock, parseCertificateId } from '@fleetward/core';
 import type { Access, HeldSession } from '@fleetward/mqtt';
 import type { Certificates } from '../certificates/index.ts';
+import type { VendorCas } from '../vendor-cas/index.ts';
 import type { Authorizer, Principal } from './authorizer.ts';
 
 interface AwayParts {
   readonly certificates: Pick<Certificates, 'standing' | 'summary' | 'trust'>;
+  readonly vendorCas: Pick<VendorCas, 'find'>;
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly sessions: () => Iterable<HeldSession>;
@@ -50,8 +52,10 @@ export class AwaySessions {
         session.replaceAccess(this.#accessOrNone(session));
   }
 
-  /** As after the removal of a CA. Answers how many are frozen now. */
+  /** As after a CA was removed, or a vendor's was switched off or on. Answers how many are frozen now. */
   recheck(): number {
+    for (const session of this.#away())
+      if (session.access === FROZEN) session.replaceAccess(this.#accessOrNone(session));
     return this.#freezeWhere((session) => !this.#isGood(parseCertificateId(session.principal)));
   }
 
@@ -98,10 +102,17 @@ export class AwaySessions {
 
   #isGood(certificateId: CertificateId): boolean {
     const { certificates, clock } = this.#parts;
-    const issuerId = certificates.summary(certificateId)?.issuerId;
-    if (!certificates.trust().issuers.some(({ id }) => id === issuerId)) return false;
+    const summary = certificates.summary(certificateId);
+    if (summary === undefined || !this.#isTrusted(summary)) return false;
     const standing = certificates.standing(certificateId, clock.now());
     return standing === 'active' || standing === 'expired'; // it may be renewed, and its thing's session goes on
+  }
+
+  #isTrusted({ profile, issuerId }: { readonly profile: string; readonly issuerId: CertificateId }): boolean {
+    const { certificates, vendorCas, clock } = this.#parts;
+    if (profile !== 'vendor') return certificates.trust().issuers.some(({ id }) => id === issuerId);
+    const ca = vendorCas.find(issuerId);
+    return ca?.state === 'active' && clock.now() <= ca.certificate.notAfterMs;
   }
 }
 

@@ -5,6 +5,8 @@ import type { Certificate } from '@fleetward/pki';
 interface LiveSocket {
   readonly socket: Socket;
   readonly certificate: Certificate;
+  /** When it, or what it rests on, is not valid any more. */
+  readonly endsAtMs: number;
   /** False for one that was let in after the end, to renew. */
   readonly endsWithCertificate: boolean;
 }
@@ -37,7 +39,7 @@ export class LiveSockets {
     const ended: CertificateId[] = [];
     for (const [certificateId, sockets] of this.#byCertificate) {
       const [any] = sockets;
-      if (any !== undefined && any.certificate.notAfterMs < nowMs && endingWith(sockets).length > 0)
+      if (any !== undefined && any.endsAtMs < nowMs && endingWith(sockets).length > 0)
         ended.push(certificateId);
     }
     return ended;

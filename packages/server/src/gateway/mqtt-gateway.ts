@@ -1,6 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { type CertificateId, type Clock, parseCertificateId, type Random, toHex } from '@fleetward/core';
+import {
+  type CertificateId,
+  type Clock,
+  type JsonObject,
+  parseCertificateId,
+  type Random,
+  toHex,
+  utf8,
+} from '@fleetward/core';
 import {
   type Broker,
   type BrokerHooks,
@@ -19,6 +27,7 @@ import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Newcomer, NewcomerVerdict } from '../detections/index.ts';
 import type { ReservedTopic } from '../reserved-topic.ts';
+import type { VendorCas } from '../vendor-cas/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import { AwaySessions } from './away-sessions.ts';
@@ -46,6 +55,7 @@ export interface MqttGatewayOptions {
   readonly guard: Guard;
   readonly authorizer: Authorizer;
   readonly certificates: Pick<Certificates, 'standing' | 'summary' | 'trust'>;
+  readonly vendorCas: Pick<VendorCas, 'find'>;
   /** The services of the platform that devices ask by publishing. */
   readonly reservedTopics: readonly ReservedTopic[];
   /** Where sessions outlive the process. */
@@ -176,6 +186,11 @@ export class MqttGateway {
     const sessionsCut = condemned.reduce((sum, { id }) => sum + this.cut(id), 0);
     // Last: who was cut just now is away as well.
     return { sessionsCut, queuesFrozen: this.#away.recheck() };
+  }
+
+  /** Says something as the platform, on a topic that no device may publish to. */
+  tell(topic: string, value: JsonObject): void {
+    this.broker.publish(topic, utf8(JSON.stringify(value)), { qos: 1 });
   }
 
   /** Compiles the rights of the certificate's live connections anew; the very next packet is decided by them. */

@@ -53,7 +53,13 @@ export class PlainListener {
     }
     const { certificateId, certificate } = admission;
     const max = guard.limits.connectionsPerCertificateMax;
-    if (!guard.live.add(certificateId, { socket, certificate, endsWithCertificate: true }, max)) {
+    if (
+      !guard.live.add(
+        certificateId,
+        { socket, certificate, endsAtMs: admission.endsAtMs, endsWithCertificate: true },
+        max,
+      )
+    ) {
       const explanation = `it has ${max} connections already (setting \`tlsLimits.connectionsPerCertificateMax\`)`;
       this.#refuse(socket, { cause: 'limit', explanation });
       return;

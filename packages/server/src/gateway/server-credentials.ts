@@ -132,9 +132,9 @@ export class ServerCredentials {
       key: key.export({ format: 'pem', type: 'pkcs8' }),
       cert: [leaf, ...this.#chainAbove(chain[1])].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
       // Only named in the CertificateRequest, so that a peer with several certificates picks the right one; our own admission decides.
-      ca: this.#options.certificates
-        .trust()
-        .roots.map((root) => encodePem('CERTIFICATE', namedAuthority(root))),
+      ca: [...this.#options.certificates.trust().roots, ...this.#options.vendorAuthorities()].map((root) =>
+        encodePem('CERTIFICATE', namedAuthority(root)),
+      ),
     };
     this.#renewAtMs = renewalTime(leaf);
     this.#leaf = leaf;
@@ -171,6 +171,8 @@ export interface ServerCredentialsOptions {
   readonly serverNames: readonly string[];
   readonly envelope: Envelope;
   readonly certificates: Certificates;
+  /** Other CAs by which devices may come in. */
+  readonly vendorAuthorities: () => readonly Certificate[];
   readonly clock: Clock;
 }
 

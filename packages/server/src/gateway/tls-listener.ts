@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { DenialCause, Denials } from '../denials/index.ts';
 import { AddressCount, boundConnectionsPerAddress } from '../http/index.ts';
 import { plainAddress } from '../network-of.ts';
+import type { NewVendorCertificate } from '../vendor-cas/index.ts';
 import type { Admission, Admit } from './admission.ts';
 import { endWhenIdle } from './idle-socket.ts';
 import type { LiveSockets } from './live-sockets.ts';
@@ -21,6 +22,8 @@ export interface Guard {
   readonly limits: TlsLimits;
   readonly admit: Admit;
   readonly live: LiveSockets;
+  /** Told of each vendor's device that was never here, which is refused. */
+  readonly meet: (newcomer: NewVendorCertificate, remoteAddress: string) => void;
   readonly denials: Denials;
   /** Whose connections begin with a header that names their peer. */
   readonly proxies: Proxies | undefined;
@@ -97,13 +100,15 @@ function admitSocket(socket: TLSSocket, strangers: AddressCount, options: GuardO
   const decided = decide(socket, options);
   const admission = decided.kind === 'anonymous' ? boundStranger(socket, strangers, options) : decided;
   if (admission.kind === 'refused') {
-    const { cause, explanation, certificateId } = admission;
+    const { cause, explanation, certificateId, newcomer } = admission;
+    const remoteAddress = addressOf(socket);
     options.denials.record({
       cause,
       explanation: `${options.listener}: ${explanation}`,
-      remoteAddress: addressOf(socket),
+      remoteAddress,
       ...(certificateId === undefined ? {} : { certificateId }),
     });
+    if (newcomer !== undefined) options.meet(newcomer, remoteAddress);
   }
   return admission;
 }
@@ -135,7 +140,8 @@ function decide(socket: TLSSocket, options: GuardOptions): Admission {
   }
   const { certificateId, certificate } = admission;
   // One in its grace came after the end of its certificate: that end does not cut it.
-  const live = { socket, certificate, endsWithCertificate: admission.kind !== 'renew-only' };
+  const endsAtMs = admission.kind === 'admitted' ? admission.endsAtMs : certificate.notAfterMs;
+  const live = { socket, certificate, endsAtMs, endsWithCertificate: admission.kind !== 'renew-only' };
   if (options.live.add(certificateId, live, options.limits.connectionsPerCertificateMax)) return admission;
   const explanation = `the certificate has ${options.limits.connectionsPerCertificateMax} connections already (setting \`tlsLimits.connectionsPerCertificateMax\`)`;
   return { kind: 'refused', cause: 'limit', explanation, certificateId };

@@ -32,11 +32,15 @@ export interface HookOptions {
 
 /** What a hook is told, as AWS IoT tells a pre-provisioning hook. */
 export interface HookQuestion {
-  readonly claimCertificateId: CertificateId;
+  /** The claim that the device showed. */
+  readonly claimCertificateId?: CertificateId;
+  /** The vendor CA that issued its certificate. */
+  readonly caCertificateId?: CertificateId;
   readonly certificateId: CertificateId;
   readonly certificateDer: Uint8Array;
   readonly templateName: string;
-  readonly clientId: string;
+  /** Not known at a first connection, which is decided before MQTT. */
+  readonly clientId?: string;
   readonly parameters: ReadonlyMap<string, string>;
 }
 

@@ -2,3 +2,6 @@ export type { ProvisioningErrorCode } from './errors.ts';
 export { provisioningHandlers } from './http.ts';
 export { provisioningTopics } from './mqtt.ts';
 export { Provisioning, type ProvisioningSettings } from './service.ts';
+export { Unfillable } from './template/evaluate.ts';
+export { parametersOfSubject } from './template/subject-parameters.ts';
+export type { Provisioned } from './thing-maker.ts';

@@ -12,8 +12,8 @@ import {
   readProvisionRequest,
   Unreadable,
 } from './payload.ts';
-import type { Provisioned } from './provisions.ts';
 import type { Provisioning } from './service.ts';
+import type { Provisioned } from './thing-maker.ts';
 
 type Outcome = NewCertificate | Provisioned | Refusal;
 

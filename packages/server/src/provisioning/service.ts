@@ -13,8 +13,9 @@ import {
   NewCertificates,
   type NewCertificatesOptions,
 } from './new-certificates.ts';
-import { type Provisioned, type ProvisionRequest, Provisions, type ProvisionsOptions } from './provisions.ts';
+import { type ProvisionRequest, Provisions, type ProvisionsOptions } from './provisions.ts';
 import { Templates, type TemplatesOptions } from './templates.ts';
+import { type Newcomer, type Provisioned, ThingMaker, type ThingMakerOptions } from './thing-maker.ts';
 
 export type ProvisioningSettings = TemplatesOptions['settings'] &
   ClaimsOptions['settings'] &
@@ -28,7 +29,8 @@ export interface ProvisioningOptions
   extends Omit<TemplatesOptions, 'settings'>,
     Omit<ClaimsOptions, 'settings' | 'templates'>,
     Omit<NewCertificatesOptions, 'settings' | 'claims'>,
-    Omit<ProvisionsOptions, 'templates' | 'hook'>,
+    Omit<ProvisionsOptions, 'templates' | 'maker'>,
+    Omit<ThingMakerOptions, 'hook'>,
     Omit<HookOptions, 'settings'> {
   readonly denials: Denials;
   readonly certificates: Certificates;
@@ -52,6 +54,7 @@ export class Provisioning {
   readonly claims: Claims;
   readonly #options: ProvisioningOptions;
   readonly #new: NewCertificates;
+  readonly #maker: ThingMaker;
   readonly #provisions: Provisions;
   readonly #rate: TokenBuckets;
   readonly #ended = { created: 0, provisioned: 0, refused: 0 };
@@ -66,7 +69,8 @@ export class Provisioning {
     this.templates = parts.templates;
     this.claims = parts.claims;
     this.#new = new NewCertificates({ ...options, ...parts });
-    this.#provisions = new Provisions({ ...options, ...parts, hook: new Hook(options) });
+    this.#maker = new ThingMaker({ ...options, hook: new Hook(options) });
+    this.#provisions = new Provisions({ ...options, ...parts, maker: this.#maker });
     this.#rate = new TokenBuckets({ clock, perSecondMax: settings.requestsPerSecondPerClaimMax });
   }
 
@@ -112,6 +116,20 @@ export class Provisioning {
 
   provision(by: AskedBy, request: ProvisionRequest): Promise<Provisioned | Refusal> {
     return this.#attempt(by, 'provision', (asker) => this.#provisions.provision(asker, request));
+  }
+
+  /** Makes a thing of a certificate that no claim brought. Its attempt is the caller's to bound, and to trace where it is refused. */
+  async makeThing(
+    templateName: string,
+    newcomer: Omit<Newcomer, 'template'>,
+  ): Promise<Provisioned | Refusal> {
+    const { trace } = newcomer;
+    trace.begin('template');
+    const template = this.templates.find(templateName);
+    if (template === undefined) return refuse('template_unknown', `there is no template \`${templateName}\``);
+    if (!template.isEnabled) return refuse('template_off', `template \`${templateName}\` is switched off`);
+    trace.pass(`template \`${templateName}\`, version ${template.defaultVersionId}`);
+    return this.#maker.make({ ...newcomer, template });
   }
 
   /** Leaves the trace of a request that could not even be read. */

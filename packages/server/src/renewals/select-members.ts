@@ -57,6 +57,7 @@ function matches(
   certificate: { readonly issuerId: CertificateId; readonly profile: string; readonly notAfterMs: number },
   { issuerId, profile, expiresBeforeMs }: RenewalSelection,
 ): boolean {
+  if (certificate.profile === 'vendor') return false; // only its vendor can
   if (issuerId !== undefined && certificate.issuerId !== issuerId) return false;
   if (profile !== undefined && certificate.profile !== profile) return false;
   return expiresBeforeMs === undefined || certificate.notAfterMs < expiresBeforeMs;

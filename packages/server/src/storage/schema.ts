@@ -1,7 +1,11 @@
 import type { CertificateId, GroupName, PolicyName, Sha256, ThingName } from '@fleetward/core';
-import type { LeafProfileName } from '@fleetward/pki';
 import type { Action, Campaign } from '../campaigns/store.ts';
-import type { AuthorityRecord, CertificateState, RevocationReason } from '../certificates/store.ts';
+import type {
+  AuthorityRecord,
+  CertificateProfile,
+  CertificateState,
+  RevocationReason,
+} from '../certificates/store.ts';
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
 import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
 import type { VendorCaState } from '../vendor-cas/store.ts';
@@ -235,7 +239,7 @@ export interface CertificateRow {
   readonly certificate_id: CertificateId;
   readonly serial: string;
   readonly issuer_id: CertificateId;
-  readonly profile: LeafProfileName;
+  readonly profile: CertificateProfile;
   readonly der: Uint8Array;
   readonly subject: string;
   readonly state: CertificateState;

@@ -24,6 +24,7 @@ type TrailKind =
   | 'ca.state_changed'
   | 'certificate.issued'
   | 'certificate.batch_issued'
+  | 'certificate.registered'
   | 'certificate.renewed'
   | 'renewal.started'
   | 'renewal.state_changed'

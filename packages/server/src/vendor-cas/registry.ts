@@ -22,11 +22,8 @@ export class VendorCaRegistry {
     return this.#all.get(certificateId);
   }
 
-  /** Active ones that have the name of the leaf's issuer. */
   issuersOf(leaf: Certificate): readonly VendorCa[] {
-    return this.all().filter(
-      ({ state, certificate }) => state === 'active' && equalBytes(certificate.subject.der, leaf.issuer.der),
-    );
+    return this.all().filter(({ certificate }) => equalBytes(certificate.subject.der, leaf.issuer.der));
   }
 
   add(record: VendorCaRecord): void {

@@ -7,22 +7,28 @@ import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { Codes, type CodesOptions } from './codes.ts';
 import { VendorCasError } from './errors.ts';
+import {
+  type CertificateRegistered,
+  FirstConnections,
+  type FirstConnectionsOptions,
+} from './first-connections.ts';
 import { type VendorCa, VendorCaRegistry } from './registry.ts';
 import { assertRegistrable, caRefused, provenCode } from './rules.ts';
 import type { VendorCaRecord, VendorCaState } from './store.ts';
 
-/** News that takes effect on live sessions: whom this CA vouches for may have changed. */
-export interface VendorCaEvent {
-  readonly kind: 'vendor-ca-changed';
-  readonly certificateId: CertificateId;
-}
+export type VendorCaEvent =
+  /** Takes effect on live sessions: whom this CA vouches for may have changed. */
+  { readonly kind: 'vendor-ca-changed'; readonly certificateId: CertificateId } | CertificateRegistered;
 
-export interface VendorCasOptions extends Omit<CodesOptions, 'settings'> {
+export interface VendorCasOptions
+  extends Omit<CodesOptions, 'settings'>,
+    Omit<FirstConnectionsOptions, 'settings' | 'registry' | 'provisioning' | 'announceRegistered'> {
   readonly certificates: Certificates;
-  readonly provisioning: Pick<Provisioning, 'templates'>;
+  readonly provisioning: Pick<Provisioning, 'templates' | 'makeThing'>;
   /** Called in the tick in which the change is in memory; must not throw. */
   readonly announce: (event: VendorCaEvent) => EventEffect;
-  readonly settings: CodesOptions['settings'] & { readonly casMax: number };
+  readonly settings: CodesOptions['settings'] &
+    FirstConnectionsOptions['settings'] & { readonly casMax: number };
 }
 
 interface Registration {
@@ -35,6 +41,7 @@ interface Registration {
 /** The CAs of vendors that operators have let in: registered with proof of possession, switched off and on, deleted. */
 export class VendorCas {
   readonly codes: Codes;
+  readonly firstConnections: FirstConnections;
   readonly #options: VendorCasOptions;
   readonly #registry = new VendorCaRegistry();
   // A change is decided on what memory says, which knows of the one before only once that is committed.
@@ -43,6 +50,11 @@ export class VendorCas {
   private constructor(options: VendorCasOptions) {
     this.#options = options;
     this.codes = new Codes(options);
+    this.firstConnections = new FirstConnections({
+      ...options,
+      registry: this.#registry,
+      announceRegistered: (event) => void options.announce(event),
+    });
   }
 
   /** What the journal has closed is closed, also where the records are from before that. */
@@ -57,6 +69,21 @@ export class VendorCas {
 
   list(): readonly VendorCa[] {
     return this.#registry.all().toSorted((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  /** From memory: those whose devices may come in. */
+  active(): readonly VendorCa[] {
+    return this.list().filter(({ state }) => state === 'active');
+  }
+
+  /** From memory, whatever its state. */
+  find(certificateId: CertificateId): VendorCa | undefined {
+    return this.#registry.find(certificateId);
+  }
+
+  /** From memory: those that have the name of the leaf's issuer, whatever their state. */
+  issuersOf(leaf: Certificate): readonly VendorCa[] {
+    return this.#registry.issuersOf(leaf);
   }
 
   /** Throws `vendor_cas.not_found`. */

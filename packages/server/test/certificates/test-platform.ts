@@ -50,7 +50,16 @@ const standardProvisioning: ProvisioningSettings = {
   hooksInFlightMax: 4,
 };
 
-const standardVendorCas: VendorCasOptions['settings'] = { casMax: 4, codeHours: 1, codesMax: 4 };
+const standardVendorCas: VendorCasOptions['settings'] = {
+  casMax: 4,
+  codeHours: 1,
+  codesMax: 4,
+  certificatesPerCaMax: 10,
+  firstConnectionsPerSecondPerCaMax: 100,
+  firstConnectionsPerSecondMax: 100,
+  firstConnectionsInFlightMax: 10,
+  refusedAgainSeconds: 10,
+};
 
 function newKeys(): PlatformKeys {
   const ec = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -269,9 +278,13 @@ export async function openPlatform(options: PlatformOptions) {
   });
   const vendorCas: VendorCas = await VendorCas.open({
     ...shared,
+    ...enrollment.shared,
     store: stores.vendorCas,
     certificates,
     provisioning,
+    things,
+    denials,
+    warn: (message) => warnings.push(message),
     announce: (event) => {
       events.push(event);
       return noEffect;

@@ -49,6 +49,7 @@ export async function startGatewayPair(cluster: ClusterParts) {
     serverNames: ['localhost'],
     envelope: plainEnvelope,
     certificates: platform.certificates,
+    vendorAuthorities: () => [],
     clock: credentialsClock,
   });
   await credentials.ensureFresh();
@@ -100,17 +101,19 @@ async function startGateway(
     readonly faults: string[];
   },
 ): Promise<Running> {
-  const { certificates, denials, clock } = platform;
+  const { certificates, vendorCas, denials, clock } = platform;
   const config = loadConfig({ overrides: { folder: platform.folder, listeners: { mqtt: anyPort } } });
   const guard = {
     limits: { ...config.tlsLimits, connectsPerSecondMax: 1_000_000 }, // the clock stands still
     admit: createAdmission({
       certificates,
+      vendorCas,
       known: new KnownCertificates({ certificatesMax: 100 }),
       clock,
       graceMs: 0,
     }),
     live: new LiveSockets(),
+    meet: () => undefined,
     denials,
     proxies: undefined,
   };
@@ -120,6 +123,7 @@ async function startGateway(
     guard,
     authorizer: new Authorizer({ ...platform, clock }),
     certificates,
+    vendorCas,
     reservedTopics: [],
     denials,
     newcomer: () => ({ kind: 'pass' }),

@@ -1,6 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { temporaryFolder } from '@fleetward/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openPlatform, type Platform, reopened, trailOf } from '../certificates/test-platform.ts';
 import { lampTemplate, operator } from '../provisioning/fleet.ts';
 import { newVendor, type Vendor } from './vendor.ts';
@@ -10,16 +10,17 @@ let folder = temporaryFolder();
 let platform: Platform;
 let vendor: Vendor;
 
-beforeEach(async () => {
+async function start(): Promise<void> {
   folder = temporaryFolder();
-  platform = await openPlatform({ folder: folder.path });
+  platform = await openPlatform({ folder: folder.path, vendorCas: { codesMax: 20 } });
   vendor = await newVendor(folder);
   platform.clock.set(Date.now() + 60_000);
-});
-afterEach(async () => {
+}
+
+async function end(): Promise<void> {
   await platform.close();
   folder.remove();
-});
+}
 
 const newCode = async (): Promise<string> => (await platform.vendorCas.codes.create(operator)).code;
 
@@ -31,6 +32,9 @@ async function register(from = vendor, code?: string) {
 const states = () => platform.vendorCas.list().map(({ state }) => state);
 
 describe('a vendor CA is registered', () => {
+  beforeEach(start);
+  afterEach(end);
+
   test('by whoever holds its key, with a template that then cannot go', async () => {
     const { templates } = platform.provisioning;
     const body = JSON.stringify(lampTemplate);
@@ -69,7 +73,7 @@ describe('a vendor CA is registered', () => {
   });
 
   test('not more of them, and not more codes, than the settings allow', async () => {
-    for (let at = 0; at < 4; at++) await newCode();
+    for (let at = 0; at < 20; at++) await newCode();
     await expect(newCode()).rejects.toMatchObject({ code: 'vendor_cas.limit' });
     platform.clock.advance(2 * hourMs);
     await newCode();
@@ -77,6 +81,9 @@ describe('a vendor CA is registered', () => {
 });
 
 describe('a code', () => {
+  beforeEach(start);
+  afterEach(end);
+
   test('works once, also when two use it in one moment', async () => {
     const code = await newCode();
     const other = await newVendor(folder, { subject: '/CN=Other' });
@@ -103,6 +110,9 @@ describe('a code', () => {
 });
 
 describe('a verification certificate that does not prove possession is refused', () => {
+  beforeAll(start);
+  afterAll(end);
+
   const cases: readonly (readonly [string, (code: string) => Promise<Vendor['ca']>, RegExp])[] = [
     [
       'of another CA',
@@ -132,7 +142,10 @@ describe('a verification certificate that does not prove possession is refused',
       code: 'vendor_cas.verification_refused',
       message: expect.stringMatching(says),
     });
+    // It was not used up.
     expect(await register(vendor, code)).toMatchObject({ state: 'active' });
+    await platform.vendorCas.setState(vendor.ca.id, 'inactive', operator);
+    await platform.vendorCas.remove(vendor.ca.id, operator);
   });
 
   test('one that is not valid now', async () => {
@@ -147,6 +160,9 @@ describe('a verification certificate that does not prove possession is refused',
 });
 
 describe('a CA by which no device could be believed is refused', () => {
+  beforeAll(start);
+  afterAll(end);
+
   test.each([
     [
       'no CA',
@@ -184,6 +200,9 @@ describe('a CA by which no device could be believed is refused', () => {
 });
 
 describe('a vendor CA is switched off', () => {
+  beforeEach(start);
+  afterEach(end);
+
   const set = (state: 'active' | 'inactive') => platform.vendorCas.setState(vendor.ca.id, state, operator);
   beforeEach(async () => {
     await register();

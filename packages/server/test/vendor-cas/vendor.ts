@@ -17,12 +17,16 @@ export interface VendorDevice {
   readonly certificate: Certificate;
   readonly certFile: string;
   readonly keyFile: string;
+  /** What it was signed for. */
+  readonly csrFile: string;
 }
 
 export interface SignOptions {
   readonly extensions?: readonly string[];
   readonly days?: string;
   readonly digest?: string;
+  /** Else one at random. */
+  readonly serial?: string;
   /** Made before; else a new one on P-256. */
   readonly keyFile?: string;
 }
@@ -78,16 +82,20 @@ async function signed(
   options: SignOptions & { readonly caFile: string; readonly caKeyFile: string },
 ): Promise<VendorDevice> {
   const { extensions = deviceExtensions, days = '365', digest = 'sha256', caFile, caKeyFile } = options;
-  const file = (ending: string): string => folder.join(`signed-${made}.${ending}`);
-  made++;
+  const name = `signed-${++made}`;
+  const file = (ending: string): string => folder.join(`${name}.${ending}`);
   const keyFile = options.keyFile ?? file('key');
   if (options.keyFile === undefined) await newKey(keyFile, p256);
   writeFileSync(file('ext'), extensions.join('\n'));
   const request = ['req', '-new', '-config', emptyConfig(folder), '-key', keyFile, '-subj', subject];
   await openssl([...request, '-out', file('csr')]);
-  const by = ['-CA', caFile, '-CAkey', caKeyFile, '-CAcreateserial', '-days', days, `-${digest}`];
+  const by = ['-CA', caFile, '-CAkey', caKeyFile, ...serialOf(options), '-days', days, `-${digest}`];
   await openssl(['x509', '-req', '-in', file('csr'), ...by, '-extfile', file('ext'), '-out', file('pem')]);
-  return { certificate: read(file('pem')), certFile: file('pem'), keyFile };
+  return { certificate: read(file('pem')), certFile: file('pem'), keyFile, csrFile: file('csr') };
+}
+
+function serialOf({ serial }: SignOptions): readonly string[] {
+  return serial === undefined ? ['-CAcreateserial'] : ['-set_serial', serial];
 }
 
 async function newKey(file: string, [algorithm = 'EC', ...options]: readonly string[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { type Json, type JsonObject, jsonMemberPath } from '@fleetward/core';
 import type { Expression, List, Mappings, Tree } from './expression.ts';
 import { invalid, isObject } from './shapes.ts';
+import { subjectParameters } from './subject-parameters.ts';
 
 /** What expressions may refer to. */
 export interface Names {
@@ -8,8 +9,13 @@ export interface Names {
   readonly mappings: Mappings;
 }
 
-/** What the platform itself gives: facts about the certificate that is being provisioned. */
-const pseudoParameters: ReadonlySet<string> = new Set(['AWS::IoT::Certificate::Id']);
+/**
+ * What the platform itself gives: facts about the certificate that is being provisioned. All but the id are from the subject of a
+ * vendor's certificate; one that is provisioned with a claim has none of them.
+ */
+const pseudoParameters: ReadonlySet<string> = new Set(
+  ['Id', ...Object.keys(subjectParameters)].map((name) => `AWS::IoT::Certificate::${name}`),
+);
 
 const itemsMax = 64;
 
