@@ -86,6 +86,9 @@ needs('openssl', 'openssl').describe('cert issue', () => {
     const ofCertificate = await openssl(['x509', '-in', path('two.pem'), '-noout', '-pubkey']);
     expect(ofCertificate.toString()).toBe(ofKey.toString());
     expect(await run('cert', 'issue', ...args)).toMatchObject({ code: 1, error: { code: 'cli.unwritable' } });
+    const second = await run('cert', 'issue', '--name', 'pump-2', '--keygen');
+    const [{ otherCertificateIds: others }] = second.json as [{ otherCertificateIds: unknown[] }];
+    expect(others, 'nobody replaces a device without hearing of the old one').toHaveLength(1);
   });
 
   test('with --keygen and no file prints key and chain this once', async () => {

@@ -304,6 +304,9 @@ needs('openssl', 'openssl').describe('against a platform', () => {
       expiresAtMs: token.createdAtMs + 7_200_000,
     });
     expect((await say(['join-token', 'list'])).stdout).not.toContain(token.secret);
+    expect((await say(['join-token', 'show', token.tokenId])).json).toMatchObject([
+      { namePattern: 'lamp-*', usesLeft: 3 },
+    ]);
     await say(['join-token', 'revoke', token.tokenId]);
     expect((await say(['join-token', 'list'])).json).toContainEqual(
       expect.objectContaining({ tokenId: token.tokenId, revokedAtMs: expect.any(Number) }),
@@ -371,6 +374,9 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     { args: ['renewal', 'start', '--issuer', 'abc', '--rate', '1'], says: 'see `fleetward ca list`' },
     { args: ['renewal', 'show', 'abc'], says: 'see `fleetward renewal list`' },
     { args: ['enrollment', 'show', 'abc'], says: 'see `fleetward enrollment list`' },
+    { args: ['join-token', 'show', '00'.repeat(16)], says: 'there is no join token' },
+    { args: ['ca', 'show', '00'.repeat(32)], says: 'there is no CA' },
+    { args: ['claim', 'show', '00'.repeat(32)], says: 'there is no claim' },
     { args: ['join-token', 'revoke', 'abc'], says: 'see `fleetward join-token list`' },
     { args: ['policy', 'show', 'a b'], says: 'policy name: ' },
     { args: ['thing', 'show', 'a b'], says: 'thing name: ' },
@@ -590,6 +596,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     const listed = await say(['trail', 'list', '--verify', '--key', 'trail.pem']);
     expect(listed.json[0]).toMatchObject({ kind: 'intact' });
     expect(listed.json[1]).toMatchObject({ entry: { seq: 1, kind: 'platform.initialised' } });
+    const some = await say(['trail', 'list', '--after', '1', '--limit', '2']);
+    expect(some.json).toMatchObject([{ entry: { seq: 2 } }, { entry: { seq: 3 } }]);
     const again = await run(['trail', 'export', '--out', 'trail.jsonl']);
     expect(again).toMatchObject({ code: 1, error: { code: 'cli.unwritable' } });
   });
@@ -693,6 +701,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
   test('a CA is listed, retired and active again', async () => {
     const cas = (await say(['ca', 'list'])).json as { certificateId: string; kind: string }[];
     const issuing = cas.find(({ kind }) => kind === 'issuing')?.certificateId ?? '';
+    expect((await say(['ca', 'show', issuing])).json).toMatchObject([{ kind: 'issuing', state: 'active' }]);
     await say(['ca', 'set-state', issuing, 'retired']);
     await say(['ca', 'set-state', issuing, 'active']);
     expect((await say(['ca', 'list'])).json).toContainEqual(

@@ -23,7 +23,7 @@ export {
   listCampaigns,
   rollBackCampaign,
 } from './http/campaigns.ts';
-export { getCaReadiness, importCas, listCas, requestCa, setCaState } from './http/cas.ts';
+export { getCa, getCaReadiness, importCas, listCas, requestCa, setCaState } from './http/cas.ts';
 export {
   getCertificate,
   issueCertificates,
@@ -62,6 +62,7 @@ export {
 export {
   createJoinToken,
   getEnrollmentAttempt,
+  getJoinToken,
   listEnrollmentAttempts,
   listJoinTokens,
   revokeJoinToken,
@@ -104,6 +105,7 @@ export {
   createClaim,
   createProvisioningTemplate,
   createProvisioningTemplateVersion,
+  getClaim,
   getProvisioningHookKey,
   getProvisioningTemplate,
   listClaims,

@@ -453,6 +453,11 @@ const enrollment = section(
     attemptsKeptMax: count(10_000, 'Attempts to enrol or renew that are kept for operators, the newest.', {
       maximum: 1_000_000,
     }),
+    strangersKeptMax: count(
+      1_000,
+      'Attempts by those who showed no join token or certificate that the platform knows: the newest, apart from the others.',
+      { maximum: 1_000_000 },
+    ),
     refusalsStoredPerSecondMax: count(
       20,
       'Refused attempts a second that are kept; more are only counted among the denials.',

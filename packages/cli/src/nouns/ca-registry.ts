@@ -1,4 +1,4 @@
-import { listCas, setCaState } from '@fleetward/protocol';
+import { getCa, listCas, setCaState } from '@fleetward/protocol';
 import { Argument, type Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { CliError } from '../errors.ts';
@@ -27,6 +27,26 @@ export function addCaList(noun: Command, { output, withApi }: Shell): void {
       },
       'no CAs',
     );
+  });
+}
+
+/** `fleetward ca show`: one CA, with its certificate. */
+export function addCaShow(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'show <certificate-id>', {
+    summary: 'show a CA and its certificate',
+    description: 'Shows a CA with its certificate in PEM.',
+    examples: ['fleetward ca show 9f86d081884c7d65…'],
+  }).action(async (certificateId: string) => {
+    const ca = await withApi((api) => api.call(getCa, { params: { certificateId } }));
+    output.record(ca, {
+      ca: ca.certificateId,
+      kind: ca.kind,
+      state: ca.state,
+      subject: ca.subject,
+      'here since': { atMs: ca.createdAtMs },
+      'valid until': { atMs: ca.notAfterMs },
+    });
+    if (!output.json) output.line(ca.pem.trimEnd());
   });
 }
 

@@ -13,6 +13,8 @@ import { csrOf, type LocalKey, makeLocalKey } from './local-key.ts';
 export type WantedCertificate = Part<(typeof issueCertificates)['body']>['requests'][number];
 export type IssueResult = Part<(typeof issueCertificates)['answer']>['results'][number];
 
+type Issued = Exclude<IssueResult, { outcome: 'refused' }>;
+
 export interface IssueFlags {
   readonly csr?: string;
   readonly keygen?: string | true;
@@ -114,7 +116,7 @@ async function issueOne(flags: IssueFlags, { terminal, output, withApi, exitWith
 }
 
 function show(
-  result: Exclude<IssueResult, { outcome: 'refused' }>,
+  result: Issued,
   shown: {
     readonly flags: IssueFlags;
     readonly printedKey: LocalKey | undefined;
@@ -124,9 +126,10 @@ function show(
   const { flags, printedKey, output } = shown;
   const key = printedKey === undefined ? {} : { privateKey: printedKey.pem };
   if (output.json || flags.out !== undefined) {
-    const { chain: _chain, ...fields } = result;
-    output.record({ ...result, ...key }, fields);
+    const { outcome, name, certificateId: certificate } = result;
+    output.record({ ...result, ...key }, { outcome, name, certificate });
     if (!output.json && printedKey !== undefined) output.line(printedKey.pem.trimEnd());
+    noteOthers(result, output);
     return;
   }
   if (printedKey !== undefined) output.line(printedKey.pem.trimEnd());
@@ -134,6 +137,14 @@ function show(
   output.note(
     `certificate \`${result.certificateId}\` of \`${result.name}\`${printedKey === undefined ? '' : '; the key above is not shown again'}`,
   );
+  noteOthers(result, output);
+}
+
+/** So that nobody replaces a device and leaves the old one its say. */
+function noteOthers({ name, otherCertificateIds: ids = [] }: Issued, output: Shell['output']): void {
+  if (ids.length === 0) return;
+  const listed = ids.map((id) => `\`${id}\``).join(', ');
+  output.note(`\`${name}\` is also spoken for by ${listed}: revoke what it does not use`);
 }
 
 async function readCsr({ csr = '-' }: IssueFlags, terminal: Shell['terminal']): Promise<string> {

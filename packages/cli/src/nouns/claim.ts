@@ -1,4 +1,4 @@
-import { createClaim, listClaims, type Part } from '@fleetward/protocol';
+import { createClaim, getClaim, listClaims, type Part } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
@@ -12,6 +12,7 @@ const csrBytesMax = 16_384;
 export function addClaim(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
+  addShow(noun, shell);
 }
 
 interface CreateFlags {
@@ -105,6 +106,26 @@ function addList(noun: Command, { output, withApi }: Shell): void {
       },
       'no claims',
     );
+  });
+}
+
+function addShow(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'show <certificate-id>', {
+    summary: 'show a claim',
+    description:
+      'Shows a claim that has not ended: its template, how often it was used, and until when it works.',
+    examples: ['fleetward claim show 9f86d081884c7d65…'],
+  }).action(async (certificateId: string) => {
+    const found = await withApi((api) => api.call(getClaim, { params: { certificateId } }));
+    output.record(found, {
+      claim: found.certificateId,
+      template: found.templateName,
+      thing: found.thingName ?? 'any of its template',
+      uses: found.usesMax === undefined ? 'any number' : `${found.usesLeft} of ${found.usesMax} left`,
+      created: { atMs: found.createdAtMs },
+      by: found.createdBy,
+      expires: { atMs: found.expiresAtMs },
+    });
   });
 }
 

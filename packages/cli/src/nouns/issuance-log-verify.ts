@@ -38,9 +38,10 @@ export function addIssuanceLogVerify(noun: Command, { output, terminal, exitWith
       const proof = await readProof(file, terminal);
       const verdict = verifyIssuanceProof(proof, { publicKey, certificateId: leaf.id, ...known });
       const about = { certificateId: leaf.id, subject: leaf.subject.text };
+      const shown = { certificate: leaf.id, subject: leaf.subject.text };
       if (verdict.kind === 'refused') {
         const outcome = output.mark('refused', 'red');
-        output.record({ ...verdict, ...about }, { ...about, outcome, why: verdict.reason });
+        output.record({ ...verdict, ...about }, { ...shown, outcome, why: verdict.reason });
         exitWith(1);
         return;
       }
@@ -48,7 +49,7 @@ export function addIssuanceLogVerify(noun: Command, { output, terminal, exitWith
       output.record(
         { ...verdict, ...about, entry, head },
         {
-          ...about,
+          ...shown,
           outcome: output.mark('proven', 'green'),
           entry: `${entry.index} of ${head.size}`,
           logged: { atMs: entry.at },

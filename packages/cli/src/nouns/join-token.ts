@@ -1,4 +1,4 @@
-import { createJoinToken, listJoinTokens, revokeJoinToken } from '@fleetward/protocol';
+import { createJoinToken, getJoinToken, listJoinTokens, revokeJoinToken } from '@fleetward/protocol';
 import { type Command, Option } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
@@ -8,6 +8,7 @@ import type { Shell } from '../shell.ts';
 export function addJoinToken(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
+  addShow(noun, shell);
   addRevoke(noun, shell);
 }
 
@@ -84,6 +85,28 @@ function addList(noun: Command, { output, withApi }: Shell): void {
       },
       'no join tokens',
     );
+  });
+}
+
+function addShow(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'show <token-id>', {
+    summary: 'show a join token',
+    description: 'Shows a join token, whatever its state, without its secret.',
+    examples: ['fleetward join-token show 0c2f4a6b8d0e1f23'],
+  }).action(async (tokenId: string) => {
+    const found = await withApi((api) => api.call(getJoinToken, { params: { tokenId } }));
+    output.record(found, {
+      token: found.tokenId,
+      names: found.namePattern,
+      profile: found.profile,
+      group: found.groupName,
+      policies: found.policies.join(' '),
+      uses: `${found.usesLeft} of ${found.usesMax} left`,
+      created: { atMs: found.createdAtMs },
+      by: found.createdBy,
+      expires: { atMs: found.expiresAtMs },
+      ...(found.revokedAtMs === undefined ? {} : { revoked: { atMs: found.revokedAtMs } }),
+    });
   });
 }
 

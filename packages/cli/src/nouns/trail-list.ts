@@ -19,6 +19,7 @@ import { readPublicKey } from './trail-key.ts';
 
 interface ListFlags {
   readonly after: number;
+  readonly limit?: number;
   readonly follow?: boolean;
   readonly verify?: boolean;
   readonly key?: string;
@@ -48,13 +49,20 @@ export function addTrailList(noun: Command, shell: Shell): void {
         max: Number.MAX_SAFE_INTEGER,
       }).default(0),
     )
+    .addOption(
+      whole('--limit <count>', {
+        description: 'how many to show at most; all if not given',
+        min: 1,
+        max: 1_000_000,
+      }),
+    )
     .option('--follow', 'go on with new entries as they are made')
     .option('--verify', 'verify the whole chain first')
     .option('--key <file>', 'the checkpoint key to verify by')
     .action(async (flags: ListFlags) => {
       await shell.withApi(async (api) => {
         if (flags.verify === true) await verify(api, { shell, flags });
-        const last = await showFrom(flags.after, { api, shell });
+        const last = await showFrom(flags.after, { api, shell, limit: flags.limit ?? Infinity });
         if (flags.follow === true) await follow(last, { api, shell });
       });
     });
@@ -95,15 +103,22 @@ const columns: Columns<Line> = {
   details: ({ payload }) => trailDetails(payload).details,
 };
 
-/** Shows every entry after `seq`, page by page, and returns the last number. */
-async function showFrom(seq: number, { api, shell }: Reading): Promise<number> {
+/** Shows the entries after `seq`, page by page, as many as are wanted, and returns the last number. */
+async function showFrom(
+  seq: number,
+  { api, shell, limit: wanted }: Reading & { readonly limit: number },
+): Promise<number> {
   let last = seq;
-  for (;;) {
-    const { entries } = await api.call(listTrail, { query: { afterSeq: last, limit: pageMax } });
+  for (let left = wanted; left > 0; ) {
+    const limit = Math.min(pageMax, left);
+    const { entries } = await api.call(listTrail, { query: { afterSeq: last, limit } });
     if (entries.length > 0 || last === seq) shell.output.list(entries, columns, 'no entries');
     last = entries.at(-1)?.entry.seq ?? last;
-    if (entries.length < pageMax) return last;
+    if (entries.length < limit) return last;
+    left -= entries.length;
   }
+  if (wanted !== Infinity) shell.output.note(`that were ${wanted}: go on with \`--after ${last}\``);
+  return last;
 }
 
 async function follow(seq: number, { api, shell }: Reading): Promise<void> {

@@ -49,6 +49,16 @@ export const listCas = defineRoute({
   answer: Type.Object({ cas: Type.Array(ca) }),
 });
 
+export const getCa = defineRoute({
+  method: 'GET',
+  path: '/v1/cas/:certificateId',
+  noun,
+  summary: 'Show a certificate authority',
+  access: 'operator',
+  params: certificateParams,
+  answer: ca,
+});
+
 export const setCaState = defineRoute({
   method: 'PUT',
   path: '/v1/cas/:certificateId/state',

@@ -84,6 +84,11 @@ const certificateIssued = Type.Object({
   name: Type.String(),
   certificateId: certificateIdSchema,
   chain: Type.String({ description: 'PEM, the certificate first, without the root.' }),
+  otherCertificateIds: Type.Optional(
+    Type.Array(certificateIdSchema, {
+      description: 'Others that speak for the thing, or may again.',
+    }),
+  ),
 });
 
 const certificateRefused = Type.Object({

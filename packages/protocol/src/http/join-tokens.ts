@@ -61,13 +61,25 @@ export const listJoinTokens = defineRoute({
   answer: Type.Object({ joinTokens: Type.Array(joinToken) }),
 });
 
+const tokenParams = Type.Object({ tokenId: Type.String({ pattern: '^[0-9a-f]{16,64}$' }) });
+
+export const getJoinToken = defineRoute({
+  method: 'GET',
+  path: '/v1/join-tokens/:tokenId',
+  noun,
+  summary: 'Show a join token, without its secret',
+  access: 'operator',
+  params: tokenParams,
+  answer: joinToken,
+});
+
 export const revokeJoinToken = defineRoute({
   method: 'DELETE',
   path: '/v1/join-tokens/:tokenId',
   noun,
   summary: 'Revoke a join token; devices it has enrolled keep their certificates',
   access: 'operator',
-  params: Type.Object({ tokenId: Type.String({ pattern: '^[0-9a-f]{16,64}$' }) }),
+  params: tokenParams,
 });
 
 const attempt = Type.Object({

@@ -207,6 +207,16 @@ export const createClaim = defineRoute({
   }),
 });
 
+export const getClaim = defineRoute({
+  method: 'GET',
+  path: '/v1/claims/:certificateId',
+  noun: 'claims',
+  summary: 'Show a claim that has not ended',
+  access: 'operator',
+  params: Type.Object({ certificateId: certificateIdSchema }),
+  answer: claim,
+});
+
 export const listClaims = defineRoute({
   method: 'GET',
   path: '/v1/claims',

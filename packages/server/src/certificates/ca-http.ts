@@ -1,6 +1,6 @@
 import { parseCertificateId } from '@fleetward/core';
 import { encodePem, PkiError, parseCertificate, parseCertificatesPem } from '@fleetward/pki';
-import { getCaReadiness, importCas, listCas, requestCa, setCaState } from '@fleetward/protocol';
+import { getCa, getCaReadiness, importCas, listCas, requestCa, setCaState } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
@@ -12,6 +12,9 @@ import type { AuthorityRecord } from './store.ts';
 export function caHandlers(certificates: Certificates, things: Things): readonly RouteHandler[] {
   return [
     handle(listCas, async () => ({ cas: certificates.authorities().map(viewOf) })),
+    handle(getCa, async ({ params }) =>
+      viewOf(certificates.authority(parseCertificateId(params.certificateId))),
+    ),
     handle(setCaState, async ({ params, body, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);
       await certificates.setAuthorityState({ certificateId, state: body.state }, operatorActor(caller));

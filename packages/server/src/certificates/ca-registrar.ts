@@ -87,7 +87,7 @@ export class CaRegistrar {
 
   /** What the removal of this CA would do, were it now. Throws `certificates.ca_not_found`. */
   readiness(certificateId: CertificateId, options: { readonly limit: number }): Promise<CaReadiness> {
-    return caReadiness(this.#find(certificateId), this.#options, options);
+    return caReadiness(this.get(certificateId), this.#options, options);
   }
 
   /** Retires a CA (it issues no more) or removes it, for ever: what it issued is refused from that tick on. */
@@ -97,7 +97,7 @@ export class CaRegistrar {
   }
 
   async #setState(change: StateChange, actor: Actor): Promise<void> {
-    const authority = this.#find(change.certificateId);
+    const authority = this.get(change.certificateId);
     if (authority.state === change.state) return;
     assertAuthorityStep(authority, change.state);
     const isRemoval = change.state === 'removed';
@@ -140,7 +140,8 @@ export class CaRegistrar {
     this.#options.announce({ kind: 'authority-changed', ...change });
   }
 
-  #find(certificateId: CertificateId): Authority {
+  /** Throws `certificates.ca_not_found`. */
+  get(certificateId: CertificateId): Authority {
     const authority = this.#options.authorities.find(certificateId);
     if (authority !== undefined) return authority;
     throw new CertificatesError('certificates.ca_not_found', `there is no CA \`${certificateId}\``);

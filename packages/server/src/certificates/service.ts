@@ -158,6 +158,11 @@ export class Certificates {
     return this.#authorities.all();
   }
 
+  /** Whatever its state. Throws `certificates.ca_not_found`. */
+  authority(certificateId: CertificateId): Authority {
+    return this.#cas.get(certificateId);
+  }
+
   /** From memory: the CA that issues now, when there is one. */
   activeIssuer(): Authority | undefined {
     return this.#authorities.activeIssuer();

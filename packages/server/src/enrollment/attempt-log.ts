@@ -10,6 +10,8 @@ export interface AttemptLogOptions {
   readonly settings: {
     /** Attempts kept for operators, the newest. */
     readonly attemptsKeptMax: number;
+    /** As many of those who showed nothing that the platform knows, apart from the others. */
+    readonly strangersKeptMax: number;
     /** Refused attempts written a second; more are only counted among the denials. */
     readonly refusalsStoredPerSecondMax: number;
   };
@@ -52,7 +54,9 @@ export class AttemptLog {
       attemptId: this.#newId(),
       atMs: clock.now(),
     };
-    await store.addAttempt(tx, attempt, { keep: settings.attemptsKeptMax });
+    const isKnown = attempt.tokenId !== undefined || attempt.certificateId !== undefined;
+    const keep = isKnown ? settings.attemptsKeptMax : settings.strangersKeptMax;
+    await store.addAttempt(tx, attempt, { keep });
   }
 
   /** Writes an attempt that changed nothing, unless too many were written in this second. */

@@ -3,6 +3,7 @@ import { encodePem, type GeneralName, PkiError, parseCsrPem } from '@fleetward/p
 import {
   createJoinToken,
   getEnrollmentAttempt,
+  getJoinToken,
   issueCertificates,
   listEnrollmentAttempts,
   listJoinTokens,
@@ -42,6 +43,7 @@ export function enrollmentHandlers(enrollment: Enrollment): readonly RouteHandle
       return { ...viewOf(token), secret };
     }),
     handle(listJoinTokens, async () => ({ joinTokens: (await enrollment.tokens.list()).map(viewOf) })),
+    handle(getJoinToken, async ({ params }) => viewOf(await enrollment.tokens.get(params.tokenId))),
     handle(revokeJoinToken, async ({ params, caller }) => {
       await enrollment.tokens.revoke(params.tokenId, operatorActor(caller));
       return undefined;
@@ -100,7 +102,8 @@ function resultOf(outcome: IssueOutcome | undefined) {
     const { reason, explanation } = outcome;
     return { outcome: 'refused', reason, explanation } as const;
   }
-  const { isRepeated, name, certificateId } = outcome;
+  const { isRepeated, name, certificateId, others } = outcome;
   const chain = outcome.chain.map(({ der }) => encodePem('CERTIFICATE', der)).join('');
-  return { outcome: isRepeated ? 'repeated' : 'issued', name, certificateId, chain } as const;
+  const also = others.length === 0 ? {} : { otherCertificateIds: [...others] };
+  return { outcome: isRepeated ? 'repeated' : 'issued', name, certificateId, chain, ...also } as const;
 }

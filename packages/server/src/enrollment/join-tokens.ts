@@ -49,6 +49,13 @@ export class JoinTokens {
     return this.#options.store.listTokens();
   }
 
+  /** Whatever its state. Throws `enrollment.token_not_found`. */
+  async get(tokenId: string): Promise<JoinToken> {
+    const token = (await this.list()).find((each) => each.tokenId === tokenId);
+    if (token !== undefined) return token;
+    throw new EnrollmentError('enrollment.token_not_found', `there is no join token \`${tokenId}\``);
+  }
+
   /** Throws `enrollment.token_not_found` when there is none, or it was revoked before. */
   async revoke(tokenId: string, actor: Actor): Promise<void> {
     const atMs = this.#options.clock.now();

@@ -28,6 +28,8 @@ export type IssueOutcome =
       readonly certificateId: CertificateId;
       /** Leaf first, without the root. */
       readonly chain: readonly Certificate[];
+      /** Others that speak for the thing, or may again. */
+      readonly others: readonly CertificateId[];
     };
 
 interface Signed {
@@ -56,7 +58,14 @@ export class OperatorIssuance {
     const outcomes = await takeAll(this.#options.turns, turnsOf(accepted), () =>
       this.#issueAccepted(accepted, actor),
     );
-    return judged.map((one) => (one.kind === 'refused' ? one : outcomeOf(outcomes, one)));
+    return judged.map((one) => (one.kind === 'refused' ? one : this.#withOthers(one, outcomes)));
+  }
+
+  #withOthers(request: JudgedRequest, outcomes: ReadonlyMap<JudgedRequest, IssueOutcome>): IssueOutcome {
+    const outcome = outcomeOf(outcomes, request);
+    if (outcome.kind === 'refused' || request.thingName === undefined) return outcome;
+    const held = certificatesHeld(request.thingName, this.#options).map((each) => each.certificateId);
+    return { ...outcome, others: held.filter((id) => id !== outcome.certificateId) };
   }
 
   async #issueAccepted(
@@ -102,7 +111,8 @@ export class OperatorIssuance {
       const record = await certificates.get(certificateId);
       const [name] = parseCertificate(record.der).subject.attributes.commonName ?? [];
       if (record.profile !== request.profile || name !== request.name) continue;
-      return { kind: 'issued', isRepeated: true, name, certificateId, chain: certificates.chainOf(record) };
+      const chain = certificates.chainOf(record);
+      return { kind: 'issued', isRepeated: true, name, certificateId, chain, others: [] };
     }
     return keyInUse(certificateIds);
   }
@@ -191,7 +201,8 @@ function newcomerOf({ request: { policyNames, thingName, name } }: Signed) {
 
 function issuedOf({ request: { name }, signed }: Signed): IssueOutcome {
   const { record, chain } = signed;
-  return { kind: 'issued', isRepeated: false, name, certificateId: record.certificateId, chain };
+  const { certificateId } = record;
+  return { kind: 'issued', isRepeated: false, name, certificateId, chain, others: [] };
 }
 
 function outcomeOf(outcomes: ReadonlyMap<JudgedRequest, IssueOutcome>, request: JudgedRequest): IssueOutcome {

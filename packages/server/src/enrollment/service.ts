@@ -40,6 +40,8 @@ export interface EnrollmentOptions extends JoinTokensOptions, Omit<AttemptLogOpt
 export interface EnrollmentSettings {
   /** Attempts kept for operators, the newest. */
   readonly attemptsKeptMax: number;
+  /** As many of those who showed nothing that the platform knows, apart from the others. */
+  readonly strangersKeptMax: number;
   /** Refused attempts written a second; more are only counted among the denials. */
   readonly refusalsStoredPerSecondMax: number;
   /** Attempts at once; one more is told to come again. */
@@ -54,6 +56,7 @@ export interface EnrollmentSettings {
 
 const standardSettings: EnrollmentSettings = {
   attemptsKeptMax: 10_000,
+  strangersKeptMax: 1_000,
   refusalsStoredPerSecondMax: 20,
   inFlightMax: 256,
   activePerThingMax: 8,

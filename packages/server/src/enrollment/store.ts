@@ -56,7 +56,7 @@ export interface EnrollmentStore {
     readonly tokenId: string;
     readonly publicKeyHash: string;
   }): Promise<CertificateId | undefined>;
-  /** Keeps the newest `keep` attempts. */
+  /** Keeps the newest `keep` of its kind: by those who showed a token or certificate that the platform knows, or by strangers. */
   addAttempt(tx: Transaction, attempt: EnrollmentAttempt, bounds: { readonly keep: number }): Promise<void>;
   attempts(range: { readonly limit: number }): Promise<readonly EnrollmentAttempt[]>;
   findAttempt(attemptId: string): Promise<EnrollmentAttempt | undefined>;

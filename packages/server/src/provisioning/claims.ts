@@ -86,6 +86,16 @@ export class Claims {
     return [...this.#claims.values()].filter(({ expiresAtMs }) => expiresAtMs > nowMs);
   }
 
+  /** One that has not ended. Throws `provisioning.claim_not_found`. */
+  get(certificateId: CertificateId): Claim {
+    const claim = this.list().find((each) => each.certificateId === certificateId);
+    if (claim !== undefined) return claim;
+    throw new ProvisioningError(
+      'provisioning.claim_not_found',
+      `there is no claim \`${certificateId}\`, or it has ended`,
+    );
+  }
+
   find(certificateId: CertificateId): Claim | undefined {
     return this.#claims.get(certificateId);
   }

@@ -10,6 +10,7 @@ export type ProvisioningErrorCode =
   | 'provisioning.default_version'
   | 'provisioning.hook_refused'
   | 'provisioning.csr_refused'
+  | 'provisioning.claim_not_found'
   | 'provisioning.limit';
 
 /** What an operator asked of templates or claims cannot be done; nothing was changed. */

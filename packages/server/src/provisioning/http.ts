@@ -1,9 +1,10 @@
-import { parseThingName, toBase64 } from '@fleetward/core';
+import { parseCertificateId, parseThingName, toBase64 } from '@fleetward/core';
 import { type Csr, encodePem, type KeyRules } from '@fleetward/pki';
 import {
   createClaim,
   createProvisioningTemplate,
   createProvisioningTemplateVersion,
+  getClaim,
   getProvisioningHookKey,
   getProvisioningTemplate,
   listClaims,
@@ -100,6 +101,7 @@ function claimHandlers({ claims, keyRules }: Provisioning): readonly RouteHandle
         ...(keyPem === undefined ? {} : { privateKeyPem: keyPem }),
       };
     }),
+    handle(getClaim, async ({ params }) => viewOfClaim(claims.get(parseCertificateId(params.certificateId)))),
     handle(listClaims, async () => ({ claims: claims.list().map(viewOfClaim) })),
   ];
 }

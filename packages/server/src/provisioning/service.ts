@@ -177,6 +177,7 @@ export class Provisioning {
     const claim = this.claims.find(by.certificateId);
     if (claim === undefined || certificates.standing(by.certificateId, clock.now()) !== 'active')
       return claimGone();
+    trace.about({ certificateId: by.certificateId });
     if (this.#rate.take(by.certificateId).kind === 'refused')
       return refuse(
         'claim_busy',

@@ -1,9 +1,10 @@
 import { parsePolicyName } from '@fleetward/core';
+import type { ExpressionBuilder } from 'kysely';
 import type { EnrollmentAttempt, EnrollmentStore, JoinToken } from '../enrollment/store.ts';
 import type { Database } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
 import { allRows, pageLimit, pageRowsMax, storedJson } from './paging.ts';
-import type { EnrollmentAttemptRow, JoinTokenRow } from './schema.ts';
+import type { EnrollmentAttemptRow, JoinTokenRow, Schema } from './schema.ts';
 
 const tokenColumns = [
   'token_id',
@@ -98,10 +99,13 @@ export function createEnrollmentStore({ reads }: Database): EnrollmentStore {
     },
     addAttempt: async (tx, attempt, { keep }) => {
       const queries = queriesOf(tx);
-      await queries.insertInto('enrollment_attempts').values(attemptRow(attempt)).execute();
+      const row = attemptRow(attempt);
+      await queries.insertInto('enrollment_attempts').values(row).execute();
+      const isOfStranger = row.token_id === null && row.certificate_id === null ? 'is' : 'is not';
       const oldestKept = await queries
         .selectFrom('enrollment_attempts')
         .select(['at_ms', 'attempt_id'])
+        .where((eb) => ofRing(eb, isOfStranger))
         .orderBy('at_ms', 'desc')
         .orderBy('attempt_id', 'desc')
         .offset(keep - 1)
@@ -110,6 +114,7 @@ export function createEnrollmentStore({ reads }: Database): EnrollmentStore {
       if (oldestKept === undefined) return;
       await queries
         .deleteFrom('enrollment_attempts')
+        .where((eb) => ofRing(eb, isOfStranger))
         .where((eb) =>
           eb(eb.refTuple('at_ms', 'attempt_id'), '<', eb.tuple(oldestKept.at_ms, oldestKept.attempt_id)),
         )
@@ -134,6 +139,12 @@ export function createEnrollmentStore({ reads }: Database): EnrollmentStore {
       return row && toAttempt(row);
     },
   };
+}
+
+/** Attempts by people with nothing the platform knows are bounded by themselves, so that they push no others out. */
+function ofRing(eb: ExpressionBuilder<Schema, 'enrollment_attempts'>, isOfStranger: 'is' | 'is not') {
+  const parts = [eb('token_id', isOfStranger, null), eb('certificate_id', isOfStranger, null)];
+  return isOfStranger === 'is' ? eb.and(parts) : eb.or(parts);
 }
 
 function tokenRow(token: JoinToken): JoinTokenRow {

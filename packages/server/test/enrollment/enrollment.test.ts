@@ -489,13 +489,23 @@ needs('openssl', 'openssl').describe('enrolment', () => {
   });
 
   test('refused attempts are written at a bounded rate and kept to a bounded number', async () => {
-    await reopen({ enrollment: { refusalsStoredPerSecondMax: 3, attemptsKeptMax: 4 } });
+    await reopen({ enrollment: { refusalsStoredPerSecondMax: 3, strangersKeptMax: 4 } });
     for (let n = 0; n < 5; n++) await enroll(csr, 'wrong');
     expect(await platform.enrollment.attempts(10)).toHaveLength(3);
     platform.clock.advance(1000);
     for (let n = 0; n < 5; n++) await enroll(csr, 'wrong');
     expect(await platform.enrollment.attempts(10)).toHaveLength(4);
     expect(platform.denials.counts().get('enrollment_refused')).toBe(10);
+  });
+
+  test('strangers push out the traces of strangers, and of nobody else', async () => {
+    await reopen({
+      enrollment: { attemptsKeptMax: 5, strangersKeptMax: 2, refusalsStoredPerSecondMax: 100 },
+    });
+    await enroll(csr, (await newToken()).secret);
+    for (let knock = 0; knock < 8; knock++) await enroll(csr, `fwj_${'A'.repeat(43)}`);
+    const reasons = (await platform.enrollment.attempts(100)).map(({ reason }) => reason);
+    expect(reasons).toEqual(['token_unknown', 'token_unknown', 'ok']);
   });
 
   test('the secret of a join token is nowhere but in the answer', async () => {

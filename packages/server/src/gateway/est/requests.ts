@@ -14,11 +14,11 @@ export function readCsr(body: Uint8Array): Uint8Array | undefined {
   }
 }
 
-/** What follows the first colon of HTTP Basic credentials (RFC 7617 §2). */
+/** What follows the first colon of HTTP Basic credentials (RFC 7617 §2); nothing where that is empty: no token was shown. */
 export function basicPassword(header: string | undefined): string | undefined {
   const encoded = /^Basic ([A-Za-z0-9+/=]{1,1024})$/i.exec(header ?? '')?.[1];
   if (encoded === undefined) return undefined;
   const userAndPassword = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = userAndPassword.indexOf(':');
-  return colon < 0 ? undefined : userAndPassword.slice(colon + 1);
+  return colon < 0 ? undefined : userAndPassword.slice(colon + 1) || undefined;
 }

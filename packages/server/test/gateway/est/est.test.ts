@@ -150,6 +150,8 @@ needs('curl', 'curl').describe('EST by curl and openssl', () => {
       401,
       'Basic realm="fleetward enrolment", charset="UTF-8"',
     ]);
+    const empty = await curl(platform, 'simpleenroll', [...posting(csr), '--user', 'device:']);
+    expect([empty.status, empty.body.toString()]).toEqual([401, asked.body.toString()]);
     expect((await curl(platform, 'simplereenroll', posting(csr))).status).toBe(401);
     expect((await curl(platform, 'fullcmc', posting(csr))).status).toBe(404);
     expect((await curl(platform, 'printers/cacerts')).status).toBe(404);

@@ -77,7 +77,7 @@ export function describeEnrollment(opened: () => Opened): void {
     expect(await stores.enrollment.findUse({ ...given, publicKeyHash: sha256Of('other') })).toBeUndefined();
   });
 
-  test('the newest attempts are kept, newest first', async () => {
+  test('the newest attempts are kept, newest first, those of strangers apart', async () => {
     const { stores, transact } = opened();
     const attempt = (atMs: number) => ({
       attemptId: `attempt-${atMs}`,
@@ -89,6 +89,7 @@ export function describeEnrollment(opened: () => Opened): void {
       operation: 'simpleenroll',
       steps: [{ step: 'csr', outcome: 'refused' as const, detail: 'the key has 1024 bits' }],
     });
+    const known = (atMs: number) => ({ ...attempt(atMs), tokenId: 't' });
     const issued = {
       ...attempt(7),
       outcome: 'issued' as const,
@@ -96,12 +97,16 @@ export function describeEnrollment(opened: () => Opened): void {
       thingName: parseThingName('pump-1'),
       certificateId: certificateIdOf('pump-1'),
     };
-    for (const one of [...[1, 2, 3, 4, 5, 6].map(attempt), issued]) {
+    for (const one of [...[1, 2, 3, 4, 5, 6].map(known), issued]) {
       await transact((tx) => stores.enrollment.addAttempt(tx, one, { keep: 3 }));
     }
-    expect(await stores.enrollment.attempts({ limit: 10 })).toEqual([issued, attempt(6), attempt(5)]);
+    expect(await stores.enrollment.attempts({ limit: 10 })).toEqual([issued, known(6), known(5)]);
     expect(await stores.enrollment.attempts({ limit: 1 })).toEqual([issued]);
-    expect(await stores.enrollment.findAttempt('attempt-6')).toEqual(attempt(6));
+    expect(await stores.enrollment.findAttempt('attempt-6')).toEqual(known(6));
     expect(await stores.enrollment.findAttempt('attempt-1')).toBeUndefined();
+    for (const one of [10, 11, 12].map(attempt))
+      await transact((tx) => stores.enrollment.addAttempt(tx, one, { keep: 2 }));
+    const kept = await stores.enrollment.attempts({ limit: 10 });
+    expect(kept).toEqual([attempt(12), attempt(11), issued, known(6), known(5)]);
   });
 }
