@@ -26,13 +26,7 @@ import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
-import {
-  Downloads,
-  openArtifactFolder,
-  openReleaseService,
-  publishedToAll,
-  type ReleaseService,
-} from './releases/index.ts';
+import { Downloads, openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
 import { RenewalCampaigns } from './renewals/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
@@ -227,8 +221,6 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     settings: config.vendorCas,
   });
   const { releases, releaseKeys } = await openReleases(parts, trail);
-  const director = openDirector(parts, { signer: releaseKeys.director, things, releases });
-  const downloads = openDownloads(config, releases);
   const campaigns: Campaigns = await Campaigns.open({
     ...shared,
     store: stores.campaigns,
@@ -239,6 +231,8 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     announce,
     limits: config.campaigns,
   });
+  const director = openDirector(parts, { signer: releaseKeys.director, things, releases, campaigns });
+  const downloads = openDownloads(config, { releases, campaigns });
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -333,10 +327,13 @@ async function openReleases(
   return { releases, releaseKeys: { snapshot, timestamp, director } };
 }
 
-function openDownloads({ releases: settings }: Config, { artifacts }: ReleaseService): Downloads {
+function openDownloads(
+  { releases: settings }: Config,
+  { releases: { artifacts }, campaigns }: Pick<Domains, 'releases' | 'campaigns'>,
+): Downloads {
   return new Downloads({
     artifacts,
-    rules: publishedToAll,
+    rules: campaigns,
     downloadsMax: settings.downloadsMax,
     totalBytesPerSecond: settings.downloadBytesPerSecondMax,
     deviceBytesPerSecond: settings.deviceDownloadBytesPerSecondMax,

@@ -1,5 +1,6 @@
 import type { Clock, Signer } from '@fleetward/core';
 import type { SigningProcess } from '@fleetward/keys';
+import type { Campaigns } from './campaigns/index.ts';
 import type { Config } from './config.ts';
 import { Director, newestFit } from './director/index.ts';
 import type { DomainParts } from './domains.ts';
@@ -32,15 +33,23 @@ export async function openDirectorKey(
 /** The director over the domains below it. */
 export function openDirector(
   { config, clock }: { readonly config: Config; readonly clock: Clock },
-  lower: { readonly signer: Signer; readonly things: Things; readonly releases: ReleaseService },
+  lower: {
+    readonly signer: Signer;
+    readonly things: Things;
+    readonly releases: ReleaseService;
+    readonly campaigns: Campaigns;
+  },
 ): Director {
-  const { signer, things, releases } = lower;
+  const { signer, things, releases, campaigns } = lower;
   const { instructionValidityHours, signaturesPerSecondMax, instructionsKeptMax } = config.director;
   return new Director({
     clock,
     signer,
-    offerFor: async (thingName) =>
-      newestFit(releases.releases(), (await things.findReport(thingName))?.report),
+    offerFor: async (thingName) => {
+      if (campaigns.isBusy(thingName)) return campaigns.offerFor(thingName);
+      const free = releases.releases().filter(({ sha256 }) => campaigns.isFree(sha256));
+      return newestFit(free, (await things.findReport(thingName))?.report);
+    },
     settings: {
       validityMs: instructionValidityHours * hourMs,
       signaturesPerSecondMax,

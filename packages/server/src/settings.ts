@@ -490,6 +490,10 @@ const renewals = section(
 
 const campaigns = section(
   {
+    required: flag(
+      false,
+      'Devices get releases through campaigns alone. Without it a release that no campaign is for is offered by its publication to every device that it fits.',
+    ),
     needApproval: flag(
       false,
       'Every campaign has to be approved by an operator who did not make it, also one that takes another back.',

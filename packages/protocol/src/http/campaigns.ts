@@ -142,6 +142,9 @@ const terms = {
     maximum: 43_200,
     description: 'From the offer to the end of one attempt.',
   }),
+  bytesPerSecondMax: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 1_000_000_000_000, description: 'Of all its downloads together.' }),
+  ),
 };
 
 const campaignState = Type.Enum(
@@ -236,6 +239,7 @@ export const createCampaign = defineRoute({
       prerequisites: Type.Optional(prerequisites),
       retry: Type.Optional(retry),
       timeOutMinutes: Type.Optional(terms.timeOutMinutes),
+      bytesPerSecondMax: terms.bytesPerSecondMax,
     },
     closed,
   ),

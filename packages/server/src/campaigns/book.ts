@@ -1,4 +1,4 @@
-import type { Clock, JsonObject, Random, ThingName, Transaction, Transactor } from '@fleetward/core';
+import type { Clock, JsonObject, Random, Sha256, ThingName, Transaction, Transactor } from '@fleetward/core';
 import { paceFrom } from '../pace.ts';
 import type { ReleaseService } from '../releases/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
@@ -41,6 +41,8 @@ export class CampaignBook {
   readonly #open = new Map<string, CampaignRun>();
   /** Ids of those that are over, the oldest first. */
   readonly #over: string[] = [];
+  /** The newest campaign of some bytes. */
+  readonly #newest = new Map<Sha256, Pick<Campaign, 'campaignId' | 'state'>>();
   #lastActionId = 0;
 
   constructor(parts: BookParts) {
@@ -52,6 +54,7 @@ export class CampaignBook {
     // Also where a backup was restored, or the campaign with the highest number was forgotten (docs/adr/0006).
     this.#lastActionId = Math.max(await store.lastActionId(), Math.floor(clock.now() / 1_000));
     for (const campaign of (await store.campaigns()).toReversed()) {
+      this.#newest.set(campaign.release.sha256, campaign);
       if (campaign.endedAtMs !== undefined) {
         this.#over.push(campaign.campaignId);
         continue;
@@ -88,6 +91,12 @@ export class CampaignBook {
     return this.parts.releases.release(path)?.sha256 === sha256;
   }
 
+  /** Whether the bytes are for those alone whom a campaign offers them: there is one, and the newest did not come to a good end. */
+  isHeld(sha256: Sha256): boolean {
+    const state = this.#newest.get(sha256)?.state;
+    return state !== undefined && state !== 'COMPLETED';
+  }
+
   /** Numbers for so many actions, rising, never given out before. */
   takeActionIds(count: number): readonly number[] {
     const first = this.#lastActionId + 1;
@@ -101,7 +110,10 @@ export class CampaignBook {
     await transactor.transact(async (tx) => {
       await store.add(tx, campaign);
       await trail.append(tx, { kind: 'campaign.created', actor, payload: createdPayload(campaign) });
-      tx.afterCommit(() => this.#open.set(campaign.campaignId, run));
+      tx.afterCommit(() => {
+        this.#open.set(campaign.campaignId, run);
+        this.#newest.set(campaign.release.sha256, campaign);
+      });
     });
     return run;
   }
@@ -200,6 +212,9 @@ export class CampaignBook {
     await this.parts.store.update(tx, campaign);
     tx.afterCommit(() => {
       run.campaign = campaign;
+      const { campaignId, release } = campaign;
+      if (this.#newest.get(release.sha256)?.campaignId === campaignId)
+        this.#newest.set(release.sha256, campaign);
       if (campaign.endedAtMs === undefined) return;
       this.#open.delete(campaign.campaignId);
       this.#over.push(campaign.campaignId);

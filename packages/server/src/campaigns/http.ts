@@ -98,11 +98,12 @@ function termsOf(body: Body): Terms {
       delayMaxMs: retry.delayMaxMinutes * minuteMs,
     },
     timeOutMs: timeOutMinutes * minuteMs,
+    ...(body.bytesPerSecondMax === undefined ? {} : { bytesPerSecondMax: body.bytesPerSecondMax }),
   };
 }
 
 function viewOf({ pacedFromMs: _paced, release, terms, ...campaign }: CampaignProgress) {
-  const { lengthBytes: _length, ...released } = release;
+  const { lengthBytes: _length, hardware: _hardware, ...released } = release;
   const { target, because, counts, stages, causes } = campaign;
   return {
     ...campaign,
@@ -116,12 +117,12 @@ function viewOf({ pacedFromMs: _paced, release, terms, ...campaign }: CampaignPr
   };
 }
 
-function termsView({ stages, abort, window, prerequisites, retry, timeOutMs, rate }: Terms) {
+function termsView({ stages, abort, window, prerequisites, retry, timeOutMs, ...terms }: Terms) {
   const { retriesMax, firstDelayMs, delayMaxMs } = retry;
   const { fromVersions, attributes } = prerequisites;
   return {
+    ...terms,
     stages: [...stages],
-    rate,
     abort: [...abort],
     ...(window === undefined ? {} : { window: { ...window, days: [...window.days] } }),
     prerequisites: { ...prerequisites, fromVersions: [...fromVersions], attributes: { ...attributes } },

@@ -86,8 +86,8 @@ export class CampaignRun {
   /** Attempts that have taken too long, as they end; at most so many. */
   timeOuts(options: { readonly nowMs: number; readonly max: number; readonly random: Random }): Action[] {
     const { nowMs, max, random } = options;
-    const ended: Action[] = [];
-    while (ended.length < max) {
+    const ended = new Map<number, Action>();
+    while (ended.size < max) {
       const taken = this.#late.take(nowMs);
       if (taken === undefined) break;
       const action = this.actionOf(taken.thingName);
@@ -97,9 +97,9 @@ export class CampaignRun {
       const explanation = `nothing came of it while it was ${action.state}`;
       const change = { event: 'timeOut', atMs: nowMs, cause: 'timed-out', explanation } as const;
       const after = this.failed(action, { ...change, mayPass: true, random });
-      if (after !== undefined) ended.push(after);
+      if (after !== undefined) ended.set(after.actionId, after);
     }
-    return ended;
+    return [...ended.values()];
   }
 
   /** After a transaction that failed: what was taken out of the queues comes back. */
@@ -144,20 +144,21 @@ export class CampaignRun {
 
   /** Things whose turn it may be now, in their order; what is not taken of them is put back. */
   candidates({ nowMs, max }: { readonly nowMs: number; readonly max: number }): readonly Action[] {
-    const found: Action[] = [];
+    // After a transaction that failed one may be in the queue twice.
+    const found = new Set<Action>();
     const wanted = Math.min(max, 4 * this.#allowance(nowMs) + 16);
-    if (this.#allowance(nowMs) === 0) return found;
+    if (this.#allowance(nowMs) === 0) return [];
     const fill = (queue: DueQueue<Action>) => {
-      while (found.length < wanted) {
+      while (found.size < wanted) {
         const taken = queue.take(nowMs);
         if (taken === undefined) return;
         // What is in the queue may be of before.
-        if (this.actionOf(taken.thingName) === taken) found.push(taken);
+        if (this.actionOf(taken.thingName) === taken) found.add(taken);
       }
     };
     fill(this.#again);
     if (startable(this.#place) > 0) fill(this.#fresh);
-    return found;
+    return [...found];
   }
 
   /** What becomes of the candidates: as many as may are offered the release. The others come back later by themselves. */

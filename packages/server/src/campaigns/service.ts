@@ -34,6 +34,8 @@ export interface CampaignLimits {
   readonly stepsPerTickMax: number;
   /** What devices said that waits to be kept. */
   readonly feedbackPendingMax: number;
+  /** Whether devices get releases through campaigns alone. */
+  readonly required: boolean;
   /** Whether every campaign has to be approved by an operator who did not make it. */
   readonly needApproval: boolean;
 }
@@ -77,6 +79,7 @@ export class Campaigns {
   readonly #ticker: Ticker;
   readonly #inbox: Inbox;
   readonly #turns = new Turns();
+  readonly #noting = new Set<number>();
 
   private constructor(options: CampaignsOptions) {
     this.#options = options;
@@ -120,9 +123,45 @@ export class Campaigns {
     return { campaignId, actionId: found.action.actionId, path, sha256, lengthBytes };
   }
 
-  /** From memory: whether a campaign offers the thing these bytes now. */
-  mayFetch(thingName: ThingName, sha256: Sha256): boolean {
-    return this.offerFor(thingName)?.sha256 === sha256;
+  /** From memory: whether a device may be at what some campaign offered the thing, so that it is offered nothing else. */
+  isBusy(thingName: ThingName): boolean {
+    return this.#book.activeOf(thingName) !== undefined;
+  }
+
+  /** From memory: whether a release is offered by its publication, to everybody it fits. */
+  isFree(sha256: Sha256): boolean {
+    return !this.#options.limits.required && !this.#book.isHeld(sha256);
+  }
+
+  /** From memory: whether the thing is offered these bytes, by a campaign or by their publication. That it fetches them is noted. */
+  mayFetch(
+    { thingName }: { readonly thingName?: ThingName },
+    { sha256 }: { readonly sha256: Sha256 },
+  ): boolean {
+    const offer = thingName && this.offerFor(thingName);
+    if (thingName === undefined || offer?.sha256 !== sha256) return this.isFree(sha256);
+    this.#noteDownload(thingName, offer);
+    return true;
+  }
+
+  /** What its campaign caps the download with. */
+  capsOf(
+    { thingName }: { readonly thingName?: ThingName },
+    { sha256 }: { readonly sha256: Sha256 },
+  ): readonly { readonly key: string; readonly bytesPerSecond: number }[] {
+    const offer = thingName && this.offerFor(thingName);
+    if (offer?.sha256 !== sha256) return [];
+    const { campaignId } = offer;
+    const bytesPerSecond = this.#book.run(campaignId)?.campaign.terms.bytesPerSecondMax;
+    return bytesPerSecond === undefined ? [] : [{ key: `campaign ${campaignId}`, bytesPerSecond }];
+  }
+
+  /** Once for an offer. What cannot be kept is noted with the next request for a part of it. */
+  #noteDownload(thingName: ThingName, { campaignId, actionId }: CampaignOffer): void {
+    if (this.#book.activeOf(thingName)?.action.state !== 'OFFERED' || this.#noting.has(actionId)) return;
+    this.#noting.add(actionId);
+    const done = () => void this.#noting.delete(actionId);
+    this.#inbox.put({ thingName, campaignId, actionId, feedback: { event: 'download' } }).then(done, done);
   }
 
   /**

@@ -12,6 +12,7 @@ export interface CampaignRelease {
   readonly component: ReleaseComponent;
   readonly product: string;
   readonly version: string;
+  readonly hardware: readonly string[];
 }
 
 /** Which things: those under the group, or every one, that have the attributes; or those that a campaign updated. */

@@ -65,4 +65,6 @@ export interface Terms {
   readonly retry: Retry;
   /** From the offer to the end of one attempt. */
   readonly timeOutMs: number;
+  /** Of all its downloads together. */
+  readonly bytesPerSecondMax?: number;
 }

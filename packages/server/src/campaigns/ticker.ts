@@ -6,7 +6,7 @@ import type { CampaignRun } from './run.ts';
 import { type SelectParts, selectThings, shuffled } from './select-things.ts';
 import { isStopped } from './steps.ts';
 import type { Action } from './store.ts';
-import { batteryOf, type Facts, installedOf } from './turn.ts';
+import { batteryOf, type Facts, installedOf, modelOf } from './turn.ts';
 
 export interface AdvanceParts {
   readonly book: CampaignBook;
@@ -160,7 +160,11 @@ export class Ticker {
         const report = (await this.#parts.things.findReport(thingName))?.report ?? {};
         return [
           thingName,
-          { installed: installedOf(report, component), batteryPercent: batteryOf(report) },
+          {
+            model: modelOf(report),
+            installed: installedOf(report, component),
+            batteryPercent: batteryOf(report),
+          },
         ] as const;
       }),
     );

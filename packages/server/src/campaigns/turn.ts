@@ -7,8 +7,15 @@ import type { Opening } from './windows.ts';
 /** What is known of a thing when its turn comes. */
 export interface Facts {
   readonly attributes: Readonly<Record<string, string>>;
+  readonly model?: Model | undefined;
   readonly installed?: Installed | undefined;
   readonly batteryPercent?: number | undefined;
+}
+
+/** What a device says it is, as releases name it. */
+export interface Model {
+  readonly product: string;
+  readonly hardware: string;
 }
 
 export interface Installed {
@@ -59,11 +66,13 @@ export function runs(installed: Installed | undefined, { version, sha256 }: Camp
 }
 
 function reasonToSkip(
-  { installed, attributes }: Facts,
+  { installed, attributes, model }: Facts,
   { release, prerequisites }: Pick<TurnOptions, 'release' | 'prerequisites'>,
 ): { readonly cause: string; readonly explanation: string } | undefined {
   const { fromVersions, attributes: wanted } = prerequisites;
   const { version = 'a version that it never reported' } = installed ?? {};
+  if (model !== undefined && !isFor(release, model))
+    return { cause: 'other-model', explanation: `it is ${model.product} ${model.hardware}` };
   if (installed !== undefined && (compareVersions(installed.version, release.version) ?? -1) >= 0)
     return { cause: 'newer-installed', explanation: `it runs ${version}; devices only go up` };
   if (fromVersions.length > 0 && !fromVersions.includes(version))
@@ -74,6 +83,16 @@ function reasonToSkip(
     cause: 'other-attributes',
     explanation: `its attribute \`${differing}\` is not \`${wanted[differing]}\``,
   };
+}
+
+function isFor({ product, hardware }: CampaignRelease, model: Model): boolean {
+  return product === model.product && hardware.includes(model.hardware);
+}
+
+export function modelOf({ model }: JsonObject): Model | undefined {
+  if (!isObject(model)) return undefined;
+  const { product, hardware } = model;
+  return typeof product === 'string' && typeof hardware === 'string' ? { product, hardware } : undefined;
 }
 
 /** What a report of the device says of the part that a release is for. */

@@ -55,6 +55,6 @@ function noWayBack({ release }: Campaign, before: readonly PreviousVersion[]): C
 }
 
 export function releaseOf({ path, sha256, lengthBytes, release }: PublishedRelease): CampaignRelease {
-  const { component = 'firmware', product, version } = release;
-  return { path, sha256, lengthBytes, component, product, version };
+  const { component = 'firmware', product, version, hardware } = release;
+  return { path, sha256, lengthBytes, component, product, version, hardware };
 }

@@ -18,9 +18,6 @@ export interface DownloadRules {
   capsOf(device: DownloadingDevice, artifact: { readonly sha256: Sha256 }): readonly Cap[];
 }
 
-/** Every admitted device may fetch every published target. */
-export const publishedToAll: DownloadRules = { mayFetch: () => true, capsOf: () => [] };
-
 export interface DownloadsParts extends BandwidthParts {
   readonly artifacts: Pick<Artifacts, 'read'>;
   readonly rules: DownloadRules;

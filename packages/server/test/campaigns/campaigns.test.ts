@@ -1,4 +1,4 @@
-import { parseThingName } from '@fleetward/core';
+import { parseThingName, type Sha256, type ThingName } from '@fleetward/core';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ActionState } from '../../src/campaigns/steps.ts';
 import type { Terms } from '../../src/campaigns/terms.ts';
@@ -158,7 +158,8 @@ describe('what an operator does', () => {
 
 describe('whose turn it is', () => {
   test('things that run it, something newer, another version or have other attributes are skipped, each with its cause', async () => {
-    const [same, newer, other, unlike, fit] = fleet.names;
+    const [same, newer, other, unlike, fit, rival] = fleet.names;
+    fleet.reports.set(rival!, { ...runs('1.0.0'), model: { product: 'pump', hardware: 'rev-c' } });
     fleet.reports.set(same!, runs('2.0.0'));
     fleet.reports.set(newer!, runs('3.0.0'));
     fleet.reports.set(other!, runs('0.9.0'));
@@ -171,6 +172,7 @@ describe('whose turn it is', () => {
       [newer!]: 'newer-installed',
       [other!]: 'other-version',
       [unlike!]: 'other-attributes',
+      [rival!]: 'other-model',
     });
     expect(offered()).toContain(fit);
   });
@@ -224,8 +226,56 @@ describe('whose turn it is', () => {
     expect(fleet.campaigns.offerFor(name!)).toBeUndefined();
     await fleet.tick(minuteMs, 2);
     expect(fleet.campaigns.offerFor(name!)?.path).toBe('pump-2.1.0.bin');
-    expect(fleet.campaigns.mayFetch(name!, sha256Hex('2.1.0'))).toBe(true);
-    expect(fleet.campaigns.mayFetch(name!, sha256Hex('2.0.0'))).toBe(false);
+  });
+});
+
+describe('bytes', () => {
+  const mayFetch = (thingName: ThingName | undefined, version: string) =>
+    fleet.campaigns.mayFetch(thingName === undefined ? {} : { thingName }, { sha256: sha256Hex(version) });
+
+  test('that no campaign is for are everybody’s; those of a campaign are for whom it offers them, until it is complete', async () => {
+    const [stranger] = fleet.names;
+    expect(mayFetch(stranger, '2.0.0')).toBe(true);
+    const { campaignId } = await fleet.create({ stages: canaryFirst });
+    expect([mayFetch(stranger, '2.0.0'), mayFetch(undefined, '2.0.0')]).toEqual([false, false]);
+    expect(mayFetch(stranger, '2.1.0')).toBe(true);
+    await change(campaignId, 'start');
+    await fleet.tick(1_000, 2);
+    expect(fleet.names.filter((name) => mayFetch(name, '2.0.0'))).toEqual(offered());
+    for (let rounds = 0; rounds < 3; rounds++) {
+      for (const name of offered()) await fleet.report(name, told.confirmed());
+      await fleet.tick(1_000, 2);
+    }
+    expect((await fleet.campaigns.get(campaignId)).state).toBe('COMPLETED');
+    expect(mayFetch(undefined, '2.0.0')).toBe(true);
+  });
+
+  test('of a campaign that was stopped stay with those that began, over a restart too', async () => {
+    const campaignId = await started({ stages: canaryFirst });
+    const [canary] = offered();
+    expect(mayFetch(canary, '2.0.0')).toBe(true);
+    await fleet.tick();
+    expect(await count(campaignId, 'DOWNLOADING')).toBe(1);
+    await change(campaignId, 'cancel');
+    await fleet.restart();
+    expect(fleet.names.filter((name) => mayFetch(name, '2.0.0'))).toEqual([canary]);
+    await fleet.report(canary!, told.confirmed());
+    await fleet.tick();
+    await fleet.restart();
+    expect(fleet.names.filter((name) => mayFetch(name, '2.0.0'))).toEqual([]);
+  });
+
+  test('are nobody’s without a campaign where campaigns are required', async () => {
+    fleet = await openFleet({ things: 1, limits: { required: true } });
+    expect(mayFetch(fleet.names[0], '2.0.0')).toBe(false);
+  });
+
+  test('of a campaign share the cap that it has', async () => {
+    const campaignId = await started({ bytesPerSecondMax: 5_000 });
+    const [thingName] = offered();
+    const capsOf = (sha256: Sha256) => fleet.campaigns.capsOf({ thingName: thingName! }, { sha256 });
+    expect(capsOf(sha256Hex('2.0.0'))).toEqual([{ key: `campaign ${campaignId}`, bytesPerSecond: 5_000 }]);
+    expect(capsOf(sha256Hex('2.1.0'))).toEqual([]);
   });
 });
 
@@ -382,4 +432,17 @@ test('a thing that is removed is let go', async () => {
   expect(await fleet.campaigns.actions({ campaignId, state: 'CANCELLED', limit: 9 })).toMatchObject([
     { thingName: name, cause: 'thing-removed' },
   ]);
+});
+
+test('a tick that fails offers nobody the same twice when it is tried again', async () => {
+  const slow = { baseRatePerMinute: 2, incrementFactor: 1, maximumPerMinute: 2 };
+  const { campaignId } = await fleet.create({ rate: slow });
+  await change(campaignId, 'start');
+  await fleet.tick();
+  fleet.records.failures = 1;
+  await expect(fleet.tick()).rejects.toThrow('the disk is full');
+  await fleet.tick(30_000, 4);
+  const { length } = offered();
+  expect(length).toBeGreaterThan(3);
+  expect(fleet.records.offered).toHaveLength(length);
 });

@@ -22,6 +22,7 @@ export const standardTerms: Terms = {
 };
 
 const standardLimits: CampaignLimits = {
+  required: false,
   openMax: 20,
   thingsMax: 100_000,
   keptMax: 100,

@@ -14,6 +14,7 @@ export function describeCampaigns(opened: () => Opened): void {
       component: 'firmware',
       product: 'pump',
       version: '2.0.0',
+      hardware: ['rev-b'],
     },
     target: { groupName: parseGroupName('lamps'), attributes: { region: 'eu' }, isContinuous: true },
     terms: {
