@@ -192,6 +192,32 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
     expect(await run('verify', 'releases')).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
   });
 
+  test('is signed a second time with ML-DSA-65 where the root demands it', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    const run = (...args: readonly string[]) =>
+      cli.run(['release', ...args, '--json'], { environment: passphrases });
+    await run('keygen', 'pq.key', '--algorithm', 'ml-dsa-65');
+    const flags = [
+      '--root-key',
+      'ada.key.pub',
+      '--mldsa65-key',
+      'pq.key.pub',
+      '--online-keys',
+      'online.json',
+    ];
+    expect(await run('init', 'twice', ...flags)).toMatchObject({ code: 0 });
+    expect((await run('sign', 'twice', '--key', 'ada.key')).json).toMatchObject([
+      { targets: { valid: 1 }, mldsa65: { targets: { valid: 0, threshold: 1 } }, complete: false },
+    ]);
+    expect((await run('sign', 'twice', '--key', 'pq.key')).json).toMatchObject([
+      { mldsa65: { targets: { valid: 1 } }, complete: true },
+    ]);
+    expect(await run('verify', 'twice', '--root', 'twice/1.root.json')).toMatchObject({ code: 0 });
+    expect(await run('rotate', 'twice')).toMatchObject({ code: 0 });
+    expect((await run('status', 'twice')).json).toMatchObject([{ mldsa65: { root: { threshold: 1 } } }]);
+  });
+
   test('keeps the key encrypted and private, and never writes over one', async () => {
     using cli = openCli();
     const make = () => cli.run(['release', 'keygen', 'ada.key', '--json'], { environment: passphrases });

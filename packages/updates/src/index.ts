@@ -21,6 +21,7 @@ export type { ClientReply, ClientRequest, Workflow } from './client/workflow.ts'
 export { instructionFilePath, type NewInstruction, signInstruction } from './director/instruction.ts';
 export { isUpdatesError, UpdatesError, type UpdatesErrorCode } from './errors.ts';
 export { defaultLimits, type UpdateLimits } from './limits.ts';
+export { secondSuffix } from './metadata/second-signature.ts';
 export { metadataFilePath, targetFilePath, timestampFilePath } from './metadata/target-path.ts';
 export type { FileBytes } from './plain/file-bytes.ts';
 export { signPlain, signPlainWithReleaseKey } from './plain/sign-plain.ts';
@@ -51,7 +52,7 @@ export {
   openReleaseKey,
   readReleasePublicKey,
 } from './release-key.ts';
-export type { ReleaseKeyAlgorithm } from './release-signer.ts';
+export type { ReleaseKeyAlgorithm, ReleaseSigner } from './release-signer.ts';
 export { describeTarget } from './repository/describe-target.ts';
 export {
   addTarget,
@@ -85,6 +86,7 @@ export {
   createReleaseFolder,
   expireRelease,
   initRelease,
+  isComplete,
   openReleaseFolder,
   type ReleaseFolder,
   type ReleaseSettings,

@@ -107,8 +107,9 @@ function readMembers(json: Json): KeyFile {
 }
 
 function readAlgorithm(value: Json | undefined): ReleaseKeyAlgorithm {
-  if (value === 'rsa-pss-sha256' || value === 'ecdsa-p256-sha256' || value === 'ed25519') return value;
-  throw invalid('algorithm', 'rsa-pss-sha256, ecdsa-p256-sha256 or ed25519');
+  if (value === 'rsa-pss-sha256' || value === 'ecdsa-p256-sha256') return value;
+  if (value === 'ed25519' || value === 'ml-dsa-65') return value;
+  throw invalid('algorithm', 'rsa-pss-sha256, ecdsa-p256-sha256, ed25519 or ml-dsa-65');
 }
 
 /** Bounded: a hostile file must not make us spend minutes or gigabytes. */

@@ -1,9 +1,10 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import type { Random, Signer } from '@fleetward/core';
+import type { Random } from '@fleetward/core';
 import { UpdatesError } from './errors.ts';
 import { tufKeyFromSpki } from './metadata/key.ts';
+import { mldsa65KeyFromSpki } from './metadata/second-signature.ts';
 import { type KeyFileHeader, parseKeyFile, sealKey, unsealKey, writeKeyFile } from './release-key-file.ts';
-import { type ReleaseKeyAlgorithm, signerOf } from './release-signer.ts';
+import { type ReleaseKeyAlgorithm, type ReleaseSigner, signerOf } from './release-signer.ts';
 
 export interface NewReleaseKey {
   readonly algorithm: ReleaseKeyAlgorithm;
@@ -18,13 +19,13 @@ export interface NewReleaseKey {
 export interface OpenReleaseKey {
   /** The key's id in TUF metadata. */
   readonly keyId: string;
-  readonly signer: Signer;
+  readonly signer: ReleaseSigner;
 }
 
 const passphraseCharactersMin = 8;
 
 /**
- * Makes a release engineer's key, RSA 3072, ECDSA P-256 or Ed25519, and the file to keep it in: its PKCS#8 under
+ * Makes a release engineer's key, RSA 3072, ECDSA P-256, Ed25519 or ML-DSA-65, and the file to keep it in: its PKCS#8 under
  * AES-256-GCM, with a key that scrypt derives from the passphrase.
  */
 export function generateReleaseKey(options: NewReleaseKey): OpenReleaseKey & { readonly file: Uint8Array } {
@@ -35,7 +36,7 @@ export function generateReleaseKey(options: NewReleaseKey): OpenReleaseKey & { r
   }
   const privateKey = generatePrivateKey(algorithm);
   const signer = signerOf(privateKey, algorithm);
-  const keyId = tufKeyFromSpki(signer.publicKey).keyID;
+  const keyId = keyIdOf(signer);
   const fresh = { salt: random.bytes(32), nonce: random.bytes(12) };
   const header: KeyFileHeader = { algorithm, keyId, publicKey: signer.publicKey, scryptCostLog2, ...fresh };
   const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' });
@@ -55,8 +56,13 @@ export function readReleasePublicKey(file: Uint8Array): {
   readonly keyId: string;
   readonly publicKey: Uint8Array;
 } {
-  const { publicKey } = parseKeyFile(file).header;
-  return { keyId: tufKeyFromSpki(publicKey).keyID, publicKey };
+  const { publicKey, algorithm } = parseKeyFile(file).header;
+  return { keyId: keyIdOf({ publicKey, algorithm }), publicKey };
+}
+
+/** The id of a signer's key in metadata, or in a detached second signature. */
+function keyIdOf({ algorithm, publicKey }: Pick<ReleaseSigner, 'algorithm' | 'publicKey'>): string {
+  return (algorithm === 'ml-dsa-65' ? mldsa65KeyFromSpki(publicKey) : tufKeyFromSpki(publicKey)).keyID;
 }
 
 /** For this package's own plain signatures, whose RSA form no `Signer` has. */
@@ -79,5 +85,7 @@ function generatePrivateKey(algorithm: ReleaseKeyAlgorithm): KeyObject {
       return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
     case 'rsa-pss-sha256':
       return generateKeyPairSync('rsa', { modulusLength: 3072 }).privateKey;
+    case 'ml-dsa-65':
+      return generateKeyPairSync('ml-dsa-65').privateKey;
   }
 }

@@ -18,7 +18,7 @@ import { createMemoryStore, type TrustedStore } from '../src/store/trusted-store
 export const dayMs = 24 * 3600 * 1000;
 export const startMs = Date.parse('2026-03-01T00:00:00Z');
 
-export function newSigner(algorithm: ReleaseKeyAlgorithm = 'ed25519'): Signer {
+export function newSigner(algorithm: Exclude<ReleaseKeyAlgorithm, 'ml-dsa-65'> = 'ed25519'): Signer {
   if (algorithm === 'ed25519') return signerOf(generateKeyPairSync('ed25519').privateKey, algorithm);
   if (algorithm === 'ecdsa-p256-sha256')
     return signerOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey, algorithm);

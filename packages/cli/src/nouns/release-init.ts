@@ -14,6 +14,8 @@ interface InitFlags {
   readonly targetsKey?: readonly string[];
   readonly rootThreshold: number;
   readonly targetsThreshold: number;
+  readonly mldsa65Key?: readonly string[];
+  readonly mldsa65Threshold: number;
   readonly onlineKeys: string;
   readonly rootExpires: string;
   readonly targetsExpires: string;
@@ -40,9 +42,11 @@ export function addReleaseInit(noun: Command, { terminal, output }: Shell): void
         'a key (or its `.pub`) that may release; the root keys if not given',
       ),
     )
+    .addOption(mldsa65Keys())
     .requiredOption('--online-keys <file>', 'what `release online-keys` wrote')
     .addOption(threshold('--root-threshold <count>', 'how many root keys must sign'))
     .addOption(threshold('--targets-threshold <count>', 'how many targets keys must sign'))
+    .addOption(threshold('--mldsa65-threshold <count>', 'how many ML-DSA-65 keys must sign'))
     .option('--root-expires <duration>', 'when the keys must be confirmed anew', '365d')
     .option('--targets-expires <duration>', 'when the list of releases must be signed anew', '90d')
     .action(async (folder: string, flags: InitFlags) => {
@@ -71,12 +75,21 @@ export function warnOfOnePerson({ root, targets }: RootRoles, output: Output): r
   return warnings;
 }
 
+/** `--mldsa65-key` of commands that make a root. */
+export function mldsa65Keys() {
+  return repeatable(
+    '--mldsa65-key <file>',
+    'a key (or its `.pub`) of ML-DSA-65 that must sign root and list a second time, as devices then demand',
+  );
+}
+
 function threshold(flags: string, description: string) {
   return whole(flags, { description, min: 1, max: 100 }).default(1);
 }
 
 async function rolesOf(flags: InitFlags, terminal: Terminal) {
-  const { rootKey = [], targetsKey = rootKey, rootThreshold, targetsThreshold } = flags;
+  const { rootKey = [], targetsKey = rootKey, mldsa65Key, rootThreshold, targetsThreshold } = flags;
+  const threshold = flags.mldsa65Threshold;
   const online = await readOnlineKeys(flags.onlineKeys, terminal);
   return {
     root: await assignKeys(rootKey, { threshold: rootThreshold, flag: '--root-threshold', terminal }),
@@ -87,6 +100,9 @@ async function rolesOf(flags: InitFlags, terminal: Terminal) {
     }),
     snapshot: { publicKeys: [online.snapshot], threshold: 1 },
     timestamp: { publicKeys: [online.timestamp], threshold: 1 },
+    ...(mldsa65Key && {
+      mldsa65: await assignKeys(mldsa65Key, { threshold, flag: '--mldsa65-threshold', terminal }),
+    }),
   };
 }
 

@@ -11,6 +11,7 @@ const algorithms: Readonly<Record<string, ReleaseKeyAlgorithm>> = {
   ed25519: 'ed25519',
   'ecdsa-p256': 'ecdsa-p256-sha256',
   'rsa-pss': 'rsa-pss-sha256',
+  'ml-dsa-65': 'ml-dsa-65',
 };
 
 interface KeygenFlags {
@@ -24,7 +25,8 @@ export function addReleaseKeygen(noun: Command, { terminal, output }: Shell): vo
     summary: 'make a key that signs releases, on your own machine',
     description:
       'Makes a key and writes it encrypted under a passphrase (scrypt, AES-256-GCM), and its public half beside it as `FILE.pub`. The passphrase ' +
-      'is asked for, or read from a file or FLEETWARD_PASSPHRASE. The key never goes to the platform.',
+      'is asked for, or read from a file or FLEETWARD_PASSPHRASE. The key never goes to the platform. An ML-DSA-65 key (FIPS 204) signs beside one of the ' +
+      'others, never instead of it: `release init --mldsa65-key`.',
     examples: [
       'fleetward release keygen ada.key',
       'fleetward release keygen ci.key --algorithm rsa-pss --passphrase-file ci.pass',

@@ -34,8 +34,14 @@ export function addReleasePublish(noun: Command, shell: Shell): void {
   });
 }
 
-function bodyOf({ roots, targets }: Upload) {
-  return { roots: roots.map(toBase64), ...(targets === undefined ? {} : { targets: toBase64(targets) }) };
+function bodyOf({ roots, targets, second }: Upload) {
+  return {
+    roots: roots.map(toBase64),
+    ...(targets === undefined ? {} : { targets: toBase64(targets) }),
+    ...(second && {
+      second: Object.fromEntries([...second].map(([name, bytes]) => [name, toBase64(bytes)])),
+    }),
+  };
 }
 
 interface Uploading {

@@ -4,7 +4,7 @@ import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
-import { assignKeys, warnOfOnePerson } from './release-init.ts';
+import { assignKeys, mldsa65Keys, warnOfOnePerson } from './release-init.ts';
 import { readOnlineKeys } from './release-online-keys.ts';
 
 interface RotateFlags {
@@ -12,6 +12,8 @@ interface RotateFlags {
   readonly targetsKey?: readonly string[];
   readonly rootThreshold?: number;
   readonly targetsThreshold?: number;
+  readonly mldsa65Key?: readonly string[];
+  readonly mldsa65Threshold?: number;
   readonly onlineKeys?: string;
   readonly rootExpires: string;
 }
@@ -30,6 +32,7 @@ export function addReleaseRotate(noun: Command, { terminal, output }: Shell): vo
   })
     .addOption(repeatable('--root-key <file>', 'a key (or its `.pub`) that may change keys'))
     .addOption(repeatable('--targets-key <file>', 'a key (or its `.pub`) that may release'))
+    .addOption(mldsa65Keys())
     .option('--online-keys <file>', 'what `release online-keys` wrote')
     .addOption(
       whole('--root-threshold <count>', { description: 'how many root keys must sign', min: 1, max: 100 }),
@@ -37,6 +40,13 @@ export function addReleaseRotate(noun: Command, { terminal, output }: Shell): vo
     .addOption(
       whole('--targets-threshold <count>', {
         description: 'how many targets keys must sign',
+        min: 1,
+        max: 100,
+      }),
+    )
+    .addOption(
+      whole('--mldsa65-threshold <count>', {
+        description: 'how many ML-DSA-65 keys must sign',
         min: 1,
         max: 100,
       }),
@@ -93,5 +103,13 @@ async function rolesOf(
     }),
     snapshot: onlineRole(online?.snapshot, before.snapshot),
     timestamp: onlineRole(online?.timestamp, before.timestamp),
+    ...(before.director && { director: before.director }),
+    ...((flags.mldsa65Key ?? before.mldsa65) && {
+      mldsa65: await offlineRole(before.mldsa65 ?? { publicKeys: [], threshold: 1 }, {
+        files: flags.mldsa65Key,
+        threshold: flags.mldsa65Threshold,
+        flag: '--mldsa65-threshold',
+      }),
+    }),
   };
 }

@@ -1,5 +1,11 @@
-import type { Signer } from '@fleetward/core';
-import { openReleaseFolder, openReleaseKey, type ReleaseStatus, signRelease } from '@fleetward/updates';
+import {
+  isComplete,
+  openReleaseFolder,
+  openReleaseKey,
+  type ReleaseSigner,
+  type ReleaseStatus,
+  signRelease,
+} from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb, repeatable } from '../define.ts';
 import type { Shell } from '../shell.ts';
@@ -49,8 +55,8 @@ export function addReleaseStatus(noun: Command, shell: Shell): void {
 export async function openSigners(
   { key, passphraseFile = [] }: SignFlags,
   { terminal }: Shell,
-): Promise<readonly Signer[]> {
-  const signers: Signer[] = [];
+): Promise<readonly ReleaseSigner[]> {
+  const signers: ReleaseSigner[] = [];
   for (const [index, file] of key.entries()) {
     const bytes = await readKeyFile(file, terminal);
     const passphrase = await readPassphrase(file, { files: passphraseFile, index, terminal });
@@ -59,24 +65,39 @@ export async function openSigners(
   return signers;
 }
 
-export function isComplete({ root, targets }: ReleaseStatus): boolean {
-  return root.valid >= root.threshold && targets.valid >= targets.threshold;
-}
+type Count = Pick<ReleaseStatus['root'], 'valid' | 'threshold'>;
 
 /** `more` goes into the JSON document beside the counts. */
 export function showStatus(
   status: ReleaseStatus,
   { shell, folder, more = {} }: { readonly shell: Shell; readonly folder: string; readonly more?: object },
 ): void {
-  const { root, targets } = status;
-  const count = ({ valid, threshold }: ReleaseStatus['root']) => ({ valid, threshold });
-  const text = ({ valid, threshold }: ReleaseStatus['root']) => `${valid} of ${threshold} signatures`;
+  const { root, targets, second } = status;
+  const count = ({ valid, threshold }: Count) => ({ valid, threshold });
+  const text = ({ valid, threshold }: Count) => `${valid} of ${threshold} signatures`;
   const complete = isComplete(status);
   const next = complete
     ? `fleetward release publish ${folder}`
     : 'more signatures: fleetward release co-sign';
   shell.output.record(
-    { ...more, root: count(root), targets: count(targets), complete },
-    { root: text(root), targets: text(targets), next },
+    {
+      ...more,
+      root: count(root),
+      targets: count(targets),
+      ...(second && {
+        mldsa65: {
+          root: second.root && count(second.root),
+          targets: second.targets && count(second.targets),
+        },
+      }),
+      complete,
+    },
+    {
+      root: text(root),
+      targets: text(targets),
+      ...(second?.root && { 'root, ML-DSA-65': text(second.root) }),
+      ...(second?.targets && { 'targets, ML-DSA-65': text(second.targets) }),
+      next,
+    },
   );
 }

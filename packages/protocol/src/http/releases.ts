@@ -7,6 +7,9 @@ export const metadataBytesMax = 4_194_304;
 /** Root files in one publication at most: how often keys may be rotated between two. */
 export const rootsPerPublicationMax = 32;
 
+/** Bytes of a file of detached second signatures at most. */
+const secondBytesMax = 131_072;
+
 /** Largest body of a publication, base64 and JSON included. */
 const publicationBytesMax = 8_388_608;
 
@@ -115,6 +118,16 @@ export const publishMetadata = defineRoute({
       }),
     ),
     targets: Type.Optional(base64(metadataBytesMax)),
+    second: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[1-9][0-9]{0,15}\\.(?:root|targets)\\.json$' }),
+        base64(secondBytesMax),
+        {
+          maxProperties: rootsPerPublicationMax + 1,
+          description: 'Detached ML-DSA-65 signatures by the file they sign, such as `3.targets.json`.',
+        },
+      ),
+    ),
   }),
   status: 201,
   answer: Type.Object({ roles: Type.Array(roleVersion) }),
@@ -130,7 +143,7 @@ export const listMetadata = defineRoute({
 });
 
 const fileName = Type.Object({
-  file: Type.String({ pattern: '^(?:[1-9][0-9]{0,15}\\.)?[a-z0-9_-]{1,64}\\.json$' }),
+  file: Type.String({ pattern: '^(?:[1-9][0-9]{0,15}\\.)?[a-z0-9_-]{1,64}\\.json(?:\\.mldsa65)?$' }),
 });
 
 /** The engineer's copy of what devices get. */

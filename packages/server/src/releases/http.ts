@@ -32,6 +32,7 @@ export function releaseHandlers(
       const upload = {
         roots: (body.roots ?? []).map(fromBase64),
         ...(body.targets === undefined ? {} : { targets: fromBase64(body.targets) }),
+        ...(body.second === undefined ? {} : { second: decodeAll(body.second) }),
       };
       return { roles: [...(await releases.publish(upload, operatorActor(caller)))] };
     }),
@@ -92,6 +93,10 @@ export interface UpdateParts {
   readonly releases: ReleaseService;
   readonly downloads: Downloads;
   readonly denials: Pick<Denials, 'record'>;
+}
+
+function decodeAll(files: Readonly<Record<string, string>>): ReadonlyMap<string, Uint8Array> {
+  return new Map(Object.entries(files).map(([name, text]) => [name, fromBase64(text)]));
 }
 
 function describeKey({ algorithm, publicKey }: Signer) {

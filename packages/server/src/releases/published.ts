@@ -1,5 +1,5 @@
 import { equalBytes } from '@fleetward/core';
-import type { PublishedState, Upload } from '@fleetward/updates';
+import { type PublishedState, secondSuffix, type Upload } from '@fleetward/updates';
 import {
   consistentName,
   isRelease,
@@ -10,7 +10,7 @@ import {
 } from './rules.ts';
 import type { MetadataFile, ReleaseStore } from './store.ts';
 
-const topRoles = ['root', 'targets', 'snapshot', 'timestamp'] as const;
+export const topRoles = ['root', 'targets', 'snapshot', 'timestamp'] as const;
 
 /** What devices are offered now: the newest file of each role, and the targets by the names devices ask for. */
 export interface Published {
@@ -30,7 +30,18 @@ export async function loadPublished(store: ReleaseStore): Promise<Published> {
   }
   const bytesOf = (name: string) => files.find((file) => file.name === name)?.bytes;
   const state = Object.fromEntries(topRoles.flatMap((name) => pairOf(name, bytesOf(name))));
-  return publishedOf(state, files);
+  return publishedOf({ ...state, ...(await secondOf(store, files)) }, files);
+}
+
+/** The second signature of the newest targets, if they have one. */
+async function secondOf(
+  store: ReleaseStore,
+  files: readonly MetadataFile[],
+): Promise<Pick<PublishedState, 'targetsSecond'>> {
+  const version = files.find(({ name }) => name === 'targets')?.version;
+  if (version === undefined) return {};
+  const file = await store.findMetadata({ name: `targets${secondSuffix}`, version });
+  return file === undefined ? {} : { targetsSecond: file.bytes };
 }
 
 function pairOf(name: string, bytes: Uint8Array | undefined): readonly (readonly [string, Uint8Array])[] {
@@ -63,7 +74,8 @@ export async function withoutPublished(
   const roots = upload.roots.filter((bytes) => !known.some((other) => equalBytes(other, bytes)));
   const isNew =
     upload.targets !== undefined && (targets === undefined || !equalBytes(targets, upload.targets));
-  return { roots, ...(isNew ? { targets: upload.targets } : {}) };
+  const { second } = upload;
+  return { roots, ...(isNew ? { targets: upload.targets } : {}), ...(second && { second }) };
 }
 
 /** The newest `count` roots and no more: a repeated upload is of the newest. */

@@ -59,9 +59,10 @@ export interface RoleVersion {
 export function parseMetadataName(
   file: string,
 ): { readonly name: string; readonly version?: number } | undefined {
-  const match = /^(?:([1-9][0-9]{0,15})\.)?([a-z0-9_-]{1,64})\.json$/.exec(file);
-  const [, version, name] = match ?? [];
-  if (name === undefined) return undefined;
+  const match = /^(?:([1-9][0-9]{0,15})\.)?([a-z0-9_-]{1,64})\.json(\.mldsa65)?$/.exec(file);
+  const [, version, role, second = ''] = match ?? [];
+  if (role === undefined) return undefined;
+  const name = `${role}${second}`; // second signatures are kept as a role of their own
   if (version === undefined) return name === 'timestamp' ? { name } : undefined;
   return name === 'timestamp' ? undefined : { name, version: Number(version) };
 }

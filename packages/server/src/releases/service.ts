@@ -11,7 +11,7 @@ import type { ArtifactStore } from './artifact-store.ts';
 import { type Artifacts, createArtifacts } from './artifacts.ts';
 import { checkRecords } from './check-records.ts';
 import { ReleaseError } from './errors.ts';
-import { loadPublished, type Published, publishedOf, withoutPublished } from './published.ts';
+import { loadPublished, type Published, publishedOf, topRoles, withoutPublished } from './published.ts';
 import {
   type ListedTarget,
   type PublishedRelease,
@@ -143,7 +143,9 @@ async function record(
   },
 ): Promise<void> {
   const { base, files, shelf, next, actor } = change;
-  if (!isSame(await store.latestVersions(tx), base.roles)) {
+  const roleNames: readonly string[] = topRoles;
+  const latest = (await store.latestVersions(tx)).filter(({ name }) => roleNames.includes(name));
+  if (!isSame(latest, base.roles)) {
     throw superseded('other metadata was published in the meantime: look at it and try again');
   }
   for (const file of files) await store.addMetadata(tx, file);

@@ -2,6 +2,7 @@ import { followDirector, type Instructed } from '../director/follow.ts';
 import type { UpdateLimits } from '../limits.ts';
 import { ok, type Refusal, type Step, type TrustedVersions, type Unreachable } from './outcome.ts';
 import { type RootFile, rootRole, updateRoot } from './root.ts';
+import { secondSigned } from './second.ts';
 import { type SnapshotFile, updateSnapshot } from './snapshot.ts';
 import { type TargetsFile, updateTargets } from './targets.ts';
 import { fixStartTime } from './time-floor.ts';
@@ -67,6 +68,14 @@ function* refreshImages({ clockMs, limits }: RefreshOptions): Workflow<Step<Imag
     limits,
   }); // TUF 5.6
   if (targets.kind !== 'ok') return targets;
+  // Kept before this, and of no use without it: no refresh ends well until the second signature is there.
+  const second = yield* secondSigned(targets.value, {
+    roots: [root.value],
+    name: 'targets',
+    step: '5.6.3',
+    storedName: 'targets.mldsa65',
+  });
+  if (second.kind !== 'ok') return second;
   return ok({ ...known, snapshot: snapshot.value, targets: targets.value });
 }
 

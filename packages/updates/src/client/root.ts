@@ -6,6 +6,7 @@ import { parseRoot, type SignedFile } from '../metadata/parse.ts';
 import { metadataFilePath } from '../metadata/target-path.ts';
 import type { RoleKeys } from '../metadata/threshold.ts';
 import { ok, refuse, type Step } from './outcome.ts';
+import { secondSigned } from './second.ts';
 import { fetchFile, load, notExpired, parsed, remove, signedBy, store, type Workflow } from './workflow.ts';
 
 export type RootFile = SignedFile<Root>;
@@ -55,7 +56,9 @@ function* fetchNextRoot(root: RootFile, limits: UpdateLimits): Workflow<Step<Roo
   const fetched = yield* fetchFile(path, { step: '5.3.3', subject: 'root', bytesMax: limits.rootBytesMax });
   if (fetched.kind !== 'ok') return fetched;
   if (fetched.value === undefined) return ok(undefined);
-  return verifyNextRoot(root, { bytes: fetched.value, bytesMax: limits.rootBytesMax });
+  const next = verifyNextRoot(root, { bytes: fetched.value, bytesMax: limits.rootBytesMax });
+  if (next.kind !== 'ok') return next;
+  return yield* secondSigned(next.value, { roots: [root, next.value], name: 'root', step: '5.3.4' });
 }
 
 /** TUF 5.3.4 and 5.3.5: a successor is signed by thresholds of both roots and has exactly the next version. */

@@ -6,7 +6,7 @@ import type { SignedFile } from './parse.ts';
 import type { RoleKeys } from './threshold.ts';
 
 /** Roles beyond TUF's own four that a root of ours may name. */
-export type FurtherRoleName = 'director';
+export type FurtherRoleName = 'director' | 'mldsa65';
 
 /**
  * The member of a file's signed part that is ours alone. A client that does not know it keeps it under the signature and

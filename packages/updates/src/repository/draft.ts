@@ -6,6 +6,7 @@ import { defaultLimits } from '../limits.ts';
 import { furtherRole, ownMember } from '../metadata/further-roles.ts';
 import { spkiOfTufKey, tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
+import { mldsa65KeyFromSpki, spkiOfMldsa65Key } from '../metadata/second-signature.ts';
 import { specVersion, tufTime, unsignedBytes } from '../metadata/sign.ts';
 import type { RoleKeys } from '../metadata/threshold.ts';
 
@@ -22,6 +23,8 @@ export interface RootRoles {
   readonly timestamp: RoleAssignment;
   /** Who instructs each device by itself; a root that names nobody leaves the choice to the devices. */
   readonly director?: RoleAssignment;
+  /** ML-DSA-65 keys that must sign root and targets a second time; a root that names none asks for none. */
+  readonly mldsa65?: RoleAssignment;
 }
 
 export interface RootDraft {
@@ -41,25 +44,28 @@ export interface NewTarget {
 
 /** An unsigned root with the given roles; consistent snapshots are always on (TUF 4.3). */
 export function draftRoot({ version, expiresMs, roles }: RootDraft): Uint8Array {
-  const { director, ...ofTuf } = roles;
+  const { director, mldsa65, ...ofTuf } = roles;
+  const own = [
+    ...(director ? [rolePart('director', apartFrom(roles, director))] : []),
+    ...(mldsa65 ? [rolePart('mldsa65', mldsa65, mldsa65KeyFromSpki)] : []),
+  ];
   const bytes = unsignedBytes({
     _type: 'root',
     spec_version: specVersion,
     version,
     expires: tufTime(expiresMs),
     consistent_snapshot: true,
-    ...rolesPart(ofTuf),
-    ...(director && { [ownMember]: rolesPart({ director: apartFrom(roles, director) }) }),
+    ...rolesPart(Object.entries(ofTuf).map(([name, assignment]) => rolePart(name, assignment))),
+    ...(own.length > 0 && { [ownMember]: rolesPart(own) }),
   });
   return parseRoot(bytes, defaultLimits.rootBytesMax).bytes;
 }
 
 /** `keys` and `roles`, as TUF has them in roots and delegations. */
-function rolesPart(roles: Readonly<Record<string, RoleAssignment>>) {
-  const assignments = Object.entries(roles).map(([name, assignment]) => rolePart(name, assignment));
+function rolesPart(parts: readonly ReturnType<typeof rolePart>[]) {
   return {
-    keys: Object.fromEntries(assignments.flatMap(({ keys }) => keys.map((key) => [key.keyID, key.toJSON()]))),
-    roles: Object.fromEntries(assignments.map(({ name, role }) => [name, role])),
+    keys: Object.fromEntries(parts.flatMap(({ keys }) => keys.map((key) => [key.keyID, key.toJSON()]))),
+    roles: Object.fromEntries(parts.map(({ name, role }) => [name, role])),
   };
 }
 
@@ -128,23 +134,25 @@ export function changeTargets(
 export function rolesOfRoot(root: Uint8Array): RootRoles {
   const file = parseRoot(root, defaultLimits.rootBytesMax);
   const director = furtherRole(file, 'director');
+  const mldsa65 = furtherRole(file, 'mldsa65');
   return {
     root: assignmentOf(rootRole(file.signed, 'root')),
     targets: assignmentOf(rootRole(file.signed, 'targets')),
     snapshot: assignmentOf(rootRole(file.signed, 'snapshot')),
     timestamp: assignmentOf(rootRole(file.signed, 'timestamp')),
     ...(director && { director: assignmentOf(director) }),
+    ...(mldsa65 && { mldsa65: assignmentOf(mldsa65, spkiOfMldsa65Key) }),
   };
 }
 
-function assignmentOf(role: RoleKeys | undefined): RoleAssignment {
+function assignmentOf(role: RoleKeys | undefined, spkiOf = spkiOfTufKey): RoleAssignment {
   const { keys = {}, keyIDs = [], threshold = 0 } = role ?? {};
   const named = keyIDs.map((id) => keys[id]).filter((key) => key !== undefined);
-  return { threshold, publicKeys: named.map(spkiOfTufKey) };
+  return { threshold, publicKeys: named.map(spkiOf) };
 }
 
-function rolePart(name: string, { publicKeys, threshold }: RoleAssignment) {
-  const keys = publicKeys.map(tufKeyFromSpki);
+function rolePart(name: string, { publicKeys, threshold }: RoleAssignment, keyOf = tufKeyFromSpki) {
+  const keys = publicKeys.map(keyOf);
   const keyids = [...new Set(keys.map((key) => key.keyID))];
   if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > keyids.length) {
     const found = `a threshold of ${threshold} with ${keyids.length} different keys`;

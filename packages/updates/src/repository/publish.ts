@@ -7,16 +7,18 @@ import {
   type TrustedVersions,
   type Unreachable,
 } from '../client/outcome.ts';
-import { parseSelfSigned, type RootFile, rootRole, verifyNextRoot } from '../client/root.ts';
+import { parseSelfSigned, type RootFile, rootRole } from '../client/root.ts';
 import type { TargetsFile } from '../client/targets.ts';
 import { notExpired, parsed, signedBy } from '../client/workflow.ts';
 import { defaultLimits } from '../limits.ts';
 import { furtherRole } from '../metadata/further-roles.ts';
 import { sha256Hex } from '../metadata/key.ts';
 import { parseTargets } from '../metadata/parse.ts';
+import { needsSecond, secondSuffix, verifySecond } from '../metadata/second-signature.ts';
 import { metadataFilePath } from '../metadata/target-path.ts';
 import { namedKeys } from '../metadata/threshold.ts';
 import { makeOnlineFiles, type OnlineSettings, type OnlineSigners } from './online-files.ts';
+import { verifyNextTwice } from './root-chain.ts';
 
 /** The newest published file of each role, as bytes; a new repository has none. */
 export interface PublishedState {
@@ -24,12 +26,16 @@ export interface PublishedState {
   readonly targets?: Uint8Array;
   readonly snapshot?: Uint8Array;
   readonly timestamp?: Uint8Array;
+  /** The second signature of the targets, where there is one. */
+  readonly targetsSecond?: Uint8Array;
 }
 
 /** What release engineers sent: roots in order, and targets. Both empty renews the timestamp, and the snapshot when due. */
 export interface Upload {
   readonly roots: readonly Uint8Array[];
   readonly targets?: Uint8Array;
+  /** Detached second signatures by the name of what they sign, such as `3.targets.json`. */
+  readonly second?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface PublishInput {
@@ -50,7 +56,7 @@ export type PublishOutcome =
       readonly kind: 'published';
       /** New files in the order in which they must become visible: the timestamp is last. */
       readonly files: readonly PublishedFile[];
-      readonly state: Required<PublishedState>;
+      readonly state: Required<Omit<PublishedState, 'targetsSecond'>> & PublishedState;
       readonly versions: TrustedVersions;
     }
   | Refusal
@@ -74,12 +80,13 @@ export async function publish(input: PublishInput): Promise<PublishOutcome> {
   const { snapshot, timestamp, files } = online.value;
   return {
     kind: 'published',
-    files: [...roots.value.files, ...targetsFile(targets.value, input.upload), ...files],
+    files: [...roots.value.files, ...targetsFiles(targets.value, { ...input, root: root.value }), ...files],
     state: {
       root: root.value.bytes,
       targets: targets.value.bytes,
       snapshot: snapshot.bytes,
       timestamp: timestamp.bytes,
+      ...secondState(targets.value, { ...input, root: root.value }),
     },
     versions: {
       root: root.value.signed.version,
@@ -107,18 +114,16 @@ function verifyRoots({ published, upload, clock }: PublishInput): Step<VerifiedR
   const isFirst = published.root !== undefined || start.value.signed.version === 1;
   if (!isFirst) return refuseRoot('5.2', 'version-mismatch', 'the first root of a repository is version 1');
   let newest = start.value;
-  const added: RootFile[] = published.root === undefined ? [newest] : [];
+  const files = published.root === undefined ? fileWithSecond('root', newest, undefined) : [];
   for (const bytes of rest) {
-    const next = verifyNextRoot(newest, { bytes, bytesMax });
+    const second = upload.second?.get(`${newest.signed.version + 1}.root.json`);
+    const next = verifyNextTwice(newest, { bytes, second });
     if (next.kind !== 'ok') return next;
+    const isNeeded = needsSecond([newest, next.value]);
     newest = next.value;
-    added.push(newest);
+    files.push(...fileWithSecond('root', newest, isNeeded ? second : undefined));
   }
   const fresh = notExpired(newest, { step: '5.3.10', subject: 'root', nowMs: clock.now() });
-  const files = added.map((file) => ({
-    path: metadataFilePath('root', file.signed.version),
-    bytes: file.bytes,
-  }));
   return fresh.kind === 'ok' ? ok({ newest, files }) : fresh;
 }
 
@@ -140,7 +145,10 @@ function verifyTargetsUpload(root: RootFile, { published, upload, clock }: Publi
     const explanation = 'the repository has no targets yet: upload them with the root';
     return refuse('5.6.1', { subject: 'targets', reason: 'missing', explanation });
   }
-  const file = verifyTargets(root, bytes);
+  const first = verifyTargets(root, bytes);
+  if (first.kind !== 'ok') return first;
+  const second = secondOf(first.value, { published, upload, root });
+  const file = verifySecond(first.value, { roots: [root], bytes: second, step: '5.6.3', subject: 'targets' });
   if (file.kind !== 'ok') return file;
   const fresh = notExpired(file.value, { step: '5.6.5', subject: 'targets', nowMs: clock.now() });
   if (fresh.kind !== 'ok' || upload.targets === undefined || published.targets === undefined) return fresh;
@@ -168,9 +176,39 @@ export function verifyTargets(root: RootFile, bytes: Uint8Array): Step<TargetsFi
   });
 }
 
-function targetsFile(targets: TargetsFile, upload: Upload): readonly PublishedFile[] {
-  if (upload.targets === undefined) return [];
-  return [{ path: metadataFilePath('targets', targets.signed.version), bytes: targets.bytes }];
+type Known = Pick<PublishInput, 'published' | 'upload'> & { readonly root: RootFile };
+
+/** What the root does not ask for is not looked at and not kept; of published targets it is the published one, unless another came. */
+function secondOf(targets: TargetsFile, { published, upload, root }: Known): Uint8Array | undefined {
+  if (!needsSecond([root])) return undefined;
+  const sent = upload.second?.get(fileName(targets));
+  return sent ?? (upload.targets === undefined ? published.targetsSecond : undefined);
+}
+
+function secondState(targets: TargetsFile, known: Known): Pick<PublishedState, 'targetsSecond'> {
+  const targetsSecond = secondOf(targets, known);
+  return targetsSecond === undefined ? {} : { targetsSecond };
+}
+
+function targetsFiles(targets: TargetsFile, known: Known): readonly PublishedFile[] {
+  const second = secondOf(targets, known);
+  const isNew = second !== known.published.targetsSecond || known.upload.targets !== undefined;
+  const files = fileWithSecond('targets', targets, isNew ? second : undefined);
+  return known.upload.targets === undefined ? files.slice(1) : files;
+}
+
+function fileWithSecond(
+  role: 'root' | 'targets',
+  file: RootFile | TargetsFile,
+  second: Uint8Array | undefined,
+): PublishedFile[] {
+  const path = metadataFilePath(role, file.signed.version);
+  const beside = second === undefined ? [] : [{ path: `${path}${secondSuffix}`, bytes: second }];
+  return [{ path, bytes: file.bytes }, ...beside];
+}
+
+function fileName(file: TargetsFile): string {
+  return `${file.signed.version}.targets.json`;
 }
 
 function refuseRoot(step: string, reason: Refusal['reason'], explanation: string): Refusal {

@@ -1,10 +1,15 @@
 import { join } from 'node:path';
 import type { Signer } from '@fleetward/core';
+import { rootRole } from '../client/root.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
+import { furtherRole } from '../metadata/further-roles.ts';
 import { tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets } from '../metadata/parse.ts';
+import { secondSuffix } from '../metadata/second-signature.ts';
+import type { SignatureCount } from '../metadata/threshold.ts';
 import { documentPath } from '../record/release-record.ts';
+import { isFirstSigner, type ReleaseSigner } from '../release-signer.ts';
 import { makeFolder, nodeFileLayer, replaceFile } from '../store/file-layer.ts';
 import {
   changeTargets,
@@ -17,6 +22,7 @@ import {
 } from './draft.ts';
 import type { Upload } from './publish.ts';
 import { type SignedDraft, signRoot, signTargets } from './sign-file.ts';
+import { signSecond } from './sign-second.ts';
 
 /**
  * The folder release engineers carry around: `root.json` and `targets.json`, the newest of each, signed or not yet, and
@@ -31,6 +37,13 @@ export interface ReleaseFolder {
 export interface ReleaseStatus {
   readonly root: SignedDraft;
   readonly targets: SignedDraft;
+  /** Of the second signatures, where the roots demand them. */
+  readonly second?: { readonly root?: SignatureCount; readonly targets?: SignatureCount };
+}
+
+/** Whether a server would take it as it is. */
+export function isComplete({ root, targets, second }: ReleaseStatus): boolean {
+  return [root, targets, second?.root, second?.targets].every((count) => count === undefined || count.isMet);
 }
 
 export interface ReleaseSettings {
@@ -144,9 +157,9 @@ export async function rotateRelease(
   folder: ReleaseFolder,
   { roles, expiresMs }: { readonly roles: RootRoles; readonly expiresMs: number },
 ): Promise<void> {
-  const { bytes: before, previous, version } = await newestRoot(folder);
-  const { isMet } = await signRoot(before, { signers: [], ...(previous && { previous }) });
-  if (!isMet) {
+  const { bytes: before, version } = await newestRoot(folder);
+  const { root, second } = await signRelease(folder, []);
+  if (!root.isMet || second?.root?.isMet === false) {
     const message = `root ${version} is not signed yet: complete it before the next one is made`;
     throw new UpdatesError('updates.not_signed', message);
   }
@@ -160,7 +173,11 @@ export async function rotateRelease(
 }
 
 /** Signs whatever of root and targets these keys may sign; none, to see where things stand. */
-export async function signRelease(folder: ReleaseFolder, signers: readonly Signer[]): Promise<ReleaseStatus> {
+export async function signRelease(
+  folder: ReleaseFolder,
+  all: readonly ReleaseSigner[],
+): Promise<ReleaseStatus> {
+  const signers = all.filter(isFirstSigner);
   const { bytes, version, previous, ids } = await newestRoot(folder);
   const ofRole = (role: 'root' | 'targets') => signers.filter((signer) => ids[role].includes(idOf(signer)));
   const stranger = signers.find(
@@ -179,17 +196,30 @@ export async function signRelease(folder: ReleaseFolder, signers: readonly Signe
     await folder.write('targets.json', targets.bytes);
     if (targets.isMet) await folder.write(signedTargetsName, targets.bytes);
   }
-  return { root, targets };
+  const second = await signSecond(
+    folder,
+    all.filter((signer) => !isFirstSigner(signer)),
+  );
+  return { root, targets, ...(second && { second }) };
 }
 
 /** What to send to a server that has published roots up to `publishedRootVersion`; 0 when it has none. */
 export async function readUpload(folder: ReleaseFolder, publishedRootVersion: number): Promise<Upload> {
   const { version } = await newestRoot(folder);
   const roots: Uint8Array[] = [];
+  const second = new Map<string, Uint8Array>();
+  const addSecond = async (name: string, as = name) => {
+    const bytes = await folder.read(`${name}${secondSuffix}`);
+    if (bytes !== undefined) second.set(as, bytes);
+  };
   for (let next = publishedRootVersion + 1; next <= version; next++) {
     roots.push(await readNewest(folder, `${next}.root.json`));
+    await addSecond(`${next}.root.json`);
   }
-  return { roots, targets: await readNewest(folder, 'targets.json') };
+  const targets = await readNewest(folder, 'targets.json');
+  const { version: listVersion } = parseTargets(targets, defaultLimits.targetsBytesMax).signed;
+  await addSecond('targets.json', `${listVersion}.targets.json`);
+  return { roots, targets, ...(second.size > 0 && { second }) };
 }
 
 async function newestRoot(folder: ReleaseFolder) {
@@ -218,10 +248,11 @@ export async function readNewest(folder: ReleaseFolder, name: string): Promise<U
   throw new UpdatesError('updates.repository_invalid', `the folder has no \`${name}\`: initialise it first`);
 }
 
-/** Who signs targets by a root, to be compared. */
-function roleText(root: Uint8Array): string {
-  const { keyIDs = [], threshold } = parseRoot(root, defaultLimits.rootBytesMax).signed.roles.targets ?? {};
-  return JSON.stringify([keyIDs.toSorted(), threshold]);
+/** Who signs targets by a root, the second time too, to be compared. */
+function roleText(bytes: Uint8Array): string {
+  const root = parseRoot(bytes, defaultLimits.rootBytesMax);
+  const roles = [rootRole(root.signed, 'targets'), furtherRole(root, 'mldsa65')];
+  return JSON.stringify(roles.map((role) => role && [role.keyIDs.toSorted(), role.threshold]));
 }
 
 function idOf({ publicKey }: Signer): string {
