@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   needs,
@@ -96,6 +96,22 @@ needs('softhsm2-util', 'softhsm2').describe('keys in a token', () => {
       code: 'keys.hsm',
       message: expect.stringMatching(/refuses the PIN \(CKR_PIN_INCORRECT\)(?!.*00001111)/),
     });
+  });
+
+  test('a refused PIN is not tried by the next process either, so that restarts do not lock the token', async () => {
+    const file = join(folder.path, 'again.pin');
+    const pin = { kind: 'file', path: file } as const;
+    const remembered = join(folder.path, 'keys', 'refused.pin');
+    writeFileSync(file, '00002222', { mode: 0o600 });
+    await expect(start({ pin })).rejects.toThrow(/CKR_PIN_INCORRECT/);
+    expect(readFileSync(remembered, 'utf8')).toMatch(/^fws1\.(?!.*00002222)/);
+    await expect(start({ pin })).rejects.toThrow(/did so before/);
+    // Another one is tried, and the right one is taken; nothing is remembered then.
+    writeFileSync(file, '00003333');
+    await expect(start({ pin })).rejects.toThrow(/CKR_PIN_INCORRECT/);
+    writeFileSync(file, hsm.pin);
+    await (await start({ pin })).close();
+    expect(existsSync(remembered)).toBe(false);
   });
 
   test.each([

@@ -19,7 +19,7 @@ import type { Storage } from './storage/index.ts';
 import { onStorageAlone } from './storage-alone.ts';
 
 /** The platform cannot be initialised. */
-export class InitError extends AppError<'init.already_initialised' | 'init.experimental'> {}
+export class InitError extends AppError<'init.already_initialised' | 'init.experimental' | 'init.no_token'> {}
 
 export interface InitPorts {
   readonly clock: Clock;
@@ -84,7 +84,12 @@ export async function initialise(
 type Keys = Readonly<Record<keyof typeof signingKeys, Signer>>;
 
 /** Before anything is made. */
-function assertAllowed({ experimental }: Config, { caAlgorithm }: InitOptions): void {
+function assertAllowed({ experimental, hsm }: Config, { caAlgorithm, caKeyStore }: InitOptions): void {
+  if (caKeyStore === 'hsm' && hsm.kind === 'off')
+    throw new InitError(
+      'init.no_token',
+      'the CA keys are to be made in a token, and the setting `hsm` does not say where one is (docs/how-to/keys-in-an-hsm.md); nothing was made',
+    );
   if (experimental.mlDsa || caAlgorithm?.startsWith('ml-dsa') !== true) return;
   throw new InitError(
     'init.experimental',

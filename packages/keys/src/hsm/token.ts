@@ -1,6 +1,7 @@
 import { KeysError } from '../errors.ts';
 import { type Environment, readSource, type SecretSource } from '../secret-source.ts';
 import { cki, type Handle, loadPkcs11, type Pkcs11, reasonOf } from './pkcs11.ts';
+import type { RefusedPin } from './refused-pin.ts';
 
 /** A PKCS #11 token, such as a hardware security module. */
 export interface HsmSettings {
@@ -20,20 +21,25 @@ export interface OpenSession {
 }
 
 /**
- * One logged-in session, opened when it is first needed and again after a fault. A refused PIN is not tried again by this process: a
- * token locks itself after a few.
+ * One logged-in session, opened when it is first needed and again after a fault. A refused PIN is not tried again, neither by this
+ * process nor by the next: a token locks itself after a few.
  */
 export class Token {
   readonly #settings: HsmSettings;
   readonly #environment: Environment;
+  readonly #refusedPin: RefusedPin;
   #pkcs11: Pkcs11 | undefined;
   #pin: string | undefined;
   #session: Handle | undefined;
   #refusal: KeysError | undefined;
 
-  constructor(settings: HsmSettings, environment: Environment) {
+  constructor(
+    settings: HsmSettings,
+    { environment, refusedPin }: { readonly environment: Environment; readonly refusedPin: RefusedPin },
+  ) {
     this.#settings = settings;
     this.#environment = environment;
+    this.#refusedPin = refusedPin;
   }
 
   /** Throws `keys.hsm`, or what `work` throws of ours. */
@@ -73,16 +79,25 @@ export class Token {
   }
 
   #login(pkcs11: Pkcs11, session: Handle): void {
-    this.#pin ??= this.#readPin();
+    const pin = this.#pin ?? this.#readPin();
+    this.#pin = pin;
+    const { tokenLabel } = this.#settings;
+    if (this.#refusedPin.is(tokenLabel, pin)) throw this.#refused('it did so before');
     try {
-      pkcs11.C_Login(session, cki.user, this.#pin);
+      pkcs11.C_Login(session, cki.user, pin);
     } catch (cause) {
       const { code } = cause as { readonly code?: number };
       if (code !== cki.pinIncorrect && code !== cki.pinLocked) throw cause;
-      const message = `the token \`${this.#settings.tokenLabel}\` refuses the PIN (${reasonOf(cause)}); it is not tried again until the next start`;
-      this.#refusal = new KeysError('keys.hsm', message, { cause });
-      throw this.#refusal;
+      if (code === cki.pinIncorrect) this.#refusedPin.keep(tokenLabel, pin);
+      throw this.#refused(reasonOf(cause), cause);
     }
+    this.#refusedPin.forget();
+  }
+
+  #refused(why: string, cause?: unknown): KeysError {
+    const message = `the token \`${this.#settings.tokenLabel}\` refuses the PIN (${why}); the same one is not tried again: give the right one, or remove \`${this.#refusedPin.path}\` to try it once more`;
+    this.#refusal = new KeysError('keys.hsm', message, { cause });
+    return this.#refusal;
   }
 
   #readPin(): string {

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import type { Random } from '@fleetward/core';
-import { createEnvelope } from '../envelope.ts';
+import { createEnvelope, type Envelope } from '../envelope.ts';
 import { KeysError } from '../errors.ts';
-import { type HsmSettings, Token } from '../hsm/token.ts';
+import { RefusedPin } from '../hsm/refused-pin.ts';
+import { Token } from '../hsm/token.ts';
 import { type KeyFolder, type LoadedKey, openKeyFolder } from '../key-folder.ts';
 import { readMasterKeys } from '../master-key.ts';
 import type { KeyName, SigningPurpose } from '../names.ts';
@@ -100,7 +101,7 @@ function start(request: Request & { readonly kind: 'start' }): {
   return {
     keys: openKeyFolder(request.keyFolder, {
       envelope,
-      token: tokenOf(request.hsm),
+      token: tokenOf(request, envelope),
       ...(request.signOnly === undefined ? {} : { purposes: request.signOnly }),
     }),
     result: recordsResult(deriveKeyring(masterKeys, 'records')),
@@ -108,7 +109,10 @@ function start(request: Request & { readonly kind: 'start' }): {
 }
 
 /** Made once, and loaded when the first key needs it. */
-function tokenOf(settings: HsmSettings | undefined): () => Token {
+function tokenOf(
+  { hsm: settings, keyFolder }: Request & { readonly kind: 'start' },
+  envelope: Envelope,
+): () => Token {
   let token: Token | undefined;
   return () => {
     if (settings === undefined)
@@ -116,7 +120,8 @@ function tokenOf(settings: HsmSettings | undefined): () => Token {
         'keys.hsm',
         'keys in a token need the setting `hsm`, which says where it is (docs/how-to/keys-in-an-hsm.md)',
       );
-    token ??= new Token(settings, process.env);
+    const refusedPin = new RefusedPin(keyFolder, envelope);
+    token ??= new Token(settings, { environment: process.env, refusedPin });
     return token;
   };
 }

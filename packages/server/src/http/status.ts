@@ -1,4 +1,5 @@
 import type { InvalidInputError } from '@fleetward/core';
+import type { KeysErrorCode } from '@fleetward/keys';
 import type { PolicyError } from '@fleetward/policy';
 import type { CampaignsErrorCode } from '../campaigns/index.ts';
 import type { CertificatesErrorCode } from '../certificates/index.ts';
@@ -17,7 +18,14 @@ import type { TrailError } from '../trail/index.ts';
 import type { VendorCasErrorCode } from '../vendor-cas/index.ts';
 import type { HttpErrorCode } from './errors.ts';
 
+/** A key that cannot sign now, and may later; every other failure of keys is ours alone. */
+type SignerUnavailable = Extract<
+  KeysErrorCode,
+  'keys.hsm' | 'keys.busy' | 'keys.timeout' | 'keys.signer_gone'
+>;
+
 type KnownCode =
+  | SignerUnavailable
   | HttpErrorCode
   | InvalidInputError['code']
   | StoreError['code']
@@ -61,6 +69,10 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'core.invalid_id': 400,
   'core.invalid_bytes': 400,
   'core.invalid_json': 400,
+  'keys.hsm': 503,
+  'keys.busy': 503,
+  'keys.timeout': 503,
+  'keys.signer_gone': 503,
   'store.conflict': 409,
   'store.unavailable': 503,
   'store.busy': 503,

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { listCertificates, requestCa, revokeCertificate } from '@fleetward/protocol';
 import { needs, openssl, softHsm, temporaryFolder } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
@@ -44,6 +44,11 @@ needs('softhsm2-util', 'softhsm2').describe('a platform with its CA keys in a to
     const { certificateId } = certificates.find(({ subject }) => subject.includes('pump'))!;
     await platform.api.call(revokeCertificate, { params: { certificateId }, body: { wait: true } });
     await expect(verify(platform, pump)).rejects.toThrow('certificate revoked');
+    renameSync(folder.join('tokens'), folder.join('pulled-out'));
+    await expect(platform.enrol('lantern')).rejects.toThrow(/answered 503:.*keys\.hsm/);
+    renameSync(folder.join('pulled-out'), folder.join('tokens'));
+    // SoftHSM itself has given up on a folder that was away.
+    await platform.restart();
     const request = await platform.api.call(requestCa, { body: { algorithm: 'rsa-3072', store: 'hsm' } });
     writeFileSync(platform.folder.join('2.csr'), request.pem);
     const asked = ['req', '-in', platform.folder.join('2.csr'), '-verify', '-noout', '-text'];

@@ -72,6 +72,16 @@ describe('init on a platform that is initialised', () => {
     expect(kinds.slice(0, 2)).toEqual(['platform.initialised', 'setup.token_created']);
   });
 
+  test('leaves nothing behind where a token is asked for and none is set', async () => {
+    using folder = temporaryFolder();
+    const config = configOf(folder.join('data'));
+    await expect(initialise(config, parts, { caKeyStore: 'hsm' })).rejects.toMatchObject({
+      code: 'init.no_token',
+      message: expect.stringContaining('`hsm`'),
+    });
+    expect(existsSync(folder.join('data'))).toBe(false);
+  });
+
   test('makes no keys where those of the platform are gone', async () => {
     using folder = temporaryFolder();
     const config = configOf(folder.join('data'));
