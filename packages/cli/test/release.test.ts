@@ -185,7 +185,11 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
         {
           root: '1 of 2',
           targets: '1 of 1',
-          warnings: [expect.stringMatching(/root/), expect.stringMatching(/targets/)],
+          warnings: [
+            expect.stringMatching(/root/),
+            expect.stringMatching(/targets/),
+            expect.stringMatching(/names no director/),
+          ],
         },
       ],
     });
@@ -216,6 +220,34 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
     expect(await run('verify', 'twice', '--root', 'twice/1.root.json')).toMatchObject({ code: 0 });
     expect(await run('rotate', 'twice')).toMatchObject({ code: 0 });
     expect((await run('status', 'twice')).json).toMatchObject([{ mldsa65: { root: { threshold: 1 } } }]);
+  });
+
+  test('names the platform’s director where its online keys tell one, and keeps it through rotations', async () => {
+    using cli = openCli();
+    await cli.run(['release', 'keygen', 'ada.key'], { environment: passphrases });
+    const role = { algorithm: 'ed25519', publicKey: onlineKey };
+    const online = { snapshot: role, timestamp: role };
+    writeFileSync(cli.home.join('without.json'), JSON.stringify(online));
+    writeFileSync(cli.home.join('online.json'), JSON.stringify({ ...online, director: role }));
+    const run = async (...args: string[]) =>
+      (await cli.run(['release', ...args, '--json'], { environment: passphrases })).json?.[0];
+    const directorOf = (folder: string) =>
+      JSON.parse(readFileSync(cli.home.join(`${folder}/root.json`), 'utf8')).signed['x-fleetward']?.roles;
+    const warning = expect.stringMatching(/names no director/);
+    const init = (folder: string, file: string) =>
+      run('init', folder, '--root-key', 'ada.key', '--online-keys', file);
+    expect(await init('free', 'without.json')).toMatchObject({
+      warnings: [expect.any(String), expect.any(String), warning],
+    });
+    expect(directorOf('free')).toBeUndefined();
+    expect(await init('directed', 'online.json')).toMatchObject({
+      warnings: expect.not.arrayContaining([warning]),
+    });
+    const named = { director: { keyids: [expect.any(String)], threshold: 1 } };
+    expect(directorOf('directed')).toEqual(named);
+    await run('sign', 'directed', '--key', 'ada.key');
+    expect(await run('rotate', 'directed', '--online-keys', 'without.json')).toBeDefined();
+    expect(directorOf('directed')).toEqual(named);
   });
 
   test('keeps the key encrypted and private, and never writes over one', async () => {

@@ -58,19 +58,20 @@ export function addReleaseInit(noun: Command, { terminal, output }: Shell): void
         targetsExpiresMs: nowMs + parseDurationMs(flags.targetsExpires, '--targets-expires'),
       });
       output.done(
-        { folder, outcome: 'initialised', warnings: warnOfOnePerson(roles, output) },
+        { folder, outcome: 'initialised', warnings: warnOfRoles(roles, output) },
         `\`${folder}\` is ready; next: \`fleetward release add\`, then \`release sign\``,
       );
     });
 }
 
-/** Tells people, and answers for programs, where one person alone can sign. */
-export function warnOfOnePerson({ root, targets }: RootRoles, output: Output): readonly string[] {
+/** Tells people, and answers for programs, where one person alone can sign, and where nobody directs. */
+export function warnOfRoles({ root, targets, director }: RootRoles, output: Output): readonly string[] {
   const alone = Object.entries({ root, targets }).filter(([, role]) => role.threshold === 1);
   const warnings = alone.map(
     ([role]) =>
       `one key alone signs \`${role}\`: in production give \`--${role}-threshold 2\` and keys of two people`,
   );
+  if (director === undefined) warnings.push(noDirector);
   for (const warning of warnings) output.note(`warning: ${warning}`);
   return warnings;
 }
@@ -82,6 +83,10 @@ export function mldsa65Keys() {
     'a key (or its `.pub`) of ML-DSA-65 that must sign root and list a second time, as devices then demand',
   );
 }
+
+const noDirector =
+  'the root names no director: every device takes the newest release that fits it, whatever a campaign says; ' +
+  'get `--online-keys` anew with `fleetward release online-keys`';
 
 function threshold(flags: string, description: string) {
   return whole(flags, { description, min: 1, max: 100 }).default(1);
@@ -103,6 +108,7 @@ async function rolesOf(flags: InitFlags, terminal: Terminal) {
     ...(mldsa65Key && {
       mldsa65: await assignKeys(mldsa65Key, { threshold, flag: '--mldsa65-threshold', terminal }),
     }),
+    ...(online.director && { director: { publicKeys: [online.director], threshold: 1 } }),
   };
 }
 

@@ -15,8 +15,8 @@ export function addReleaseOnlineKeys(noun: Command, { output, withApi }: Shell):
   addVerb(noun, 'online-keys', {
     summary: 'get the keys by which the platform keeps releases fresh',
     description:
-      'Gets the public keys with which the platform signs snapshot and timestamp, for `release init` on a machine that does not ' +
-      'reach the platform. They cannot release anything.',
+      'Gets the public keys with which the platform signs snapshot, timestamp and what it instructs each device to have, for `release init` on a machine that does ' +
+      'not reach the platform. They cannot release anything.',
     examples: ['fleetward release online-keys --out online-keys.json'],
   })
     .option('--out <file>', 'a new file; standard output without it')
@@ -32,10 +32,12 @@ export function addReleaseOnlineKeys(noun: Command, { output, withApi }: Shell):
     });
 }
 
-/** SubjectPublicKeyInfo, DER, of the two online roles. */
+/** SubjectPublicKeyInfo, DER, of the online roles. */
 export interface OnlineKeys {
   readonly snapshot: Uint8Array;
   readonly timestamp: Uint8Array;
+  /** Nothing in the file of a platform that has no director. */
+  readonly director?: Uint8Array;
 }
 
 /** Reads what `release online-keys` wrote. */
@@ -43,10 +45,14 @@ export async function readOnlineKeys(file: string, terminal: Terminal): Promise<
   const bytes = await readInput(file, { terminal, bytesMax: fileBytesMax });
   const text = Buffer.from(bytes).toString('utf8').trim();
   const value = parseStrictJson(text, { bytesMax: fileBytesMax, depthMax: 4 });
-  return { snapshot: keyOf(value, 'snapshot'), timestamp: keyOf(value, 'timestamp') };
+  return {
+    snapshot: keyOf(value, 'snapshot'),
+    timestamp: keyOf(value, 'timestamp'),
+    ...(memberOf(value, 'director') !== undefined && { director: keyOf(value, 'director') }),
+  };
 }
 
-function keyOf(value: unknown, role: 'snapshot' | 'timestamp'): Uint8Array {
+function keyOf(value: unknown, role: keyof OnlineKeys): Uint8Array {
   const publicKey = memberOf(memberOf(value, role), 'publicKey');
   if (typeof publicKey === 'string') return fromBase64(publicKey);
   throw new CliError('cli.unreadable', `the online keys name no \`${role}\` key (\`--online-keys\`)`, {

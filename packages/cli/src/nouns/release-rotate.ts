@@ -1,10 +1,16 @@
-import { openReleaseFolder, type RoleAssignment, readRoles, rotateRelease } from '@fleetward/updates';
+import {
+  openReleaseFolder,
+  type RoleAssignment,
+  type RootRoles,
+  readRoles,
+  rotateRelease,
+} from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
-import { assignKeys, mldsa65Keys, warnOfOnePerson } from './release-init.ts';
+import { assignKeys, mldsa65Keys, warnOfRoles } from './release-init.ts';
 import { readOnlineKeys } from './release-online-keys.ts';
 
 interface RotateFlags {
@@ -60,10 +66,16 @@ export function addReleaseRotate(noun: Command, { terminal, output }: Shell): vo
       const count = ({ publicKeys, threshold }: RoleAssignment) => `${threshold} of ${publicKeys.length}`;
       const shown = { root: count(roles.root), targets: count(roles.targets) };
       output.record(
-        { ...shown, expiresMs, warnings: warnOfOnePerson(roles, output) },
+        { ...shown, expiresMs, warnings: warnOfRoles(roles, output) },
         { ...shown, expires: { atMs: expiresMs }, next: `fleetward release sign ${folder}` },
       );
     });
+}
+
+/** A file of online keys without a director, from an older platform, takes none away. */
+function directorRole(key: Uint8Array | undefined, { director }: RootRoles): Pick<RootRoles, 'director'> {
+  if (key !== undefined) return { director: { publicKeys: [key], threshold: 1 } };
+  return director === undefined ? {} : { director };
 }
 
 async function rolesOf(
@@ -103,7 +115,7 @@ async function rolesOf(
     }),
     snapshot: onlineRole(online?.snapshot, before.snapshot),
     timestamp: onlineRole(online?.timestamp, before.timestamp),
-    ...(before.director && { director: before.director }),
+    ...directorRole(online?.director, before),
     ...((flags.mldsa65Key ?? before.mldsa65) && {
       mldsa65: await offlineRole(before.mldsa65 ?? { publicKeys: [], threshold: 1 }, {
         files: flags.mldsa65Key,
