@@ -1,6 +1,7 @@
-import type { Clock, ThingName, Transaction } from '@fleetward/core';
+import type { Clock, Sha256, ThingName, Transaction } from '@fleetward/core';
 import type { Certificates } from '../certificates/index.ts';
 import {
+  type AttemptLog,
   certificatesHeld,
   notLetBack,
   type Refusal,
@@ -9,8 +10,9 @@ import {
   tooManyHeld,
 } from '../enrollment/index.ts';
 import type { Things } from '../things/index.ts';
+import type { Turns } from '../turns.ts';
 import { type Asker, claimGone } from './new-certificates.ts';
-import { hashOwnershipToken } from './rules.ts';
+import { hashOfRequest, hashOwnershipToken } from './rules.ts';
 import type { OwnershipToken, ProvisioningStore } from './store.ts';
 import type { TemplateInForce, Templates } from './templates.ts';
 import type { Provisioned, ThingMaker } from './thing-maker.ts';
@@ -23,6 +25,8 @@ export interface ProvisionsOptions {
   /** Certificates of a thing that are neither revoked for ever nor expired. */
   readonly activePerThingMax: number;
   readonly maker: ThingMaker;
+  readonly attempts: AttemptLog;
+  readonly turns: Turns;
   readonly clock: Clock;
 }
 
@@ -35,6 +39,7 @@ export interface ProvisionRequest {
 /** Everything that a provisioning with a claim rests on. */
 interface Plan {
   readonly asker: Asker;
+  readonly request: ProvisionRequest;
   readonly token: OwnershipToken;
   readonly template: TemplateInForce;
 }
@@ -47,12 +52,42 @@ export class Provisions {
     this.#options = options;
   }
 
-  async provision(asker: Asker, request: ProvisionRequest): Promise<Provisioned | Refusal> {
+  /** In turns for an ownership token: who asks again while the first request is under way hears its answer. */
+  provision(asker: Asker, request: ProvisionRequest): Promise<Provisioned | Refusal> {
+    const hash = hashOwnershipToken(request.ownershipToken);
+    if (hash === undefined) return this.#provision(asker, request);
+    return this.#options.turns.take(`ownership ${hash}`, async () => {
+      const again = await this.#again(asker, { hash, request });
+      return again ?? this.#provision(asker, request);
+    });
+  }
+
+  /** What the same request was told before, in case its answer never arrived. */
+  async #again(
+    { claim, trace, remoteAddress }: Asker,
+    { hash, request }: { readonly hash: Sha256; readonly request: ProvisionRequest },
+  ): Promise<Provisioned | undefined> {
+    const { store, certificates, things, attempts, clock } = this.#options;
+    const kept = await store.findAnswer(hash);
+    if (kept === undefined || kept.claimId !== claim.certificateId) return undefined;
+    if (kept.requestHash !== hashOfRequest(request) || clock.now() >= kept.expiresAtMs) return undefined;
+    const { certificateId, thingName, deviceConfiguration } = kept;
+    const isItsOwn = things.attachmentsOf(certificateId).some((one) => one.thingName === thingName);
+    if (!isItsOwn || certificates.standing(certificateId, clock.now()) === 'revoked') return undefined;
+    const explanation = 'the same request came again: the same answer was given again';
+    trace.begin('ownership');
+    trace.about({ certificateId, thingName });
+    trace.pass(explanation);
+    await attempts.addAlone(trace, { outcome: 'reissued', reason: 'ok', explanation, remoteAddress });
+    return { kind: 'provisioned', thingName, deviceConfiguration };
+  }
+
+  async #provision(asker: Asker, request: ProvisionRequest): Promise<Provisioned | Refusal> {
     const template = this.#template(asker, request.templateName);
     if (template.kind === 'refused') return template;
     const token = await this.#token(asker, request.ownershipToken);
     if (token.kind === 'refused') return token;
-    const plan = { asker, ...template, ...token };
+    const plan = { asker, request, ...template, ...token };
     const { certificateId, claimId } = plan.token;
     return this.#options.maker.make({
       ...asker,
@@ -63,7 +98,7 @@ export class Provisions {
       broughtBy: { claimCertificateId: claimId, clientId: asker.clientId },
       actor: { kind: 'device', certificateId: claimId },
       objection: (thingName) => this.#objection(plan, thingName),
-      enter: (tx, state) => this.#enter(tx, plan, state),
+      enter: (tx, state, provisioned) => this.#enter(tx, plan, { state, provisioned }),
     });
   }
 
@@ -134,7 +169,11 @@ export class Provisions {
   }
 
   /** The token is used up, and the certificate is what the template says. */
-  async #enter(tx: Transaction, { token, template }: Plan, state: 'ACTIVE' | 'INACTIVE'): Promise<void> {
+  async #enter(
+    tx: Transaction,
+    { token, template, request }: Plan,
+    { state, provisioned }: { readonly state: 'ACTIVE' | 'INACTIVE'; readonly provisioned: Provisioned },
+  ): Promise<void> {
     const { store, certificates, clock } = this.#options;
     const { certificateId, claimId } = token;
     // The hook may have taken its time.
@@ -143,6 +182,8 @@ export class Provisions {
       throw new RolledBack(noLongerPending());
     if (!(await store.takeToken(tx, token.hash)))
       throw new RolledBack(refuse('ownership_unknown', 'the certificate ownership token was used'));
+    const { kind: _, ...answer } = provisioned;
+    await store.addAnswer(tx, { ...token, ...answer, requestHash: hashOfRequest(request) });
     const change = { certificateId, state, reason: `template ${template.name}` };
     await certificates.setStateWithin(tx, change, { kind: 'device', certificateId: claimId });
   }

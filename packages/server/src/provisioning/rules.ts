@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
-import { parseSha256, type Sha256, utf8 } from '@fleetward/core';
+import { canonicalJson, parseSha256, type Sha256, utf8 } from '@fleetward/core';
 import { familyOf, isLoopback } from '../network-of.ts';
 import { ProvisioningError } from './errors.ts';
 import type { TemplateVersion } from './store.ts';
@@ -60,6 +60,18 @@ unspecified.addAddress('::', 'ipv6');
 /** Whether a connection to this address stays on this machine: loopback, or the unspecified one, which the kernel takes for it. */
 export function isOwnAddress(address: string): boolean {
   return isLoopback(address) || (isIP(address) !== 0 && unspecified.check(address, familyOf(address)));
+}
+
+/** By which a request is known when it comes again, whatever the order of its parameters. */
+export function hashOfRequest({
+  templateName,
+  parameters,
+}: {
+  readonly templateName: string;
+  readonly parameters: ReadonlyMap<string, string>;
+}): Sha256 {
+  const text = canonicalJson({ templateName, parameters: Object.fromEntries(parameters) });
+  return parseSha256(createHash('sha256').update(utf8(text)).digest('hex'));
 }
 
 /** The hash that an ownership token is looked up by; undefined for a text that cannot be one. */

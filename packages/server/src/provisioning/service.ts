@@ -152,6 +152,7 @@ export class Provisioning {
         await certificates.setStateWithin(tx, change, { kind: 'system' });
       });
     }
+    await transactor.transact((tx) => store.removeEndedAnswers(tx, clock.now()));
     await this.claims.removeEnded();
   }
 

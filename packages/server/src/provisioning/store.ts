@@ -1,4 +1,4 @@
-import type { CertificateId, Sha256, ThingName, Transaction } from '@fleetward/core';
+import type { CertificateId, JsonObject, Sha256, ThingName, Transaction } from '@fleetward/core';
 
 /** A provisioning template by name; what it says is in its versions. */
 export interface TemplateRecord {
@@ -45,6 +45,14 @@ export interface OwnershipToken {
   readonly expiresAtMs: number;
 }
 
+/** What a device was told when it provisioned, as long as its ownership token would have lasted. */
+export interface KeptAnswer extends OwnershipToken {
+  /** Of what it asked, by which it is known as the same request. */
+  readonly requestHash: Sha256;
+  readonly thingName: ThingName;
+  readonly deviceConfiguration: JsonObject;
+}
+
 export interface VersionKey {
   readonly name: string;
   readonly versionId: number;
@@ -73,6 +81,10 @@ export interface ProvisioningStore {
   findToken(hash: Sha256): Promise<OwnershipToken | undefined>;
   /** Takes the token away, whatever its age; false when it is not there, so that of two racing calls one wins. */
   takeToken(tx: Transaction, hash: Sha256): Promise<boolean>;
+  addAnswer(tx: Transaction, answer: KeptAnswer): Promise<void>;
+  findAnswer(hash: Sha256): Promise<KeptAnswer | undefined>;
+  /** Forgets answers that ended at `atMs` or before. */
+  removeEndedAnswers(tx: Transaction, atMs: number): Promise<void>;
   /** Tokens that ended at `atMs` or before. */
   endedTokens(range: { readonly atMs: number; readonly limit: number }): Promise<readonly OwnershipToken[]>;
   /** How many tokens of the claim there are. */

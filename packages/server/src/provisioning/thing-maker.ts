@@ -38,7 +38,7 @@ export interface Newcomer {
   /** Why it may not become this thing. Asked while nobody else is at the name. */
   readonly objection: (thingName: ThingName) => Refusal | undefined;
   /** Brings the certificate into the state that the template says, in the change's transaction; throws `RolledBack` where that cannot be any more. */
-  readonly enter: (tx: Transaction, state: 'ACTIVE' | 'INACTIVE') => Promise<void>;
+  readonly enter: (tx: Transaction, state: 'ACTIVE' | 'INACTIVE', provisioned: Provisioned) => Promise<void>;
 }
 
 export interface Provisioned {
@@ -122,9 +122,9 @@ export class ThingMaker {
     const { trace, template, filled, certificateId, actor, remoteAddress } = plan;
     const { isActive, isExclusive } = template.template.certificate;
     const state = isActive ? 'ACTIVE' : 'INACTIVE';
-    await plan.enter(tx, state);
+    const { thingName, deviceConfiguration } = filled;
+    await plan.enter(tx, state, { kind: 'provisioned', thingName, deviceConfiguration });
     await this.#writeThing(tx, plan);
-    const { thingName } = filled;
     await things.attachWithin(tx, { thingName, certificateId, exclusive: isExclusive }, actor);
     for (const policyName of filled.policyNames)
       await policies.attachWithin(tx, { policyName, certificateId }, actor);

@@ -1,5 +1,6 @@
 import type {
   Claim,
+  KeptAnswer,
   OwnershipToken,
   ProvisioningStore,
   TemplateRecord,
@@ -7,7 +8,7 @@ import type {
 } from '../provisioning/store.ts';
 import type { Database } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
-import { allRows, pageLimit, pageRowsMax } from './paging.ts';
+import { allRows, pageLimit, pageRowsMax, storedJson } from './paging.ts';
 import type { Schema } from './schema.ts';
 
 type TemplateRow = Schema['provisioning_templates'];
@@ -27,7 +28,12 @@ const templateColumns = [
 
 /** Provisioning templates, claims, and the tokens of certificates that wait to be provisioned, in the records. */
 export function createProvisioningStore(database: Database): ProvisioningStore {
-  return { ...templateQueries(database), ...claimQueries(database), ...tokenQueries(database) };
+  return {
+    ...templateQueries(database),
+    ...claimQueries(database),
+    ...tokenQueries(database),
+    ...answerQueries(database),
+  };
 }
 
 type TemplateQueries = Pick<
@@ -209,6 +215,50 @@ function tokenQueries({ reads }: Database): TokenQueries {
       return Number(count);
     },
   };
+}
+
+function answerQueries({
+  reads,
+}: Database): Pick<ProvisioningStore, 'addAnswer' | 'findAnswer' | 'removeEndedAnswers'> {
+  return {
+    addAnswer: async (tx, { hash, certificateId, claimId, requestHash, expiresAtMs, ...answer }) => {
+      const row = {
+        hash,
+        certificate_id: certificateId,
+        claim_id: claimId,
+        request_hash: requestHash,
+        answer: JSON.stringify(answer),
+        expires_at_ms: expiresAtMs,
+      };
+      await queriesOf(tx).insertInto('provisioned_answers').values(row).execute();
+    },
+    findAnswer: async (hash) => {
+      const row = await reads
+        .selectFrom('provisioned_answers')
+        .select(['hash', 'certificate_id', 'claim_id', 'request_hash', 'answer', 'expires_at_ms'])
+        .where('hash', '=', hash)
+        .executeTakeFirst();
+      return (
+        row && {
+          ...storedJson(row.answer, isAnswer),
+          hash: row.hash,
+          certificateId: row.certificate_id,
+          claimId: row.claim_id,
+          requestHash: row.request_hash,
+          expiresAtMs: row.expires_at_ms,
+        }
+      );
+    },
+    removeEndedAnswers: async (tx, atMs) => {
+      await queriesOf(tx).deleteFrom('provisioned_answers').where('expires_at_ms', '<=', atMs).execute();
+    },
+  };
+}
+
+function isAnswer(value: unknown): value is Pick<KeptAnswer, 'thingName' | 'deviceConfiguration'> {
+  return (
+    typeof value === 'object' && value !== null && 'thingName' in value && 'deviceConfiguration' in value
+  );
 }
 
 function templateRow(template: TemplateRecord): Omit<TemplateRow, 'last_version_id'> {

@@ -195,6 +195,16 @@ export interface Schema {
     readonly expires_at_ms: number;
     readonly created_by: string;
   };
+  readonly provisioned_answers: {
+    /** Of the ownership token. */
+    readonly hash: Sha256;
+    readonly certificate_id: CertificateId;
+    readonly claim_id: CertificateId;
+    readonly request_hash: Sha256;
+    /** JSON. */
+    readonly answer: string;
+    readonly expires_at_ms: number;
+  };
   readonly metadata_files: {
     readonly name: string;
     readonly version: number;

@@ -132,6 +132,35 @@ describe('an ownership token', () => {
     expect(things).toHaveLength(1);
   });
 
+  test('brings the same answer to the same request when it was lost, and nothing to another one', async () => {
+    const created = await create();
+    const { certificateId } = created.signed.record;
+    const ask = (given: Readonly<Record<string, string>> = { Room: 'cellar', SerialNumber: '7' }) =>
+      provision(created.ownershipToken, given);
+    const [first, atOnce] = await Promise.all([ask(), ask()]);
+    expect(first).toMatchObject({ kind: 'provisioned', thingName: 'lamp-7' });
+    expect(atOnce).toEqual(first);
+    await platform.provisioning.templates.update('lamps', { isEnabled: false }, operator);
+    const { keys, clock } = platform;
+    await platform.close();
+    await open({ keys, clock });
+    expect(await ask({ SerialNumber: '7', Room: 'cellar' }), 'after a restart, in another order').toEqual(
+      first,
+    );
+    expect((await platform.enrollment.attempts(1))[0]).toMatchObject({ outcome: 'reissued', certificateId });
+    expect(
+      (await trailOf(platform.trail)).filter(({ kind }) => kind === 'certificate.provisioned'),
+    ).toHaveLength(1);
+    await platform.provisioning.templates.update('lamps', { isEnabled: true }, operator);
+    const unknown = { reason: 'ownership_unknown' };
+    expect(await ask({ SerialNumber: '8' })).toMatchObject(unknown);
+    const other = await newClaim(platform);
+    const request = { SerialNumber: '7', Room: 'cellar' };
+    expect(await provision(created.ownershipToken, request, other)).toMatchObject(unknown);
+    await platform.certificates.revoke({ certificateId, reason: 'superseded' }, operator);
+    expect(await ask()).toMatchObject(unknown);
+  });
+
   test('is nothing in the hands of another claim, and a refusal does not use it up', async () => {
     const { ownershipToken } = await create();
     const other = await newClaim(platform);

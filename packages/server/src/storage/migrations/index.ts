@@ -19,6 +19,7 @@ import { artifactDigests } from './0016-artifact-digests.ts';
 import { vendorCas } from './0017-vendor-cas.ts';
 import { renewedCertificates } from './0018-renewed-certificates.ts';
 import { campaigns } from './0019-campaigns.ts';
+import { provisionedAnswers } from './0020-provisioned-answers.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -47,4 +48,5 @@ export const migrations: readonly Migration[] = [
   vendorCas,
   renewedCertificates,
   campaigns,
+  provisionedAnswers,
 ];

@@ -111,6 +111,22 @@ export function describeProvisioning(opened: () => Opened): void {
     expect(await provisioning.findToken(sha256Of('taken'))).toBeUndefined();
   });
 
+  test('an answer comes back as it was kept, until it ends', async () => {
+    const { stores, transact } = opened();
+    const answer = {
+      ...token('answered'),
+      requestHash: sha256Of('request'),
+      thingName: parseThingName('lamp-7'),
+      deviceConfiguration: { url: 'https://lamps.example', nested: [1, { a: null }] },
+    };
+    await transact((tx) => stores.provisioning.addAnswer(tx, answer));
+    expect(await stores.provisioning.findAnswer(answer.hash)).toEqual(answer);
+    await transact((tx) => stores.provisioning.removeEndedAnswers(tx, answer.expiresAtMs - 1));
+    expect(await stores.provisioning.findAnswer(answer.hash)).toEqual(answer);
+    await transact((tx) => stores.provisioning.removeEndedAnswers(tx, answer.expiresAtMs));
+    expect(await stores.provisioning.findAnswer(answer.hash)).toBeUndefined();
+  });
+
   test('tokens that ended are found, and those of a claim counted', async () => {
     const { stores, transact } = opened();
     const { provisioning } = stores;
