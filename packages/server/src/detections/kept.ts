@@ -19,7 +19,8 @@ export interface Detection {
 type Found = Pick<Detection, 'certificateId' | 'thingNames' | 'sign' | 'response'> & {
   readonly clientId: string;
   readonly remoteAddress: string;
-  readonly live: Iterable<{ readonly clientId: string; readonly remoteAddress: string }>;
+  /** The others that showed it. */
+  readonly others: Iterable<{ readonly clientId: string; readonly remoteAddress: string }>;
 };
 
 const namedMax = 8;
@@ -40,7 +41,7 @@ export class KeptDetections {
     const key = `${sign} ${certificateId}`;
     const known = this.#kept.get(key);
     const before = known !== undefined && atMs - known.lastAtMs <= this.#limits.windowMs ? known : undefined;
-    const everyone = [...found.live, found];
+    const everyone = [...found.others, found];
     const detection: Detection = {
       certificateId,
       thingNames,

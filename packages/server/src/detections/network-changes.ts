@@ -1,5 +1,5 @@
 import type { CertificateId } from '@fleetward/core';
-import type { Seen } from './rules.ts';
+import type { SeenFrom } from './rules.ts';
 
 /** Beyond these a certificate's oldest change is forgotten. */
 const changesMax = 64;
@@ -10,7 +10,7 @@ const changesMax = 64;
  */
 export class NetworkChanges {
   forgotten = 0;
-  readonly #changes = new Map<CertificateId, readonly Seen[]>();
+  readonly #changes = new Map<CertificateId, readonly SeenFrom[]>();
   readonly #certificatesMax: number;
 
   constructor(options: { readonly certificatesMax: number }) {
@@ -18,7 +18,7 @@ export class NetworkChanges {
   }
 
   /** Answers the changes, oldest first, with this connection. */
-  add(certificateId: CertificateId, connect: Seen): readonly Seen[] {
+  add(certificateId: CertificateId, connect: SeenFrom): readonly SeenFrom[] {
     const before = this.#changes.get(certificateId) ?? [];
     const isSame = before.at(-1)?.network === connect.network;
     const changes = [...(isSame ? before.slice(0, -1) : before), connect].slice(-changesMax);

@@ -5,6 +5,11 @@ export interface Seen {
   readonly clientId: string;
 }
 
+/** With the address itself, for the operator. */
+export interface SeenFrom extends Seen {
+  readonly remoteAddress: string;
+}
+
 /**
  * Why two devices may hold one key. `concurrent`: both are connected, as different clients from different networks. `alternating`:
  * connections come in turn from networks that were left before.

@@ -13,7 +13,7 @@ import {
   isAlternating,
   isConcurrent,
   responseOf,
-  type Seen,
+  type SeenFrom,
 } from './rules.ts';
 
 /** A CONNECT that would be accepted. */
@@ -79,11 +79,13 @@ export class Detections {
     const response = responseOf(groups.lineageOf(thingNames), settings);
     if (response === 'off') return pass;
     const { clientId, remoteAddress } = newcomer;
-    const connect: Seen = { atMs: clock.now(), network: networkOf(remoteAddress), clientId };
-    const sign = this.#signOf(newcomer, connect);
-    if (sign === undefined) return pass;
+    const network = networkOf(remoteAddress);
+    const connect: SeenFrom = { atMs: clock.now(), network, clientId, remoteAddress };
+    const found = this.#signOf(newcomer, connect);
+    if (found === undefined) return pass;
+    const { sign } = found;
     this.#counts[sign]++;
-    const { detection, isNews } = this.#kept.add({ ...newcomer, sign, response, thingNames }, connect);
+    const { detection, isNews } = this.#kept.add({ ...newcomer, ...found, response, thingNames }, connect);
     if (response === 'quarantine') this.#quarantine(detection);
     else if (isNews) this.#write(detection, async () => undefined);
     if (response === 'alert') return pass;
@@ -106,16 +108,23 @@ export class Detections {
     await Promise.all(this.#writing);
   }
 
-  #signOf({ certificateId, live }: Newcomer, connect: Seen): CloneSign | undefined {
+  /** The sign, and who else showed it: those that are connected, or that were before from other networks. */
+  #signOf(
+    { certificateId, live }: Newcomer,
+    connect: SeenFrom,
+  ):
+    | { readonly sign: CloneSign; readonly others: readonly Pick<SeenFrom, 'clientId' | 'remoteAddress'>[] }
+    | undefined {
     const { windowSeconds, returnsMax } = this.#options.settings;
     const changes = this.#changes.add(certificateId, connect);
-    const others = [...live].map((one) => ({
-      clientId: one.clientId,
-      network: networkOf(one.remoteAddress),
-    }));
-    if (isConcurrent(connect, others)) return 'concurrent';
+    const others = [...live].map(({ clientId, remoteAddress }) => {
+      return { clientId, remoteAddress, network: networkOf(remoteAddress) };
+    });
+    if (isConcurrent(connect, others)) return { sign: 'concurrent', others };
     const limits = { windowMs: windowSeconds * 1_000, returnsMax };
-    return isAlternating(changes, connect.atMs, limits) ? 'alternating' : undefined;
+    return isAlternating(changes, connect.atMs, limits)
+      ? { sign: 'alternating', others: changes }
+      : undefined;
   }
 
   /** Once it is active again, an operator has looked at it: what was before counts no more. */

@@ -102,7 +102,11 @@ test('two that take one client id from each other are found out', async () => {
   for (const from of [here, there, here, there, here]) await connect(device, from, 'pingpong');
   expect(await detectionOf(device)).toBeUndefined();
   await connect(device, there, 'pingpong');
-  expect(await detectionOf(device)).toMatchObject({ sign: 'alternating', response: 'alert' });
+  const found = await detectionOf(device);
+  expect(found).toMatchObject({ sign: 'alternating', response: 'alert' });
+  expect(new Set(found?.addresses), 'where both were, also the one that was cut').toEqual(
+    new Set([here, there]),
+  );
 });
 
 test('the newcomer is refused where the group says so, with the reason, and who was there stays', async () => {
