@@ -20,6 +20,7 @@ export type { Target } from './client/target.ts';
 export type { ClientReply, ClientRequest, Workflow } from './client/workflow.ts';
 export { instructionFilePath, type NewInstruction, signInstruction } from './director/instruction.ts';
 export { isUpdatesError, UpdatesError, type UpdatesErrorCode } from './errors.ts';
+export { externalSigner } from './external-signer.ts';
 export { defaultLimits, type UpdateLimits } from './limits.ts';
 export { secondSuffix } from './metadata/second-signature.ts';
 export { metadataFilePath, targetFilePath, timestampFilePath } from './metadata/target-path.ts';

@@ -27,7 +27,9 @@ export function addReleaseCoSign(noun: Command, shell: Shell): void {
       'fleetward release co-sign releases --key ci.key --root my-root.json --yes --passphrase-file ci.pass',
     ],
   })
-    .addOption(repeatable('--key <file>', 'an encrypted release key').makeOptionMandatory())
+    .addOption(
+      repeatable('--key <file>', 'an encrypted release key, or `command:PROGRAM`').makeOptionMandatory(),
+    )
     .addOption(passphraseFiles())
     .option('--root <file>', 'your own copy of a root of these releases')
     .option('--yes', 'do not ask: needed where nobody can be asked')

@@ -9,6 +9,7 @@ import {
 import type { Command } from 'commander';
 import { addVerb, repeatable } from '../define.ts';
 import type { Shell } from '../shell.ts';
+import { commandOf, openCommandKey } from './command-key.ts';
 import { passphraseFiles, readKeyFile, readPassphrase } from './release-keys.ts';
 
 export interface SignFlags {
@@ -22,13 +23,17 @@ export function addReleaseSign(noun: Command, shell: Shell): void {
     summary: 'sign what your key may sign in a folder of releases',
     description:
       'Signs the root and the list of releases, whichever the keys may sign, and tells how many signatures are there and needed. Engineers can sign one ' +
-      'after another, each on their own machine.',
+      'after another, each on their own machine. A key may be in a program instead of a file: `PROGRAM public-key` prints its public half in PEM, and `PROGRAM sign ALGORITHM` ' +
+      'reads the message from standard input and writes the signature, as bytes, to standard output (120 s and 16 KiB at most). What does not verify is not taken.',
     examples: [
       'fleetward release sign releases --key ada.key',
       'fleetward release sign releases --key ci.key --passphrase-file ci.pass',
+      'fleetward release sign releases --key command:./sign-in-the-vault',
     ],
   })
-    .addOption(repeatable('--key <file>', 'an encrypted release key').makeOptionMandatory())
+    .addOption(
+      repeatable('--key <file>', 'an encrypted release key, or `command:PROGRAM`').makeOptionMandatory(),
+    )
     .addOption(passphraseFiles())
     .action(async (folder: string, flags: SignFlags) => {
       const signers = await openSigners(flags, shell);
@@ -58,6 +63,11 @@ export async function openSigners(
 ): Promise<readonly ReleaseSigner[]> {
   const signers: ReleaseSigner[] = [];
   for (const [index, file] of key.entries()) {
+    const program = commandOf(file);
+    if (program !== undefined) {
+      signers.push(await openCommandKey(program));
+      continue;
+    }
     const bytes = await readKeyFile(file, terminal);
     const passphrase = await readPassphrase(file, { files: passphraseFile, index, terminal });
     signers.push(openReleaseKey(bytes, passphrase).signer);
