@@ -31,9 +31,10 @@ export class ReleaseEngineer {
     this.#api = api;
   }
 
-  static async start(api: ApiClient): Promise<ReleaseEngineer> {
+  /** With a root that names the platform's director, or none. */
+  static async start(api: ApiClient, { isDirected = false } = {}): Promise<ReleaseEngineer> {
     const engineer = new ReleaseEngineer(api);
-    const { snapshot, timestamp } = await api.call(getOnlineKeys);
+    const { snapshot, timestamp, director } = await api.call(getOnlineKeys);
     const role = (publicKey: Uint8Array) => ({ publicKeys: [publicKey], threshold: 1 });
     const own = role(engineer.#key.publicKey);
     const online = { snapshot: fromBase64(snapshot.publicKey), timestamp: fromBase64(timestamp.publicKey) };
@@ -42,6 +43,7 @@ export class ReleaseEngineer {
       targets: own,
       snapshot: role(online.snapshot),
       timestamp: role(online.timestamp),
+      ...(isDirected && { director: role(fromBase64(director.publicKey)) }),
     };
     const expiresMs = Date.now() + 90 * dayMs;
     await initRelease(engineer.#folder, { roles, rootExpiresMs: expiresMs, targetsExpiresMs: expiresMs });
