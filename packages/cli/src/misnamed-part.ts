@@ -20,7 +20,11 @@ const forms: Readonly<Record<string, NameForm>> = {
     hint: 'see `fleetward cert list` and `fleetward ca list`',
   },
   issuerId: { what: 'id of a CA', expected: 'all 64 hex digits', hint: 'see `fleetward ca list`' },
-  campaignId: { what: 'campaign id', expected: '16 hex digits', hint: 'see `fleetward renewal list`' },
+  campaignId: {
+    what: 'campaign id',
+    expected: '16 hex digits',
+    hint: 'see `fleetward renewal list` or `fleetward campaign list`',
+  },
   attemptId: { what: 'attempt id', expected: '8 to 64 hex digits', hint: 'see `fleetward enrollment list`' },
   tokenId: { what: 'token id', expected: '16 to 64 hex digits', hint: 'see `fleetward join-token list`' },
   policyName,

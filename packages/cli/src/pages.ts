@@ -1,15 +1,15 @@
-interface Page<Item> {
+interface Page<Item, Key> {
   readonly items: readonly Item[];
-  readonly next?: string | undefined;
+  readonly next?: Key | undefined;
 }
 
 /** Reads a paged list from its start, up to `limit` items. */
-export async function readPages<Item>(
+export async function readPages<Item, Key extends string | number = string>(
   limit: number,
-  read: (page: { readonly after?: string; readonly limit: number }) => Promise<Page<Item>>,
+  read: (page: { readonly after?: Key; readonly limit: number }) => Promise<Page<Item, Key>>,
 ): Promise<{ readonly items: readonly Item[]; readonly more: boolean }> {
   const items: Item[] = [];
-  let after: string | undefined;
+  let after: Key | undefined;
   while (items.length < limit) {
     const wanted = Math.min(limit - items.length, pageMax);
     const page = await read({ limit: wanted, ...(after === undefined ? {} : { after }) });

@@ -122,6 +122,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/renewal.ts')).addRenewal,
   },
   {
+    name: 'campaign',
+    summary: 'rollouts of releases, stage after stage',
+    load: async () => (await import('./nouns/campaign.ts')).addCampaign,
+  },
+  {
     name: 'policy',
     summary: 'what devices may do',
     load: async (words) => loadVerbs((await import('./nouns/policy.ts')).policyVerbs, words),

@@ -641,6 +641,40 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['release', 'list'])).json).toEqual(listed.json);
   });
 
+  test('a campaign is made, started, watched, paused and cancelled, and taken back only when there is a way', async () => {
+    const made = ['campaign', 'create', '--release', 'lamp/1.0.0/lamp.img', '--all', '--name', 'spring'];
+    const terms = ['--stages', '1,100%', '--success', '90', '--rate', '600/min', '--abort', '50%/5'];
+    const [campaign] = (await say([...made, ...terms])).json as [{ campaignId: string; state: string }];
+    const { campaignId } = campaign;
+    expect(campaign.state).toBe('READY');
+    expect((await say(['campaign', 'start', campaignId])).json).toMatchObject([{ state: 'GATHERING' }]);
+    await using watching = cli.start(['campaign', 'watch', campaignId], { environment });
+    await watching.waitForOutput(/^RUNNING: 0 of \d+ succeeded, 1 under way, \d+ waiting$/m);
+    const offered = (await say(['campaign', 'things', campaignId, '--state', 'OFFERED'])).json;
+    expect(offered).toHaveLength(1);
+    const refused = await run(['campaign', 'approve', campaignId]);
+    expect(refused.error).toMatchObject({ code: 'campaigns.own_approval' });
+    expect((await run(['campaign', 'roll-back', campaignId])).error).toMatchObject({
+      code: 'campaigns.no_way_back',
+    });
+    expect((await say(['campaign', 'pause', campaignId])).json).toMatchObject([{ state: 'PAUSED' }]);
+    const shown = await cli.run(['campaign', 'show', campaignId], { environment });
+    expect(shown.stdout).toMatch(/^release +lamp 1\.0\.0 \(lamp\/1\.0\.0\/lamp\.img\)$/m);
+    await say(['campaign', 'cancel', campaignId]);
+    expect(await watching.outcome).toMatchObject({ code: 0 });
+    const listed = await cli.run(['campaign', 'list'], { environment });
+    expect(listed.stdout).toMatch(/spring +1\.0\.0 +CANCELLED +all +0 of \d+ succeeded, \d+ let go/);
+    for (const wrong of [
+      ['--stages', '1,x'],
+      ['--window', 'mon 25:00-26:00'],
+      ['--abort', '5'],
+    ])
+      expect((await run([...made, ...wrong])).code, wrong.join(' ')).toBe(2);
+    expect((await run(['campaign', 'create', '--release', 'lamp/1.0.0/lamp.img'])).error).toMatchObject({
+      code: 'campaigns.invalid',
+    });
+  });
+
   test('an artifact whose upload broke off goes on where it stopped, is shown, kept while it is listed, and removed', async () => {
     const bytes = Buffer.alloc(500_000, 'firmware ');
     writeFileSync(cli.home.join('fan.img'), bytes);

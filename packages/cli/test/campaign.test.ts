@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { type Campaign, progressLines } from '../src/nouns/campaign-progress.ts';
+import { parseAbort, parseStages, parseWindow, termsOf } from '../src/nouns/campaign-terms.ts';
+
+const campaign: Campaign = {
+  campaignId: '0c2f4a6b8d0e1f23',
+  name: 'spring\u001b[2J',
+  state: 'RUNNING',
+  release: { path: 'p', sha256: 'ab'.repeat(32), component: 'firmware', product: 'pump', version: '2.0.0' },
+  target: { attributes: {}, isContinuous: false },
+  terms: {
+    stages: [],
+    rate: { baseRatePerMinute: 1, incrementFactor: 1, maximumPerMinute: 1 },
+    abort: [],
+    prerequisites: {},
+    retry: { retriesMax: 0, firstDelayMinutes: 1, delayMaxMinutes: 1 },
+    timeOutMinutes: 1,
+  },
+  needsApproval: false,
+  stage: 1,
+  ratePerMinute: 60,
+  things: 100,
+  counts: { SUCCEEDED: 20, FAILED: 5, OFFERED: 10, SCHEDULED: 65 },
+  stages: [
+    { share: { kind: 'things', count: 1 }, things: 1, counts: { SUCCEEDED: 1 } },
+    {
+      share: { kind: 'percent', percent: 100 },
+      things: 99,
+      counts: { SUCCEEDED: 19, FAILED: 5, OFFERED: 10 },
+    },
+  ],
+  causes: [{ state: 'FAILED', cause: 'health-check-failed', count: 5 }],
+  createdAtMs: 0,
+  createdBy: 'ada',
+  startedAtMs: 0,
+};
+
+test('what is watched has a bar for each stage, failures by cause, and the time that is left at this pace', () => {
+  expect(progressLines(campaign, 10 * 60_000)).toEqual([
+    'spring\\u{1b}[2J: pump 2.0.0  RUNNING, 30 min left at this pace',
+    `        1 ${'█'.repeat(24)} 1 of 1`,
+    `▶   100 % ${'█'.repeat(5)}${'░'.repeat(19)} 24 of 99`,
+    '  20 of 100 succeeded, 5 failed, 10 under way, 65 waiting; 60/min',
+    '  FAILED health-check-failed: 5',
+  ]);
+});
+
+test('terms are read as people write them, and the last stage has nothing to go on to', () => {
+  const stages = parseStages('1,5%,100%');
+  expect(termsOf({ stages, success: 90 }).stages).toEqual([
+    { share: { kind: 'things', count: 1 }, successPercentMin: 90 },
+    { share: { kind: 'percent', percent: 5 }, successPercentMin: 90 },
+    { share: { kind: 'percent', percent: 100 }, successPercentMin: 0 },
+  ]);
+  expect(parseAbort('TIMED_OUT:5%/20', parseAbort('10%/3'))).toEqual([
+    { failure: 'ALL', percent: 10, executedMin: 3 },
+    { failure: 'TIMED_OUT', percent: 5, executedMin: 20 },
+  ]);
+  expect(parseWindow('fri-mon 23:00-01:30')).toEqual({ days: [5, 6, 0, 1], fromMinute: 1_380, toMinute: 90 });
+  expect(parseWindow('02:00-04:00').days).toHaveLength(7);
+  expect(termsOf({})).toEqual({});
+});
