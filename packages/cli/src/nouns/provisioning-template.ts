@@ -53,6 +53,7 @@ function addCreate(noun: Command, shell: Shell): void {
       };
       const saved = await shell.withApi((api) => api.call(createProvisioningTemplate, { body }));
       shell.output.done(saved, `template \`${templateName}\` is stored and in force`);
+      for (const note of saved.notes) shell.output.note(note);
     });
 }
 
@@ -97,6 +98,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       else output.line(found.template.trimEnd());
       const versions = found.versions.map(({ versionId }) => versionId).join(', ');
       output.note(`version ${found.versionId}; there are ${versions}, ${found.defaultVersionId} is in force`);
+      for (const note of found.notes) output.note(note);
     });
 }
 
@@ -173,6 +175,7 @@ function addAddVersion(noun: Command, shell: Shell): void {
         saved,
         `version ${saved.versionId} of template \`${templateName}\` is stored, ${force}`,
       );
+      for (const note of saved.notes) shell.output.note(note);
     });
 }
 

@@ -31,6 +31,10 @@ const template = Type.Object({
   createdAtMs: timeMs,
 });
 
+const notes = Type.Array(Type.String(), {
+  description: 'Policies and groups of it that are not there: nobody is provisioned until they are.',
+});
+
 export const createProvisioningTemplate = defineRoute({
   method: 'POST',
   path: '/v1/provisioning-templates',
@@ -47,7 +51,7 @@ export const createProvisioningTemplate = defineRoute({
     closed,
   ),
   status: 201,
-  answer: template,
+  answer: Type.Object({ ...template.properties, notes }),
 });
 
 export const listProvisioningTemplates = defineRoute({
@@ -73,6 +77,7 @@ export const getProvisioningTemplate = defineRoute({
     ...template.properties,
     versionId: Type.Integer({ minimum: 1, description: 'Of the text.' }),
     template: body,
+    notes,
     versions: Type.Array(version),
   }),
 });
@@ -108,7 +113,7 @@ export const createProvisioningTemplateVersion = defineRoute({
     closed,
   ),
   status: 201,
-  answer: version,
+  answer: Type.Object({ ...version.properties, notes }),
 });
 
 export const removeProvisioningTemplateVersion = defineRoute({

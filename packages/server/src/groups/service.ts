@@ -170,6 +170,11 @@ export class Groups {
     return this.#turns.take('hierarchy', work);
   }
 
+  /** From memory. */
+  has(name: GroupName): boolean {
+    return this.#registry.find(name) !== undefined;
+  }
+
   /** From memory; throws `groups.not_found`. */
   get(name: GroupName): Group {
     const group = this.#registry.find(name);

@@ -417,6 +417,11 @@ export class Policies {
     return this.#registry.certificates.targetsOf(name);
   }
 
+  /** From memory. */
+  has(name: PolicyName): boolean {
+    return this.#registry.inForce(name) !== undefined;
+  }
+
   /** From memory: the version in force; throws `policies.not_found`. */
   inForce(name: PolicyName): AttachedPolicy {
     const policy = this.#registry.inForce(name);

@@ -21,6 +21,7 @@ import { hookKeyId } from './hook.ts';
 import { readCsr } from './read-csr.ts';
 import type { Provisioning } from './service.ts';
 import type { Claim } from './store.ts';
+import { parseTemplate } from './template/parse-template.ts';
 import type { TemplateInForce } from './templates.ts';
 
 const trustedUserSeconds = 300;
@@ -35,9 +36,9 @@ function templateHandlers(provisioning: Provisioning): readonly RouteHandler[] {
     handle(createProvisioningTemplate, async ({ body, caller }) => {
       const { templateName: name, template, mayRejoin = false, hookUrl } = body;
       const hook = hookUrl === undefined ? {} : { hookUrl };
-      return viewOf(
-        await templates.create({ name, body: template, mayRejoin, ...hook }, operatorActor(caller)),
-      );
+      const wanted = { name, body: template, mayRejoin, ...hook };
+      const stored = await templates.create(wanted, operatorActor(caller));
+      return { ...viewOf(stored), notes: [...provisioning.notesOn(stored.template)] };
     }),
     handle(listProvisioningTemplates, async () => ({ templates: templates.list().map(viewOf) })),
     handle(getProvisioningTemplate, async ({ params, query }) => {
@@ -49,6 +50,7 @@ function templateHandlers(provisioning: Provisioning): readonly RouteHandler[] {
         ...viewOf(template),
         versionId,
         template: body,
+        notes: [...provisioning.notesOn(parseTemplate(body))],
         versions: versions.map((each) => ({ versionId: each.versionId, createdAtMs: each.createdAtMs })),
       };
     }),
@@ -62,7 +64,7 @@ function templateHandlers(provisioning: Provisioning): readonly RouteHandler[] {
         setAsDefault: body.setAsDefault ?? false,
       };
       const { versionId, createdAtMs } = await templates.addVersion(wanted, operatorActor(caller));
-      return { versionId, createdAtMs };
+      return { versionId, createdAtMs, notes: [...provisioning.notesOn(parseTemplate(body.template))] };
     }),
     handle(removeProvisioningTemplateVersion, async ({ params, caller }) => {
       const key = { name: params.templateName, versionId: Number(params.versionId) };

@@ -14,6 +14,8 @@ import {
   type NewCertificatesOptions,
 } from './new-certificates.ts';
 import { type ProvisionRequest, Provisions, type ProvisionsOptions } from './provisions.ts';
+import { missingNames } from './template/missing-names.ts';
+import type { Template } from './template/template.ts';
 import { Templates, type TemplatesOptions } from './templates.ts';
 import { type Newcomer, type Provisioned, ThingMaker, type ThingMakerOptions } from './thing-maker.ts';
 
@@ -104,6 +106,15 @@ export class Provisioning {
   /** Whether a claim that may still be used, or somebody above, provisions by this template. */
   isUsed(templateName: string): boolean {
     return this.claims.isUsed(templateName) || this.#options.isUsedAbove(templateName);
+  }
+
+  /** What the template gives that is not there, a sentence each. */
+  notesOn(template: Template): readonly string[] {
+    const { policies, groups } = this.#options;
+    return missingNames(template, {
+      hasPolicy: (name) => policies.has(name),
+      hasGroup: (name) => groups.has(name),
+    });
   }
 
   createKeys(by: AskedBy): Promise<NewCertificate | Refusal> {

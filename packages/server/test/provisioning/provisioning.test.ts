@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NewCertificate } from '../../src/provisioning/new-certificates.ts';
 import type { Claim } from '../../src/provisioning/store.ts';
 import { openPlatform, type Platform, type PlatformOptions, trailOf } from '../certificates/test-platform.ts';
-import { askedBy, lampTemplate, makeFleet, newClaim, operator, parameters } from './fleet.ts';
+import { askedBy, lampPolicy, lampTemplate, makeFleet, newClaim, operator, parameters } from './fleet.ts';
 
 let folder = temporaryFolder();
 let platform: Platform;
@@ -101,6 +101,22 @@ describe('a device with a claim', () => {
     await open({ keys, clock });
     expect(await provision(ownershipToken, { SerialNumber: '1' })).toMatchObject({ thingName: 'lamp-1' });
   });
+});
+
+test('a template says which of its policies and groups are not there, until they are', async () => {
+  const groups = { ...lampTemplate.Resources.thing.Properties, ThingGroups: ['attic'] };
+  const thing = { ...lampTemplate.Resources.thing, Properties: groups };
+  const policy = { Type: 'AWS::IoT::Policy', Properties: { PolicyName: 'gone' } };
+  const Resources = { ...lampTemplate.Resources, thing, policy };
+  const wanted = { name: 'attic', body: JSON.stringify({ ...lampTemplate, Resources }), mayRejoin: false };
+  const { template } = await platform.provisioning.templates.create(wanted, operator);
+  expect(platform.provisioning.notesOn(template)).toEqual([
+    'policy `gone` is not there: devices that would get it are refused',
+    'group `attic` is not there: devices that would join it are refused',
+  ]);
+  await platform.groups.create({ name: parseGroupName('attic') }, operator);
+  await platform.policies.create({ name: parsePolicyName('gone'), document: lampPolicy }, operator);
+  expect(platform.provisioning.notesOn(template)).toEqual([]);
 });
 
 describe('a claim with a number of uses', () => {
