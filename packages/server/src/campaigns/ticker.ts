@@ -30,11 +30,14 @@ export class Ticker {
     this.#parts = parts;
   }
 
+  /** A campaign that cannot go on holds up no other; the first failure is thrown once all had their turn. */
   async tick(): Promise<void> {
     const { book, limits } = this.#parts;
-    for (const run of book.runs) await this.#advance(run);
+    const failures: unknown[] = [];
+    for (const run of book.runs) await this.#advance(run).catch((cause: unknown) => failures.push(cause));
     const overdue = book.overdue(limits.keptMax);
     if (overdue !== undefined) await book.forget(overdue, limits.stepsPerTickMax);
+    if (failures.length > 0) throw failures[0];
   }
 
   async #advance(run: CampaignRun): Promise<void> {

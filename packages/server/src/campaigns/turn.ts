@@ -99,11 +99,19 @@ export function modelOf({ model }: JsonObject): Model | undefined {
 export function installedOf(report: JsonObject, component: ReleaseComponent): Installed | undefined {
   const part = component === 'agent' ? report.agent : report.installed;
   if (!isObject(part) || typeof part.version !== 'string') return undefined;
-  return { version: part.version, ...(typeof part.sha256 === 'string' ? { sha256: part.sha256 } : {}) };
+  return {
+    version: storable(part.version),
+    ...(typeof part.sha256 === 'string' ? { sha256: part.sha256 } : {}),
+  };
 }
 
 export function batteryOf({ batteryPercent }: JsonObject): number | undefined {
   return typeof batteryPercent === 'number' ? batteryPercent : undefined;
+}
+
+/** A device's words as every database keeps them: PostgreSQL has no NUL in a text, and one device's must not fail a write of many. */
+export function storable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\u{fffd}');
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -339,6 +339,27 @@ describe('what devices say', () => {
   });
 });
 
+test('what a device reports, NUL included, fails the writes of no other device', async () => {
+  const [hostile, honest] = fleet.names;
+  fleet.reports.set(hostile!, { installed: { version: '1.0.0\0' } });
+  const campaignId = await started();
+  expect(offered()).toHaveLength(20);
+  const nul = { ...told.rolledBack(), update: { ...told.rolledBack().update!, reason: 'health: \0' } };
+  await Promise.all([fleet.report(hostile!, nul), fleet.report(honest!, told.confirmed())]);
+  expect([await count(campaignId, 'FAILED'), await count(campaignId, 'SUCCEEDED')]).toEqual([1, 1]);
+});
+
+test('a campaign that cannot go on holds up no other', async () => {
+  await started();
+  const { campaignId } = await fleet.create({}, { releasePath: 'pump-2.1.0.bin' });
+  await change(campaignId, 'start');
+  await fleet.tick();
+  for (const name of fleet.names) await fleet.report(name, told.confirmed());
+  fleet.records.failures = 1;
+  await expect(fleet.tick(61 * minuteMs)).rejects.toThrow('the disk is full');
+  expect(offered()).toHaveLength(20);
+});
+
 test('a tick that fails costs nobody their turn', async () => {
   const { campaignId } = await fleet.create();
   await change(campaignId, 'start');

@@ -53,6 +53,7 @@ export class MemoryRecords implements CampaignStore {
 
   async saveActions(tx: Transaction, actions: readonly Action[]): Promise<void> {
     for (const action of actions) {
+      if (JSON.stringify(action).includes('\\u0000')) throw new Error('PostgreSQL has no NUL in a text');
       this.#assertStep(this.#actions.get(action.actionId), action);
       this.#set(tx, this.#actions, action.actionId, action);
       if (action.state === 'OFFERED') tx.afterCommit(() => this.offered.push(action));
