@@ -73,10 +73,17 @@ export class Bandwidth {
     piece.signal.throwIfAborted();
     const nowMs = this.#parts.monotonicMs();
     const startMs = Math.max(meter.freeAtMs, nowMs - catchUpMs);
-    meter.freeAtMs = startMs + (piece.bytes / piece.bytesPerSecond) * 1_000;
+    const lengthMs = (piece.bytes / piece.bytesPerSecond) * 1_000;
+    meter.freeAtMs = startMs + lengthMs;
     if (startMs - nowMs < pauseMsMin) return;
     this.waits++;
-    await this.#parts.pause(startMs - nowMs, piece.signal);
+    try {
+      await this.#parts.pause(startMs - nowMs, piece.signal);
+    } catch (cause) {
+      // Given up before its time: whoever asks and goes away, again and again, must not use up what others share.
+      meter.freeAtMs -= lengthMs;
+      throw cause;
+    }
   }
 
   /** The meters used last are remembered, so that a new connection does not begin a new account. */

@@ -127,3 +127,25 @@ test('a download that is given up while it waits lets the next of its device go 
   await time.run(3_000);
   await next;
 });
+
+test('downloads that are begun and given up, again and again, take nothing of what the others share', async () => {
+  const time = simulatedTime();
+  const bandwidth = new Bandwidth({ totalBytesPerSecond: 1_000_000, ...time });
+  const stays = new AbortController().signal;
+  const take = (device: string, signal: AbortSignal) =>
+    bandwidth.take(pieceBytes, { device, caps: [], signal });
+  await take('honest', stays);
+  for (let attempt = 0; attempt < 1_000; attempt++) {
+    const gone = new AbortController();
+    const waiting = take('hostile', gone.signal);
+    await setImmediate();
+    gone.abort(new Error('the client went away'));
+    await waiting?.catch(() => undefined);
+  }
+  let isThrough = false;
+  void take('honest', stays)?.then(() => {
+    isThrough = true;
+  });
+  await time.run(1_000);
+  expect(isThrough).toBe(true);
+});
