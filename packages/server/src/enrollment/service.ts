@@ -312,14 +312,18 @@ export class Enrollment {
       const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); an operator must revoke or detach it first`;
       return refuse('thing_has_certificate', explanation, { thingName });
     }
-    const wayBack = `make a join token for this name alone (\`fleetward join-token create ${thingName}\`)`;
-    const consent = token.namePattern === thingName ? { givenAtMs: token.createdAtMs } : undefined;
-    const judged = notLetBack(thingName, { ...this.#options, consent, wayBack });
+    const judged = this.#judged({ thingName, token });
     if (judged !== undefined) return judged;
     trace.pass(
       `the thing \`${thingName}\` has no certificate that speaks for it, may again, or shuts it out`,
     );
     return undefined;
+  }
+
+  #judged({ thingName, token }: Pick<Admitted, 'thingName' | 'token'>): Refusal | undefined {
+    const wayBack = `make a join token for this name alone (\`fleetward join-token create ${thingName}\`)`;
+    const consent = token.namePattern === thingName ? { givenAtMs: token.createdAtMs } : undefined;
+    return notLetBack(thingName, { ...this.#options, consent, wayBack });
   }
 
   async #commit(admitted: Admitted, signed: SignedCertificate): Promise<EnrollmentOutcome> {
@@ -359,7 +363,10 @@ export class Enrollment {
     const actor = { kind: 'device', certificateId } as const;
     if (!(await store.useToken(tx, { tokenId, atMs: clock.now() }))) throw new RolledBack(used(admitted));
     const conflict = await this.#keyConflict(admitted, tx);
-    if (conflict !== undefined) throw new RolledBack(conflict);
+    // The device may have been shut out while the signing process was at work.
+    const judged = speaksForThings(token.profile) ? this.#judged(admitted) : undefined;
+    const refusal = conflict ?? judged;
+    if (refusal !== undefined) throw new RolledBack(refusal);
     await certificates.record(tx, signed, actor);
     if (speaksForThings(token.profile)) await this.#bindThing(tx, admitted, certificateId);
     for (const policyName of token.policies)

@@ -35,7 +35,7 @@ export interface Newcomer {
   readonly broughtBy: Pick<HookQuestion, 'claimCertificateId' | 'caCertificateId' | 'clientId'>;
   /** Whom the trail has for it. */
   readonly actor: Actor;
-  /** Why it may not become this thing. Asked while nobody else is at the name. */
+  /** Why it may not become this thing. Asked while nobody else is at the name, and again in the transaction. */
   readonly objection: (thingName: ThingName) => Refusal | undefined;
   /** Brings the certificate into the state that the template says, in the change's transaction; throws `RolledBack` where that cannot be any more. */
   readonly enter: (tx: Transaction, state: 'ACTIVE' | 'INACTIVE', provisioned: Provisioned) => Promise<void>;
@@ -123,6 +123,9 @@ export class ThingMaker {
     const { isActive, isExclusive } = template.template.certificate;
     const state = isActive ? 'ACTIVE' : 'INACTIVE';
     const { thingName, deviceConfiguration } = filled;
+    // An operator may have shut the device out while its rights were proved.
+    const objected = plan.objection(thingName);
+    if (objected !== undefined) throw new RolledBack(objected);
     await plan.enter(tx, state, { kind: 'provisioned', thingName, deviceConfiguration });
     await this.#writeThing(tx, plan);
     await things.attachWithin(tx, { thingName, certificateId, exclusive: isExclusive }, actor);

@@ -344,7 +344,7 @@ test('what a device reports, NUL included, fails the writes of no other device',
   fleet.reports.set(hostile!, { installed: { version: '1.0.0\0' } });
   const campaignId = await started();
   expect(offered()).toHaveLength(20);
-  const nul = { ...told.rolledBack(), update: { ...told.rolledBack().update!, reason: 'health: \0' } };
+  const nul = { update: { outcome: 'rolled-back', version: '2.0.0', reason: 'health: \0' } };
   await Promise.all([fleet.report(hostile!, nul), fleet.report(honest!, told.confirmed())]);
   expect([await count(campaignId, 'FAILED'), await count(campaignId, 'SUCCEEDED')]).toEqual([1, 1]);
 });

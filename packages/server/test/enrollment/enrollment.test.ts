@@ -1,7 +1,7 @@
 import { parseGroupName, parsePolicyName, parseThingName } from '@fleetward/core';
 import { validatePath } from '@fleetward/pki';
 import { needs, type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EnrollmentOutcome } from '../../src/enrollment/index.ts';
 import { openPlatform, type Platform, type PlatformOptions, trailOf } from '../certificates/test-platform.ts';
 import { makeCsr, makeKey } from './device-csr.ts';
@@ -400,6 +400,33 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       expect(await refusalOf(otherCsr, secret)).toEqual(refused);
       await reopen();
       expect(await refusalOf(otherCsr, secret), 'after a restart').toEqual(refused);
+    });
+
+    test('nor one that is shut out while its certificate is being signed', async () => {
+      const { secret } = await newToken({ usesMax: 9 });
+      const certificateId = await issuedTo(csr, secret);
+      const thingName = parseThingName('my_iot_device');
+      await platform.things.detach({ thingName, certificateId }, operator);
+      const signing = vi.spyOn(platform.certificates, 'sign');
+      signing.mockImplementationOnce(async (request) => {
+        await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+        return platform.certificates.sign(request);
+      });
+      const refused = { reason: 'thing_revoked', fault: 'certificate' };
+      expect(await refusalOf(otherCsr, secret)).toEqual(refused);
+      expect(platform.things.certificatesOf(thingName)).toEqual([]);
+    });
+
+    test('nor one that an operator first put on hold, by a token from before the judgement', async () => {
+      const { secret } = await newToken({ usesMax: 9 });
+      const certificateId = await issuedTo(csr, secret);
+      await platform.certificates.revoke({ certificateId, reason: 'certificateHold' }, operator);
+      platform.clock.advance(1_000);
+      const between = await newToken({ namePattern: 'my_iot_device', usesMax: 9 });
+      platform.clock.advance(1_000);
+      await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+      const refused = { reason: 'thing_revoked', fault: 'certificate' };
+      expect(await refusalOf(otherCsr, between.secret)).toEqual(refused);
     });
 
     test.for(['superseded', 'cessationOfOperation'] as const)(

@@ -1,6 +1,6 @@
 import { parseGroupName, parsePolicyName, parseThingName } from '@fleetward/core';
 import { openssl, temporaryFolder } from '@fleetward/testkit';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { NewCertificate } from '../../src/provisioning/new-certificates.ts';
 import type { Claim } from '../../src/provisioning/store.ts';
 import { openPlatform, type Platform, type PlatformOptions, trailOf } from '../certificates/test-platform.ts';
@@ -312,6 +312,22 @@ describe('a thing that is there', () => {
     expect(another).toMatchObject({ reason: 'name_not_allowed' });
     const back = await provision(other.ownershipToken, { SerialNumber: '7' }, consent);
     expect(back).toMatchObject({ kind: 'provisioned', thingName });
+  });
+
+  test('is shut out also while its next provisioning is under way', async () => {
+    await platform.provisioning.templates.update('lamps', { mayRejoin: true }, operator);
+    const first = await create();
+    await provision(first.ownershipToken, { SerialNumber: '7' });
+    const { certificateId } = first.signed.record;
+    const second = await create();
+    const proofs = vi.spyOn(platform.policies, 'whileNewcomerKept');
+    proofs.mockImplementationOnce(async (...wanted) => {
+      await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+      return platform.policies.whileNewcomerKept(...wanted);
+    });
+    const late = await provision(second.ownershipToken, { SerialNumber: '7' });
+    expect(late).toMatchObject({ reason: 'thing_revoked' });
+    expect(standing(second)).toBe('pending');
   });
 
   test('has a bounded number of certificates, also where devices may rejoin', async () => {
