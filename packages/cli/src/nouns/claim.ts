@@ -28,7 +28,7 @@ function addCreate(noun: Command, shell: Shell): void {
   addVerb(noun, 'create <template-name>', {
     summary: 'make a claim certificate',
     description:
-      'Makes a certificate that may provision devices by one template over MQTT, and do nothing else. Without `--expires` it is valid for five ' +
+      'Makes a certificate that may provision devices by one template, over MQTT or EST, and do nothing else. Without `--expires` it is valid for five ' +
       'minutes: enough for one device that a person installs. A factory puts one that lasts into its firmware, best with `--uses`. With ' +
       '`--thing` it is for that thing alone, also where its device was shut out by a revocation before. The key is made here unless ' +
       '`--csr` brings one, and is shown this once.',

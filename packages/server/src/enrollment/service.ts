@@ -146,9 +146,10 @@ export class Enrollment {
     readonly attempts: AttemptLog;
     readonly turns: Turns;
     readonly activePerThingMax: number;
+    readonly linkingRequired: boolean;
   } {
-    const { activePerThingMax } = this.#settings;
-    return { attempts: this.#attempts, turns: this.#turns, activePerThingMax };
+    const { activePerThingMax, linkingRequired } = this.#settings;
+    return { attempts: this.#attempts, turns: this.#turns, activePerThingMax, linkingRequired };
   }
 
   /** What operators ask for themselves, many at once: one outcome a request. A refusal stores nothing. */

@@ -21,7 +21,7 @@ export type Admission =
       /** When it, or the vendor CA it rests on, is not valid any more. */
       readonly endsAtMs: number;
     }
-  /** May ask for a certificate over MQTT and provision it, and nothing else. `explanation` says so. */
+  /** May ask for a certificate and provision it, over MQTT or EST, and nothing else. `explanation` says so. */
   | {
       readonly kind: 'claim';
       readonly certificateId: CertificateId;

@@ -133,7 +133,6 @@ function boundStranger(socket: TLSSocket, strangers: AddressCount, { limits }: G
 function decide(socket: TLSSocket, options: GuardOptions): Admission {
   const admission = options.admit(socket.getPeerX509Certificate()?.raw);
   if (admission.kind === 'refused') return admission;
-  if (admission.kind === 'claim' && !options.isForAdmitted(socket)) return notForClaim(admission);
   if (admission.kind === 'anonymous' || admission.kind === 'renew-only') {
     if (options.isForAdmitted(socket)) return notAdmitted(admission);
     if (admission.kind === 'anonymous') return admission;
@@ -145,11 +144,6 @@ function decide(socket: TLSSocket, options: GuardOptions): Admission {
   if (options.live.add(certificateId, live, options.limits.connectionsPerCertificateMax)) return admission;
   const explanation = `the certificate has ${options.limits.connectionsPerCertificateMax} connections already (setting \`tlsLimits.connectionsPerCertificateMax\`)`;
   return { kind: 'refused', cause: 'limit', explanation, certificateId };
-}
-
-/** What a claim may do is over MQTT. */
-function notForClaim({ explanation, certificateId }: Extract<Admission, { kind: 'claim' }>): Admission {
-  return { kind: 'refused', cause: 'certificate_profile', explanation, certificateId };
 }
 
 function notAdmitted(admission: Extract<Admission, { kind: 'anonymous' | 'renew-only' }>): Admission {

@@ -19,7 +19,8 @@ import type { Claim, ProvisioningStore } from './store.ts';
 /** A device that shows a claim, and what it goes through. */
 export interface Asker {
   readonly claim: Claim;
-  readonly clientId: string;
+  /** Over MQTT. */
+  readonly clientId?: string;
   readonly remoteAddress: string;
   readonly trace: Trace;
 }
@@ -135,7 +136,7 @@ export class NewCertificates {
   }
 }
 
-function usedUp({ claim, trace }: Asker): Refusal | undefined {
+export function usedUp({ claim, trace }: Asker): Refusal | undefined {
   if (claim.uses === undefined) return undefined;
   trace.begin('uses');
   if (claim.uses.left === 0) return claimUsed(claim);
@@ -143,10 +144,15 @@ function usedUp({ claim, trace }: Asker): Refusal | undefined {
   return undefined;
 }
 
-function claimUsed({ uses }: Claim): Refusal {
+export function claimUsed({ uses }: Claim): Refusal {
   return refuse('claim_used', `the claim has asked for ${uses?.max} certificates, as many as it may`, {
     deviceText: 'the claim has been used as often as it may be',
   });
+}
+
+/** What a hook is told of who asks. */
+export function broughtBy({ claim, clientId }: Asker) {
+  return { claimCertificateId: claim.certificateId, ...(clientId === undefined ? {} : { clientId }) };
 }
 
 export function claimGone(): Refusal {

@@ -1,17 +1,10 @@
-import type { Clock, Sha256, ThingName, Transaction } from '@fleetward/core';
+import type { Clock, Sha256, Transaction } from '@fleetward/core';
 import type { Certificates } from '../certificates/index.ts';
-import {
-  type AttemptLog,
-  certificatesHeld,
-  notLetBack,
-  type Refusal,
-  RolledBack,
-  refuse,
-  tooManyHeld,
-} from '../enrollment/index.ts';
+import { type AttemptLog, type Refusal, RolledBack, refuse } from '../enrollment/index.ts';
 import type { Things } from '../things/index.ts';
 import type { Turns } from '../turns.ts';
-import { type Asker, claimGone } from './new-certificates.ts';
+import { claimObjection, templateOf } from './claim-terms.ts';
+import { type Asker, broughtBy, claimGone } from './new-certificates.ts';
 import { hashOfRequest, hashOwnershipToken } from './rules.ts';
 import type { OwnershipToken, ProvisioningStore } from './store.ts';
 import type { TemplateInForce, Templates } from './templates.ts';
@@ -83,7 +76,7 @@ export class Provisions {
   }
 
   async #provision(asker: Asker, request: ProvisionRequest): Promise<Provisioned | Refusal> {
-    const template = this.#template(asker, request.templateName);
+    const template = templateOf(asker, request.templateName, this.#options.templates);
     if (template.kind === 'refused') return template;
     const token = await this.#token(asker, request.ownershipToken);
     if (token.kind === 'refused') return token;
@@ -95,27 +88,11 @@ export class Provisions {
       parameters: request.parameters,
       certificateId,
       der: () => this.#derOf(plan.token),
-      broughtBy: { claimCertificateId: claimId, clientId: asker.clientId },
+      broughtBy: broughtBy(asker),
       actor: { kind: 'device', certificateId: claimId },
-      objection: (thingName) => this.#objection(plan, thingName),
+      objection: (thingName) => claimObjection(plan, thingName, this.#options),
       enter: (tx, state, provisioned) => this.#enter(tx, plan, { state, provisioned }),
     });
-  }
-
-  #template(
-    { claim, trace }: Asker,
-    name: string,
-  ): { readonly kind: 'template'; readonly template: TemplateInForce } | Refusal {
-    trace.begin('template');
-    const template = this.#options.templates.find(name);
-    if (claim.templateName !== name || template === undefined)
-      return refuse(
-        'template_unknown',
-        `the claim provisions by template \`${claim.templateName}\`, not \`${name}\``,
-      );
-    if (!template.isEnabled) return refuse('template_off', `template \`${name}\` is switched off`);
-    trace.pass(`template \`${name}\`, version ${template.defaultVersionId}`);
-    return { kind: 'template', template };
   }
 
   async #token(
@@ -143,31 +120,6 @@ export class Provisions {
     return record?.der ?? refuse('ownership_unknown', 'the certificate is gone');
   }
 
-  /**
-   * A leaked claim must not become a device that is there, unless the template says so; and never one that an operator has
-   * taken from its place.
-   */
-  #objection({ asker, template }: Plan, thingName: ThingName): Refusal | undefined {
-    const { activePerThingMax: max } = this.#options;
-    const own = asker.claim.thingName;
-    if (own !== undefined && own !== thingName) return otherThing(own, thingName);
-    const holders = certificatesHeld(thingName, this.#options);
-    const holder = holders.find(({ state }) => state !== 'ACTIVE' || !template.mayRejoin);
-    if (holder === undefined)
-      return tooManyHeld(thingName, { count: holders.length, max }) ?? this.#judged(asker, thingName);
-    const explanation = `the thing \`${thingName}\` has a certificate already (${holder.state}); revoke it for ever or detach it, or let the template take such names (\`provisioning-template update --rejoin\`)`;
-    return refuse('thing_has_certificate', explanation, {
-      thingName,
-      deviceText: `the thing \`${thingName}\` has a certificate already`,
-    });
-  }
-
-  #judged({ claim }: Asker, thingName: ThingName): Refusal | undefined {
-    const consent = claim.thingName === thingName ? { givenAtMs: claim.createdAtMs } : undefined;
-    const wayBack = `make a claim for it alone (\`fleetward claim create ${claim.templateName} --thing ${thingName}\`)`;
-    return notLetBack(thingName, { ...this.#options, consent, wayBack });
-  }
-
   /** The token is used up, and the certificate is what the template says. */
   async #enter(
     tx: Transaction,
@@ -187,11 +139,6 @@ export class Provisions {
     const change = { certificateId, state, reason: `template ${template.name}` };
     await certificates.setStateWithin(tx, change, { kind: 'device', certificateId: claimId });
   }
-}
-
-function otherThing(own: ThingName, thingName: ThingName): Refusal {
-  const explanation = `the claim provisions the thing \`${own}\` alone, not \`${thingName}\``;
-  return refuse('name_not_allowed', explanation, { thingName });
 }
 
 /** What an operator has done with it meanwhile holds. */

@@ -2,9 +2,10 @@ import type { CertificateId } from '@fleetward/core';
 import type { KeyRules } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
-import { type Refusal, refuse, Trace } from '../enrollment/index.ts';
+import { type EnrollmentOutcome, type Refusal, refuse, Trace } from '../enrollment/index.ts';
 import { TokenBuckets } from '../token-buckets.ts';
 import { Claims, type ClaimsOptions } from './claims.ts';
+import { type EnrolmentRequest, Enrolments, type EnrolmentsOptions } from './enrolments.ts';
 import { Hook, type HookOptions } from './hook.ts';
 import {
   type Asker,
@@ -32,6 +33,7 @@ export interface ProvisioningOptions
     Omit<ClaimsOptions, 'settings' | 'templates'>,
     Omit<NewCertificatesOptions, 'settings' | 'claims'>,
     Omit<ProvisionsOptions, 'templates' | 'maker'>,
+    Omit<EnrolmentsOptions, 'templates' | 'maker' | 'claims'>,
     Omit<ThingMakerOptions, 'hook'>,
     Omit<HookOptions, 'settings'> {
   readonly denials: Denials;
@@ -41,10 +43,11 @@ export interface ProvisioningOptions
   readonly settings: ProvisioningSettings;
 }
 
-/** Whoever asks over MQTT, as the gateway knows it. */
+/** Whoever asks with a claim, as the gateway knows it. */
 export interface AskedBy {
   readonly certificateId: CertificateId;
-  readonly clientId: string;
+  /** Over MQTT. */
+  readonly clientId?: string;
   readonly remoteAddress: string;
 }
 
@@ -58,8 +61,9 @@ export class Provisioning {
   readonly #new: NewCertificates;
   readonly #maker: ThingMaker;
   readonly #provisions: Provisions;
+  readonly #enrolments: Enrolments;
   readonly #rate: TokenBuckets;
-  readonly #ended = { created: 0, provisioned: 0, refused: 0 };
+  readonly #ended = { created: 0, provisioned: 0, issued: 0, refused: 0 };
   #inFlight = 0;
 
   private constructor(
@@ -72,7 +76,9 @@ export class Provisioning {
     this.claims = parts.claims;
     this.#new = new NewCertificates({ ...options, ...parts });
     this.#maker = new ThingMaker({ ...options, hook: new Hook(options) });
-    this.#provisions = new Provisions({ ...options, ...parts, maker: this.#maker });
+    const shared = { ...options, ...parts, maker: this.#maker };
+    this.#provisions = new Provisions(shared);
+    this.#enrolments = new Enrolments(shared);
     this.#rate = new TokenBuckets({ clock, perSecondMax: settings.requestsPerSecondPerClaimMax });
   }
 
@@ -129,6 +135,11 @@ export class Provisioning {
     return this.#attempt(by, 'provision', (asker) => this.#provisions.provision(asker, request));
   }
 
+  /** Over EST: certificate and thing in one step. */
+  enroll(by: AskedBy, request: EnrolmentRequest): Promise<EnrollmentOutcome> {
+    return this.#attempt(by, 'simpleenroll', (asker) => this.#enrolments.enroll(asker, request));
+  }
+
   /** Makes a thing of a certificate that no claim brought. Its attempt is the caller's to bound, and to trace where it is refused. */
   async makeThing(
     templateName: string,
@@ -167,7 +178,7 @@ export class Provisioning {
     await this.claims.removeEnded();
   }
 
-  async #attempt<Outcome extends NewCertificate | Provisioned | Refusal>(
+  async #attempt<Outcome extends NewCertificate | Provisioned | EnrollmentOutcome>(
     by: AskedBy,
     operation: string,
     work: (asker: Asker) => Promise<Outcome>,
@@ -197,12 +208,12 @@ export class Provisioning {
       );
     if (this.#inFlight >= settings.inFlightMax)
       return refuse('busy', 'too many provisionings at once (setting `provisioning.inFlightMax`); try again');
-    trace.pass(
-      `claim \`${by.certificateId}\` for template \`${claim.templateName}\`, client id \`${by.clientId}\``,
-    );
+    const { certificateId, ...who } = by;
+    const over = by.clientId === undefined ? 'over EST' : `client id \`${by.clientId}\``;
+    trace.pass(`claim \`${certificateId}\` for template \`${claim.templateName}\`, ${over}`);
     this.#inFlight++;
     try {
-      return await work({ claim, trace, clientId: by.clientId, remoteAddress: by.remoteAddress });
+      return await work({ claim, trace, ...who });
     } finally {
       this.#inFlight--;
     }
@@ -220,7 +231,7 @@ export class Provisioning {
     const thing = name === undefined ? {} : { thingName: name };
     const facts = {
       certificateId: claimId,
-      clientId,
+      ...(clientId === undefined ? {} : { clientId }),
       remoteAddress,
       explanation: `${reason}: ${explanation}`,
     };

@@ -12,12 +12,7 @@ import {
   refuse,
   Trace,
 } from '../enrollment/index.ts';
-import {
-  type Provisioned,
-  type Provisioning,
-  parametersOfSubject,
-  Unfillable,
-} from '../provisioning/index.ts';
+import { type Provisioned, type Provisioning, readSubject } from '../provisioning/index.ts';
 import type { Things } from '../things/index.ts';
 import type { Turns } from '../turns.ts';
 import { enterRegistry } from './enter-registry.ts';
@@ -129,8 +124,9 @@ export class FirstConnections {
   async #provision(attempt: Attempt, templateName: string): Promise<Provisioned | Refusal> {
     const { certificate, ca, trace, remoteAddress } = attempt;
     trace.begin('subject');
-    const parameters = readSubject(certificate);
-    if ('kind' in parameters) return parameters;
+    const read = readSubject(certificate.subject, 'AWS::IoT::Certificate::');
+    if (read.kind === 'refused') return read;
+    const { parameters } = read;
     trace.pass(`it gives ${parameters.size} parameters`);
     return this.#options.provisioning.makeThing(templateName, {
       trace,
@@ -222,15 +218,6 @@ export class FirstConnections {
       ...named,
     });
     await this.#options.attempts.addAlone(trace, { outcome: 'refused', reason, explanation, remoteAddress });
-  }
-}
-
-function readSubject(certificate: Certificate): ReadonlyMap<string, string> | Refusal {
-  try {
-    return parametersOfSubject(certificate);
-  } catch (error) {
-    if (!(error instanceof Unfillable)) throw error;
-    return refuse('parameters_unfit', error.message);
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   createClaim,
   createPolicy,
@@ -89,9 +90,7 @@ async function lastAttempt() {
   return platform.api.call(getEnrollmentAttempt, { params: { attemptId } });
 }
 
-async function denials(
-  cause: 'receive_denied' | 'connect_denied' | 'publish_denied' | 'certificate_profile',
-) {
+async function denials(cause: 'receive_denied' | 'connect_denied' | 'publish_denied' | 'request_denied') {
   return (await platform.api.call(listDenials, { query: { cause, limit: 5 } })).denials;
 }
 
@@ -171,7 +170,7 @@ describe('over MQTT', () => {
     const asker = await connect(claim);
     await asker.publishAsync('$aws/certificates/create/json', '{}', { qos: 1 });
     await expect
-      .poll(() => denials('receive_denied'))
+      .poll(() => denials('receive_denied'), { timeout: 10_000 })
       .toMatchObject([
         {
           explanation: expect.stringContaining('not subscribed to `$aws/certificates/create/json/accepted`'),
@@ -231,7 +230,7 @@ describe('over MQTT', () => {
 });
 
 describe('a claim certificate', () => {
-  test('may do nothing else: no other topic, template, form or will, and no HTTPS', async () => {
+  test('may do nothing else: no other topic, template, form or will, and nothing over HTTPS but EST', async () => {
     const asker = await connect(claim);
     for (const topic of [
       'a',
@@ -258,8 +257,11 @@ describe('a claim certificate', () => {
     await expect(connect(claim, { will })).rejects.toThrow();
     const { key, cert } = claim;
     const tls = await platform.connectTls({ port: platform.platform.ports.devices, key, cert });
-    await new Promise((resolve) => tls.once('close', resolve));
-    expect(await denials('certificate_profile')).toMatchObject([{ certificateId: claim.certificateId }]);
+    tls.write('GET /tuf/metadata/timestamp.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    const [head] = (await once(tls, 'data')) as [Buffer];
+    tls.destroy();
+    expect(head.toString()).toMatch(/^HTTP\/1.1 401 /);
+    expect(await denials('request_denied')).toMatchObject([{ certificateId: claim.certificateId }]);
   });
 
   test('does not end the session of a device that is there', async () => {

@@ -4,6 +4,7 @@ import { type Certificate, csrAttributes, type LeafProfileName } from '@fleetwar
 import type { Certificates } from '../../certificates/index.ts';
 import type { Enrollment, EnrollmentOutcome } from '../../enrollment/index.ts';
 import type { RawAnswer, RawRequest, RawRoute } from '../../http/index.ts';
+import type { Provisioning } from '../../provisioning/index.ts';
 import type { Admission, Admit } from '../admission.ts';
 import {
   askForCertificate,
@@ -28,19 +29,22 @@ const csrBytesMax = 32_768;
 interface EstParts {
   readonly certificates: Certificates;
   readonly enrollment: Enrollment;
+  readonly provisioning: Pick<Provisioning, 'enroll'>;
   readonly admit: Admit;
 }
 
 /**
  * EST (RFC 7030, RFC 8951): CA certificates, what a request should have, enrolment with a join token as the password of HTTP
- * Basic, with the device's own key or one made here, and re-enrolment with the certificate that is to be renewed.
+ * Basic, with the device's own key or one made here, or with a claim certificate, and re-enrolment with the certificate that is
+ * to be renewed.
  */
 export function estRoutes(parts: EstParts): readonly RawRoute[] {
   return [undefined, ...labels].flatMap((label) => operations(parts, label));
 }
 
 /** RFC 7030 §3.2.2: a label of the path chooses the profile. */
-function operations({ certificates, enrollment, admit }: EstParts, label: Label): readonly RawRoute[] {
+function operations(parts: EstParts, label: Label): readonly RawRoute[] {
+  const { certificates, enrollment, provisioning, admit } = parts;
   const prefix = label === undefined ? root : `${root}/${label}`;
   return [
     // RFC 7030 §4.1: anybody may ask.
@@ -56,7 +60,12 @@ function operations({ certificates, enrollment, admit }: EstParts, label: Label)
       mediaTypes: [],
       handle: async () => base64Answer('application/csrattrs', csrAttributes(enrollment)),
     },
-    byToken(`${prefix}/simpleenroll`, { label, admit, enrol: (request) => enrollment.enroll(request) }),
+    byToken(`${prefix}/simpleenroll`, {
+      label,
+      admit,
+      enrol: (request) => enrollment.enroll(request),
+      enrolByClaim: (claim, request) => provisioning.enroll(claim, request),
+    }),
     byToken(`${prefix}/serverkeygen`, {
       label,
       admit,
@@ -77,10 +86,12 @@ interface ByToken {
   readonly label: Label;
   readonly admit: Admit;
   readonly enrol: (request: Parameters<Enrollment['enroll']>[0]) => Promise<EnrollmentOutcome>;
+  /** Where a claim certificate will do in place of a token (RFC 7030 §3.3.2). */
+  readonly enrolByClaim?: Provisioning['enroll'];
 }
 
 /** An operation for who has no certificate of its own yet. */
-function byToken(path: string, { label, admit, enrol }: ByToken): RawRoute {
+function byToken(path: string, { label, admit, enrol, enrolByClaim }: ByToken): RawRoute {
   return {
     method: 'POST',
     path,
@@ -89,15 +100,21 @@ function byToken(path: string, { label, admit, enrol }: ByToken): RawRoute {
     refuse: ({ headers, socket }) => {
       const peer = admissionOf(socket, admit);
       if (peer.kind === 'renew-only') return refusal(403, peer.explanation);
+      if (peer.kind === 'claim' && enrolByClaim !== undefined) return undefined;
       return basicPassword(headers.authorization) === undefined ? askForCredentials() : undefined;
     },
     handle: async ({ headers, body, socket, remoteAddress }) => {
-      const secret = basicPassword(headers.authorization);
-      if (secret === undefined) return askForCredentials();
       const csrDer = readCsr(body);
       if (csrDer === undefined) return noCsr();
       const binding = channelBindingOf(socket as TLSSocket);
-      return answer(await enrol({ csrDer, secret, remoteAddress, binding, ...labelled(label) }));
+      const request = { csrDer, binding, ...labelled(label) };
+      // Whoever sends a token wants it to count, whatever certificate its connection has.
+      const secret = basicPassword(headers.authorization);
+      if (secret !== undefined) return answer(await enrol({ ...request, secret, remoteAddress }));
+      const peer = admissionOf(socket, admit);
+      if (peer.kind !== 'claim' || enrolByClaim === undefined) return askForCredentials();
+      const { certificateId } = peer;
+      return answer(await enrolByClaim({ certificateId, remoteAddress }, request));
     },
   };
 }
@@ -110,7 +127,7 @@ function admissionOf(socket: Socket, admit: Admit): Admission {
 /** The certificate by which the peer may re-enrol, in force or within its grace. */
 function renewable(socket: Socket, admit: Admit): Certificate | undefined {
   const admission = admissionOf(socket, admit);
-  return 'certificate' in admission ? admission.certificate : undefined;
+  return admission.kind === 'admitted' || admission.kind === 'renew-only' ? admission.certificate : undefined;
 }
 
 async function simpleReenroll(

@@ -1,5 +1,5 @@
-import type { Certificate, NameAttribute } from '@fleetward/pki';
-import { Unfillable } from './evaluate.ts';
+import type { Name, NameAttribute } from '@fleetward/pki';
+import { type Refusal, refuse } from '../../enrollment/index.ts';
 
 /** AWS IoT: what a template may take from the subject of a certificate, as `AWS::IoT::Certificate::…`. */
 export const subjectParameters = {
@@ -13,15 +13,18 @@ export const subjectParameters = {
 } as const satisfies Readonly<Record<string, NameAttribute>>;
 
 /**
- * The parameters that a certificate's subject gives. Throws `Unfillable` for an attribute that occurs twice: whoever reads the first
- * and whoever reads the last would see two devices.
+ * The parameters that a subject gives, under their names with `prefix` before. An attribute that occurs twice is refused: whoever
+ * reads the first and whoever reads the last would see two devices.
  */
-export function parametersOfSubject({ subject }: Certificate): ReadonlyMap<string, string> {
+export function readSubject(
+  subject: Name,
+  prefix: '' | 'AWS::IoT::Certificate::',
+): { readonly kind: 'read'; readonly parameters: ReadonlyMap<string, string> } | Refusal {
   const parameters = new Map<string, string>();
   for (const [name, attribute] of Object.entries(subjectParameters)) {
     const [text, ...others] = subject.attributes[attribute] ?? [];
-    if (others.length > 0) throw new Unfillable(`the subject has more than one ${attribute}`);
-    if (text !== undefined) parameters.set(`AWS::IoT::Certificate::${name}`, text);
+    if (others.length > 0) return refuse('parameters_unfit', `the subject has more than one ${attribute}`);
+    if (text !== undefined) parameters.set(`${prefix}${name}`, text);
   }
-  return parameters;
+  return { kind: 'read', parameters };
 }
