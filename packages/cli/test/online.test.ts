@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createCipheriv, createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseSha256 } from '@fleetward/core';
 import { needs } from '@fleetward/testkit';
@@ -673,6 +673,51 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await run(['campaign', 'create', '--release', 'lamp/1.0.0/lamp.img'])).error).toMatchObject({
       code: 'campaigns.invalid',
     });
+  });
+
+  test('a larger release gets an index of chunks, and a device fetches only what its image lacks', async () => {
+    const key = createHash('sha256').update('fan').digest().subarray(0, 16);
+    const before = createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(1_500_000));
+    const after = Buffer.concat([before.subarray(0, 700_000), Buffer.from('new'), before.subarray(701_000)]);
+    writeFileSync(cli.home.join('fan-2.img'), after);
+    const secrets = { ...environment, FLEETWARD_PASSPHRASE: 'correct horse' };
+    const about = ['--product', 'fan', '--version', '2.0.0', '--hardware', 'rev-a'];
+    for (const step of [
+      ['add', 'releases', 'fan-2.img', ...about],
+      ['sign', 'releases', '--key', 'ada.key'],
+      ['publish', 'releases'],
+    ]) {
+      const outcome = await cli.run(['release', ...step, '--json'], { environment: secrets });
+      expect(outcome, step.join(' ')).toMatchObject({ code: 0, stderr: '' });
+    }
+    const { createApiClient, getMetadataFile, getMetrics } = await import('@fleetward/protocol');
+    const { openUpdateClient } = await import('@fleetward/device');
+    const root = await platform.api.call(getMetadataFile, { params: { file: '1.root.json' } });
+    writeFileSync(cli.home.join('root.json'), root);
+    const { key: deviceKey, cert } = device;
+    const baseUrl = `https://localhost:${platform.platform.ports.devices}`;
+    const api = createApiClient({ baseUrl, ca: platform.rootPem, key: deviceKey, cert });
+    const [trustedFolder, rootFile] = [cli.home.join('trusted'), cli.home.join('root.json')];
+    const client = await openUpdateClient({ api, trustedFolder, rootFile, clock: Date });
+    expect(await client.refresh()).toMatchObject({ kind: 'updated' });
+    const target = client.targets().find(({ path }) => path === 'fan/2.0.0/fan-2.img')!;
+    const sentBytes = async () => {
+      const text = new TextDecoder().decode(await platform.api.call(getMetrics));
+      return Number(/^fleetward_downloads\{counter="bytes"\} (\d+)$/m.exec(text)?.[1]);
+    };
+    const local = [
+      {
+        lengthBytes: before.length,
+        read: (at: number, length: number) => [before.subarray(at, at + length)],
+      },
+    ];
+    const written: Uint8Array[] = [];
+    const sink = { write: async (chunk: Uint8Array) => void written.push(chunk) };
+    const began = await sentBytes();
+    expect(await client.download(target, sink, { local })).toMatchObject({ kind: 'downloaded' });
+    expect(Buffer.concat(written).equals(after)).toBe(true);
+    expect((await sentBytes()) - began).toBeLessThan(after.length / 8);
+    api.close();
   });
 
   test('an artifact whose upload broke off goes on where it stopped, is shown, kept while it is listed, and removed', async () => {

@@ -1,3 +1,4 @@
+import { createCipheriv, createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { FakeClock } from '@fleetward/testkit';
 import {
@@ -10,7 +11,7 @@ import {
 } from '@fleetward/updates';
 import { describe, expect, test } from 'vitest';
 import { prepareStart } from '../src/starter/prepare-start.ts';
-import { ForgetfulDisk } from './forgetful-disk.ts';
+import { ForgetfulDisk, PowerCut } from './forgetful-disk.ts';
 import { type Behaviour, SimulatedDevice } from './simulated-device.ts';
 import { TestRepository } from './test-repository.ts';
 
@@ -27,6 +28,12 @@ async function newDevice(behaviourOf: (version: string) => Behaviour = () => 'he
     repository.release(image(version), { version, ...overrides });
   return { device, repository, clock, release };
 }
+
+/** Bytes without a pattern, the same for each seed. */
+const noise = (seed: string, lengthBytes: number) => {
+  const key = createHash('sha256').update(seed).digest().subarray(0, 16);
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(lengthBytes));
+};
 
 /** What a fetch answers made into something else, for images. */
 async function clientWith(
@@ -283,6 +290,74 @@ describe('a download that broke', () => {
     await release('1.2.0');
     expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.2.0' });
     expect(repository.asked).toEqual([11, 0]);
+  });
+});
+
+describe('a release with an index of chunks', () => {
+  const [first, change] = [noise('first', 600_000), noise('change', 1_000)];
+  // Something in the middle is replaced by something longer, and the end is cut off.
+  const second = Buffer.concat([first.subarray(0, 200_000), change, first.subarray(200_300, 590_000)]);
+  const staging = '/slots/b/image.staging';
+
+  /** A device on the confirmed first image, and the second one published with an index. */
+  async function beforeSecond() {
+    const repository = await TestRepository.create(new FakeClock());
+    const device = new SimulatedDevice(new ForgetfulDisk(), { repository });
+    await repository.release(first, { hasChunks: true });
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed' });
+    await repository.release(second, { version: '1.1.0', hasChunks: true });
+    repository.servedBytes = 0;
+    return { device, repository };
+  }
+
+  test('is put together from the slot that is relied on and what it lacks', async () => {
+    const { device, repository } = await beforeSecond();
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+    expect(second.equals(device.disk.read('/slots/b/image')!)).toBe(true);
+    expect(repository.servedBytes).toBeLessThan(second.length / 4);
+  });
+
+  test('goes on where it stopped when the connection breaks, and after a power cut at any write', async () => {
+    const { device, repository } = await beforeSecond();
+    for (let kept = 0; ; ) {
+      const client = await clientWith(repository, ({ chunks, ...rest }) => ({
+        ...rest,
+        chunks: broken(chunks, 3),
+      }));
+      device.disk.steps = 0;
+      device.disk.cutAfter = 40;
+      const cut = await device.pass({ client }).catch((error: unknown) => error);
+      device.powerOff();
+      device.disk.powerBack({ keep: [true], tear: 0.5, isZeroed: true });
+      const now = device.disk.read(staging)?.length ?? second.length;
+      if (!(cut instanceof PowerCut) || now <= kept) break;
+      kept = now;
+    }
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+    expect(second.equals(device.disk.read('/slots/b/image')!)).toBe(true);
+  });
+
+  test('is fetched whole when what is there turns out to be something else', async () => {
+    const { device, repository } = await beforeSecond();
+    device.disk.pieces = function* (path, lengthBytes, startByte = 0) {
+      // Right while it is looked through, wrong when it is copied.
+      const bytes = Buffer.from(this.read(path)!.subarray(startByte, startByte + lengthBytes));
+      if (path.endsWith('/image') && lengthBytes < first.length) bytes[0]! ^= 1;
+      yield bytes;
+    };
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+    expect(second.equals(device.disk.read('/slots/b/image')!)).toBe(true);
+    expect(repository.servedBytes).toBeGreaterThan(second.length);
+  });
+
+  test('is refused with its step when its bytes are not those that were signed, put together or whole', async () => {
+    const { device, repository } = await beforeSecond();
+    for (const [path, bytes] of repository.files) {
+      if (path.endsWith('1.1.0-lamp-r1.img')) repository.files.set(path, Buffer.from(bytes).fill(1));
+    }
+    expect(await device.pass()).toMatchObject({ kind: 'refused', step: '5.7.3', reason: 'hash-mismatch' });
+    expect(device.disk.read(staging)).toBeUndefined();
+    expect(bootedVersion(device)).toBe('1.0.0');
   });
 });
 

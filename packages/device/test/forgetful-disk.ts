@@ -75,8 +75,8 @@ export class ForgetfulDisk implements Files {
     return this.#writer(file);
   }
 
-  *pieces(path: string, lengthBytes: number): Generator<Uint8Array> {
-    yield this.read(path)!.subarray(0, lengthBytes);
+  *pieces(path: string, lengthBytes: number, startByte = 0): Generator<Uint8Array> {
+    yield this.read(path)!.subarray(startByte, startByte + lengthBytes);
   }
 
   lengthBytes(path: string): number | undefined {

@@ -2,12 +2,16 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import type { Clock, Signer } from '@fleetward/core';
 import {
   addTarget,
+  chunkIndexPath,
+  createChunkIndexer,
+  customOfChunks,
   customOfRelease,
   defaultOnlineSettings,
   describeTarget,
   draftRoot,
   draftTargets,
   type Fetcher,
+  formatChunkIndex,
   instructionFilePath,
   type PublishedState,
   publish,
@@ -30,6 +34,8 @@ export class TestRepository {
   readonly files = new Map<string, Uint8Array>();
   /** From which byte on each download of an image was asked for. */
   readonly asked: number[] = [];
+  /** Bytes of images and indexes that were sent. */
+  servedBytes = 0;
   readonly clock: Clock;
   readonly #keys = { root: edKey(), targets: edKey(), snapshot: edKey(), timestamp: edKey() };
   readonly #director: Signer | undefined;
@@ -55,20 +61,28 @@ export class TestRepository {
 
   get fetcher(): Fetcher {
     return {
-      fetch: async (path, { fromByte = 0 }) => {
-        const bytes = this.files.get(path);
+      fetch: async (path, { fromByte = 0, toByte }) => {
+        const bytes = this.files.get(path)?.subarray(fromByte, toByte === undefined ? undefined : toByte + 1);
         if (bytes === undefined) return { kind: 'absent' };
-        if (path.startsWith('targets/')) this.asked.push(fromByte);
-        return { kind: 'stream', chunks: pieces(bytes.subarray(fromByte)), fromByte };
+        if (path.startsWith('targets/')) {
+          this.asked.push(fromByte);
+          this.servedBytes += bytes.length;
+        }
+        return { kind: 'stream', chunks: pieces(bytes), fromByte };
       },
     };
   }
 
   /** Signs and publishes an image; answers the URL path of its bytes. */
-  async release(image: Uint8Array, overrides: Partial<Release> = {}): Promise<string> {
+  async release(
+    image: Uint8Array,
+    { hasChunks = false, ...overrides }: Partial<Release> & { readonly hasChunks?: boolean } = {},
+  ): Promise<string> {
     const release = { ...lamp, ...overrides };
     const path = `${release.product}/${release.version}-${release.hardware[0]}.img`;
-    const target = await describeTarget(path, { content: pieces(image), custom: customOfRelease(release) });
+    const chunks = hasChunks ? await this.#indexChunks(path, image) : {};
+    const custom = { ...customOfRelease(release), ...chunks };
+    const target = await describeTarget(path, { content: pieces(image), custom });
     const expiresMs = this.clock.now() + 90 * dayMs;
     const draft = addTarget(this.#state.targets!, { target, expiresMs });
     const { bytes } = await signTargets(draft, { signers: [this.#keys.targets], root: this.#root });
@@ -94,6 +108,16 @@ export class TestRepository {
       expiresMs: nowMs + dayMs,
     };
     this.files.set(instructionFilePath, await signInstruction(instruction, signer));
+  }
+
+  /** An index of chunks beside the image, and what the image's target says of it. */
+  async #indexChunks(path: string, image: Uint8Array) {
+    const indexer = createChunkIndexer();
+    indexer.push(image);
+    const bytes = formatChunkIndex(indexer.end())!;
+    const index = await describeTarget(chunkIndexPath(path), { content: pieces(bytes), custom: {} });
+    this.files.set(targetFilePath(index), bytes);
+    return customOfChunks(index);
   }
 
   async #publishFirst(): Promise<void> {

@@ -2,6 +2,7 @@ import { AppError } from '@fleetward/core';
 
 /** Every way in which this package fails. What a check of foreign bytes decided is a value instead, see `Refusal`. */
 export type UpdatesErrorCode =
+  | 'updates.chunks_invalid'
   | 'updates.key_invalid'
   | 'updates.key_locked'
   | 'updates.metadata_invalid'

@@ -1,4 +1,14 @@
 export {
+  type ChunkIndex,
+  type ChunkIndexer,
+  chunkIndexBytesMax,
+  createChunkIndexer,
+  formatChunkIndex,
+  parseChunkIndex,
+} from './chunks/chunk-index.ts';
+export { type AssemblyStep, placesOf, planAssembly, remoteBytes } from './chunks/plan.ts';
+export { chunkIndexPath, customOfChunks, type LocalImage } from './client/assemble.ts';
+export {
   type Abortable,
   createUpdateClient,
   type UpdateClient,

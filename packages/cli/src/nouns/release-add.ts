@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import {
   addToRelease,
+  customOfChunks,
   customOfRecord,
   customOfRelease,
   openReleaseFolder,
@@ -11,6 +12,7 @@ import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 import { keepArtifact } from './release-artifacts.ts';
+import { keepChunkIndex } from './release-chunks.ts';
 import { keepRecord, type RecordFlags } from './release-record.ts';
 
 interface AddFlags extends RecordFlags {
@@ -30,7 +32,7 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
     description:
       'Copies an artifact into the folder and adds it to the next list of releases, unsigned until `release sign`. A device installs only what is ' +
       'for its product and hardware, and never goes below the highest security version it confirmed. With `--component agent` it replaces the update agent. ' +
-      'An SBOM and an attestation are checked now and when they are published, and signed for with the release; they become artifacts beside it.',
+      'An SBOM and an attestation are checked now and when they are published, and signed for with the release; they become artifacts beside it. So does an index of its chunks from 1 MiB on: devices fetch only what they lack.',
     examples: [
       'fleetward release add releases lamp-1.4.2.img --product lamp --version 1.4.2 --hardware lamp-rev-b --security-version 3',
       'fleetward release add releases lamp-1.5.0.img --product lamp --version 1.5.0 --hardware lamp-rev-b --changelog CHANGES.md --sbom lamp.cdx.json --support-until 2031-12-31',
@@ -75,8 +77,11 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
       const releases = await openReleaseFolder(folder);
       const kept = await keepArtifact(file, { folder, path, custom, terminal });
       const { record, documents } = await keepRecord(flags, { release: kept, folder, terminal });
-      const target = { ...kept, custom: { ...custom, ...customOfRecord(record) } };
-      await addToRelease(releases, { target, documents, expiresMs });
+      const index = await keepChunkIndex(kept, { folder, terminal });
+      const chunks = index === undefined ? {} : customOfChunks(index);
+      const target = { ...kept, custom: { ...custom, ...customOfRecord(record), ...chunks } };
+      const beside = [...documents, ...(index === undefined ? [] : [index])];
+      await addToRelease(releases, { target, documents: beside, expiresMs });
       output.record(target, {
         path: target.path,
         bytes: target.length,

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   type ApiClient,
   ApiError,
@@ -9,11 +10,26 @@ import {
 import { type Fetcher, type FetchResult, instructionFilePath } from '@fleetward/updates';
 import { notTooSlow, type Pace } from './pace.ts';
 
+/** Half of what `httpLimits.deviceRequestsPerSecondMax` is where nobody has changed it. */
+const rangesPerSecondMax = 25;
+
 /** Fetches metadata and targets from the platform, as the device that the client's certificate names. */
 export function platformFetcher(api: Pick<ApiClient, 'download'>, pace: Pace): Fetcher {
+  let freeAtMs = 0;
+  /** The ranges of an image come one after the other: no faster than a platform takes them from one device. */
+  async function takeTurn(signal: AbortSignal | undefined): Promise<void> {
+    const waitMs = freeAtMs - pace.monotonicMs();
+    if (waitMs > 0) await pause(waitMs, undefined, { ...(signal && { signal }) });
+    freeAtMs = pace.monotonicMs() + 1_000 / rangesPerSecondMax;
+  }
   return {
-    fetch: async (path, { signal, fromByte }) => {
-      const given = { ...(signal && { signal }), ...(fromByte !== undefined && { fromByte }) };
+    fetch: async (path, { signal, fromByte, toByte }) => {
+      if (toByte !== undefined) await takeTurn(signal);
+      const given = {
+        ...(signal && { signal }),
+        ...(fromByte !== undefined && { fromByte }),
+        ...(toByte !== undefined && { toByte }),
+      };
       return result(download(api, path, given), pace);
     },
   };
@@ -22,7 +38,7 @@ export function platformFetcher(api: Pick<ApiClient, 'download'>, pace: Pace): F
 function download(
   api: Pick<ApiClient, 'download'>,
   path: string,
-  given: { readonly signal?: AbortSignal; readonly fromByte?: number },
+  given: { readonly signal?: AbortSignal; readonly fromByte?: number; readonly toByte?: number },
 ): Promise<Download> {
   if (path === instructionFilePath) return api.download(getInstruction, given);
   const [folder, name] = splitPath(path);

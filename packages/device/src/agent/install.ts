@@ -1,10 +1,10 @@
 import { dirname, join } from 'node:path';
-import type { UpdateClient } from '@fleetward/updates';
+import type { LocalImage, UpdateClient } from '@fleetward/updates';
 import { DeviceError } from '../errors.ts';
 import type { Files } from '../files/files.ts';
 import type { SlotFolder } from '../slots/folder.ts';
 import { nextSlots, type SlotEvent, slotForInstall } from '../slots/rules.ts';
-import type { SlotsState } from '../slots/state.ts';
+import { type SlotsState, slotNames } from '../slots/state.ts';
 import type { CheckLimits } from './check-once.ts';
 import type { Offer } from './choose-target.ts';
 import { type CheckOutcome, refusedByDevice } from './outcome.ts';
@@ -32,7 +32,7 @@ export async function installRelease(
   const { files, folder } = parts;
   const imagePath = folder.imagePath(slotForInstall(state));
   const staging = join(dirname(imagePath), 'image.staging');
-  const flaw = await fetchTo(staging, { offer, signal, ...parts });
+  const flaw = await fetchTo(staging, { offer, signal, local: localImages(offer, parts), ...parts });
   if (flaw !== undefined) return flaw;
   files.rename(staging, imagePath);
   files.syncFolder(dirname(imagePath));
@@ -63,6 +63,19 @@ type Flaw = Exclude<InstallOutcome, { kind: 'switched' }>;
 interface Fetch extends InstallParts {
   readonly offer: Offer;
   readonly signal: AbortSignal;
+  /** Images that may have some of the bytes. */
+  readonly local: readonly LocalImage[];
+}
+
+/** What the slots hold, relied on or not, for a release that can be put together from it. */
+function localImages({ target }: Offer, { files, folder }: InstallParts): readonly LocalImage[] {
+  if (target.custom.chunks === undefined) return [];
+  return slotNames.flatMap((slot) => {
+    const path = folder.imagePath(slot);
+    const lengthBytes = files.lengthBytes(path);
+    if (lengthBytes === undefined) return [];
+    return [{ lengthBytes, read: (startByte, length) => files.pieces(path, length, startByte) }];
+  });
 }
 
 /** Goes on with what an interrupted download of the same bytes left, and keeps what comes of this one. */
@@ -75,9 +88,9 @@ async function fetchTo(staging: string, options: Fetch): Promise<Flaw | undefine
     spaceFlaw(partial, options) ?? (await download(partial, options)) ?? verifyAgain(staging, options);
   if (flaw === undefined || flaw.kind === 'unreachable') return flaw;
   partial.forget();
-  // The disk may be what spoiled the part that was kept: that is not yet said of the repository.
-  const isAboutKept = partial.kept !== undefined && flaw.kind === 'refused';
-  return isAboutKept ? fetchTo(staging, options) : flaw;
+  // The disk may be what spoiled the part that was kept or put together: that is not yet said of the repository.
+  const isAboutDisk = (partial.kept !== undefined || options.local.length > 0) && flaw.kind === 'refused';
+  return isAboutDisk ? fetchTo(staging, { ...options, local: [] }) : flaw;
 }
 
 function spaceFlaw(
@@ -91,10 +104,13 @@ function spaceFlaw(
   return { kind: 'no-space', version: release.version, explanation };
 }
 
-async function download(partial: PartialImage, { offer, client, signal }: Fetch): Promise<Flaw | undefined> {
+async function download(
+  partial: PartialImage,
+  { offer, client, signal, local }: Fetch,
+): Promise<Flaw | undefined> {
   const sink = { write: async (chunk: Uint8Array) => partial.write(chunk) };
   try {
-    const outcome = await client.download(offer.target, sink, { signal, kept: partial.kept });
+    const outcome = await client.download(offer.target, sink, { signal, kept: partial.kept, local });
     if (outcome.kind === 'downloaded') return void partial.finish();
     if (outcome.kind === 'unreachable') partial.suspend();
     return outcome;

@@ -23,8 +23,8 @@ export interface Files {
   create(path: string): FileWriter;
   /** Opens a file that is there to write on at this byte; what was behind it is cut off. */
   resume(path: string, atByte: number): FileWriter;
-  /** The first bytes of a file, in pieces; fewer when it has fewer. */
-  pieces(path: string, lengthBytes: number): Iterable<Uint8Array>;
+  /** So many bytes of a file from a place on, normally its start, in pieces; fewer when it has fewer. */
+  pieces(path: string, lengthBytes: number, startByte?: number): Iterable<Uint8Array>;
   /** `undefined` when there is none. */
   lengthBytes(path: string): number | undefined;
   /** Makes the entry take the place of another; durable after `syncFolder`. */

@@ -80,12 +80,12 @@ function resumeFile(path: string, atByte: number): FileWriter {
   return writerOf(file, atByte);
 }
 
-function* piecesOf(path: string, lengthBytes: number): Generator<Uint8Array> {
+function* piecesOf(path: string, lengthBytes: number, startByte = 0): Generator<Uint8Array> {
   const file = openSync(path, 'r');
   try {
     for (let at = 0; at < lengthBytes; ) {
       const piece = new Uint8Array(Math.min(pieceBytes, lengthBytes - at));
-      const count = readSync(file, piece);
+      const count = readSync(file, piece, 0, piece.length, startByte + at);
       if (count === 0) return;
       yield piece.subarray(0, count);
       at += count;

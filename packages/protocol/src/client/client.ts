@@ -23,7 +23,10 @@ type Given<R extends Route, Name extends 'params' | 'body'> = R[Name] extends TS
 type Arguments<R extends Route> =
   Nothing extends RouteInput<R> ? [input?: RouteInput<R>] : [input: RouteInput<R>];
 type BytesRoute = Route & { readonly answer: 'bytes' };
-type DownloadInput<R extends Route> = RouteInput<R> & { readonly fromByte?: number };
+type DownloadInput<R extends Route> = RouteInput<R> & {
+  readonly fromByte?: number;
+  readonly toByte?: number;
+};
 type DownloadArguments<R extends Route> =
   Nothing extends RouteInput<R> ? [input?: DownloadInput<R>] : [input: DownloadInput<R>];
 
@@ -40,8 +43,8 @@ export interface ApiClient {
   /** Calls a route and checks its answer against the route's schema. Throws `ApiError`. */
   call<R extends Route>(route: R, ...input: Arguments<R>): Promise<Part<R['answer']>>;
   /**
-   * Calls a route that answers bytes, without holding them all; `fromByte` asks for the rest from there on. Throws
-   * `ApiError`, also while reading.
+   * Calls a route that answers bytes, without holding them all; `fromByte` asks for the rest from there on, up to and with
+   * `toByte` where that is given. Throws `ApiError`, also while reading.
    */
   download<R extends BytesRoute>(route: R, ...input: DownloadArguments<R>): Promise<Download>;
   /** Closes kept-alive connections. */
@@ -78,7 +81,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       method: route.method,
       headers: {
         ...given({ authorization: token && `Bearer ${token}` }),
-        ...given({ range: input.fromByte === undefined ? undefined : `bytes=${input.fromByte}-` }),
+        ...given({ range: rangeOf(input) }),
         ...bodyHeaders(route, input.body),
       },
       body: encodeBody(route, input.body),
@@ -124,7 +127,12 @@ interface LooseInput {
   readonly query?: Readonly<Record<string, unknown>>;
   readonly body?: unknown;
   readonly fromByte?: number;
+  readonly toByte?: number;
   readonly signal?: AbortSignal;
+}
+
+function rangeOf({ fromByte, toByte }: LooseInput): string | undefined {
+  return fromByte === undefined ? undefined : `bytes=${fromByte}-${toByte ?? ''}`;
 }
 
 /** RFC 9110 §15.3.7: where a partial answer begins, when it is the one that was asked for. */

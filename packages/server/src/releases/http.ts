@@ -117,7 +117,7 @@ function targetAnswer(parts: UpdateParts, request: TargetRequest): OpenableBytes
   const { releases, downloads } = parts;
   const target = releases.target(request.name);
   if (target === undefined) throw notFound('the published targets list no such file');
-  const device = checkDevice(parts, { ...request, target });
+  const device = checkDevice(parts, { ...request, target: releases.releaseBehind(target) });
   return {
     contentType: 'application/octet-stream',
     lengthBytes: target.lengthBytes,

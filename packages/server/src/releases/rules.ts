@@ -1,5 +1,5 @@
 import { type JsonObject, parseSha256, parseStrictJson, type Sha256 } from '@fleetward/core';
-import { type PublishedFile, parseRelease, type Release } from '@fleetward/updates';
+import { chunkIndexPath, type PublishedFile, parseRelease, type Release } from '@fleetward/updates';
 import { Type } from 'typebox';
 import { Check } from 'typebox/value';
 
@@ -47,6 +47,13 @@ export function listTargets(verified: Uint8Array): readonly ListedTarget[] {
 export function consistentName({ path, sha256 }: ListedTarget): string {
   const slash = path.lastIndexOf('/') + 1;
   return `${path.slice(0, slash)}${sha256}.${path.slice(slash)}`;
+}
+
+/** The release that a target is the index of chunks of, so that whoever may have one may have the other; else the target itself. */
+export function releaseBehind(target: ListedTarget, targets: Iterable<ListedTarget>): ListedTarget {
+  if (!target.path.endsWith(chunkIndexPath(''))) return target;
+  for (const release of targets) if (chunkIndexPath(release.path) === target.path) return release;
+  return target;
 }
 
 /** A role's name and version. */

@@ -17,6 +17,7 @@ import {
   type PublishedRelease,
   parseMetadataName,
   type RoleVersion,
+  releaseBehind,
   roleOf,
 } from './rules.ts';
 import type { MetadataFile, ReleaseStore } from './store.ts';
@@ -33,6 +34,8 @@ export interface ReleaseService {
   metadataFile(file: string): Promise<MetadataFile | undefined>;
   /** A target of the newest targets metadata by its consistent-snapshot name, decoded. */
   target(name: string): ListedTarget | undefined;
+  /** The release that decides on who may fetch a target. */
+  releaseBehind(target: ListedTarget): ListedTarget;
   /** From memory: what the newest targets metadata offers. */
   releases(): readonly PublishedRelease[];
   /** The release of this target path, from memory. */
@@ -72,6 +75,7 @@ export async function openReleaseService(parts: ReleaseServiceParts): Promise<Re
     roles: () => shelf.current.roles,
     metadataFile: (file) => findMetadataFile(store, file),
     target: (name) => shelf.current.targets.get(name),
+    releaseBehind: (target) => releaseBehind(target, shelf.current.targets.values()),
     releases: () => [...shelf.current.releases.values()],
     release: (path) => shelf.current.releases.get(path),
   };

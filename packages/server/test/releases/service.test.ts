@@ -214,6 +214,17 @@ describe('the timestamp', () => {
   });
 });
 
+test('who may have a release may have the index of its chunks, and what only looks like one stands for itself', async () => {
+  const named = { ...files, 'app/firmware.bin.chunks': Buffer.from('index'), 'x.chunks': Buffer.from('x') };
+  for (const bytes of Object.values(named)) await store(bytes);
+  await releases.publish({ roots: [root], targets: await engineer.targets(4, named) }, actor);
+  const behind = (folder: string, name: string, bytes: Uint8Array) =>
+    releases.releaseBehind(releases.target(`${folder}${sha256Of(bytes)}.${name}`)!).path;
+  expect(behind('app/', 'firmware.bin.chunks', named['app/firmware.bin.chunks'])).toBe('app/firmware.bin');
+  expect(behind('app/', 'firmware.bin', firmware)).toBe('app/firmware.bin');
+  expect(behind('', 'x.chunks', named['x.chunks'])).toBe('x.chunks');
+});
+
 describe('artifacts', () => {
   const onDisk = () => readdirSync(records.folder.join('artifacts'));
 

@@ -3,6 +3,7 @@ import { notInstructed } from '../director/follow.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits, type UpdateLimits } from '../limits.ts';
 import type { TrustedStore } from '../store/trusted-store.ts';
+import type { LocalImage } from './assemble.ts';
 import { type DownloadOutcome, downloadTarget, type KeptPart, type TargetSink } from './download.ts';
 import { drive } from './drive.ts';
 import type { Fetcher } from './fetcher.ts';
@@ -28,11 +29,17 @@ export interface UpdateClient {
    */
   targets(): readonly Target[];
   findTarget(path: string, options?: Abortable): Promise<FindOutcome>;
-  /** Goes on from `kept` where the repository can. */
+  /**
+   * Goes on from `kept` where the repository can. Where the target has an index of chunks, what `local` images have of them
+   * is taken from there and the rest fetched.
+   */
   download(
     target: Target,
     sink: TargetSink,
-    options?: Abortable & { readonly kept?: KeptPart | undefined },
+    options?: Abortable & {
+      readonly kept?: KeptPart | undefined;
+      readonly local?: readonly LocalImage[];
+    },
   ): Promise<DownloadOutcome>;
 }
 
@@ -70,8 +77,9 @@ export function createUpdateClient({
     findTarget: async (path, { signal } = {}) =>
       notInstructed(current().instructed, { path }) ??
       drive(findTargetWorkflow(path, { trusted: current(), limits }), { store, fetcher, signal }),
-    download: async (target, sink, { signal, kept } = {}) =>
-      notInstructed(trusted?.instructed, target) ?? downloadTarget({ target, sink, fetcher, signal, kept }),
+    download: async (target, sink, { signal, kept, local = [] } = {}) =>
+      notInstructed(trusted?.instructed, target) ??
+      downloadTarget({ target, sink, fetcher, signal, kept, local }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { targetFilePath } from '../metadata/target-path.ts';
 import { createTargetVerifier, type TargetVerifier } from '../target-verifier.ts';
+import { assembleTarget, type LocalImage } from './assemble.ts';
 import { type Fetcher, unreachable } from './fetcher.ts';
 import { type Refusal, refuse, type Unreachable } from './outcome.ts';
 import type { Target } from './target.ts';
@@ -27,6 +28,7 @@ interface Transfer {
   readonly fetcher: Fetcher;
   readonly signal: AbortSignal | undefined;
   readonly kept: KeptPart | undefined;
+  readonly local: readonly LocalImage[];
 }
 
 /** TUF 5.7.3: fetches a target, never more than its length, and checks it before its end is passed on. */
@@ -44,9 +46,12 @@ export async function downloadTarget(transfer: Transfer): Promise<DownloadOutcom
   return receive(result.chunks, { ...transfer, kept: isRest ? kept : undefined });
 }
 
-async function request(path: string, { target, fetcher, signal, kept }: Transfer) {
+async function request(path: string, { target, fetcher, signal, kept, local }: Transfer) {
   const fromByte = kept && { fromByte: kept.lengthBytes };
   try {
+    const assembly = { target, fetcher, signal, local, fromByte: kept?.lengthBytes ?? 0 };
+    const assembled = await assembleTarget(assembly);
+    if (assembled !== undefined) return assembled;
     return await fetcher.fetch(path, { bytesMax: target.length, ...fromByte, ...(signal && { signal }) });
   } catch (error) {
     signal?.throwIfAborted();
@@ -56,7 +61,7 @@ async function request(path: string, { target, fetcher, signal, kept }: Transfer
 
 async function receive(
   chunks: AsyncIterable<Uint8Array>,
-  { target, sink, signal, kept }: Transfer,
+  { target, sink, signal, kept }: Omit<Transfer, 'local'>,
 ): Promise<DownloadOutcome> {
   const verifier = createTargetVerifier(target);
   for (const chunk of kept?.read() ?? []) verifier.skip(chunk);

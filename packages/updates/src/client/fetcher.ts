@@ -12,12 +12,17 @@ export type FetchResult =
 export interface Fetcher {
   /**
    * Fetches a URL path relative to the repository, such as `metadata/timestamp.json`. `absent` is for "there is no such
-   * file" (404) alone. Deadlines are the caller's, by `signal`. `fromByte` asks for the rest of a file; a repository that
-   * cannot do so sends all of it.
+   * file" (404) alone. Deadlines are the caller's, by `signal`. `fromByte` asks for the rest of a file, up to and with
+   * `toByte` where that is given; a repository that cannot do so sends more, or all of it.
    */
   fetch(
     path: string,
-    options: { readonly bytesMax: number; readonly fromByte?: number; readonly signal?: AbortSignal },
+    options: {
+      readonly bytesMax: number;
+      readonly fromByte?: number;
+      readonly toByte?: number;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<FetchResult>;
 }
 

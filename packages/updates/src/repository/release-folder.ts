@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Signer } from '@fleetward/core';
+import { chunkIndexPath } from '../client/assemble.ts';
 import { rootRole } from '../client/root.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
@@ -140,7 +141,11 @@ export async function expireRelease(
 }
 
 function documentsOf(paths: readonly string[]): readonly string[] {
-  return paths.flatMap((path) => [documentPath(path, 'sbom'), documentPath(path, 'provenance')]);
+  return paths.flatMap((path) => [
+    documentPath(path, 'sbom'),
+    documentPath(path, 'provenance'),
+    chunkIndexPath(path),
+  ]);
 }
 
 /** The keys and thresholds of the newest root. */
