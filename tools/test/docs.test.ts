@@ -18,6 +18,7 @@ const stories = {
     'docs/policy.md',
     'docs/how-to/least-privilege.md',
     'docs/how-to/prove-a-policy.md',
+    'docs/updates.md',
     'docs/how-to/update-a-device.md',
     'docs/how-to/revoke.md',
     'docs/how-to/vendor-ca.md',
@@ -26,7 +27,7 @@ const stories = {
   ],
 } as const satisfies Record<string, readonly string[]>;
 
-const storyTimeoutMs = 180_000;
+const storyTimeoutMs = 360_000;
 
 // Free ports of the loopback interface instead of those in the text.
 const listeners = ['MQTT', 'DEVICES', 'PUBLIC', 'OPERATORS'].flatMap((name) => [
