@@ -25,10 +25,12 @@ const states: readonly NonNullable<ListFlags['state']>[] = [
 ];
 const profiles: readonly NonNullable<ListFlags['profile']>[] = [
   'device',
+  'provisioned',
   'tpm-device',
   'claim',
   'operator',
   'server',
+  'vendor',
 ];
 
 function queryOf({ state, profile, issuer, thing, expiresWithin }: ListFlags): ListQuery {
