@@ -126,6 +126,31 @@ describe('what a co-signer is shown', () => {
     expect(paths(change.targets?.added)).toContain('evil.img');
   });
 
+  it('tells which list it is compared with: an older complete one hides what was withdrawn since', async () => {
+    const { folder, files, add, sign, root } = await startedFolder();
+    const older = files.get('signed-targets.json')!;
+    await expireRelease(folder, { paths: ['lamp/1.img'], expiresMs });
+    await sign();
+    await add('lamp/1.img', 'lamp 1');
+    files.set('signed-targets.json', older);
+    const { targets } = await describeChange(folder, root());
+    expect(targets).toMatchObject({ version: 4, versionBefore: 2, added: [] });
+  });
+
+  it('is whatever else of the list is new: keys that are to speak for it', async () => {
+    const { folder, files, keys, root } = await startedFolder();
+    const signed = signedPart(files.get('targets.json'));
+    const evil = { name: 'evil', keyids: [], threshold: 1, terminating: true, paths: ['*'] };
+    const delegations = { keys: {}, roles: [evil] };
+    const next = { ...signed, version: 3, delegations, note: 'hello' };
+    files.set('targets.json', await signedBytes(next, keys.targets.slice(0, 1)));
+    const { targets } = await describeChange(folder, root());
+    expect(targets?.others).toEqual([
+      { member: 'delegations', after: delegations },
+      { member: 'note', after: 'hello' },
+    ]);
+  });
+
   it('is the keys and thresholds that a root changes', async () => {
     const { folder, keys, root } = await startedFolder();
     const next = { ...keys, targets: [keys.targets[0]!, newSigner()] };

@@ -5,6 +5,7 @@ import {
   type Target,
   type TargetsChange,
 } from '@fleetward/updates';
+import { printable } from '../printable.ts';
 import type { Shell } from '../shell.ts';
 
 /** Shows people what a signature would vouch for anew. */
@@ -28,8 +29,21 @@ function showRoot({ version, expires, roles }: RootChange, { output }: Shell): v
   );
 }
 
-function showTargets({ version, expires, added, removed, changed }: TargetsChange, { output }: Shell): void {
+function showTargets(
+  { version, versionBefore, expires, added, removed, changed, others }: TargetsChange,
+  { output }: Shell,
+): void {
   output.line(output.bold(`list of releases ${version}, good until ${expires}`));
+  if (versionBefore !== undefined)
+    output.line(
+      `compared with list ${versionBefore}; unless that is the last one that was complete, releases withdrawn since may be back unseen`,
+    );
+  for (const { member, after } of others)
+    output.line(
+      printable(
+        `beside its releases, \`${member}\` ${after === undefined ? 'is gone' : `is now ${JSON.stringify(after)}`}`,
+      ),
+    );
   output.list(
     [
       ...added.map((target) => ({ change: 'added', target })),

@@ -1,4 +1,4 @@
-import { canonicalJson, equalBytes } from '@fleetward/core';
+import { canonicalJson, equalBytes, type Json, type JsonObject } from '@fleetward/core';
 import type { Targets } from '@tufjs/models';
 import { type RootFile, rootRole } from '../client/root.ts';
 import { type Target, targetOf } from '../client/target.ts';
@@ -34,10 +34,14 @@ export interface RoleChange {
 
 export interface TargetsChange {
   readonly version: number;
+  /** Of the list it is compared with, which whoever prepared the folder chose among all that were ever complete. */
+  readonly versionBefore?: number;
   readonly expires: string;
   readonly added: readonly Target[];
   readonly removed: readonly Target[];
   readonly changed: readonly { readonly before: Target; readonly after: Target }[];
+  /** What else of the list differs, such as `delegations`, which let other keys speak; without `after` it is gone. */
+  readonly others: readonly { readonly member: string; readonly after?: Json }[];
 }
 
 /**
@@ -55,7 +59,7 @@ export async function describeChange(
   const before = known && (await signedTargets(folder, known));
   return {
     ...(!isSame(root, known) && { root: rootChange(root, known) }),
-    ...(!isSame(targets, before) && { targets: targetsChange(targets.signed, before?.signed) }),
+    ...(!isSame(targets, before) && { targets: targetsChange(targets, before) }),
   };
 }
 
@@ -115,20 +119,33 @@ function keyText(role: RoleKeys | undefined, id: string): string {
   return canonicalJson(role?.keys[id]?.toJSON() ?? null);
 }
 
-function targetsChange(targets: Targets, before: Targets | undefined): TargetsChange {
-  const now = Object.values(targets.targets).map(targetOf);
-  const then = new Map(Object.values(before?.targets ?? {}).map((file) => [file.path, targetOf(file)]));
+function targetsChange(file: SignedFile<Targets>, before: SignedFile<Targets> | undefined): TargetsChange {
+  const now = Object.values(file.signed.targets).map(targetOf);
+  const then = new Map(Object.values(before?.signed.targets ?? {}).map((old) => [old.path, targetOf(old)]));
   const paths = new Set(now.map(({ path }) => path));
   return {
-    version: targets.version,
-    expires: targets.expires,
+    version: file.signed.version,
+    ...(before && { versionBefore: before.signed.version }),
+    expires: file.signed.expires,
     added: now.filter(({ path }) => !then.has(path)),
     removed: [...then.values()].filter(({ path }) => !paths.has(path)),
     changed: now.flatMap((after) => {
       const old = then.get(after.path);
       return old === undefined || isSameTarget(old, after) ? [] : [{ before: old, after }];
     }),
+    others: otherChanges(file.json, before?.json ?? {}),
   };
+}
+
+/** Shown by themselves, or the same in every list. */
+const shownMembers: readonly string[] = ['_type', 'spec_version', 'version', 'expires', 'targets'];
+
+function otherChanges(now: JsonObject, then: JsonObject): TargetsChange['others'] {
+  const members = [...new Set([...Object.keys(now), ...Object.keys(then)])];
+  return members
+    .filter((member) => !shownMembers.includes(member))
+    .filter((member) => canonicalJson(now[member] ?? null) !== canonicalJson(then[member] ?? null))
+    .map((member) => ({ member, ...(now[member] !== undefined && { after: now[member] }) }));
 }
 
 function isSameTarget(a: Target, b: Target): boolean {
