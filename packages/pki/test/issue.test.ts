@@ -153,6 +153,18 @@ describe('issuing many together', () => {
     await expect(issueTogether({ ...request, signer, contents })).rejects.toBe(refusal);
   });
 
+  it('gives no profile by its name to a certificate that was asked for as another', async () => {
+    const signer = { ...ca.issuingKey, lints: true } as const;
+    const uri = { kind: 'uri', value: 'URN:fleetward:key:tpm' } as const;
+    const tpm = { kind: 'uri', value: 'urn:fleetward:key:tpm' } as const;
+    for (const name of [tpm, uri]) {
+      const contents = [{ ...contentsOf(1)[0]!, subjectAltName: [name] }];
+      await expect(issueTogether({ ...request, signer, contents })).rejects.toMatchObject({
+        code: 'pki.lint',
+      });
+    }
+  });
+
   it.each([
     ['one wrong signature among them', (all: readonly Uint8Array[]) => all.with(1, all[0]!)],
     ['a signature too few', (all: readonly Uint8Array[]) => all.slice(1)],

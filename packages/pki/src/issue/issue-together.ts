@@ -7,6 +7,7 @@ import { encodeSignatureAlgorithm, verifySignatureAside } from '../signature.ts'
 import { buildTbsCertificate, type CertificateContent } from './build-tbs-certificate.ts';
 import { assertIssuerFits, newSerial } from './issue-certificate.ts';
 import { lintTbsCertificate } from './lint-certificate.ts';
+import { isProfileUri } from './profiles.ts';
 
 /** Certificates of one CA, to be signed in one go. */
 export interface TogetherRequest {
@@ -26,6 +27,7 @@ export async function issueTogether(request: TogetherRequest): Promise<readonly 
   const built = contents.map((own) => {
     const content = { ...own, issuer };
     assertIssuerFits({ ...content, signer });
+    assertOwnProfile(own);
     const tbs = buildTbsCertificate(content, { algorithm: signer.algorithm, serial: newSerial(random) });
     const parsed = signer.lints ? parseTbsCertificate(tbs) : lintTbsCertificate(tbs, own.profile);
     return { tbs, parsed };
@@ -40,6 +42,18 @@ export async function issueTogether(request: TogetherRequest): Promise<readonly 
   );
   await assertSigned(certificates, issuer);
   return certificates;
+}
+
+/**
+ * Beside the key nobody knows which profile was asked for, and the names that a profile gives are all that tells those of devices
+ * apart: one that came along would make a certificate of another profile than is recorded.
+ */
+function assertOwnProfile({ profile, subjectAltName = [] }: Omit<CertificateContent, 'issuer'>): void {
+  if (!subjectAltName.some(isProfileUri)) return;
+  throw new PkiError(
+    'pki.lint',
+    `the names of a \`${profile}\` certificate include one that profiles alone give`,
+  );
 }
 
 function signAll(signer: Signer, messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
