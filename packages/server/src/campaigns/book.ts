@@ -42,7 +42,7 @@ export class CampaignBook {
   /** Ids of those that are over, the oldest first. */
   readonly #over: string[] = [];
   /** The newest campaign of some bytes. */
-  readonly #newest = new Map<Sha256, Pick<Campaign, 'campaignId' | 'state'>>();
+  readonly #newest = new Map<Sha256, Campaign>();
   #lastActionId = 0;
 
   constructor(parts: BookParts) {
@@ -73,9 +73,14 @@ export class CampaignBook {
     return this.#open.get(campaignId);
   }
 
-  /** The oldest campaign that is over, when there are more than may be kept. */
+  /** The oldest campaign that is over and may be forgotten, when there are more than may be kept. */
   overdue(keptMax: number): string | undefined {
-    return this.#over.length > keptMax ? this.#over[0] : undefined;
+    if (this.#over.length <= keptMax) return undefined;
+    // Forgotten, what it holds back would be offered to everybody.
+    const holding = [...this.#newest.values()].filter(
+      (campaign) => this.isHeld(campaign.release.sha256) && this.isPublished(campaign),
+    );
+    return this.#over.find((id) => !holding.some(({ campaignId }) => campaignId === id));
   }
 
   /** Throws `campaigns.not_found`. */

@@ -154,6 +154,23 @@ describe('what an operator does', () => {
     expect((await fleet.campaigns.list()).map(({ campaignId }) => campaignId)).toEqual([ids[2]]);
     expect(fleet.records.all()).toHaveLength(5);
   });
+
+  test('a stopped campaign is not forgotten while its release is published: nobody would be kept from that any more', async () => {
+    fleet = await openFleet({ things: 5, limits: { keptMax: 1 } });
+    const stopped = await started();
+    await change(stopped, 'cancel');
+    for (let made = 0; made < 3; made++) {
+      const other = await started({}, { releasePath: 'pump-2.1.0.bin' });
+      await change(other, 'cancel');
+      await fleet.tick(1_000, 4);
+    }
+    expect((await fleet.campaigns.list()).map(({ campaignId }) => campaignId)).toContain(stopped);
+    await fleet.restart();
+    expect(fleet.campaigns.isFree(sha256Hex('2.0.0'))).toBe(false);
+    fleet.published.delete('pump-2.0.0.bin');
+    await fleet.tick(1_000, 2);
+    expect((await fleet.campaigns.list()).map(({ campaignId }) => campaignId)).not.toContain(stopped);
+  });
 });
 
 describe('whose turn it is', () => {
