@@ -74,7 +74,9 @@ function refusal(
 
 /** The action that the report says it is about. */
 export function actionIdOf({ update }: JsonObject): number | undefined {
-  return isObject(update) && typeof update.actionId === 'number' ? update.actionId : undefined;
+  const actionId = isObject(update) ? update.actionId : undefined;
+  // PostgreSQL has no integer of 300 digits, which JSON has.
+  return typeof actionId === 'number' && Number.isSafeInteger(actionId) ? actionId : undefined;
 }
 
 /** The word before the first colon, as agents write reasons; anything else has no name of its own. */

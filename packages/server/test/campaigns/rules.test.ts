@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { retryDelayMs } from '../../src/campaigns/action.ts';
 import { DueQueue } from '../../src/campaigns/due-queue.ts';
-import { judgeReport } from '../../src/campaigns/report.ts';
+import { actionIdOf, judgeReport } from '../../src/campaigns/report.ts';
 import { rateNow } from '../../src/campaigns/rollout.ts';
 import { actionStates, actionSteps, campaignSteps, isEnd, isStopped } from '../../src/campaigns/steps.ts';
 import { Tally } from '../../src/campaigns/tally.ts';
@@ -58,6 +58,16 @@ describe('a report', () => {
       update: { outcome: 'refused', step: 'TUF 5.4.4', reason: 'timestamp.json: expired: since' },
     };
     expect(judgeReport(expired, bringing)).toMatchObject({ event: 'fail', mayPass: true, cause: 'expired' });
+  });
+
+  test('names an action by a number that one can have, or none', () => {
+    const named = (actionId: number) => actionIdOf({ update: { outcome: 'waiting', actionId } });
+    expect([named(7), named(1e300), named(1.5), actionIdOf({})]).toEqual([
+      7,
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('about another version says nothing of this one', () => {
