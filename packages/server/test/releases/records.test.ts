@@ -93,6 +93,14 @@ describe('the documents of a release that is published', () => {
     }
   });
 
+  test('are not taken away, nor exchanged, behind a release that stays as it was', async () => {
+    const linked = release({ sbom: sha256Of(sbom) });
+    const before = targetsOf([linked, beside('sbom', sbom)]);
+    await expect(check([linked], before)).rejects.toEqual(refused(/not listed/));
+    const other = Buffer.from(JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.5' }));
+    await expect(check([linked, beside('sbom', other)], before)).rejects.toEqual(refused(/not listed/));
+  });
+
   test('are not read again while the release is as it was', async () => {
     const files = [release({ sbom: sha256Of(sbom) }), beside('sbom', sbom)];
     const before = targetsOf(files);
