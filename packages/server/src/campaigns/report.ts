@@ -1,8 +1,9 @@
 import type { JsonObject } from '@fleetward/core';
 import type { ReleaseComponent } from '@fleetward/updates';
+import { storableText } from '../storable-text.ts';
 import type { ActionEvent } from './steps.ts';
 import type { CampaignRelease } from './store.ts';
-import { installedOf, isObject, runs, storable } from './turn.ts';
+import { installedOf, isObject, runs } from './turn.ts';
 
 /** What a device said of its action, whatever protocol it speaks. */
 export interface Feedback {
@@ -85,5 +86,5 @@ function causeOf(reason: string, otherwise = 'unnamed'): string {
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'string' ? storable(value.slice(0, explanationCharactersMax)) : '';
+  return typeof value === 'string' ? storableText(value.slice(0, explanationCharactersMax)) : '';
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@fleetward/core';
 import { compareVersions, type ReleaseComponent } from '@fleetward/updates';
+import { storableText } from '../storable-text.ts';
 import type { CampaignRelease } from './store.ts';
 import type { Prerequisites } from './terms.ts';
 import type { Opening } from './windows.ts';
@@ -100,18 +101,13 @@ export function installedOf(report: JsonObject, component: ReleaseComponent): In
   const part = component === 'agent' ? report.agent : report.installed;
   if (!isObject(part) || typeof part.version !== 'string') return undefined;
   return {
-    version: storable(part.version),
+    version: storableText(part.version),
     ...(typeof part.sha256 === 'string' ? { sha256: part.sha256 } : {}),
   };
 }
 
 export function batteryOf({ batteryPercent }: JsonObject): number | undefined {
   return typeof batteryPercent === 'number' ? batteryPercent : undefined;
-}
-
-/** A device's words as every database keeps them: PostgreSQL has no NUL in a text, and one device's must not fail a write of many. */
-export function storable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '\u{fffd}');
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -1,4 +1,5 @@
 import { type Clock, type Random, type Transaction, type Transactor, toHex } from '@fleetward/core';
+import { storableText } from '../storable-text.ts';
 import type { EnrollmentAttempt, EnrollmentStore } from './store.ts';
 import type { AttemptSubject, Trace } from './trace.ts';
 
@@ -50,7 +51,7 @@ export class AttemptLog {
       operation: trace.operation,
       steps,
       remoteAddress: end.remoteAddress.slice(0, 64),
-      explanation: end.explanation.slice(0, 1024),
+      explanation: storableText(end.explanation.slice(0, 1024)),
       attemptId: this.#newId(),
       atMs: clock.now(),
     };

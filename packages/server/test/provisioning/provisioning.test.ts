@@ -314,6 +314,14 @@ describe('a thing that is there', () => {
     expect(back).toMatchObject({ kind: 'provisioned', thingName });
   });
 
+  test('leaves its trace whatever it says: PostgreSQL takes no NUL', async () => {
+    const { ownershipToken } = await create();
+    const refused = await provision(ownershipToken, { SerialNumber: '7', Room: 'attic\0' });
+    expect(refused).toMatchObject({ reason: 'parameters_unfit' });
+    const [attempt] = await platform.enrollment.attempts(1);
+    expect(attempt!.explanation).toContain('nothing for `attic\u{fffd}`');
+  });
+
   test('is shut out also while its next provisioning is under way', async () => {
     await platform.provisioning.templates.update('lamps', { mayRejoin: true }, operator);
     const first = await create();
