@@ -156,7 +156,7 @@ test('the master key is rotated while the platform is stopped, and the old one i
   const file = cli.home.join('fleetward.yaml');
   writeFileSync(file, settings('previousMasterKeys: [{ kind: file, path: master.key }]\n'));
   const rotated = await cli.run(['master-key', 'rotate', '--config', file, '--json']);
-  expect(rotated).toMatchObject({ code: 0, stderr: '', json: [{ rewrapped: 7 }] });
+  expect(rotated).toMatchObject({ code: 0, stderr: '', json: [{ rewrapped: 8 }] });
   writeFileSync(file, settings(''));
   const again = await cli.runProcess(['master-key', 'rotate', '--config', file, '--json']);
   expect(again).toMatchObject({ code: 0, stderr: '', json: [{ rewrapped: 0 }] });

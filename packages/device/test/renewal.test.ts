@@ -178,7 +178,10 @@ describe('renewal', () => {
     if (outcome.kind === 'refused') throw new Error(outcome.reason);
     replaceIdentity(client, outcome.identity);
     const again = connected();
-    await platform.api.call(revokeCertificate, { params: { certificateId: idOf(old) }, body: {} });
+    await platform.api.call(revokeCertificate, {
+      params: { certificateId: idOf(old) },
+      body: { reason: 'superseded' },
+    });
     await again;
     const { connections } = await platform.api.call(listConnections);
     expect(connections.map(({ certificateId }) => certificateId)).toEqual([idOf(outcome.identity)]);
@@ -274,7 +277,10 @@ test('the agent renews when it is due, and reports with the new certificate from
   await agent.checkOnce();
   const renewed = openIdentityFolder(old.folder).read()!;
   expect(idOf(renewed)).not.toBe(idOf(old));
-  await platform.api.call(revokeCertificate, { params: { certificateId: idOf(old) }, body: {} });
+  await platform.api.call(revokeCertificate, {
+    params: { certificateId: idOf(old) },
+    body: { reason: 'superseded' },
+  });
   await agent.checkOnce();
   expect(lines).toEqual(['the certificate was renewed']);
   close();
