@@ -690,15 +690,21 @@ needs('openssl', 'openssl').describe('against a platform', () => {
       const outcome = await cli.run(['release', ...step, '--json'], { environment: secrets });
       expect(outcome, step.join(' ')).toMatchObject({ code: 0, stderr: '' });
     }
-    const { createApiClient, getMetadataFile, getMetrics } = await import('@fleetward/protocol');
-    const { openUpdateClient } = await import('@fleetward/device');
+    const { createApiClient, deviceProtocolVersion, getMetadataFile, getMetrics } = await import(
+      '@fleetward/protocol'
+    );
+    const { openUpdateClient, report } = await import('@fleetward/device');
     const root = await platform.api.call(getMetadataFile, { params: { file: '1.root.json' } });
     writeFileSync(cli.home.join('root.json'), root);
     const { key: deviceKey, cert } = device;
     const baseUrl = `https://localhost:${platform.platform.ports.devices}`;
     const api = createApiClient({ baseUrl, ca: platform.rootPem, key: deviceKey, cert });
     const [trustedFolder, rootFile] = [cli.home.join('trusted'), cli.home.join('root.json')];
-    const client = await openUpdateClient({ api, trustedFolder, rootFile, clock: Date });
+    const thingName = 'lamp-7';
+    const client = await openUpdateClient({ api, trustedFolder, rootFile, clock: Date, thingName });
+    // What it is, the director has to know.
+    const model = { product: 'fan', hardware: 'rev-a' };
+    await report(api, { protocolVersion: deviceProtocolVersion, model });
     expect(await client.refresh()).toMatchObject({ kind: 'updated' });
     const target = client.targets().find(({ path }) => path === 'fan/2.0.0/fan-2.img')!;
     const sentBytes = async () => {
