@@ -79,7 +79,7 @@ const hints: Readonly<Record<string, string>> = {
   'policies.attached': 'detach it first: `fleetward policy detach`',
   'policies.trial_not_clean':
     '`fleetward policy trial show` has all of it; change the version, or put it in force all the same with `--force`',
-  'policies.version_limit': 'remove one first: `fleetward policy remove-version`',
+  'policies.version_limit': 'delete one first: `fleetward policy delete-version`',
   'releases.artifact_missing': 'run `fleetward release publish` from the folder that holds the artifacts',
   'updates.key_locked': 'check the passphrase',
   'keys.master_key':

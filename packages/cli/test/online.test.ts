@@ -290,7 +290,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(await run(['policy', 'trial', 'stop', 'lamps'])).toMatchObject({
       error: { code: 'policies.no_trial' },
     });
-    await say(['policy', 'remove-version', 'lamps', '2']);
+    await say(['policy', 'delete-version', 'lamps', '2']);
   });
 
   test('a join token is made with its terms, listed without its secret, and revoked', async () => {
@@ -398,16 +398,16 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['policy', 'show', 'trial'])).json).toMatchObject([{ defaultVersionId: 2 }]);
     const shown = await cli.run(['policy', 'show', 'trial', '--version', '1', '--document'], { environment });
     expect(shown.stdout).toBe(`${document}\n`);
-    await say(['policy', 'remove-version', 'trial', '1']);
+    await say(['policy', 'delete-version', 'trial', '1']);
     await say(['policy', 'attach', 'trial', '--thing', 'lamp-7']);
-    expect(await run(['policy', 'remove', 'trial'])).toMatchObject({
+    expect(await run(['policy', 'delete', 'trial'])).toMatchObject({
       code: 1,
       error: { code: 'policies.attached' },
     });
     expect((await say(['policy', 'detach', 'trial', '--thing', 'lamp-7'])).json).toMatchObject([
       { certificateIds: [certificateId] },
     ]);
-    await say(['policy', 'remove', 'trial']);
+    await say(['policy', 'delete', 'trial']);
     expect((await say(['policy', 'list'])).json).not.toContainEqual(
       expect.objectContaining({ policyName: 'trial' }),
     );
@@ -464,7 +464,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['guardrail', 'list'])).json).toMatchObject([
       { guardrailName: 'no-firmware', policyName: 'railed' },
     ]);
-    await say(['guardrail', 'remove', 'no-firmware']);
+    await say(['guardrail', 'delete', 'no-firmware']);
     await say(['policy', 'add-version', 'railed', 'railed-2.json']);
   });
 
@@ -726,7 +726,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     api.close();
   });
 
-  test('an artifact whose upload broke off goes on where it stopped, is shown, kept while it is listed, and removed', async () => {
+  test('an artifact whose upload broke off goes on where it stopped, is shown, kept while it is listed, and deleted', async () => {
     const bytes = Buffer.alloc(500_000, 'firmware ');
     writeFileSync(cli.home.join('fan.img'), bytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -755,20 +755,20 @@ needs('openssl', 'openssl').describe('against a platform', () => {
 
     const listed = (await say(['artifact', 'list'])).json as { sha256: string; state: string }[];
     const lamp = listed.find(({ state }) => state === 'listed')?.sha256 ?? '';
-    expect((await run(['artifact', 'remove', lamp])).error).toMatchObject({
+    expect((await run(['artifact', 'delete', lamp])).error).toMatchObject({
       code: 'releases.artifact_listed',
     });
-    const remove = ['artifact', 'remove', '--unlisted', '--older-than'];
-    expect((await say([...remove, '1h'])).json).toEqual([{ removed: [] }]);
+    const deletion = ['artifact', 'delete', '--unlisted', '--older-than'];
+    expect((await say([...deletion, '1h'])).json).toEqual([{ deleted: [] }]);
     await expect
-      .poll(async () => (await say([...remove, '1s'])).json, { timeout: 20_000 })
-      .toEqual([{ removed: [sha256] }]);
-    expect((await run(['artifact', 'remove'])).code).toBe(2);
+      .poll(async () => (await say([...deletion, '1s'])).json, { timeout: 20_000 })
+      .toEqual([{ deleted: [sha256] }]);
+    expect((await run(['artifact', 'delete'])).code).toBe(2);
 
     // What is there of another file by a false digest is begun anew.
     await upload(Buffer.alloc(1_000, 'something else'));
     expect(await retried(['artifact', 'upload', 'fan.img'])).toMatchObject([{ fromByte: 0 }]);
-    await say(['artifact', 'remove', sha256]);
+    await say(['artifact', 'delete', sha256]);
   });
 
   /** The platform may not have seen yet that the connection of the upload before is gone. */

@@ -27,31 +27,31 @@ export function addArtifactUpload(noun: Command, shell: Shell): void {
   });
 }
 
-export function addArtifactRemove(noun: Command, { output, terminal, withApi }: Shell): void {
-  addVerb(noun, 'remove [sha256...]', {
-    summary: 'remove what no published list names, or an upload that broke off',
+export function addArtifactDelete(noun: Command, { output, terminal, withApi }: Shell): void {
+  addVerb(noun, 'delete [sha256...]', {
+    summary: 'delete what no published list names, or an upload that broke off',
     description:
-      'Removes artifacts. One that a published list of releases names is refused, since devices are offered it. With `--unlisted`, all that no published list names ' +
+      'Deletes artifacts. One that a published list of releases names is refused, since devices are offered it. With `--unlisted`, all that no published list names ' +
       'and that are older than `--older-than`.',
     examples: [
-      'fleetward artifact remove 9f86d081884c7d65…',
-      'fleetward artifact remove --unlisted --older-than 30d',
+      'fleetward artifact delete 9f86d081884c7d65…',
+      'fleetward artifact delete --unlisted --older-than 30d',
     ],
   })
     .option('--unlisted', 'all that no published list of releases names')
     .option('--older-than <duration>', 'of those, the ones stored so long ago', '7d')
     .action(async (digests: readonly string[], flags: { unlisted?: boolean; olderThan: string }) => {
       if (digests.length > 0 === (flags.unlisted === true)) {
-        throw new CliError('cli.usage', 'name the SHA-256 of what to remove, or give `--unlisted`');
+        throw new CliError('cli.usage', 'name the SHA-256 of what to delete, or give `--unlisted`');
       }
       const beforeMs = terminal.clock.now() - parseDurationMs(flags.olderThan, '--older-than');
-      const removed = await withApi(async (api) => {
+      const deleted = await withApi(async (api) => {
         const chosen = flags.unlisted ? await unlisted(api, beforeMs) : digests.map(parseSha256);
         for (const sha256 of chosen) await api.call(removeArtifact, { params: { sha256 } });
         return chosen;
       });
-      const what = removed.length === 1 ? '1 artifact is' : `${removed.length} artifacts are`;
-      output.done({ removed }, `${what} removed`);
+      const what = deleted.length === 1 ? '1 artifact is' : `${deleted.length} artifacts are`;
+      output.done({ deleted }, `${what} deleted`);
     });
 }
 

@@ -9,7 +9,7 @@ export function addArtifactList(noun: Command, { output, withApi }: Shell): void
     summary: 'list what the platform keeps, and what no release names',
     description:
       'Lists the artifacts with the releases that name them, and uploads that broke off. What no published list names is offered to no device: ' +
-      '`artifact remove` takes it away, `artifact remove --unlisted` all of it.',
+      '`artifact delete` deletes it, `artifact delete --unlisted` all of it.',
     examples: ['fleetward artifact list'],
   }).action(async () => {
     const { artifacts, unfinished } = await withApi((api) => api.call(listArtifacts));

@@ -8,5 +8,5 @@ export const artifactVerbs: Verbs = {
   upload: async () => (await change()).addArtifactUpload,
   list: async () => (await read()).addArtifactList,
   show: async () => (await read()).addArtifactShow,
-  remove: async () => (await change()).addArtifactRemove,
+  delete: async () => (await change()).addArtifactDelete,
 };

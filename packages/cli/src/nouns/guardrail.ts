@@ -98,13 +98,13 @@ function addList(noun: Command, { output, withApi }: Shell): void {
 }
 
 function addDelete(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'remove <guardrail-name>', {
-    summary: 'remove a guard rail',
-    description: 'Removes a guard rail. One from the settings is removed there.',
-    examples: ['fleetward guardrail remove apart'],
+  addVerb(noun, 'delete <guardrail-name>', {
+    summary: 'delete a guard rail',
+    description: 'Deletes a guard rail. One from the settings is deleted there.',
+    examples: ['fleetward guardrail delete apart'],
   }).action(async (guardrailName: string) => {
     await withApi((api) => api.call(removeGuardrail, { params: { guardrailName } }));
-    output.done({ guardrailName, outcome: 'removed' }, `guard rail \`${guardrailName}\` is removed`);
+    output.done({ guardrailName, outcome: 'deleted' }, `guard rail \`${guardrailName}\` is deleted`);
   });
 }
 

@@ -77,22 +77,22 @@ export function addPolicySetDefault(noun: Command, { output, withApi }: Shell): 
     });
 }
 
-export function addPolicyRemove(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'remove <policy-name>', {
-    summary: 'remove a policy that is attached to nothing',
-    description: 'Removes a policy with all its versions. One that is still attached is not removed.',
-    examples: ['fleetward policy remove lamps'],
+export function addPolicyDelete(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'delete <policy-name>', {
+    summary: 'delete a policy that is attached to nothing',
+    description: 'Deletes a policy with all its versions. One that is still attached is not deleted.',
+    examples: ['fleetward policy delete lamps'],
   }).action(async (policyName: string) => {
     await withApi((api) => api.call(removePolicy, { params: { policyName } }));
-    output.done({ policyName, outcome: 'removed' }, `policy \`${policyName}\` is removed`);
+    output.done({ policyName, outcome: 'deleted' }, `policy \`${policyName}\` is deleted`);
   });
 }
 
-export function addPolicyRemoveVersion(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'remove-version', {
-    summary: 'remove a version that is not in force',
-    description: 'Removes a version of a policy; not the one in force.',
-    examples: ['fleetward policy remove-version lamps 1'],
+export function addPolicyDeleteVersion(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'delete-version', {
+    summary: 'delete a version that is not in force',
+    description: 'Deletes a version of a policy; not the one in force.',
+    examples: ['fleetward policy delete-version lamps 1'],
   })
     .argument('<policy-name>', 'the policy')
     .argument('<version>', 'its number', parseVersion)
@@ -100,8 +100,8 @@ export function addPolicyRemoveVersion(noun: Command, { output, withApi }: Shell
       const params = { policyName, versionId: String(versionId) };
       await withApi((api) => api.call(removePolicyVersion, { params }));
       output.done(
-        { policyName, versionId, outcome: 'removed' },
-        `version ${versionId} of \`${policyName}\` is removed`,
+        { policyName, versionId, outcome: 'deleted' },
+        `version ${versionId} of \`${policyName}\` is deleted`,
       );
     });
 }

@@ -23,8 +23,8 @@ export function addProvisioningTemplate(noun: Command, shell: Shell): void {
   addShow(noun, shell);
   addUpdate(noun, shell);
   addAddVersion(noun, shell);
-  addRemoveVersion(noun, shell);
-  addRemove(noun, shell);
+  addDeleteVersion(noun, shell);
+  addDelete(noun, shell);
   addHookKey(noun, shell);
 }
 
@@ -179,29 +179,29 @@ function addAddVersion(noun: Command, shell: Shell): void {
     });
 }
 
-function addRemoveVersion(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'remove-version <template-name> <version>', {
-    summary: 'remove a version that is not in force',
-    description: 'Removes a version of a template; not the one in force.',
-    examples: ['fleetward provisioning-template remove-version lamps 1'],
+function addDeleteVersion(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'delete-version <template-name> <version>', {
+    summary: 'delete a version that is not in force',
+    description: 'Deletes a version of a template; not the one in force.',
+    examples: ['fleetward provisioning-template delete-version lamps 1'],
   }).action(async (templateName: string, versionId: string) => {
     const params = { templateName, versionId };
     await withApi((api) => api.call(removeProvisioningTemplateVersion, { params }));
     output.done(
-      { ...params, outcome: 'removed' },
-      `version ${versionId} of template \`${templateName}\` is removed`,
+      { ...params, outcome: 'deleted' },
+      `version ${versionId} of template \`${templateName}\` is deleted`,
     );
   });
 }
 
-function addRemove(noun: Command, { output, withApi }: Shell): void {
-  addVerb(noun, 'remove <template-name>', {
-    summary: 'remove a template that no valid claim provisions by',
-    description: 'Removes a template with all its versions. Devices it has provisioned stay as they are.',
-    examples: ['fleetward provisioning-template remove lamps'],
+function addDelete(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'delete <template-name>', {
+    summary: 'delete a template that no valid claim provisions by',
+    description: 'Deletes a template with all its versions. Devices it has provisioned stay as they are.',
+    examples: ['fleetward provisioning-template delete lamps'],
   }).action(async (templateName: string) => {
     await withApi((api) => api.call(removeProvisioningTemplate, { params: { templateName } }));
-    output.done({ templateName, outcome: 'removed' }, `template \`${templateName}\` is removed`);
+    output.done({ templateName, outcome: 'deleted' }, `template \`${templateName}\` is deleted`);
   });
 }
 
