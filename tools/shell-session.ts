@@ -75,6 +75,7 @@ async function waitFor(isDone: () => boolean, { bash, blockTimeoutMs }: Running)
   const until = performance.now() + blockTimeoutMs;
   while (!isDone()) {
     if (bash.exitCode !== null) throw new Error(`a command failed (exit code ${bash.exitCode})`);
+    if (bash.signalCode !== null) throw new Error(`ended by ${bash.signalCode}`);
     if (performance.now() > until) throw new Error(`not done within ${blockTimeoutMs} ms`);
     await pause(pollMs);
   }

@@ -39,27 +39,33 @@ const portsInText = { mqtt: '8883', devices: '8443', public: '8080', operators: 
 needs('openssl', 'openssl').describe('the commands of the documentation', () => {
   needs('curl', 'curl').describe('run', () => {
     needs('mosquitto_pub', 'mosquitto-clients').describe('as they are written', () => {
-      test.for(Object.entries(stories))('%s', { timeout: storyTimeoutMs }, async ([story, files]) => {
-        using folder = temporaryFolder('fleetward-docs-');
-        await using session = openShellSession({
-          folder: folder.path,
-          // What runs this is installed: the script must not install anew below other tests.
-          prelude: `cd '${root}'; node() { :; }; . tools/commands.sh; unset -f node; cd '${folder.path}'`,
-          environment: {
-            PATH: process.env.PATH,
-            HOME: folder.path,
-            // Some forty short programs, mostly spent on compiling the same files.
-            NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? folder.join('compiled'),
-            ...Object.fromEntries(listeners),
-          },
-          blockTimeoutMs: 60_000,
-        });
-        const blocks = files.flatMap((file) =>
-          docBlocks(readFileSync(join(root, file), 'utf8'), { file, story }),
-        );
-        expect(blocks.length).toBeGreaterThan(3);
-        await tell(blocks, session);
-      });
+      test.for(Object.entries(stories))(
+        '%s',
+        { timeout: storyTimeoutMs },
+        async ([story, files], { signal }) => {
+          using folder = temporaryFolder('fleetward-docs-');
+          await using session = openShellSession({
+            folder: folder.path,
+            // What runs this is installed: the script must not install anew below other tests.
+            prelude: `cd '${root}'; node() { :; }; . tools/commands.sh; unset -f node; cd '${folder.path}'`,
+            environment: {
+              PATH: process.env.PATH,
+              HOME: folder.path,
+              // Some forty short programs, mostly spent on compiling the same files.
+              NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? folder.join('compiled'),
+              ...Object.fromEntries(listeners),
+            },
+            blockTimeoutMs: 60_000,
+          });
+          // A test that ran out of time is left where it stands: what its blocks started must not outlive it.
+          signal.addEventListener('abort', () => void session[Symbol.asyncDispose]());
+          const blocks = files.flatMap((file) =>
+            docBlocks(readFileSync(join(root, file), 'utf8'), { file, story }),
+          );
+          expect(blocks.length).toBeGreaterThan(3);
+          await tell(blocks, session);
+        },
+      );
     });
   });
 });
