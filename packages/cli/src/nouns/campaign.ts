@@ -110,7 +110,7 @@ function addTermOptions(verb: Command): Command {
     .addOption(
       new Option(
         '--abort <rule>',
-        'halts for good: `10%/20`, of at least 20 that ended in a stage 10 % did not succeed; `FAILED:`, `REJECTED:` or `TIMED_OUT:` before it counts those alone (may be repeated); default `10%/10`',
+        'halts for good: `10%/20`, of at least 20 that ended in a stage 10 % did not succeed; `FAILED:`, `REJECTED:` or `TIMED_OUT:` before it counts those alone (may be repeated); default `10%/20`',
       ).argParser(parseAbort),
     )
     .addOption(

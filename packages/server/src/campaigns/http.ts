@@ -21,7 +21,7 @@ type Body = Part<(typeof createCampaign)['body']>;
 const minuteMs = 60_000;
 const percent = (share: number) => ({ kind: 'percent', percent: share }) as const;
 
-/** What is not said: one device, then 5 %, half, all; 100 a minute; it halts when a tenth of at least ten fail. */
+/** What is not said: one device, then 5 %, half, all; 100 a minute; it halts when a tenth of at least twenty fail, which no device can bring about alone. */
 const standard = {
   stages: [
     { share: { kind: 'things', count: 1 }, successPercentMin: 100 },
@@ -30,7 +30,7 @@ const standard = {
     { share: percent(100), successPercentMin: 0 },
   ],
   rate: { baseRatePerMinute: 100, incrementFactor: 1, maximumPerMinute: 100 },
-  abort: [{ failure: 'ALL', executedMin: 10, percent: 10 }],
+  abort: [{ failure: 'ALL', executedMin: 20, percent: 10 }],
   retry: { retriesMax: 2, firstDelayMinutes: 5, delayMaxMinutes: 240 },
   timeOutMinutes: 1_440,
 } as const satisfies Partial<Body>;

@@ -1,5 +1,7 @@
 import { parseThingName, type Sha256, type ThingName } from '@fleetward/core';
+import { createCampaign } from '@fleetward/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { campaignHandlers } from '../../src/campaigns/http.ts';
 import type { ActionState } from '../../src/campaigns/steps.ts';
 import type { Terms } from '../../src/campaigns/terms.ts';
 import { ada, bob, type Fleet, minuteMs, openFleet, release, runs, sha256Hex, told } from './fleet.ts';
@@ -65,6 +67,29 @@ describe('stages', () => {
     await fleet.tick(1_000, 2);
     expect(offered()).toHaveLength(9);
   });
+});
+
+test('where nothing else is said, no single device can halt a campaign, however fast it fails', async () => {
+  fleet = await openFleet({ things: 100 });
+  for (const name of fleet.names) fleet.reports.set(name, runs('1.0.0'));
+  const create = campaignHandlers(fleet.campaigns).find(({ route }) => route === createCampaign)!;
+  const body = { releasePath: 'pump-2.0.0.bin', all: true };
+  const caller = { kind: 'operator', operatorId: 'ada' };
+  const { campaignId } = (await create.handle({ body, caller } as never)) as { campaignId: string };
+  await change(campaignId, 'start');
+  let hostile: string | undefined;
+  for (let round = 0; round < 9; round++) {
+    await fleet.tick(2 * minuteMs, 2);
+    const { stage } = await fleet.campaigns.get(campaignId);
+    const [first, ...others] = offered();
+    if (stage === 2) hostile ??= first;
+    for (const name of others) if (stage < 2) await fleet.report(name, told.confirmed());
+    if (first === undefined) continue;
+    await fleet.report(first, first === hostile ? told.rolledBack() : told.confirmed());
+    if (stage === 2) for (const name of others.slice(0, 9)) await fleet.report(name, told.confirmed());
+  }
+  expect(hostile).toBeDefined();
+  expect((await fleet.campaigns.get(campaignId)).state).toBe('RUNNING');
 });
 
 test('an abort rule halts for good: nobody is started any more, and what began still comes to its end', async () => {
