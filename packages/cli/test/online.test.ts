@@ -726,6 +726,53 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     api.close();
   });
 
+  test('a device gets the bytes when its campaign offers them and not before, and its report ends the campaign', async () => {
+    const { key, cert } = await platform.enrol('lamp-9', { policies: ['lamps'] });
+    const baseUrl = `https://localhost:${platform.platform.ports.devices}`;
+    const { createApiClient, deviceProtocolVersion, getDeviceTarget, sendReport } = await import(
+      '@fleetward/protocol'
+    );
+    const agent = createApiClient({ baseUrl, ca: platform.rootPem, key, cert });
+    const sha256 = createHash('sha256').update(Buffer.alloc(300_000, 7)).digest('hex');
+    const download = () => agent.call(getDeviceTarget, { params: { '*': `lamp/1.0.0/${sha256}.lamp.img` } });
+    try {
+      await say(['group', 'create', 'porch']);
+      await say(['group', 'add', 'porch', 'lamp-9']);
+      const made = await say(['campaign', 'create', '--release', 'lamp/1.0.0/lamp.img', '--group', 'porch']);
+      const [{ campaignId }] = made.json as [{ campaignId: string }];
+      await expect(download()).rejects.toMatchObject({ problem: { code: 'releases.not_offered' } });
+      await say(['campaign', 'start', campaignId]);
+      await using watching = cli.start(['campaign', 'watch', campaignId], { environment });
+      await watching.waitForOutput(/1 under way/);
+      expect(await download()).toHaveLength(300_000);
+      const things = async (state: string) =>
+        (await say(['campaign', 'things', campaignId, '--state', state])).json as readonly {
+          actionId: number;
+        }[];
+      await expect.poll(() => things('DOWNLOADING')).toHaveLength(1);
+      const [{ actionId }] = (await things('DOWNLOADING')) as [{ actionId: number }];
+      const report = (changes: { readonly actionId: number }) =>
+        agent.call(sendReport, {
+          body: {
+            protocolVersion: deviceProtocolVersion,
+            installed: { version: '1.0.0', securityVersion: 0, sha256 },
+            update: { outcome: 'confirmed', version: '1.0.0', ...changes },
+          },
+        });
+      await expect(report({ actionId: actionId - 1 })).rejects.toMatchObject({
+        problem: { code: 'campaigns.action_unknown' },
+      });
+      const denials = (await say(['denial', 'list', '--cause', 'foreign_feedback'])).json;
+      expect(denials).toMatchObject([{ thingName: 'lamp-9' }]);
+      await report({ actionId });
+      const { code, stdout } = await watching.outcome;
+      expect(code).toBe(0);
+      expect(String(stdout)).toMatch(/^COMPLETED: 1 of 1 succeeded, 0 under way, 0 waiting$/m);
+    } finally {
+      agent.close();
+    }
+  });
+
   test('an artifact whose upload broke off goes on where it stopped, is shown, kept while it is listed, and deleted', async () => {
     const bytes = Buffer.alloc(500_000, 'firmware ');
     writeFileSync(cli.home.join('fan.img'), bytes);
