@@ -179,7 +179,8 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
       error: { code: 'updates.target_invalid' },
     });
     const shown = await cli.run(['release', ...coSign, '--yes'], { environment: passphrases });
-    expect(shown.stdout).toMatch(/removed\s+lamp\/1.4.2\/lamp.img\s+lamp\s+1.4.2/);
+    expect(shown.stdout).toMatch(/removed\s+lamp\/1.4.2\/lamp.img\s+firmware\s+lamp\s+1.4.2/);
+    expect(shown.stdout).toContain('compared with list 2;');
     expect(await run('rotate', 'releases', '--root-threshold', '1')).toMatchObject({
       json: [
         {

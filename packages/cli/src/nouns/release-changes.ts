@@ -56,6 +56,7 @@ function showTargets(
     {
       change: (row) => row.change,
       path: (row) => row.target.path,
+      component: (row) => row.release && (row.release.component ?? 'firmware'),
       product: (row) => row.release?.product,
       version: (row) => row.release?.version,
       security: (row) => row.release?.securityVersion,
