@@ -18,11 +18,11 @@ export function ecKey(): { readonly key: KeyObject; readonly signer: Signer; rea
 /** A throw-away root that issues a server certificate for localhost, and device certificates. */
 export class TestAuthority {
   readonly root: Certificate;
-  readonly #signer: Signer;
+  readonly signer: Signer;
 
   private constructor(root: Certificate, signer: Signer) {
     this.root = root;
-    this.#signer = signer;
+    this.signer = signer;
   }
 
   static async create(name = 'Test root'): Promise<TestAuthority> {
@@ -50,7 +50,7 @@ export class TestAuthority {
       subject: makeName([['commonName', name]]),
       publicKey: parsePublicKey(publicKey),
       ...validity(1),
-      signer: this.#signer,
+      signer: this.signer,
       random,
     });
   }
@@ -64,7 +64,7 @@ export class TestAuthority {
       publicKey: parsePublicKey(signer.publicKey),
       subjectAltName: [{ kind: 'dns', value: 'localhost' }],
       ...validity(1),
-      signer: this.#signer,
+      signer: this.signer,
       random,
     });
     return { cert: encodePem('CERTIFICATE', certificate.der), key: pem };

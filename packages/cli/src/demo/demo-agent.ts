@@ -73,7 +73,10 @@ function writeConfig(
   mkdirSync(identityFolder, { recursive: true, mode: 0o700 });
   writeFileSync(join(identityFolder, 'key.pem'), identity.key, { mode: 0o600 });
   const chain = parseCertificatesPem(identity.chain).map(({ der }) => der);
-  openIdentityFolder(identityFolder).write({ chain, root: parseCertificatesPem(identity.root)[0]!.der });
+  openIdentityFolder(identityFolder).write({
+    chain,
+    roots: parseCertificatesPem(identity.root).map(({ der }) => der),
+  });
   const rootFile = join(folder, 'root.json');
   writeFileSync(rootFile, root);
   const config = {

@@ -43,8 +43,12 @@ export async function enroll(options: EnrollOptions): Promise<EnrollOutcome> {
     authorization: `Basic ${Buffer.from(`${name}:${joinToken}`).toString('base64')}`,
   });
   if (answer.status !== 200) return refusalOf(answer);
-  const chain = acceptChain(readCertificates(answer), { ...options, root, publicKey: publicKeyOf(key) });
-  return { kind: 'enrolled', identity: folder.write({ chain, root: root.der }) };
+  const chain = acceptChain(readCertificates(answer), {
+    ...options,
+    roots: [root],
+    publicKey: publicKeyOf(key),
+  });
+  return { kind: 'enrolled', identity: folder.write({ chain, roots: [root.der] }) };
 }
 
 /** The root: given, or among what the server says about itself (RFC 7030 §4.1.1) when it has the known fingerprint. */

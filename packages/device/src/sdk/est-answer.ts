@@ -28,14 +28,14 @@ export function readCertificates({ body }: EstAnswer): readonly Certificate[] {
 /** The chain for our key, leaf first and without the root; anything else is not what was asked for. */
 export function acceptChain(
   certificates: readonly Certificate[],
-  { root, publicKey, clock }: { root: Certificate; publicKey: Uint8Array; clock: Clock },
+  { roots, publicKey, clock }: { roots: readonly Certificate[]; publicKey: Uint8Array; clock: Clock },
 ): readonly Uint8Array[] {
   const leaf = certificates.find((certificate) => equalBytes(certificate.publicKey.spki, publicKey));
   if (leaf === undefined) throw unexpectedAnswer('the answer holds no certificate for our key');
   const path = {
     leaf,
     untrusted: certificates,
-    roots: [root],
+    roots,
     atMs: clock.now(),
     purpose: 'clientAuth',
   } as const;

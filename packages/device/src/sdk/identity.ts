@@ -12,7 +12,7 @@ export interface DeviceIdentity {
   readonly chain: string;
   /** PKCS #8. */
   readonly key: string;
-  /** The platform's root. */
+  /** The platform's root, or its roots while one follows another. */
   readonly root: string;
   /** The common name of the leaf. */
   readonly name: string;
@@ -31,7 +31,12 @@ export interface IdentityFolder {
   /** Nothing before the device is enrolled. */
   read(): DeviceIdentity | undefined;
   /** Keeps what an enrolment or a renewal brought; the chain makes the identity whole, and the key moves after it. */
-  write(granted: { readonly chain: readonly Uint8Array[]; readonly root: Uint8Array }): DeviceIdentity;
+  write(granted: {
+    readonly chain: readonly Uint8Array[];
+    readonly roots: readonly Uint8Array[];
+  }): DeviceIdentity;
+  /** Keeps other roots than before, in one step. */
+  writeRoots(roots: readonly Uint8Array[]): void;
 }
 
 export function openIdentityFolder(path: string): IdentityFolder {
@@ -75,17 +80,24 @@ export function openIdentityFolder(path: string): IdentityFolder {
     return createPrivateKey(makeKey(paths.nextKey));
   }
 
+  const writeRoots = (roots: readonly Uint8Array[]) => replaceDurably(paths.root, pemOf(roots));
+
   return {
     openKey: () => createPrivateKey(readIfThere(paths.key) ?? makeKey(paths.key)),
     openNextKey,
     discardNextKey: () => rmSync(paths.nextKey, { force: true }),
     read,
-    write({ chain, root }) {
-      replaceDurably(paths.root, encodePem('CERTIFICATE', root));
-      replaceDurably(paths.chain, chain.map((der) => encodePem('CERTIFICATE', der)).join(''));
+    writeRoots,
+    write({ chain, roots }) {
+      writeRoots(roots);
+      replaceDurably(paths.chain, pemOf(chain));
       return read()!; // the chain has just been written
     },
   };
+}
+
+function pemOf(certificates: readonly Uint8Array[]): string {
+  return certificates.map((der) => encodePem('CERTIFICATE', der)).join('');
 }
 
 function isKeyOf({ publicKey }: Certificate, key: string): boolean {

@@ -6,6 +6,7 @@ import { buildCsr } from './csr.ts';
 import { acceptChain, type EstRefusal, readCertificates, refusalOf } from './est-answer.ts';
 import { requestEst } from './est-request.ts';
 import { type DeviceIdentity, openIdentityFolder, publicKeyOf } from './identity.ts';
+import { fetchRoots, rootsPem } from './trusted-roots.ts';
 
 export interface RenewOptions {
   /** `https://HOST:PORT` of the platform's device listener. */
@@ -23,7 +24,7 @@ export type RenewOutcome = { readonly kind: 'renewed'; readonly identity: Device
 
 /**
  * Gets the next certificate with the one there is, also within the grace after its end (RFC 7030 §4.2.2), and puts it and
- * its key in their place in one step. Safe to repeat: until then the same new key is asked for.
+ * its key in their place in one step. Safe to repeat: until then the same new key is asked for. Before that it asks which roots there are now.
  */
 export async function renew(options: RenewOptions): Promise<RenewOutcome> {
   const { url, clock, timeoutMs = 30_000 } = options;
@@ -31,11 +32,14 @@ export async function renew(options: RenewOptions): Promise<RenewOutcome> {
   const current = folder.read();
   if (current === undefined)
     throw new DeviceError('device.not_enrolled', `\`${options.folder}\` holds no certificate: enrol first`);
+  const roots = await fetchRoots(current, { url, timeoutMs, atMs: clock.now() });
+  const root = rootsPem(roots);
+  if (root !== current.root) folder.writeRoots(roots.map(({ der }) => der));
   const key = options.key === 'same' ? folder.openKey() : folder.openNextKey();
   const answer = await requestEst({
     url,
     operation: 'simplereenroll',
-    root: current.root,
+    root,
     client: { cert: current.chain, key: current.key },
     body: toBase64(buildCsr(key, current.name)),
     timeoutMs,
@@ -45,9 +49,8 @@ export async function renew(options: RenewOptions): Promise<RenewOutcome> {
     if (answer.status === 400) folder.discardNextKey();
     return refusalOf(answer);
   }
-  const root = parseCertificatesPem(current.root)[0]!; // the folder's own, which was read with it
-  const chain = acceptChain(readCertificates(answer), { root, publicKey: publicKeyOf(key), clock });
-  return { kind: 'renewed', identity: folder.write({ chain, root: root.der }) };
+  const chain = acceptChain(readCertificates(answer), { roots, publicKey: publicKeyOf(key), clock });
+  return { kind: 'renewed', identity: folder.write({ chain, roots: roots.map(({ der }) => der) }) };
 }
 
 /**
