@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
+import { enroll, openIdentityFolder, renew } from '@fleetward/device';
 import { createOperatorToken, getIssuanceLogInclusion, listCas } from '@fleetward/protocol';
-import { needs, openssl } from '@fleetward/testkit';
+import { needs, openssl, requireProgram, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { expect, test } from 'vitest';
 import { type CliOutcome, openCli } from './cli.ts';
@@ -96,6 +97,49 @@ async function serverChain(platform: TestPlatform, ca: string): Promise<string> 
   }
 }
 
+/** A request to the device listener, with the device's certificate. */
+async function request(platform: TestPlatform, device: TestDevice, [path, ...args]: readonly string[]) {
+  const url = `https://localhost:${platform.platform.ports.devices}${path}`;
+  const by = ['--cert', device.certFile, '--key', device.keyFile, '--cacert', platform.rootFile];
+  const { code, stderr } = await runProgram(requireProgram('curl', 'curl'), [
+    '-sS',
+    '--fail',
+    '-o',
+    '/dev/null',
+    ...by,
+    ...args,
+    url,
+  ]);
+  expect([code, stderr]).toEqual([0, '']);
+}
+
+/** A device of the SDK; `renewed` answers the subjects of the roots it believes then. */
+async function openDevice({ platform, newJoinToken, rootPem }: TestPlatform, folder: string) {
+  const device = { url: `https://localhost:${platform.ports.devices}`, folder, clock: Date };
+  const joinToken = await newJoinToken('sdk');
+  const outcome = await enroll({ ...device, trust: rootPem, joinToken, name: 'sdk' });
+  expect(outcome.kind).toBe('enrolled');
+  return {
+    async renewed(url = device.url): Promise<readonly string[]> {
+      expect((await renew({ ...device, url })).kind).toBe('renewed');
+      const { root } = openIdentityFolder(folder).read()!;
+      const texts = await Promise.all(
+        root
+          .split(/(?<=-----END CERTIFICATE-----\n)/)
+          .map((input) => openssl(['x509', '-noout', '-subject'], { input })),
+      );
+      return texts
+        .map((text) =>
+          text
+            .toString()
+            .replace(/.*CN = /, '')
+            .trim(),
+        )
+        .sort();
+    },
+  };
+}
+
 needs('openssl', 'openssl').describe('rotation of the CAs', () => {
   test('a second issuing CA takes over, what the first issued stays good, and after its removal it is shut out', {
     timeout,
@@ -153,6 +197,8 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     await using world = await openWorld();
     const { platform, at, say, online, offline } = world;
     const before = await platform.enrol('before');
+    const fetching = await platform.enrol('fetching');
+    const sdk = await openDevice(platform, at('sdk'));
     await say('init-root', '--key', at('root-2.key'), '--out', at('root-2.pem'), '--common-name', 'Root 2');
     const key = ['pkey', '-in', at('root-2.key'), '-passin', 'env:FLEETWARD_PASSPHRASE', '-noout'];
     await openssl(key, { environment: { PATH: process.env.PATH, ...secret } });
@@ -177,6 +223,7 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     const files = ['root-2.pem', 'new-by-old.pem', 'old-by-new.pem', '2.pem'].map(at);
     expect((await world.run(['import', ...files])).json).toHaveLength(4);
 
+    for (let times = 0; times < 2; times++) await request(platform, fetching, ['/.well-known/est/cacerts']);
     const after = await platform.enrol('after');
     for (const device of [before, after]) {
       expect(await verify(device.certFile, platform.rootFile)).toMatch(/: OK$/);
@@ -191,6 +238,11 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     for (const device of [before, after])
       for (const ca of [platform.rootPem, newRoot]) expect(await isAdmitted(platform, device, ca)).toBe(true);
 
+    const url = () => `https://localhost:${platform.platform.ports.devices}`;
+    expect(await sdk.renewed(url())).toEqual(['Fleetward Root CA', 'Root 2']);
+
+    await request(platform, before, ['/v1/report', '--json', '{"protocolVersion":1}']);
+
     // The old root goes: what it certified is believed through the new one, until that cross-certificate goes too.
     const cas = (await platform.api.call(listCas)).cas;
     const idOf = (text: string, kind: string) =>
@@ -199,12 +251,20 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     const oldRoot = idOf('Fleetward Root CA', 'root');
     expect(forecast).toMatchObject({ byReason: { certificate: 0 }, canIssue: true, rootsLost: [oldRoot] });
     expect(forecast.certificates).toContainEqual(
-      expect.objectContaining({ thingNames: ['before'], reasons: ['server-trust'] }),
+      expect.objectContaining({
+        thingNames: ['before'],
+        reasons: ['server-trust'],
+        lastSeenMs: expect.any(Number),
+      }),
     );
-    expect(forecast.certificates).not.toContainEqual(expect.objectContaining({ thingNames: ['after'] }));
+    for (const ready of ['after', 'fetching', 'sdk'])
+      expect(forecast.certificates, ready).not.toContainEqual(
+        expect.objectContaining({ thingNames: [ready] }),
+      );
     world.believe(at('root-2.pem'));
     await say('set-state', idOf('Fleetward Root CA', 'root'), 'removed');
     for (const device of [before, after]) expect(await isAdmitted(platform, device, newRoot)).toBe(true);
+    expect(await sdk.renewed(url())).toEqual(['Root 2']);
     const last = await say('readiness', idOf('Fleetward Root CA', 'cross'));
     expect(last.certificates).toContainEqual(
       expect.objectContaining({ thingNames: ['before'], reasons: ['certificate'] }),

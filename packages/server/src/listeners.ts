@@ -383,6 +383,7 @@ function operatorApi(
     ...certificateHandlers({
       certificates,
       things,
+      activity,
       policies,
       clock,
       graceMs: config.certificates.graceDays * dayMs,

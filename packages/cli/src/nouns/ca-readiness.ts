@@ -9,7 +9,7 @@ export function addCaReadiness(noun: Command, { output, withApi }: Shell): void 
     summary: 'simulate the removal of a CA: which devices would fail today, and why',
     description:
       'Judges every certificate in force by the CAs that would be left, as the gateway would. `certificate`: it would be refused. ' +
-      '`server-trust`: it is older than every root by which the platform could still be believed, so its device may know none of them. ' +
+      '`server-trust`: its device was last given CAs, with the certificate or by EST `/cacerts`, before there was any root by which the platform could still be believed. ' +
       'What a device really trusts is known to it alone. Nothing is changed.',
     examples: [
       'fleetward ca readiness 9f86d081884c7d65…',
@@ -46,6 +46,7 @@ export function addCaReadiness(noun: Command, { output, withApi }: Shell): void 
           certificate: (row) => row.certificateId,
           things: (row) => row.thingNames.join(', '),
           'valid until': (row) => ({ atMs: row.notAfterMs }),
+          'last seen': (row) => (row.lastSeenMs === undefined ? undefined : { atMs: row.lastSeenMs }),
           fails: (row) => row.reasons.join(', '),
         },
         '',

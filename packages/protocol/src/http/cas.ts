@@ -156,6 +156,12 @@ export const getCaReadiness = defineRoute({
         notAfterMs: timeMs,
         reasons: Type.Array(unreadyReason),
         thingNames: Type.Array(thingNameSchema),
+        lastSeenMs: Type.Optional(
+          Type.Integer({
+            minimum: 0,
+            description: 'When one of its things last did something, or reported.',
+          }),
+        ),
       }),
       { description: 'Those that end last come first.' },
     ),

@@ -1,6 +1,7 @@
-import { parseCertificateId } from '@fleetward/core';
+import { parseCertificateId, type ThingName } from '@fleetward/core';
 import { encodePem, PkiError, parseCertificate, parseCertificatesPem } from '@fleetward/pki';
 import { getCa, getCaReadiness, importCas, listCas, requestCa, setCaState } from '@fleetward/protocol';
+import type { Activity } from '../activity/index.ts';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
@@ -9,7 +10,14 @@ import { CertificatesError } from './errors.ts';
 import type { Certificates } from './service.ts';
 import type { AuthorityRecord } from './store.ts';
 
-export function caHandlers(certificates: Certificates, things: Things): readonly RouteHandler[] {
+interface CaHandlersOptions {
+  readonly certificates: Certificates;
+  readonly things: Things;
+  readonly activity: Pick<Activity, 'find'>;
+}
+
+export function caHandlers(options: CaHandlersOptions): readonly RouteHandler[] {
+  const { certificates, things } = options;
   return [
     handle(listCas, async () => ({ cas: certificates.authorities().map(viewOf) })),
     handle(getCa, async ({ params }) =>
@@ -23,11 +31,13 @@ export function caHandlers(certificates: Certificates, things: Things): readonly
     handle(getCaReadiness, async ({ params, query }) => {
       const certificateId = parseCertificateId(params.certificateId);
       const found = await certificates.caReadiness(certificateId, { limit: query.limit ?? 100 });
-      const withThings = found.certificates.map((certificate) => ({
-        ...certificate,
-        reasons: [...certificate.reasons],
-        thingNames: things.attachmentsOf(certificate.certificateId).map(({ thingName }) => thingName),
-      }));
+      const withThings = [];
+      for (const certificate of found.certificates) {
+        const attachments = things.attachmentsOf(certificate.certificateId);
+        const thingNames = attachments.map(({ thingName }) => thingName);
+        const seen = await lastSeen(thingNames, options);
+        withThings.push({ ...certificate, reasons: [...certificate.reasons], thingNames, ...seen });
+      }
       return { ...found, rootsLost: [...found.rootsLost], certificates: withThings };
     }),
     handle(requestCa, async ({ body, caller }) => {
@@ -49,6 +59,19 @@ export function caHandlers(certificates: Certificates, things: Things): readonly
       return { cas: added.map(viewOf) };
     }),
   ];
+}
+
+/** When one of them last did something, or reported. */
+async function lastSeen(
+  thingNames: readonly ThingName[],
+  { things, activity }: CaHandlersOptions,
+): Promise<{ readonly lastSeenMs?: number }> {
+  const reports = await Promise.all(thingNames.map((thingName) => things.findReport(thingName)));
+  const times = [
+    ...(await activity.find(thingNames)).map(({ lastSeenMs }) => lastSeenMs),
+    ...reports.flatMap((report) => (report === undefined ? [] : [report.receivedAtMs])),
+  ];
+  return times.length === 0 ? {} : { lastSeenMs: Math.max(...times) };
 }
 
 function readPem(pem: string) {

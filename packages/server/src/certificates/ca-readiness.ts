@@ -3,7 +3,7 @@ import type { CertificateId, Clock } from '@fleetward/core';
 import { type Certificate, parseCertificate, validateCa } from '@fleetward/pki';
 import type { Authorities, Authority, Trust } from './authorities.ts';
 import type { CertificateRegistry } from './registry.ts';
-import type { AuthorityRecord, CertificateSummary } from './store.ts';
+import { type AuthorityRecord, type CertificateSummary, toldOfCasAtMs } from './store.ts';
 
 /** `certificate`: what it presents would be refused. `server-trust`: it may know no root by which it would believe the platform. */
 export type UnreadyReason = 'certificate' | 'server-trust';
@@ -37,8 +37,8 @@ const certificatesATurn = 10_000;
 
 /**
  * Simulates the removal: each issuing CA and the platform's own chain are judged by the gateway's rules on the CAs that would be left.
- * What a device trusts is not known to the platform; one whose certificate is older than every root that would still vouch for the
- * platform can have learnt of none of them when it enrolled or renewed, and is counted.
+ * What a device trusts is not known to the platform; one that was given CAs last, with its certificate or by EST, before there was any
+ * root that would still vouch for the platform can have learnt of none of them, and is counted.
  */
 export async function caReadiness(
   removed: Authority,
@@ -70,7 +70,7 @@ export async function caReadiness(
     inForce++;
     const reasons: UnreadyReason[] = [
       ...(after.believes(summary) ? [] : (['certificate'] as const)),
-      ...(summary.issuedAtMs < trustedSinceMs ? (['server-trust'] as const) : []),
+      ...(toldOfCasAtMs(summary) < trustedSinceMs ? (['server-trust'] as const) : []),
     ];
     for (const reason of reasons) byReason[reason]++;
     const { certificateId, issuerId, notAfterMs } = summary;

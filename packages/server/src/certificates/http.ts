@@ -15,6 +15,7 @@ import {
   setCertificateState,
   unholdCertificate,
 } from '@fleetward/protocol';
+import type { Activity } from '../activity/index.ts';
 import { operatorActor } from '../operator-actor.ts';
 import type { Policies } from '../policies/index.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
@@ -30,6 +31,7 @@ export interface CertificateHandlersOptions {
   readonly certificates: Certificates;
   readonly things: Things;
   readonly policies: Policies;
+  readonly activity: Pick<Activity, 'find'>;
   readonly clock: Clock;
   /** After its end a certificate may still be renewed for so long. */
   readonly graceMs: number;
@@ -87,7 +89,7 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const effect = outcome.kind === 'changed' ? outcome.effect : noEffect;
       return { certificateId, state: body.state, outcome: outcome.kind, ...effect };
     }),
-    ...caHandlers(certificates, things),
+    ...caHandlers(options),
   ];
 }
 

@@ -77,6 +77,11 @@ export class CertificateRegistry {
     return true;
   }
 
+  setCasFetched(certificateId: CertificateId, casFetchedAtMs: number): void {
+    const known = this.#certificates.get(certificateId);
+    if (known !== undefined) this.#certificates.set(certificateId, { ...known, casFetchedAtMs });
+  }
+
   /** Only `lift` takes a certificate out of this state, and only from a hold. It need not be one the records have. */
   revoke(entry: RevokedEntry): void {
     const before = this.revocation(entry);

@@ -18,6 +18,7 @@ import type { IssuanceLog } from '../issuance-log/index.ts';
 import { StoreError } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
+import { CaFetches } from './ca-fetches.ts';
 import type { CaReadiness } from './ca-readiness.ts';
 import { CaRegistrar } from './ca-registrar.ts';
 import type { CaKeys, CaRequest, MadeCaRequest } from './ca-requests.ts';
@@ -99,6 +100,7 @@ export class Certificates {
   readonly #holds: HoldLifter;
   readonly #remover: Remover;
   readonly #cas: CaRegistrar;
+  readonly #caFetches: CaFetches;
 
   private constructor(options: CertificatesOptions, journal: RevocationJournal) {
     const shared = { ...options, registry: this.#registry, authorities: this.#authorities, journal };
@@ -116,6 +118,7 @@ export class Certificates {
     this.#remover = new Remover({ ...shared, revoker: this.#revoker });
     this.#holds = new HoldLifter({ ...shared, crls: this.#crls });
     this.#cas = new CaRegistrar({ ...shared, crls: this.#crls });
+    this.#caFetches = new CaFetches(shared);
   }
 
   /**
@@ -172,6 +175,11 @@ export class Certificates {
   caCertificates(): readonly Certificate[] {
     const { roots, issuers } = this.trust();
     return [...roots, ...issuers];
+  }
+
+  /** The holder of this certificate fetches `caCertificates`; resolves when it is kept that it knows the newest. */
+  noteCasFetched(certificateId: CertificateId): Promise<void> {
+    return this.#caFetches.note(certificateId);
   }
 
   /**

@@ -58,10 +58,20 @@ export interface CertificateRecord {
   readonly deletedAtMs?: number;
   /** The certificate that its holder renewed with this one. */
   readonly renews?: CertificateId;
+  /** When its holder last fetched CAs of which one was newer than what it knew. */
+  readonly casFetchedAtMs?: number;
 }
 
 /** What authorisation needs of a certificate, without its bytes. */
 export type CertificateSummary = Omit<CertificateRecord, 'der' | 'subject'>;
+
+/** When its holder was last given the platform's CAs: with the certificate, or since. */
+export function toldOfCasAtMs({
+  issuedAtMs,
+  casFetchedAtMs = 0,
+}: Pick<CertificateSummary, 'issuedAtMs' | 'casFetchedAtMs'>): number {
+  return Math.max(issuedAtMs, casFetchedAtMs);
+}
 
 export interface AuthorityRecord {
   readonly certificateId: CertificateId;
@@ -144,6 +154,11 @@ export interface CertificateStore {
     tx: Transaction,
     hold: { readonly certificateId: CertificateId; readonly heldAtMs: number },
   ): Promise<CertificateState | undefined>;
+  /** What a certificate's holder was given last; nothing where there is no such certificate. */
+  setCasFetched(
+    tx: Transaction,
+    fetch: { readonly certificateId: CertificateId; readonly atMs: number },
+  ): Promise<void>;
   revoked(issuerId: CertificateId): Promise<readonly CertificateSummary[]>;
   addAuthority(tx: Transaction, authority: AuthorityRecord): Promise<void>;
   setAuthorityState(

@@ -27,6 +27,7 @@ const summaryColumns = [
   'revocation_reason',
   'deleted_at_ms',
   'renews',
+  'cas_fetched_at_ms',
 ] as const;
 const recordColumns = [...summaryColumns, 'der', 'subject'] as const;
 /** A row costs half of what a statement of its own would; more rows make no more of a difference. */
@@ -108,6 +109,13 @@ export function createCertificateStore(database: Database): CertificateStore {
         .where('deleted_at_ms', 'is', null)
         .executeTakeFirst();
       return numUpdatedRows === 1n;
+    },
+    setCasFetched: async (tx, { certificateId, atMs }) => {
+      await queriesOf(tx)
+        .updateTable('certificates')
+        .set({ cas_fetched_at_ms: atMs })
+        .where('certificate_id', '=', certificateId)
+        .execute();
     },
     setState: async (tx, { certificateId, from, to }) => {
       const { numUpdatedRows } = await queriesOf(tx)
@@ -208,6 +216,7 @@ function certificateRow(certificate: CertificateRecord): CertificateRow {
     state_before_hold: null,
     deleted_at_ms: null,
     renews: certificate.renews ?? null,
+    cas_fetched_at_ms: certificate.casFetchedAtMs ?? null,
   };
 }
 
@@ -230,5 +239,6 @@ function toSummary(row: SummaryRow): CertificateSummary {
     ...(row.revocation_reason === null ? {} : { revocationReason: row.revocation_reason }),
     ...(row.deleted_at_ms === null ? {} : { deletedAtMs: row.deleted_at_ms }),
     ...(row.renews === null ? {} : { renews: row.renews }),
+    ...(row.cas_fetched_at_ms === null ? {} : { casFetchedAtMs: row.cas_fetched_at_ms }),
   };
 }

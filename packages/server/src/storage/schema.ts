@@ -262,6 +262,7 @@ export interface CertificateRow {
   readonly state_before_hold: CertificateState | null;
   readonly deleted_at_ms: number | null;
   readonly renews: CertificateId | null;
+  readonly cas_fetched_at_ms: number | null;
 }
 
 export interface JoinTokenRow {

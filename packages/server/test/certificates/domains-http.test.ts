@@ -61,7 +61,7 @@ beforeEach(async () => {
         certificateContext: contextOf,
         mayConnect: (certificateId) => certificates.standing(certificateId, clock.now()) === 'active',
       }),
-      ...certificateHandlers({ certificates, things, policies, clock, graceMs: 0 }),
+      ...certificateHandlers({ certificates, things, policies, activity, clock, graceMs: 0 }),
       ...enrollmentHandlers(enrollment),
       ...denialHandlers(denials, {
         certificateIdsOf: (name) => things.certificatesOf(name).map(({ certificateId }) => certificateId),

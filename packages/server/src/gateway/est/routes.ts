@@ -52,7 +52,11 @@ function operations(parts: EstParts, label: Label): readonly RawRoute[] {
       method: 'GET',
       path: `${prefix}/cacerts`,
       mediaTypes: [],
-      handle: async () => certificatesAnswer(certificates.caCertificates()),
+      handle: async ({ socket }) => {
+        const peer = admissionOf(socket, admit);
+        if (peer.kind === 'admitted') await certificates.noteCasFetched(peer.certificateId);
+        return certificatesAnswer(certificates.caCertificates());
+      },
     },
     {
       method: 'GET',

@@ -20,6 +20,7 @@ import { vendorCas } from './0017-vendor-cas.ts';
 import { renewedCertificates } from './0018-renewed-certificates.ts';
 import { campaigns } from './0019-campaigns.ts';
 import { provisionedAnswers } from './0020-provisioned-answers.ts';
+import { fetchedCas } from './0021-fetched-cas.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -49,4 +50,5 @@ export const migrations: readonly Migration[] = [
   renewedCertificates,
   campaigns,
   provisionedAnswers,
+  fetchedCas,
 ];

@@ -29,6 +29,24 @@ export function describeCertificates(opened: () => Opened): void {
     expect(await certificates.find(certificateIdOf('none'))).toBeUndefined();
   });
 
+  test('when the CAs were last fetched with a certificate is kept, in its summary too', async () => {
+    const { stores, transact } = opened();
+    const record = certificate('fetches');
+    const { certificateId } = record;
+    await add(record);
+    const none = certificateIdOf('fetches nothing');
+    for (const fetch of [
+      { certificateId, atMs: 1_700_000_000_002 },
+      { certificateId, atMs: 1_700_000_000_003 },
+      { certificateId: none, atMs: 1 },
+    ])
+      await transact((tx) => stores.certificates.setCasFetched(tx, fetch));
+    const { der: _der, subject: _subject, ...summary } = { ...record, casFetchedAtMs: 1_700_000_000_003 };
+    expect(await stores.certificates.find(certificateId)).toMatchObject(summary);
+    expect(await stores.certificates.holdersOf([record.publicKeyHash])).toEqual([summary]);
+    expect(await stores.certificates.find(none)).toBeUndefined();
+  });
+
   test('an id and a serial of an issuer are given once', async () => {
     const record = certificate('unique');
     await add(record);
