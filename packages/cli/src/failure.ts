@@ -75,12 +75,27 @@ const hints: Readonly<Record<string, string>> = {
   'http.too_many_failures': 'too many wrong tokens from this address; wait a minute',
   'operators.setup_refused':
     'the setup token works once, for one day; `fleetward init --new-setup-token` makes another',
+  'campaigns.own_approval':
+    'give the token of another operator with `--token-file`; a second one is made with `fleetward init --new-setup-token` while the platform is stopped, then `fleetward operator setup`',
+  'campaigns.release_unknown': '`fleetward release list` shows the paths',
+  'campaigns.state':
+    '`fleetward campaign show` says where it is: `approve` what is PROPOSED, `start` what is READY, `resume` what is PAUSED; what is over takes `roll-back` alone',
+  'enrollment.token_not_found': '`fleetward join-token list` shows the join tokens',
+  'groups.not_found': '`fleetward group list` shows the groups, `fleetward group create` makes one',
+  'policies.not_found': '`fleetward policy list` shows the policies, `fleetward policy create` makes one',
   'policies.exists': 'store another version of it: `fleetward policy add-version`',
   'policies.attached': 'detach it first: `fleetward policy detach`',
   'policies.trial_not_clean':
     '`fleetward policy trial show` has all of it; change the version, or put it in force all the same with `--force`',
   'policies.version_limit': 'delete one first: `fleetward policy delete-version`',
+  'provisioning.template_exists':
+    'store another version of it: `fleetward provisioning-template add-version`',
+  'provisioning.template_not_found':
+    '`fleetward provisioning-template list` shows the templates, `fleetward provisioning-template create` makes one',
   'releases.artifact_missing': 'run `fleetward release publish` from the folder that holds the artifacts',
+  'releases.metadata_refused':
+    '`fleetward release verify FOLDER --root FILE` says all that is wrong; signatures are added by `release sign` and `release co-sign`',
+  'things.not_found': '`fleetward thing list` shows the things',
   'updates.key_locked': 'check the passphrase',
   'keys.master_key':
     'is this the folder of a platform? `fleetward init` makes one; the setting `masterKey` says where its key is',

@@ -1,4 +1,4 @@
-import { Command, type Option } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { addNoun } from './define.ts';
 import { type AddCommands, isNamed, loadVerbs, type Noun, type Words } from './load.ts';
 import { addCompletion } from './nouns/completion.ts';
@@ -29,6 +29,8 @@ export async function createProgram(
     .configureHelp({
       showGlobalOptions: true,
       visibleGlobalOptions: globalOptionsOf,
+      optionDescription: (option) =>
+        `${option.mandatory ? 'required: ' : ''}${standardHelp.optionDescription(option)}`,
     })
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
@@ -45,6 +47,8 @@ export async function createProgram(
   }
   return { program, shell };
 }
+
+const standardHelp = new Help();
 
 /** A noun is always in the help; its verbs are loaded where they can be asked for, so that a command starts at once. */
 async function addNamed(
@@ -198,6 +202,11 @@ const offline: ReadonlySet<string> = new Set([
   'release init',
   'release add',
   'release sign',
+  'release co-sign',
+  'release status',
+  'release rotate',
+  'release expire',
+  'release sign-file',
   'release verify',
 ]);
 

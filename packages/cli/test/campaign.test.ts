@@ -60,3 +60,11 @@ test('terms are read as people write them, and the last stage has nothing to go 
   expect(parseWindow('02:00-04:00').days).toHaveLength(7);
   expect(termsOf({})).toEqual({});
 });
+
+test.for([
+  [{ timeZone: 'Europe/Berlin' }, '`--time-zone` says nothing without `--window`'],
+  [{ success: 90 }, '`--success` says nothing without `--stages`'],
+  [{ rateMax: 100 }, '`--rate-max` says nothing without `--rate`'],
+] as const)('a flag that would be passed over is refused: %j', ([flags, message]) => {
+  expect(() => termsOf(flags)).toThrow(message);
+});

@@ -81,6 +81,13 @@ describe('help', () => {
     expect(stdout).not.toContain('--token-file');
   });
 
+  test('of a verb says which flags must be given', async () => {
+    using cli = openCli();
+    const { stdout } = await cli.run(['cert', 'transfer', '--help']);
+    expect(stdout).toMatch(/--to <thing>\s+required: the thing/);
+    expect(stdout).not.toMatch(/--from <thing>\s+required/);
+  });
+
   test('of the program runs on whatever Node starts it', async () => {
     const outcome = await runProgram('node', [`${repository}/packages/cli/bin/fleetward.js`, '--version']);
     expect(outcome.stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);

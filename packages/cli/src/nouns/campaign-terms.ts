@@ -1,5 +1,6 @@
 import type { createCampaign, Part } from '@fleetward/protocol';
 import { InvalidArgumentError } from 'commander';
+import { usage } from '../errors.ts';
 import { parseDurationMs } from '../moment.ts';
 
 type Body = Part<(typeof createCampaign)['body']>;
@@ -25,8 +26,9 @@ export interface TermFlags {
 const minuteMs = 60_000;
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 
-/** What of the terms was said; the platform has a standard for the rest. */
+/** What of the terms was said; the platform has a standard for the rest. Throws `cli.usage` for a flag that would say nothing. */
 export function termsOf(flags: TermFlags): Partial<Body> {
+  assertSaysSomething(flags);
   const { stages, success, abort, window, timeZone, fromVersion, battery, retries, timeOut, bandwidth } =
     flags;
   const rate = rateOf(flags);
@@ -51,6 +53,23 @@ export function termsOf(flags: TermFlags): Partial<Body> {
       : { timeOutMinutes: Math.max(1, Math.round(parseDurationMs(timeOut, '--time-out') / minuteMs)) }),
     ...(bandwidth === undefined ? {} : { bytesPerSecondMax: bandwidth }),
   };
+}
+
+const needs = [
+  ['success', 'stages'],
+  ['timeZone', 'window'],
+  ['rateMax', 'rate'],
+  ['rateFactor', 'rate'],
+  ['rateIncreaseAfter', 'rate'],
+] as const satisfies readonly (readonly [keyof TermFlags, keyof TermFlags])[];
+
+function assertSaysSomething(flags: TermFlags): void {
+  const lone = needs.find(([name, other]) => flags[name] !== undefined && flags[other] === undefined);
+  if (lone === undefined) return;
+  const [name, other] = lone.map(
+    (flag) => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  );
+  throw usage(`\`${name}\` says nothing without \`${other}\``, `give \`${other}\` too`);
 }
 
 /** The last stage has nothing to go on to. */

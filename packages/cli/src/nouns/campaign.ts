@@ -50,11 +50,11 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
       'Makes a campaign that rolls a published release out to a group, or to every thing. It begins when it is started. From now on these bytes go to ' +
       'whom the campaign offers them and to nobody else.',
     examples: [
-      'fleetward campaign create --release pump-2.0.0.bin --group building-7',
-      "fleetward campaign create --release pump-2.0.0.bin --all --stages 1,5%,50%,100% --rate 60/min --abort 5%/20 --window 'mon-fri 02:00-04:00' --time-zone Europe/Berlin",
+      'fleetward campaign create --release pump/2.0.0/pump-2.0.0.bin --group building-7',
+      "fleetward campaign create --release pump/2.0.0/pump-2.0.0.bin --all --stages 1,5%,50%,100% --rate 60/min --abort 5%/20 --window 'mon-fri 02:00-04:00' --time-zone Europe/Berlin",
     ],
   })
-    .requiredOption('--release <target-path>', 'the release, by the path of its target')
+    .requiredOption('--release <target-path>', 'the release, by its path in `release list`')
     .option('--name <name>', 'what people call it; the path, if not given')
     .option('--group <name>', 'things of this group and under it')
     .option('--all', 'every thing there is')
@@ -78,7 +78,10 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
       ...termsOf(flags),
     };
     const campaign = await withApi((api) => api.call(createCampaign, { body }));
-    output.done(campaign, `campaign \`${campaign.campaignId}\` is ${campaign.state}`);
+    const { campaignId, state } = campaign;
+    output.done(campaign, `campaign \`${campaignId}\` is ${state}`);
+    if (!output.json)
+      output.note(`next: fleetward campaign ${state === 'PROPOSED' ? 'approve' : 'start'} ${campaignId}`);
   });
 }
 

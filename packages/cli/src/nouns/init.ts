@@ -103,6 +103,6 @@ function show(
   const settings = flags.config === undefined ? '' : ` --config ${flags.config}`;
   const url = `https://${config.serverNames[0]}:${config.listeners.operators.port || 'PORT'}`;
   output.note(`\nNext, start it:\n  fleetward serve${settings} --folder ${folder}`);
-  output.note(`and in another terminal become its first operator; it asks for the setup token:`);
+  output.note(`and in another terminal become an operator of it; it asks for the setup token:`);
   output.note(`  fleetward operator setup YOUR_NAME --url ${url} --ca ${files.rootCaFile}`);
 }

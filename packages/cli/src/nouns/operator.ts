@@ -31,10 +31,10 @@ interface SetupFlags {
 
 function addSetup(noun: Command, shell: Shell): void {
   addVerb(noun, 'setup <operator-name>', {
-    summary: 'become the first operator with the setup token of `init`',
+    summary: 'become an operator with the setup token of `init`',
     description:
       'Spends the one-time setup token on an operator and a token, and keeps that with the address and the CA in ' +
-      '`$XDG_CONFIG_HOME/fleetward/context.json` (mode 0600) for the commands to come. The setup token is read from a file, from ' +
+      '`$XDG_CONFIG_HOME/fleetward/context.json` (mode 0600) for the commands to come. The first operator comes from `init`, each further one from `init --new-setup-token`. The setup token is read from a file, from ' +
       'FLEETWARD_SETUP_TOKEN, or asked for.',
     examples: [
       'fleetward operator setup ada --url https://localhost:9443 --ca fleetward-data/root-ca.pem',

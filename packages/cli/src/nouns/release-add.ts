@@ -87,7 +87,7 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
         bytes: target.length,
         'SHA-256': target.sha256,
         ...(documents.length > 0 && { documents: documents.map((document) => document.path).join(' ') }),
-        next: `fleetward release sign ${folder}`,
+        next: `fleetward release sign ${folder} --key FILE`,
       });
     });
 }

@@ -26,7 +26,7 @@ export function addReleaseExpire(noun: Command, { terminal, output }: Shell): vo
         {
           withdrawn: paths.join(' '),
           expires: { atMs: expiresMs },
-          next: `fleetward release sign ${folder}`,
+          next: `fleetward release sign ${folder} --key FILE`,
         },
       );
     });

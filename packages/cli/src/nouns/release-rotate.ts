@@ -67,7 +67,7 @@ export function addReleaseRotate(noun: Command, { terminal, output }: Shell): vo
       const shown = { root: count(roles.root), targets: count(roles.targets) };
       output.record(
         { ...shown, expiresMs, warnings: warnOfRoles(roles, output) },
-        { ...shown, expires: { atMs: expiresMs }, next: `fleetward release sign ${folder}` },
+        { ...shown, expires: { atMs: expiresMs }, next: `fleetward release sign ${folder} --key FILE` },
       );
     });
 }

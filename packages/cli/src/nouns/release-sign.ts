@@ -75,6 +75,11 @@ export async function openSigners(
   return signers;
 }
 
+/** Who co-signs looks at what somebody signed before. */
+function isBegun({ root, targets }: ReleaseStatus): boolean {
+  return [root, targets].every(({ valid }) => valid > 0);
+}
+
 type Count = Pick<ReleaseStatus['root'], 'valid' | 'threshold'>;
 
 /** `more` goes into the JSON document beside the counts. */
@@ -88,7 +93,7 @@ export function showStatus(
   const complete = isComplete(status);
   const next = complete
     ? `fleetward release publish ${folder}`
-    : 'more signatures: fleetward release co-sign';
+    : `more signatures: fleetward release ${isBegun(status) ? 'co-sign' : 'sign'} ${folder} --key FILE`;
   shell.output.record(
     {
       ...more,

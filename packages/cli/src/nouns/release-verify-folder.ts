@@ -1,5 +1,5 @@
 import { parseSha256 } from '@fleetward/core';
-import { type FolderVerdict, openReleaseFolder, verifyReleaseFolder } from '@fleetward/updates';
+import { type FolderVerdict, openReleaseFolder, parseRelease, verifyReleaseFolder } from '@fleetward/updates';
 import { readInput, streamInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
@@ -32,7 +32,8 @@ export async function verifyFolder(
   if (verdict.problems.length > 0) exitWith(1);
 }
 
-function show({ problems, root, targets, releases }: FolderVerdict, { output }: Shell): void {
+function show({ problems, root, targets, releases: listed }: FolderVerdict, { output }: Shell): void {
+  const releases = listed.filter(({ custom }) => parseRelease(custom) !== undefined); // the rest are documents and indexes beside them
   const isAccepted = problems.length === 0;
   if (output.json || isAccepted) {
     output.record(

@@ -41,12 +41,17 @@ function isAbove({ product, component = 'firmware', version }: Release, bad: Cam
   );
 }
 
-function noWayBack({ release }: Campaign, before: readonly PreviousVersion[]): CampaignsError {
+function noWayBack({ release, startedAtMs }: Campaign, before: readonly PreviousVersion[]): CampaignsError {
+  if (startedAtMs === undefined)
+    return new CampaignsError(
+      'campaigns.no_way_back',
+      'the campaign never began: there is nothing to take back',
+    );
   const [most] = before;
   const bytes =
     most === undefined
       ? 'the bytes that its things ran before (none of them had reported which)'
-      : `the bytes of ${most.version} (SHA-256 \`${most.sha256}\`, before on ${most.things} things)`;
+      : `the bytes of ${most.version} (SHA-256 \`${most.sha256}\`, before on ${most.things} of its things)`;
   return new CampaignsError(
     'campaigns.no_way_back',
     `devices only go up: publish ${bytes} as a version above ${release.version}, then say this again`,

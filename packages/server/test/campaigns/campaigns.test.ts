@@ -450,13 +450,19 @@ test('a release that is withdrawn is offered to nobody, and pauses the campaign'
 });
 
 describe('rolling the fleet back', () => {
+  test('says of a campaign that never began that there is nothing to take back', async () => {
+    const { campaignId } = await fleet.create();
+    const refused = fleet.campaigns.rollBack(campaignId, bob);
+    await expect(refused).rejects.toThrow('the campaign never began: there is nothing to take back');
+  });
+
   test('says what to publish while there is nothing that devices would go to', async () => {
     const campaignId = await started();
     for (const name of offered()) await fleet.report(name, told.confirmed());
     const refused = fleet.campaigns.rollBack(campaignId, bob);
     await expect(refused).rejects.toMatchObject({ code: 'campaigns.no_way_back' });
     await expect(refused).rejects.toThrow(
-      `publish the bytes of 1.0.0 (SHA-256 \`${sha256Hex('1.0.0')}\`, before on 20 things) as a version above 2.0.0`,
+      `publish the bytes of 1.0.0 (SHA-256 \`${sha256Hex('1.0.0')}\`, before on 20 of its things) as a version above 2.0.0`,
     );
   });
 

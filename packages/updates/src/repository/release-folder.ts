@@ -69,7 +69,7 @@ export async function createReleaseFolder(path: string): Promise<ReleaseFolder> 
 export async function openReleaseFolder(path: string): Promise<ReleaseFolder> {
   const folder = folderAt(path);
   if ((await folder.read('root.json')) !== undefined) return folder;
-  const message = `\`${path}\` is no folder of releases: it holds no \`root.json\``;
+  const message = `\`${path}\` is no folder of releases: it holds no \`root.json\`, which \`release init\` begins one with`;
   throw new UpdatesError('updates.repository_invalid', message);
 }
 
@@ -102,7 +102,10 @@ export async function initRelease(
   { roles, rootExpiresMs, targetsExpiresMs }: ReleaseSettings,
 ): Promise<void> {
   if ((await folder.read('root.json')) !== undefined) {
-    throw new UpdatesError('updates.repository_invalid', 'the folder already holds a `root.json`');
+    throw new UpdatesError(
+      'updates.repository_invalid',
+      'the folder already holds a `root.json`: begin in another, or change keys here with `release rotate`',
+    );
   }
   await writeRoot(folder, { version: 1, bytes: draftRoot({ version: 1, expiresMs: rootExpiresMs, roles }) });
   await folder.write('targets.json', draftTargets({ version: 1, expiresMs: targetsExpiresMs }));
