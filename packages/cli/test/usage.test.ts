@@ -13,6 +13,7 @@ describe('a command line that cannot work', () => {
     { args: ['thing', 'create', 'a', '--attribute', 'b'], says: '`--attribute b` is not `NAME=VALUE`' },
     { args: ['cert', 'verify', 'a.pem'], says: '--trust' },
     { args: ['cert', 'revoke', 'a', '--reason', 'boredom'], says: 'keyCompromise' },
+    { args: ['cert', 'revoke', 'lamp-7'], says: 'cert revoke --thing lamp-7' },
     { args: ['policy', 'set-default', 'p', 'x'], says: '`x` is not a version' },
     { args: ['serve', '--set', 'nonsense'], says: '--set nonsense' },
     { args: ['serve', '--set', 'listeners.mqtt.prt=1'], says: 'no setting `prt`, did you mean `port`?' },

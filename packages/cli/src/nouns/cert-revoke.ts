@@ -1,7 +1,7 @@
 import { type ApiClient, listCertificates, type Part, revokeCertificate } from '@fleetward/protocol';
 import { type Command, Option } from 'commander';
 import { addVerb } from '../define.ts';
-import { usage } from '../errors.ts';
+import { type CliError, usage } from '../errors.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 
@@ -49,11 +49,20 @@ export function addCertRevoke(noun: Command, shell: Shell): void {
         throw usage('give a certificate id, or `--thing`');
       if (thing !== undefined && flags.only === true)
         throw usage('`--only` is about one certificate, not `--thing`');
+      if (certificateId !== undefined && !/^[0-9a-f]{64}$/.test(certificateId)) throw notAnId(certificateId);
       await withApi(async (api) => {
         if (certificateId !== undefined) return told(await revoke(api, certificateId, flags), shell);
         return revokeAll(api, { ...flags, thing: thing ?? '' }, shell);
       });
     });
+}
+
+/** At 3 a.m. people type the name of the device. */
+function notAnId(given: string): CliError {
+  return usage(
+    `\`${given}\` is not a certificate id, which has 64 hex digits`,
+    `\`fleetward cert revoke --thing ${given}\` revokes all of a thing; \`fleetward cert list\` shows the ids`,
+  );
 }
 
 type Answer = Part<(typeof revokeCertificate)['answer']>;
