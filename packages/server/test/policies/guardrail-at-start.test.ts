@@ -21,8 +21,11 @@ test('a guard rail that the settings require over what breaks it is told by list
   });
   const metrics = Buffer.from(await api.call(getMetrics, {})).toString();
   expect(metrics).toMatch(/fleetward_guardrails\{state="broken"\} 1/);
-  const { entries } = await api.call(listTrail, { query: { limit: 200 } });
-  expect(entries.filter(({ entry }) => entry.kind === 'guardrail.broken')).toHaveLength(1);
+  const told = async () => {
+    const { entries } = await api.call(listTrail, { query: { limit: 200 } });
+    return entries.filter(({ entry }) => entry.kind === 'guardrail.broken');
+  };
+  await expect.poll(told, { timeout: 30_000 }).toHaveLength(1); // written once it is found, not before the list says so
   await expect(
     api.call(createPolicy, { body: { policyName: 'wider', document: anything } }),
   ).rejects.toMatchObject({ problem: { code: 'policies.guardrail_broken' } });
