@@ -21,7 +21,7 @@ async function run(command: string | undefined, file: string | undefined): Promi
   const targetsUrl = target === undefined ? undefined : given('target-base-url');
   const fetcher = urlFetcher({ metadata: given('metadata-url'), targets: targetsUrl });
   const client = createUpdateClient({ store, fetcher, clock: Date });
-  assertNo('refresh', await client.refresh());
+  assertNo('refresh', await client.refresh({ delegated: false }));
   if (target === undefined) return;
   const found = await client.findTarget(target);
   if (found.kind !== 'found') throw new Error(`\`${target}\`: ${JSON.stringify(found)}`);

@@ -76,6 +76,7 @@ export {
   removeTargets,
 } from './repository/draft.ts';
 export { defaultOnlineSettings, type OnlineSettings, type OnlineSigners } from './repository/online-files.ts';
+export { type Delegation, delegateRelease } from './repository/product-lists.ts';
 export {
   type PublishedFile,
   type PublishedState,
@@ -84,7 +85,7 @@ export {
   publish,
   type Upload,
 } from './repository/publish.ts';
-export { readTargets } from './repository/read-targets.ts';
+export { readDelegatedNames, readTargets } from './repository/read-targets.ts';
 export {
   describeChange,
   type ReleaseChange,

@@ -62,6 +62,50 @@ const b = 'b'.repeat(64);
 const lamps = { name: 'lamps', paths: ['lamp/*'] };
 const others = { name: 'others', paths: ['*/*'] };
 
+describe('all targets of delegated roles', () => {
+  const graphs: Readonly<Record<string, Readonly<Record<string, RoleDraft>>>> = {
+    'with several that list the same': {
+      targets: { delegates: [lamps, others] },
+      lamps: { files: { 'lamp/1': a } },
+      others: { files: { 'lamp/1': b, 'lamp/2': b, 'lock/1': b } },
+    },
+    'with a terminating one further down': {
+      targets: { delegates: [lamps, others] },
+      lamps: { delegates: [{ name: 'deep', paths: ['*/1'], terminating: true }], files: { 'lamp/3': a } },
+      deep: { files: { 'lamp/1': a, 'lock/1': a } },
+      others: { files: { 'lamp/1': b, 'lamp/2': b, 'lock/1': b } },
+    },
+    'with a circle': {
+      targets: { delegates: [lamps, others] },
+      lamps: { delegates: [{ name: 'deep', paths: ['lamp/*'] }], files: { 'lamp/2': a } },
+      deep: { files: { 'lamp/1': a }, delegates: [lamps, { name: 'deep', paths: ['*/*'] }] },
+      others: { files: { 'lock/2': b } },
+    },
+    'with one role of two parents': {
+      targets: { delegates: [lamps, others] },
+      lamps: { delegates: [{ name: 'deep', paths: ['lamp/*'] }] },
+      others: { delegates: [{ name: 'deep', paths: ['lock/*'] }] },
+      deep: { files: { 'lamp/1': a, 'lock/1': b, 'door/1': a } },
+    },
+    'with one of a stranger, for whose paths nobody else speaks then': {
+      targets: { delegates: [lamps, others] },
+      lamps: { files: { 'lamp/1': a }, signers: [newSigner()] },
+      others: { files: { 'lamp/1': b, 'lock/1': b } },
+    },
+  };
+
+  it.each(Object.entries(graphs))('are what a search finds for each path, %s', async (_, roles) => {
+    const client = await deviceWith(roles);
+    const paths = ['lamp', 'lock', 'door'].flatMap((name) => [1, 2, 3].map((one) => `${name}/${one}`));
+    const found = await Promise.all(paths.map(async (path) => client.findTarget(path)));
+    const expected = found.flatMap((one) => (one.kind === 'found' ? [one.target] : []));
+    expect(expected.length).toBeGreaterThan(0);
+    expect(client.targets().toSorted((one, two) => (one.path < two.path ? -1 : 1))).toEqual(
+      expected.toSorted((one, two) => (one.path < two.path ? -1 : 1)),
+    );
+  });
+});
+
 describe('delegated roles', () => {
   it('finds a target with the role that may speak for its path, in the order given', async () => {
     const client = await deviceWith({

@@ -1,6 +1,7 @@
 import {
   parseRelease,
   type ReleaseChange,
+  type RoleChange,
   type RootChange,
   type Target,
   type TargetsChange,
@@ -9,15 +10,20 @@ import { printable } from '../printable.ts';
 import type { Shell } from '../shell.ts';
 
 /** Shows people what a signature would vouch for anew. */
-export function showChange({ root, targets }: ReleaseChange, shell: Shell): void {
+export function showChange({ root, targets, delegated = {} }: ReleaseChange, shell: Shell): void {
   if (root !== undefined) showRoot(root, shell);
-  if (targets !== undefined) showTargets(targets, shell);
-  if (root === undefined && targets === undefined)
+  if (targets !== undefined) showTargets(targets, 'list of releases', shell);
+  for (const [product, change] of Object.entries(delegated)) showTargets(change, `list of ${product}`, shell);
+  if (root === undefined && targets === undefined && Object.keys(delegated).length === 0)
     shell.output.line('nothing is new: all of it was signed before');
 }
 
-function showRoot({ version, expires, roles }: RootChange, { output }: Shell): void {
-  output.line(output.bold(`root ${version}, good until ${expires}`));
+function showRoot({ version, expires, roles }: RootChange, shell: Shell): void {
+  shell.output.line(shell.output.bold(`root ${version}, good until ${expires}`));
+  showRoles(roles, 'the same keys and thresholds, with a new end', shell);
+}
+
+function showRoles(roles: readonly RoleChange[], none: string, { output }: Shell): void {
   output.list(
     roles.flatMap(({ role, added, removed, threshold, thresholdBefore }) => [
       ...(threshold === thresholdBefore ? [] : [{ role, change: 'threshold', to: String(threshold) }]),
@@ -25,19 +31,22 @@ function showRoot({ version, expires, roles }: RootChange, { output }: Shell): v
       ...removed.map((to) => ({ role, change: 'key removed', to })),
     ]),
     { role: (row) => row.role, change: (row) => row.change, what: (row) => row.to },
-    'the same keys and thresholds, with a new end',
+    none,
   );
 }
 
-function showTargets(
-  { version, versionBefore, expires, added, removed, changed, others }: TargetsChange,
-  { output }: Shell,
-): void {
-  output.line(output.bold(`list of releases ${version}, good until ${expires}`));
+function showTargets(change: TargetsChange, what: string, shell: Shell): void {
+  const { output } = shell;
+  const { version, versionBefore, expires, added, removed, changed, delegations, others } = change;
+  output.line(output.bold(`${what} ${version}, good until ${expires}`));
   if (versionBefore !== undefined)
     output.line(
       `compared with list ${versionBefore}; unless that is the last one that was complete, releases withdrawn since may be back unseen`,
     );
+  if (delegations.length > 0) {
+    output.line('delegated products:');
+    showRoles(delegations, '', shell);
+  }
   for (const { member, after } of others)
     output.line(
       printable(

@@ -36,8 +36,9 @@ export function addReleaseCoSign(noun: Command, shell: Shell): void {
     .action(async (folder: string, flags: CoSignFlags) => {
       const releases = steadyFolder(await openReleaseFolder(folder));
       const trusted = flags.root === undefined ? undefined : await readRootFile(flags.root, shell.terminal);
-      const { root, targets } = await signRelease(releases, []);
-      if (root.valid + targets.valid === 0) throw nobodySigned(folder);
+      const { root, targets, delegated } = await signRelease(releases, []);
+      const drafts = [root, targets, ...(delegated?.values() ?? [])];
+      if (drafts.every(({ valid }) => valid === 0)) throw nobodySigned(folder);
       const change = await describeChange(releases, trusted);
       if (!shell.output.json) showChange(change, shell);
       if (flags.yes !== true) await confirmSignature(shell);

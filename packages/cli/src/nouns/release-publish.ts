@@ -7,6 +7,7 @@ import { CliError } from '../errors.ts';
 import type { Shell } from '../shell.ts';
 import { uploadArtifact } from '../upload-artifact.ts';
 import { artifactPath, hasArtifact } from './release-artifacts.ts';
+import { listsOf } from './release-read.ts';
 import { type ListedTarget, listTargets } from './release-targets.ts';
 
 /** `fleetward release publish`: from the engineer's folder to the devices. */
@@ -23,7 +24,7 @@ export function addReleasePublish(noun: Command, shell: Shell): void {
       const { roles: published } = await api.call(listMetadata);
       const rootVersion = published.find(({ name }) => name === 'root')?.version ?? 0;
       const upload = await readUpload(releases, rootVersion);
-      const targets = upload.targets === undefined ? [] : listTargets(upload.targets);
+      const targets = listsOf(upload).flatMap(listTargets);
       const uploaded = await uploadMissing(targets, { api, folder, shell });
       const answer = await api.call(publishMetadata, { body: bodyOf(upload) });
       return { uploaded, roles: answer.roles };
@@ -34,14 +35,17 @@ export function addReleasePublish(noun: Command, shell: Shell): void {
   });
 }
 
-function bodyOf({ roots, targets, second }: Upload) {
+function bodyOf({ roots, targets, second, delegated }: Upload) {
   return {
     roots: roots.map(toBase64),
     ...(targets === undefined ? {} : { targets: toBase64(targets) }),
-    ...(second && {
-      second: Object.fromEntries([...second].map(([name, bytes]) => [name, toBase64(bytes)])),
-    }),
+    ...(second && { second: textsOf(second) }),
+    ...(delegated && { delegated: textsOf(delegated) }),
   };
+}
+
+function textsOf(files: ReadonlyMap<string, Uint8Array>): Readonly<Record<string, string>> {
+  return Object.fromEntries([...files].map(([name, bytes]) => [name, toBase64(bytes)]));
 }
 
 interface Uploading {

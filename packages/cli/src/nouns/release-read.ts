@@ -1,5 +1,5 @@
 import { getMetadataFile, listMetadata } from '@fleetward/protocol';
-import { documentPath, openReleaseFolder, readUpload } from '@fleetward/updates';
+import { documentPath, openReleaseFolder, readUpload, type Upload } from '@fleetward/updates';
 import type { Shell } from '../shell.ts';
 import { type ListedTarget, listTargets } from './release-targets.ts';
 
@@ -11,8 +11,8 @@ export interface Listed {
 
 /** The releases of a folder, or of the platform when none is given. */
 export async function readListed(folder: string | undefined, shell: Shell): Promise<Listed> {
-  const { roles, bytes } = await (folder === undefined ? readPublished(shell) : readFolder(folder));
-  const targets = bytes === undefined ? [] : listTargets(bytes);
+  const { roles, lists } = await (folder === undefined ? readPublished(shell) : readFolder(folder));
+  const targets = lists.flatMap(listTargets);
   const linked = new Set(targets.flatMap(linksOf));
   return {
     roles,
@@ -26,18 +26,23 @@ export async function readListed(folder: string | undefined, shell: Shell): Prom
 function readPublished(shell: Shell) {
   return shell.withApi(async (api) => {
     const { roles } = await api.call(listMetadata);
-    const version = roles.find(({ name }) => name === 'targets')?.version;
-    if (version === undefined) return { roles, bytes: undefined };
-    return {
-      roles,
-      bytes: await api.call(getMetadataFile, { params: { file: `${version}.targets.json` } }),
-    };
+    // The other roles are delegated lists.
+    const ofLists = roles.filter(({ name }) => !['root', 'snapshot', 'timestamp'].includes(name));
+    const lists: Uint8Array[] = [];
+    for (const { name, version } of ofLists)
+      lists.push(await api.call(getMetadataFile, { params: { file: `${version}.${name}.json` } }));
+    return { roles, lists };
   });
 }
 
 async function readFolder(path: string) {
-  const { targets } = await readUpload(await openReleaseFolder(path), Number.MAX_SAFE_INTEGER);
-  return { roles: [], bytes: targets };
+  const upload = await readUpload(await openReleaseFolder(path), Number.MAX_SAFE_INTEGER);
+  return { roles: [], lists: listsOf(upload) };
+}
+
+/** The list of releases and those of delegated products. */
+export function listsOf({ targets, delegated }: Upload): readonly Uint8Array[] {
+  return [...(targets === undefined ? [] : [targets]), ...(delegated?.values() ?? [])];
 }
 
 function linksOf({ path, record: { sbom, provenance } }: ListedTarget): readonly string[] {

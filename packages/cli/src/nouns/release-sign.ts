@@ -22,7 +22,7 @@ export function addReleaseSign(noun: Command, shell: Shell): void {
   addVerb(noun, 'sign <folder>', {
     summary: 'sign what your key may sign in a folder of releases',
     description:
-      'Signs the root and the list of releases, whichever the keys may sign, and tells how many signatures are there and needed. Engineers can sign one ' +
+      'Signs the root, the list of releases and those of delegated products, whichever the keys may sign, and tells how many signatures are there and needed. Engineers can sign one ' +
       'after another, each on their own machine. A key may be in a program instead of a file: `PROGRAM public-key` prints its public half in PEM, and `PROGRAM sign ALGORITHM` ' +
       'reads the message from standard input and writes the signature, as bytes, to standard output (120 s and 16 KiB at most). What does not verify is not taken.',
     examples: [
@@ -87,7 +87,8 @@ export function showStatus(
   status: ReleaseStatus,
   { shell, folder, more = {} }: { readonly shell: Shell; readonly folder: string; readonly more?: object },
 ): void {
-  const { root, targets, second } = status;
+  const { root, targets, second, delegated = new Map() } = status;
+  const lists = [...delegated];
   const count = ({ valid, threshold }: Count) => ({ valid, threshold });
   const text = ({ valid, threshold }: Count) => `${valid} of ${threshold} signatures`;
   const complete = isComplete(status);
@@ -105,6 +106,9 @@ export function showStatus(
           targets: second.targets && count(second.targets),
         },
       }),
+      ...(lists.length > 0 && {
+        delegated: Object.fromEntries(lists.map(([product, draft]) => [product, count(draft)])),
+      }),
       complete,
     },
     {
@@ -112,6 +116,7 @@ export function showStatus(
       targets: text(targets),
       ...(second?.root && { 'root, ML-DSA-65': text(second.root) }),
       ...(second?.targets && { 'targets, ML-DSA-65': text(second.targets) }),
+      ...Object.fromEntries(lists.map(([product, draft]) => [`list of ${product}`, text(draft)])),
       next,
     },
   );

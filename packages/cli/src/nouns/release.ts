@@ -14,6 +14,7 @@ export const releaseVerbs: Verbs = {
   status: async () => (await sign()).addReleaseStatus,
   publish: async () => (await import('./release-publish.ts')).addReleasePublish,
   rotate: async () => (await import('./release-rotate.ts')).addReleaseRotate,
+  delegate: async () => (await import('./release-delegate.ts')).addReleaseDelegate,
   expire: async () => (await import('./release-expire.ts')).addReleaseExpire,
   list: async () => (await import('./release-list.ts')).addReleaseList,
   show: async () => (await import('./release-show.ts')).addReleaseShow,

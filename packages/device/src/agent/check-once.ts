@@ -11,7 +11,7 @@ import { within } from './within.ts';
 
 /** What a pass works with; everything that is not deterministic comes from here. */
 export interface CheckParts {
-  readonly client: Pick<UpdateClient, 'refresh' | 'isDirected' | 'targets' | 'download'>;
+  readonly client: Pick<UpdateClient, 'refresh' | 'isDirected' | 'targets' | 'refusedLists' | 'download'>;
   readonly files: Files;
   readonly folder: SlotFolder;
   readonly model: DeviceModel;
@@ -57,7 +57,9 @@ export async function checkOnce(parts: CheckParts, stop?: AbortSignal): Promise<
     isDirected: client.isDirected(),
   });
   if (choice.kind === 'refused') return choice;
-  if (choice.kind === 'none') return { kind: 'current', version: confirmedVersion(state) };
+  // Nothing newer, as far as could be known.
+  if (choice.kind === 'none')
+    return client.refusedLists()[0] ?? { kind: 'current', version: confirmedVersion(state) };
   return install(choice.offer, { parts, state, stop });
 }
 

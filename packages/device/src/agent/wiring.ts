@@ -53,6 +53,7 @@ export async function openAgent(
     ...config,
     api: { download: (...of) => api.download(...of) },
     thingName: config.thingName ?? enrolled.name,
+    product: model.product,
     bytesPerSecondMin: limits.bytesPerSecondMin,
     clock,
   });

@@ -21,6 +21,8 @@ export interface UpdateClientOptions {
   readonly clock: Clock;
   /** The device's thing; needed where the root names a director, which instructs each thing by its name. */
   readonly thingName?: string;
+  /** What the device is: then it reads no lists that teams of other products sign. */
+  readonly product?: string;
   /** A slower repository is given up; default 512. */
   readonly bytesPerSecondMin?: number;
 }
@@ -30,11 +32,11 @@ export interface UpdateClientOptions {
  * `device.root_refused` when the first root does not hold.
  */
 export async function openUpdateClient(options: UpdateClientOptions): Promise<UpdateClient> {
-  const { api, trustedFolder, rootFile, clock, thingName, bytesPerSecondMin = 512 } = options;
+  const { api, trustedFolder, rootFile, clock, thingName, product, bytesPerSecondMin = 512 } = options;
   const store = await openFileStore(trustedFolder);
   await trustFirstRoot(store, rootFile);
   const pace = { bytesPerSecondMin, monotonicMs: () => performance.now() };
-  return createUpdateClient({ store, fetcher: platformFetcher(api, pace), clock, thingName });
+  return createUpdateClient({ store, fetcher: platformFetcher(api, pace), clock, thingName, product });
 }
 
 /** A root that is trusted already is kept; only the chain of signatures replaces it. */

@@ -107,7 +107,7 @@ export const publishMetadata = defineRoute({
   method: 'POST',
   path: '/v1/releases/metadata',
   noun: 'releases',
-  summary: 'Publish root and targets metadata that was signed offline',
+  summary: 'Publish root and targets metadata, delegated too, that was signed offline',
   access: 'operator',
   bodyBytesMax: publicationBytesMax,
   body: Type.Object({
@@ -118,6 +118,12 @@ export const publishMetadata = defineRoute({
       }),
     ),
     targets: Type.Optional(base64(metadataBytesMax)),
+    delegated: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9_-]{0,63}$' }), base64(metadataBytesMax), {
+        maxProperties: 64,
+        description: 'New lists of roles that the targets delegate to, by role.',
+      }),
+    ),
     second: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[1-9][0-9]{0,15}\\.(?:root|targets)\\.json$' }),

@@ -9,10 +9,18 @@ import { ReleaseError } from './errors.ts';
  */
 export async function checkRecords(
   artifactStore: Pick<ArtifactStore, 'read'>,
-  { before, next }: { readonly before: Uint8Array | undefined; readonly next: Uint8Array },
+  lists: { readonly before: readonly Uint8Array[]; readonly next: readonly Uint8Array[] },
 ): Promise<void> {
-  const targets = byPath(next);
-  const earlier = before === undefined ? new Map<string, Target>() : byPath(before);
+  const earlier = byPath(lists.before);
+  for (const list of lists.next) await checkList(artifactStore, { list, earlier });
+}
+
+/** Documents stand in the list of their release: they are signed for by the same people. */
+async function checkList(
+  artifactStore: Pick<ArtifactStore, 'read'>,
+  { list, earlier }: { readonly list: Uint8Array; readonly earlier: ReadonlyMap<string, Target> },
+): Promise<void> {
+  const targets = byPath([list]);
   const read = (sha256: string) => readWhole(artifactStore, [...targets.values()], sha256);
   for (const release of targets.values()) {
     if (withDocuments(release.path, targets) === withDocuments(release.path, earlier)) continue;
@@ -26,8 +34,8 @@ export async function checkRecords(
   }
 }
 
-function byPath(targets: Uint8Array): ReadonlyMap<string, Target> {
-  return new Map(readTargets(targets).map((target) => [target.path, target]));
+function byPath(lists: readonly Uint8Array[]): ReadonlyMap<string, Target> {
+  return new Map(lists.flatMap(readTargets).map((target) => [target.path, target]));
 }
 
 /** A release and what is listed beside it: one that stays as it is may lose its document, or be given another. */

@@ -33,6 +33,7 @@ export function releaseHandlers(
         roots: (body.roots ?? []).map(fromBase64),
         ...(body.targets === undefined ? {} : { targets: fromBase64(body.targets) }),
         ...(body.second === undefined ? {} : { second: decodeAll(body.second) }),
+        ...(body.delegated === undefined ? {} : { delegated: decodeAll(body.delegated) }),
       };
       return { roles: [...(await releases.publish(upload, operatorActor(caller)))] };
     }),

@@ -1,5 +1,5 @@
 import { equalBytes } from '@fleetward/core';
-import { type PublishedState, secondSuffix, type Upload } from '@fleetward/updates';
+import { type PublishedState, readDelegatedNames, secondSuffix, type Upload } from '@fleetward/updates';
 import {
   consistentName,
   isRelease,
@@ -30,7 +30,23 @@ export async function loadPublished(store: ReleaseStore): Promise<Published> {
   }
   const bytesOf = (name: string) => files.find((file) => file.name === name)?.bytes;
   const state = Object.fromEntries(topRoles.flatMap((name) => pairOf(name, bytesOf(name))));
-  return publishedOf({ ...state, ...(await secondOf(store, files)) }, files);
+  const lists = await delegatedOf(store, bytesOf('targets'));
+  const delegated = new Map(lists.map(({ name, bytes }) => [name, bytes]));
+  const whole = { ...state, delegated, ...(await secondOf(store, files)) };
+  return publishedOf(whole, [...files, ...lists]);
+}
+
+/** The newest list of every role that the targets delegate to: its versions only rise, also over a time without the delegation. */
+async function delegatedOf(
+  store: ReleaseStore,
+  targets: Uint8Array | undefined,
+): Promise<readonly MetadataFile[]> {
+  const files: MetadataFile[] = [];
+  for (const name of targets === undefined ? [] : readDelegatedNames(targets)) {
+    const file = await store.latestMetadata(name);
+    if (file !== undefined) files.push(file);
+  }
+  return files;
 }
 
 /** The second signature of the newest targets, if they have one. */
@@ -49,7 +65,12 @@ function pairOf(name: string, bytes: Uint8Array | undefined): readonly (readonly
 }
 
 export function publishedOf(state: PublishedState, roles: readonly RoleVersion[]): Published {
-  const targets = state.targets === undefined ? [] : listTargets(state.targets);
+  const lists = state.targets === undefined ? [] : [state.targets, ...(state.delegated?.values() ?? [])];
+  // As devices do: of several that list a path the first wins.
+  const byPath = new Map(
+    lists.toReversed().flatMap((list) => listTargets(list).map((one) => [one.path, one])),
+  );
+  const targets = [...byPath.values()];
   return {
     state,
     roles: roles.map(({ name, version }) => ({ name, version })),
@@ -75,7 +96,13 @@ export async function withoutPublished(
   const isNew =
     upload.targets !== undefined && (targets === undefined || !equalBytes(targets, upload.targets));
   const { second } = upload;
-  return { roots, ...(isNew ? { targets: upload.targets } : {}), ...(second && { second }) };
+  const delegated = new Map(
+    [...(upload.delegated ?? [])].filter(([name, bytes]) => {
+      const before = published.state.delegated?.get(name);
+      return before === undefined || !equalBytes(before, bytes);
+    }),
+  );
+  return { roots, ...(isNew ? { targets: upload.targets } : {}), ...(second && { second }), delegated };
 }
 
 /** The newest `count` roots and no more: a repeated upload is of the newest. */

@@ -2,6 +2,7 @@ import type { Clock, Transaction, Transactor } from '@fleetward/core';
 import {
   type OnlineSettings,
   type OnlineSigners,
+  type PublishedState,
   type PublishOutcome,
   publish,
   type Upload,
@@ -88,7 +89,8 @@ async function publishUpload(
 ): Promise<readonly RoleVersion[]> {
   const { store } = parts;
   const upload = await withoutPublished(request.upload, { published: shelf.current, store });
-  const isRepeated = upload.roots.length === 0 && upload.targets === undefined;
+  const isRepeated =
+    upload.roots.length === 0 && upload.targets === undefined && (upload.delegated?.size ?? 0) === 0;
   if (isRepeated && shelf.current.roles.length > 0) return shelf.current.roles;
   return putInForce(parts, shelf, { ...request, upload });
 }
@@ -113,10 +115,13 @@ async function putInForce(
   if (outcome.kind !== 'published') throw refused(outcome);
   const next = publishedOf(
     outcome.state,
-    Object.entries(outcome.versions).map(([name, version]) => ({ name, version })),
+    [...Object.entries(outcome.versions), ...outcome.delegatedVersions].map(([name, version]) => ({
+      name,
+      version,
+    })),
   );
   await checkArtifacts(store, next);
-  await checkRecords(parts.artifactStore, { before: base.state.targets, next: outcome.state.targets });
+  await checkRecords(parts.artifactStore, { before: listsOf(base.state), next: listsOf(outcome.state) });
   const storedAtMs = clock.now();
   const files = outcome.files.map((file) => ({
     ...roleOf(file, outcome.versions),
@@ -148,8 +153,8 @@ async function record(
 ): Promise<void> {
   const { base, files, shelf, next, actor } = change;
   const roleNames: readonly string[] = topRoles;
-  const latest = (await store.latestVersions(tx)).filter(({ name }) => roleNames.includes(name));
-  if (!isSame(latest, base.roles)) {
+  const isTop = ({ name }: RoleVersion) => roleNames.includes(name); // no list changes without a new snapshot
+  if (!isSame((await store.latestVersions(tx)).filter(isTop), base.roles.filter(isTop))) {
     throw superseded('other metadata was published in the meantime: look at it and try again');
   }
   for (const file of files) await store.addMetadata(tx, file);
@@ -158,6 +163,10 @@ async function record(
   tx.afterCommit(() => {
     shelf.current = next;
   });
+}
+
+function listsOf({ targets, delegated }: PublishedState): readonly Uint8Array[] {
+  return targets === undefined ? [] : [targets, ...(delegated?.values() ?? [])];
 }
 
 function isSame(a: readonly RoleVersion[], b: readonly RoleVersion[]): boolean {

@@ -54,7 +54,7 @@ function check(files: readonly Listed[], before?: Uint8Array): Promise<void> {
   async function* read(sha256: string) {
     yield bytesOf.get(parseSha256(sha256)) ?? Buffer.alloc(0);
   }
-  return checkRecords({ read }, { before, next: targetsOf(files) });
+  return checkRecords({ read }, { before: before === undefined ? [] : [before], next: [targetsOf(files)] });
 }
 
 const release = (record: ReleaseRecord): Listed => ({
@@ -103,11 +103,11 @@ describe('the documents of a release that is published', () => {
 
   test('are not read again while the release is as it was', async () => {
     const files = [release({ sbom: sha256Of(sbom) }), beside('sbom', sbom)];
-    const before = targetsOf(files);
+    const before = [targetsOf(files)];
     const read = () => {
       throw new Error('read again');
     };
     await checkRecords({ read }, { before, next: before });
-    await expect(checkRecords({ read }, { before: undefined, next: before })).rejects.toThrow('read again');
+    await expect(checkRecords({ read }, { before: [], next: before })).rejects.toThrow('read again');
   });
 });

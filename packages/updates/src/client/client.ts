@@ -8,7 +8,7 @@ import { type DownloadOutcome, downloadTarget, type KeptPart, type TargetSink } 
 import { drive } from './drive.ts';
 import type { Fetcher } from './fetcher.ts';
 import { type FindOutcome, findTargetWorkflow } from './find-target.ts';
-import type { RefreshOutcome } from './outcome.ts';
+import type { RefreshOutcome, Refusal } from './outcome.ts';
 import { refreshWorkflow, type TrustedSet, versionsOf } from './refresh.ts';
 import { type Target, targetOf } from './target.ts';
 import { floorName } from './time-floor.ts';
@@ -17,17 +17,24 @@ export interface Abortable {
   readonly signal?: AbortSignal;
 }
 
+export interface RefreshClientOptions extends Abortable {
+  /** `false` leaves delegated lists alone until `findTarget` needs one: for who wants one target and knows its path. */
+  readonly delegated?: boolean;
+}
+
 /** The update client of one repository. Calls are made one at a time. */
 export interface UpdateClient {
   /** Brings the trusted metadata up to date; everything else works on what the last good refresh found. */
-  refresh(options?: Abortable): Promise<RefreshOutcome>;
+  refresh(options?: RefreshClientOptions): Promise<RefreshOutcome>;
   /** Whether the root names a director: then nothing may be installed but what it instructs this device to have. */
   isDirected(): boolean;
   /**
-   * The targets of the top-level role, in the file's order; those of delegated roles are found by path. Where the root names
-   * a director, the one that it instructs this device to have, or none.
+   * The targets of the top-level role, in the file's order, then those of delegated roles in the order of their trust. Where the
+   * root names a director, the one that it instructs this device to have, or none.
    */
   targets(): readonly Target[];
+  /** Delegated lists that the last refresh could not trust, and of which nothing is offered therefore. */
+  refusedLists(): readonly Refusal[];
   findTarget(path: string, options?: Abortable): Promise<FindOutcome>;
   /**
    * Goes on from `kept` where the repository can. Where the target has an index of chunks, what `local` images have of them
@@ -49,6 +56,8 @@ export interface UpdateClientParts {
   readonly clock: Clock;
   /** The device's name, which a director instructs; without one a client follows no director, and refuses where there is one. */
   readonly thingName?: string | undefined;
+  /** What the device is: of delegated lists only those are read that may speak for this product; all of them without it. */
+  readonly product?: string | undefined;
   readonly limits?: UpdateLimits;
 }
 
@@ -58,22 +67,25 @@ export function createUpdateClient({
   fetcher,
   clock,
   thingName,
+  product,
   limits = defaultLimits,
 }: UpdateClientParts): UpdateClient {
   let trusted: TrustedSet | undefined;
   const current = () => trusted ?? notRefreshed();
   return {
-    async refresh({ signal } = {}) {
+    async refresh({ signal, delegated = true } = {}) {
       const watched = watchWrites(store);
       const rim = { store: watched.store, fetcher, signal };
       trusted = undefined; // what was good may have expired or been replaced
-      const result = await drive(refreshWorkflow({ clockMs: clock.now(), limits, thingName }), rim);
+      const options = { clockMs: clock.now(), limits, thingName, product, delegated };
+      const result = await drive(refreshWorkflow(options), rim);
       if (result.kind !== 'refreshed') return result;
       trusted = result.trusted;
       return { kind: watched.hasNews() ? 'updated' : 'current', versions: versionsOf(trusted) };
     },
     isDirected: () => current().instructed !== undefined,
     targets: () => offered(current()),
+    refusedLists: () => current().delegated.refused,
     findTarget: async (path, { signal } = {}) =>
       notInstructed(current().instructed, { path }) ??
       drive(findTargetWorkflow(path, { trusted: current(), limits }), { store, fetcher, signal }),
@@ -83,8 +95,9 @@ export function createUpdateClient({
   };
 }
 
-function offered({ targets, instructed }: TrustedSet): readonly Target[] {
-  if (instructed === undefined) return Object.values(targets.signed.targets).map(targetOf);
+function offered({ targets, delegated, instructed }: TrustedSet): readonly Target[] {
+  if (instructed === undefined)
+    return [...Object.values(targets.signed.targets).map(targetOf), ...delegated.targets];
   return instructed.target === undefined ? [] : [instructed.target];
 }
 

@@ -1,7 +1,7 @@
-import type { Targets } from '@tufjs/models';
 import type { UpdateLimits } from '../limits.ts';
-import type { RoleKeys } from '../metadata/threshold.ts';
-import type { Refusal, Unreachable } from './outcome.ts';
+import { delegatedKeys, isOfItsProduct } from '../metadata/delegation.ts';
+import { needsSecond } from '../metadata/second-signature.ts';
+import { type Refusal, refuse, type Unreachable } from './outcome.ts';
 import type { ImageSet } from './refresh.ts';
 import { type Target, targetOf } from './target.ts';
 import { type TargetsFile, updateTargets } from './targets.ts';
@@ -19,7 +19,10 @@ interface Visit {
   readonly parent?: TargetsFile;
 }
 
-/** TUF 5.6.7: looks a target up, preorder and depth first, through at most `rolesVisitedMax` delegated roles. */
+/**
+ * TUF 5.6.7: looks a target up, preorder and depth first, through at most `rolesVisitedMax` delegated roles. Where the root
+ * demands second signatures, through none: see `listDelegated`.
+ */
 export function* findTargetWorkflow(
   path: string,
   { trusted, limits }: { readonly trusted: ImageSet; readonly limits: UpdateLimits },
@@ -35,26 +38,26 @@ export function* findTargetWorkflow(
     const file = yield* roleFile(visit, { trusted, limits });
     if (file.kind !== 'ok') return file;
     const target = own(file.value.signed.targets, path);
-    if (target !== undefined) return { kind: 'found', target: targetOf(target), role: visit.name };
+    if (target !== undefined) return foundIn(visit, targetOf(target));
+    if (needsSecond([trusted.root])) return { kind: 'absent' };
     const children = childrenOf(file.value, path);
     pending = children.isFinal ? children.visits : [...children.visits, ...pending];
   }
   return { kind: 'absent' };
 }
 
+function foundIn({ name, parent }: Visit, target: Target): FindOutcome {
+  if (parent === undefined || isOfItsProduct(target)) return { kind: 'found', target, role: name };
+  const explanation = `the delegated role \`${name}\` lists it as a release of another product than its path begins with`;
+  return refuse('5.6.7', { subject: target.path, reason: 'malformed', explanation });
+}
+
 function* roleFile(visit: Visit, { trusted, limits }: { trusted: ImageSet; limits: UpdateLimits }) {
   const { name, parent } = visit;
   if (parent === undefined) return { kind: 'ok' as const, value: trusted.targets };
   const { snapshot, nowMs } = trusted;
-  const role = delegatedRole(parent.signed, name);
+  const role = delegatedKeys(parent.signed, name);
   return yield* updateTargets(name, { snapshot, role, delegator: 'its delegator', nowMs, limits });
-}
-
-function delegatedRole({ delegations }: Targets, name: string): RoleKeys | undefined {
-  if (delegations === undefined) return undefined;
-  const { keys, roles, succinctRoles } = delegations;
-  const role = roles === undefined ? succinctRoles : own(roles, name);
-  return role === undefined ? undefined : { keys, keyIDs: role.keyIDs, threshold: role.threshold };
 }
 
 /** TUF 5.6.7.2: the roles that may speak for a path, in order; a terminating one ends every other branch. */

@@ -1,5 +1,6 @@
 import { followDirector, type Instructed } from '../director/follow.ts';
 import type { UpdateLimits } from '../limits.ts';
+import { type DelegatedLists, listDelegated, noDelegatedLists } from './list-delegated.ts';
 import { ok, type Refusal, type Step, type TrustedVersions, type Unreachable } from './outcome.ts';
 import { type RootFile, rootRole, updateRoot } from './root.ts';
 import { secondSigned } from './second.ts';
@@ -22,6 +23,8 @@ export interface ImageSet {
 export interface TrustedSet extends ImageSet {
   /** Nothing where the root names no director. */
   readonly instructed: Instructed | undefined;
+  /** Nothing where there is a director, who names one target. */
+  readonly delegated: DelegatedLists;
 }
 
 export interface RefreshOptions {
@@ -29,6 +32,10 @@ export interface RefreshOptions {
   readonly limits: UpdateLimits;
   /** Which device this is, for a director. */
   readonly thingName?: string | undefined;
+  /** Which product it is, so that it reads no lists of others. */
+  readonly product?: string | undefined;
+  /** Whether delegated lists are read, as they are unless this says otherwise. */
+  readonly delegated?: boolean;
 }
 
 export type RefreshResult =
@@ -38,7 +45,8 @@ export type RefreshResult =
 
 /**
  * The client workflow of TUF 1.0.34 §5, without input or output: root, timestamp, snapshot, top-level targets, each
- * checked against what is trusted before it is stored; then, where the root names a director, its instruction. Idempotent:
+ * checked against what is trusted before it is stored; then, where the root names a director, its instruction, else the
+ * delegated lists. Idempotent:
  * stopped anywhere and run again, it ends the same.
  */
 export function* refreshWorkflow(options: RefreshOptions): Workflow<RefreshResult> {
@@ -46,7 +54,12 @@ export function* refreshWorkflow(options: RefreshOptions): Workflow<RefreshResul
   if (images.kind !== 'ok') return images;
   const instructed = yield* followDirector(images.value, { thingName: undefined, ...options });
   if (instructed.kind !== 'ok') return instructed;
-  return { kind: 'refreshed', trusted: { ...images.value, instructed: instructed.value } };
+  const isListed = instructed.value === undefined && options.delegated !== false;
+  const { limits, product } = options;
+  const delegated = isListed ? yield* listDelegated(images.value, { limits, product }) : ok(noDelegatedLists);
+  if (delegated.kind !== 'ok') return delegated;
+  const trusted = { ...images.value, instructed: instructed.value, delegated: delegated.value };
+  return { kind: 'refreshed', trusted };
 }
 
 function* refreshImages({ clockMs, limits }: RefreshOptions): Workflow<Step<ImageSet>> {

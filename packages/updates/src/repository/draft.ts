@@ -3,6 +3,7 @@ import type { Targets } from '@tufjs/models';
 import { rootRole } from '../client/root.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
+import { delegatedKeys, delegatedRoles, isProductRoleName, productPaths } from '../metadata/delegation.ts';
 import { furtherRole, ownMember } from '../metadata/further-roles.ts';
 import { spkiOfTufKey, tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
@@ -61,7 +62,7 @@ export function draftRoot({ version, expiresMs, roles }: RootDraft): Uint8Array 
   return parseRoot(bytes, defaultLimits.rootBytesMax).bytes;
 }
 
-/** `keys` and `roles`, as TUF has them in roots and delegations. */
+/** `keys` and `roles`, as TUF has them in roots. */
 function rolesPart(parts: readonly ReturnType<typeof rolePart>[]) {
   return {
     keys: Object.fromEntries(parts.flatMap(({ keys }) => keys.map((key) => [key.keyID, key.toJSON()]))),
@@ -130,6 +131,47 @@ export function changeTargets(
   return nextTargets(file, { table, expiresMs: change.expiresMs });
 }
 
+/**
+ * The same targets as the next version, unsigned, with the paths of a product delegated to these keys, or with `undefined` to nobody any
+ * more. A product that is delegated already keeps its place.
+ */
+export function delegateProduct(
+  targets: Uint8Array,
+  change: {
+    readonly product: string;
+    readonly role: RoleAssignment | undefined;
+    readonly expiresMs: number;
+  },
+): Uint8Array {
+  const { product, role, expiresMs } = change;
+  if (!isProductRoleName(product)) {
+    const expected = '1 to 64 of a-z 0-9 _ -, not a number, and no role of TUF';
+    const message = `\`${product.slice(0, 64)}\` is no product to delegate: expected ${expected}`;
+    throw new UpdatesError('updates.target_invalid', message);
+  }
+  const file = parseTargets(targets, defaultLimits.targetsBytesMax);
+  const roles = new Map(delegationsOf(file.signed));
+  if (role === undefined && !roles.delete(product))
+    throw new UpdatesError('updates.target_invalid', `\`${product}\` is not delegated`);
+  if (role !== undefined) roles.set(product, role);
+  return nextTargets(file, { table: tableOf(file), expiresMs, delegations: delegationsPart(roles) });
+}
+
+/** Who signs for which product, in the order of their trust. */
+export function delegationsOf(signed: Targets): ReadonlyMap<string, RoleAssignment> {
+  const names = delegatedRoles(signed).map(({ name }) => name);
+  return new Map(names.map((name) => [name, assignmentOf(delegatedKeys(signed, name))]));
+}
+
+function delegationsPart(roles: ReadonlyMap<string, RoleAssignment>) {
+  if (roles.size === 0) return undefined;
+  const parts = [...roles].map(([name, assignment]) => rolePart(name, assignment));
+  return {
+    keys: Object.fromEntries(parts.flatMap(({ keys }) => keys.map((key) => [key.keyID, key.toJSON()]))),
+    roles: parts.map(({ name, role }) => ({ name, ...role, paths: productPaths(name), terminating: true })),
+  };
+}
+
 /** The roles of a root as a draft takes them. */
 export function rolesOfRoot(root: Uint8Array): RootRoles {
   const file = parseRoot(root, defaultLimits.rootBytesMax);
@@ -170,9 +212,16 @@ function tableOf({ json }: SignedFile<Targets>): Readonly<Record<string, unknown
 
 function nextTargets(
   { json, signed }: SignedFile<Targets>,
-  { table, expiresMs }: { readonly table: Readonly<Record<string, unknown>>; readonly expiresMs: number },
+  change: {
+    readonly table: Readonly<Record<string, unknown>>;
+    readonly expiresMs: number;
+    /** Those that it has, where this says nothing. */
+    readonly delegations?: ReturnType<typeof delegationsPart>;
+  },
 ): Uint8Array {
-  const next = { version: signed.version + 1, expires: tufTime(expiresMs), targets: table };
-  const bytes = unsignedBytes({ ...json, ...next });
+  const next = { version: signed.version + 1, expires: tufTime(change.expiresMs), targets: change.table };
+  const { delegations, ...rest } = json;
+  const kept = 'delegations' in change ? change.delegations : delegations;
+  const bytes = unsignedBytes({ ...rest, ...next, ...(kept !== undefined && { delegations: kept }) });
   return parseTargets(bytes, defaultLimits.targetsBytesMax).bytes; // what we write we can read
 }

@@ -10,6 +10,7 @@ import { parseSnapshot, parseTimestamp } from '../metadata/parse.ts';
 import { signedBytes, specVersion, tufTime } from '../metadata/sign.ts';
 import { metadataFilePath, timestampFilePath } from '../metadata/target-path.ts';
 import type { PublishedFile, PublishedState } from './publish.ts';
+import type { DelegatedFiles } from './verify-delegated.ts';
 
 /** The server's online keys: enough of each to meet the root's thresholds. */
 export interface OnlineSigners {
@@ -37,6 +38,7 @@ interface OnlineInput {
   readonly settings: OnlineSettings;
   readonly root: RootFile;
   readonly targets: TargetsFile;
+  readonly delegated: DelegatedFiles;
 }
 
 interface OnlineFiles {
@@ -63,30 +65,47 @@ function reusableSnapshot({
   published,
   root,
   targets,
+  delegated,
   clock,
   settings,
 }: OnlineInput): SnapshotFile | undefined {
   if (published.snapshot === undefined) return undefined;
   const file = verifySnapshot(root, { bytes: published.snapshot, limits });
   if (file.kind !== 'ok') return undefined;
-  const isSame = file.value.signed.meta['targets.json']?.version === targets.signed.version;
+  const { meta } = file.value.signed;
+  const isSame = [...lists(targets, delegated)].every(
+    ([name, { signed }]) => meta[`${name}.json`]?.version === signed.version,
+  );
   const leftMs = Date.parse(file.value.signed.expires) - clock.now();
   return isSame && leftMs > settings.snapshotLifetimeMs / 2 ? file.value : undefined;
 }
 
 async function makeSnapshot(input: OnlineInput): Promise<Step<SnapshotFile>> {
-  const { published, root, targets, clock, settings, signers } = input;
-  const before =
-    published.snapshot && parseSnapshot(published.snapshot, limits.snapshotBytesMax).signed.version;
+  const { published, root, targets, delegated, clock, settings, signers } = input;
+  const before = published.snapshot && parseSnapshot(published.snapshot, limits.snapshotBytesMax);
   const signed = {
     _type: 'snapshot',
     spec_version: specVersion,
-    version: nextVersion(before, clock),
+    version: nextVersion(before?.signed.version, clock),
     expires: tufTime(clock.now() + settings.snapshotLifetimeMs),
-    meta: { 'targets.json': metaOf(targets) },
+    meta: { ...metaBefore(before), ...metaNow(lists(targets, delegated)) },
   };
   const bytes = await signedBytes(signed, signers.snapshot);
   return explained(verifySnapshot(root, { bytes, limits }), 'snapshot');
+}
+
+function lists(targets: TargetsFile, delegated: DelegatedFiles): DelegatedFiles {
+  return new Map([['targets', targets], ...delegated]);
+}
+
+function metaNow(files: DelegatedFiles) {
+  return Object.fromEntries([...files].map(([name, file]) => [`${name}.json`, metaOf(file)]));
+}
+
+/** TUF 5.5.5: devices refuse a snapshot that names a role no more. One whose delegation ended stays, and is of no use to anybody. */
+function metaBefore(before: SnapshotFile | undefined) {
+  const kept = Object.entries(before?.signed.meta ?? {});
+  return Object.fromEntries(kept.map(([name, file]) => [name, file.toJSON()]));
 }
 
 async function makeTimestamp(input: OnlineInput, snapshot: SnapshotFile): Promise<Step<TimestampFile>> {

@@ -13,12 +13,13 @@ import { notExpired, parsed, signedBy } from '../client/workflow.ts';
 import { defaultLimits } from '../limits.ts';
 import { furtherRole } from '../metadata/further-roles.ts';
 import { sha256Hex } from '../metadata/key.ts';
-import { parseTargets } from '../metadata/parse.ts';
+import { parseSnapshot, parseTargets } from '../metadata/parse.ts';
 import { needsSecond, secondSuffix, verifySecond } from '../metadata/second-signature.ts';
 import { metadataFilePath } from '../metadata/target-path.ts';
 import { namedKeys } from '../metadata/threshold.ts';
 import { makeOnlineFiles, type OnlineSettings, type OnlineSigners } from './online-files.ts';
 import { verifyNextTwice } from './root-chain.ts';
+import { type DelegatedFiles, verifyDelegated } from './verify-delegated.ts';
 
 /** The newest published file of each role, as bytes; a new repository has none. */
 export interface PublishedState {
@@ -28,14 +29,18 @@ export interface PublishedState {
   readonly timestamp?: Uint8Array;
   /** The second signature of the targets, where there is one. */
   readonly targetsSecond?: Uint8Array;
+  /** The lists of the roles that the targets delegate to, by role, in the order of their trust. */
+  readonly delegated?: ReadonlyMap<string, Uint8Array>;
 }
 
-/** What release engineers sent: roots in order, and targets. Both empty renews the timestamp, and the snapshot when due. */
+/** What release engineers sent: roots in order, targets, delegated lists. Nothing renews the timestamp, and the snapshot when due. */
 export interface Upload {
   readonly roots: readonly Uint8Array[];
   readonly targets?: Uint8Array;
   /** Detached second signatures by the name of what they sign, such as `3.targets.json`. */
   readonly second?: ReadonlyMap<string, Uint8Array>;
+  /** New delegated lists by their role. */
+  readonly delegated?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface PublishInput {
@@ -58,6 +63,8 @@ export type PublishOutcome =
       readonly files: readonly PublishedFile[];
       readonly state: Required<Omit<PublishedState, 'targetsSecond'>> & PublishedState;
       readonly versions: TrustedVersions;
+      /** Of the delegated lists that are in force, by role. */
+      readonly delegatedVersions: ReadonlyMap<string, number>;
     }
   | Refusal
   | Unreachable;
@@ -75,17 +82,26 @@ export async function publish(input: PublishInput): Promise<PublishOutcome> {
   if (root.kind !== 'ok') return root;
   const targets = verifyTargetsUpload(root.value, input);
   if (targets.kind !== 'ok') return targets;
-  const online = await makeOnlineFiles({ ...input, root: root.value, targets: targets.value });
+  const delegated = verifyDelegatedUpload(targets.value, { ...input, root: root.value });
+  if (delegated.kind !== 'ok') return delegated;
+  const lists = { targets: targets.value, delegated: delegated.value };
+  const online = await makeOnlineFiles({ ...input, root: root.value, ...lists });
   if (online.kind !== 'ok') return online;
   const { snapshot, timestamp, files } = online.value;
   return {
     kind: 'published',
-    files: [...roots.value.files, ...targetsFiles(targets.value, { ...input, root: root.value }), ...files],
+    files: [
+      ...roots.value.files,
+      ...delegatedFiles(delegated.value, input.upload),
+      ...targetsFiles(targets.value, { ...input, root: root.value }),
+      ...files,
+    ],
     state: {
       root: root.value.bytes,
       targets: targets.value.bytes,
       snapshot: snapshot.bytes,
       timestamp: timestamp.bytes,
+      delegated: new Map([...delegated.value].map(([name, { bytes }]) => [name, bytes])),
       ...secondState(targets.value, { ...input, root: root.value }),
     },
     versions: {
@@ -94,6 +110,7 @@ export async function publish(input: PublishInput): Promise<PublishOutcome> {
       snapshot: snapshot.signed.version,
       timestamp: timestamp.signed.version,
     },
+    delegatedVersions: new Map([...delegated.value].map(([name, { signed }]) => [name, signed.version])),
   };
 }
 
@@ -158,16 +175,48 @@ function verifyTargetsUpload(root: RootFile, { published, upload, clock }: Publi
   return refuse('5.6.4', { subject: 'targets', reason: 'rollback', explanation });
 }
 
+/**
+ * All lists that the targets delegate to, new or published. Of new ones also the end and the version are judged: a list of one team that
+ * expires must not keep another team, or the timestamp, from being published.
+ */
+function verifyDelegatedUpload(
+  targets: TargetsFile,
+  { root, upload, published, clock }: PublishInput & { readonly root: RootFile },
+): Step<DelegatedFiles> {
+  const bytesOf = (name: string) => upload.delegated?.get(name) ?? published.delegated?.get(name);
+  const files = verifyDelegated(targets, { root, bytesOf });
+  if (files.kind !== 'ok') return files;
+  const snapshot = published.snapshot && parseSnapshot(published.snapshot, defaultLimits.snapshotBytesMax);
+  for (const subject of upload.delegated?.keys() ?? []) {
+    const file = files.value.get(subject);
+    if (file === undefined) {
+      const explanation = `the targets delegate to no role \`${subject.slice(0, 64)}\``;
+      return refuse('5.6.7', { subject, reason: 'malformed', explanation });
+    }
+    const fresh = notExpired(file, { step: '5.6.5', subject, nowMs: clock.now() });
+    if (fresh.kind !== 'ok') return fresh;
+    const { version } = file.signed;
+    // Also of a role that was gone for a while: devices keep what the snapshot said of it.
+    const before = snapshot?.signed.meta[`${subject}.json`]?.version ?? 0;
+    if (version > before) continue;
+    const explanation = `version ${version} does not follow the published ${before}`;
+    return refuse('5.6.4', { subject, reason: 'rollback', explanation });
+  }
+  return files;
+}
+
+function delegatedFiles(files: DelegatedFiles, { delegated }: Upload): readonly PublishedFile[] {
+  return [...files]
+    .filter(([name]) => delegated?.has(name))
+    .map(([name, { signed, bytes }]) => ({ path: metadataFilePath(name, signed.version), bytes }));
+}
+
 /** TUF 5.6.3, for a list that lies before us. */
 export function verifyTargets(root: RootFile, bytes: Uint8Array): Step<TargetsFile> {
   const subject = 'targets';
   const step = '5.6.3';
   const file = parsed(subject, { step, parse: () => parseTargets(bytes, defaultLimits.targetsBytesMax) });
   if (file.kind !== 'ok') return file;
-  if (file.value.signed.delegations !== undefined) {
-    const explanation = 'delegated roles cannot be published yet: sign everything in the top-level targets';
-    return refuse(step, { subject, reason: 'malformed', explanation });
-  }
   return signedBy(file.value, {
     step,
     subject,

@@ -4,9 +4,11 @@ import { type RootFile, rootRole } from '../client/root.ts';
 import { type Target, targetOf } from '../client/target.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
+import { delegatedKeys, delegatedRoles } from '../metadata/delegation.ts';
 import { furtherRolesOf } from '../metadata/further-roles.ts';
 import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
 import { countSignatures, type RoleKeys } from '../metadata/threshold.ts';
+import { productListName, signedProductListName } from './product-lists.ts';
 import { type ReleaseFolder, readNewest, signedTargetsName } from './release-folder.ts';
 import { followRoots } from './root-chain.ts';
 
@@ -14,6 +16,8 @@ import { followRoots } from './root-chain.ts';
 export interface ReleaseChange {
   readonly root?: RootChange;
   readonly targets?: TargetsChange;
+  /** Lists of products that are delegated, by product. */
+  readonly delegated?: Readonly<Record<string, TargetsChange>>;
 }
 
 export interface RootChange {
@@ -42,6 +46,8 @@ export interface TargetsChange {
   readonly changed: readonly { readonly before: Target; readonly after: Target }[];
   /** What else of the list differs, such as `delegations`, which let other keys speak; without `after` it is gone. */
   readonly others: readonly { readonly member: string; readonly after?: Json }[];
+  /** Products whose keys or threshold differ; one with a threshold of 0 is delegated no more. */
+  readonly delegations: readonly RoleChange[];
 }
 
 /**
@@ -57,10 +63,29 @@ export async function describeChange(
   const root = parseRoot(await readNewest(folder, 'root.json'), defaultLimits.rootBytesMax);
   const targets = parseTargets(await readNewest(folder, 'targets.json'), defaultLimits.targetsBytesMax);
   const before = known && (await signedTargets(folder, known));
+  const delegated = await productChanges(folder, { targets: targets.signed, before: before?.signed });
   return {
+    ...(Object.keys(delegated).length > 0 && { delegated }),
     ...(!isSame(root, known) && { root: rootChange(root, known) }),
     ...(!isSame(targets, before) && { targets: targetsChange(targets, before) }),
   };
+}
+
+/** Each list against the one that was complete last, if the keys that the known list delegated to say so. */
+async function productChanges(
+  folder: ReleaseFolder,
+  { targets, before }: { readonly targets: Targets; readonly before: Targets | undefined },
+): Promise<Readonly<Record<string, TargetsChange>>> {
+  const changes: [string, TargetsChange][] = [];
+  for (const { name } of delegatedRoles(targets)) {
+    const newest = await folder.read(productListName(name));
+    if (newest === undefined) continue; // signing and verifying refuse that; what there is to see is the delegation
+    const list = parseTargets(newest, defaultLimits.targetsBytesMax);
+    const role = before && delegatedKeys(before, name);
+    const known = await completeList(folder, { name: signedProductListName(name), role });
+    if (!isSame(list, known)) changes.push([name, targetsChange(list, known)]);
+  }
+  return Object.fromEntries(changes);
 }
 
 async function knownRoot(folder: ReleaseFolder, trusted: Uint8Array): Promise<RootFile> {
@@ -74,8 +99,14 @@ async function signedTargets(
   folder: ReleaseFolder,
   root: RootFile,
 ): Promise<SignedFile<Targets> | undefined> {
-  const bytes = await folder.read(signedTargetsName);
-  const role = rootRole(root.signed, 'targets');
+  return completeList(folder, { name: signedTargetsName, role: rootRole(root.signed, 'targets') });
+}
+
+async function completeList(
+  folder: ReleaseFolder,
+  { name, role }: { readonly name: string; readonly role: RoleKeys | undefined },
+): Promise<SignedFile<Targets> | undefined> {
+  const bytes = await folder.read(name);
   if (bytes === undefined || role === undefined) return undefined;
   const file = parseTargets(bytes, defaultLimits.targetsBytesMax);
   return countSignatures(file, role).isMet ? file : undefined;
@@ -87,11 +118,27 @@ function isSame(file: SignedFile<unknown>, before: SignedFile<unknown> | undefin
 
 function rootChange(root: RootFile, before: RootFile | undefined): RootChange {
   const [now, then] = [allRoles(root), before && allRoles(before)];
+  return { version: root.signed.version, expires: root.signed.expires, roles: roleChanges(now, then) };
+}
+
+function roleChanges(
+  now: ReadonlyMap<string, RoleKeys>,
+  then: ReadonlyMap<string, RoleKeys> | undefined,
+): readonly RoleChange[] {
   const names = [...new Set([...now.keys(), ...(then?.keys() ?? [])])];
   const roles = names.map((role) => roleChange(role, now.get(role), then?.get(role)));
   const isChange = ({ added, removed, threshold, thresholdBefore }: RoleChange) =>
     added.length > 0 || removed.length > 0 || threshold !== thresholdBefore;
-  return { version: root.signed.version, expires: root.signed.expires, roles: roles.filter(isChange) };
+  return roles.filter(isChange);
+}
+
+function allDelegations(targets: Targets): ReadonlyMap<string, RoleKeys> {
+  return new Map(
+    delegatedRoles(targets).flatMap(({ name }) => {
+      const role = delegatedKeys(targets, name);
+      return role === undefined ? [] : [[name, role]];
+    }),
+  );
 }
 
 /** TUF's roles and the further ones that our roots may name. */
@@ -127,6 +174,7 @@ function targetsChange(file: SignedFile<Targets>, before: SignedFile<Targets> | 
     version: file.signed.version,
     ...(before && { versionBefore: before.signed.version }),
     expires: file.signed.expires,
+    delegations: roleChanges(allDelegations(file.signed), before && allDelegations(before.signed)),
     added: now.filter(({ path }) => !then.has(path)),
     removed: [...then.values()].filter(({ path }) => !paths.has(path)),
     changed: now.flatMap((after) => {

@@ -21,13 +21,21 @@ import {
   removeTargets,
   rolesOfRoot,
 } from './draft.ts';
+import {
+  assertProduct,
+  listOfPath,
+  productKeyIds,
+  productListName,
+  readProductLists,
+  signProductLists,
+} from './product-lists.ts';
 import type { Upload } from './publish.ts';
 import { type SignedDraft, signRoot, signTargets } from './sign-file.ts';
 import { signSecond } from './sign-second.ts';
 
 /**
  * The folder release engineers carry around: `root.json` and `targets.json`, the newest of each, signed or not yet, and
- * every root as `N.root.json`; and the list of releases that was complete last. No keys.
+ * every root as `N.root.json`; the lists of delegated products; and each list that was complete last. No keys.
  */
 export interface ReleaseFolder {
   read(name: string): Promise<Uint8Array | undefined>;
@@ -40,11 +48,14 @@ export interface ReleaseStatus {
   readonly targets: SignedDraft;
   /** Of the second signatures, where the roots demand them. */
   readonly second?: { readonly root?: SignatureCount; readonly targets?: SignatureCount };
+  /** The lists of products that are delegated. */
+  readonly delegated?: ReadonlyMap<string, SignedDraft>;
 }
 
 /** Whether a server would take it as it is. */
-export function isComplete({ root, targets, second }: ReleaseStatus): boolean {
-  return [root, targets, second?.root, second?.targets].every((count) => count === undefined || count.isMet);
+export function isComplete({ root, targets, second, delegated }: ReleaseStatus): boolean {
+  const counts = [root, targets, second?.root, second?.targets, ...(delegated?.values() ?? [])];
+  return counts.every((count) => count === undefined || count.isMet);
 }
 
 export interface ReleaseSettings {
@@ -112,7 +123,8 @@ export async function initRelease(
 }
 
 /**
- * Adds a target and the documents beside it to the next, unsigned version of the targets. Documents of an earlier target of
+ * Adds a target and the documents beside it to the next, unsigned version of the targets, or of the list of its product where that is
+ * delegated. Documents of an earlier target of
  * the same path go with it.
  */
 export async function addToRelease(
@@ -125,22 +137,35 @@ export async function addToRelease(
 ): Promise<void> {
   const { target, documents = [], expiresMs } = change;
   const remove = documentsOf([target.path]);
-  const before = await readNewest(folder, 'targets.json');
-  await folder.write(
-    'targets.json',
-    changeTargets(before, { remove, add: [target, ...documents], expiresMs }),
-  );
+  const list = await listOfPath(folder, target.path);
+  assertProduct(target, list);
+  const before = await readNewest(folder, list);
+  await folder.write(list, changeTargets(before, { remove, add: [target, ...documents], expiresMs }));
 }
 
-/** Withdraws targets with their documents, none or more, and sets a new end: the next, unsigned version of the targets. */
+/**
+ * Withdraws targets with their documents, none or more, and sets a new end: the next, unsigned version of the lists they are in;
+ * without paths of the targets, or of the list of a delegated `product`.
+ */
 export async function expireRelease(
   folder: ReleaseFolder,
-  { paths, expiresMs }: { readonly paths: readonly string[]; readonly expiresMs: number },
+  change: { readonly paths: readonly string[]; readonly expiresMs: number; readonly product?: string },
 ): Promise<void> {
-  const before = await readNewest(folder, 'targets.json');
-  const { targets } = parseTargets(before, defaultLimits.targetsBytesMax).signed;
-  const documents = documentsOf(paths).filter((path) => Object.hasOwn(targets, path));
-  await folder.write('targets.json', removeTargets(before, { paths: [...paths, ...documents], expiresMs }));
+  const { paths, expiresMs, product } = change;
+  const lists = new Map<string, string[]>();
+  if (paths.length === 0) lists.set(product === undefined ? 'targets.json' : productListName(product), []);
+  for (const path of paths) {
+    const list = await listOfPath(folder, path);
+    lists.set(list, [...(lists.get(list) ?? []), path]);
+  }
+  const changed = new Map<string, Uint8Array>(); // all of it or nothing: an unknown path throws
+  for (const [list, own] of lists) {
+    const before = await readNewest(folder, list);
+    const { targets } = parseTargets(before, defaultLimits.targetsBytesMax).signed;
+    const documents = documentsOf(own).filter((path) => Object.hasOwn(targets, path));
+    changed.set(list, removeTargets(before, { paths: [...own, ...documents], expiresMs }));
+  }
+  for (const [list, bytes] of changed) await folder.write(list, bytes);
 }
 
 function documentsOf(paths: readonly string[]): readonly string[] {
@@ -188,11 +213,11 @@ export async function signRelease(
   const signers = all.filter(isFirstSigner);
   const { bytes, version, previous, ids } = await newestRoot(folder);
   const ofRole = (role: 'root' | 'targets') => signers.filter((signer) => ids[role].includes(idOf(signer)));
-  const stranger = signers.find(
-    (signer) => !ids.root.includes(idOf(signer)) && !ids.targets.includes(idOf(signer)),
-  );
+  const known = [...ids.root, ...ids.targets, ...(await productKeyIds(folder))];
+  const stranger = signers.find((signer) => !known.includes(idOf(signer)));
   if (stranger !== undefined) {
-    throw new UpdatesError('updates.key_invalid', `the root does not name the key \`${idOf(stranger)}\``);
+    const message = `the root does not name the key \`${idOf(stranger)}\`, and no delegation does`;
+    throw new UpdatesError('updates.key_invalid', message);
   }
   const root = await signRoot(bytes, { signers: ofRole('root'), ...(previous && { previous }) });
   const targets = await signTargets(await readNewest(folder, 'targets.json'), {
@@ -208,7 +233,8 @@ export async function signRelease(
     folder,
     all.filter((signer) => !isFirstSigner(signer)),
   );
-  return { root, targets, ...(second && { second }) };
+  const delegated = await signProductLists(folder, signers);
+  return { root, targets, ...(second && { second }), ...(delegated.size > 0 && { delegated }) };
 }
 
 /** What to send to a server that has published roots up to `publishedRootVersion`; 0 when it has none. */
@@ -227,7 +253,8 @@ export async function readUpload(folder: ReleaseFolder, publishedRootVersion: nu
   const targets = await readNewest(folder, 'targets.json');
   const { version: listVersion } = parseTargets(targets, defaultLimits.targetsBytesMax).signed;
   await addSecond('targets.json', `${listVersion}.targets.json`);
-  return { roots, targets, ...(second.size > 0 && { second }) };
+  const delegated = await readProductLists(folder);
+  return { roots, targets, ...(second.size > 0 && { second }), ...(delegated.size > 0 && { delegated }) };
 }
 
 async function newestRoot(folder: ReleaseFolder) {

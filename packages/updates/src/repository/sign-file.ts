@@ -1,8 +1,9 @@
 import type { Signer } from '@fleetward/core';
-import type { Root } from '@tufjs/models';
+import type { Root, Targets } from '@tufjs/models';
 import { rootRole } from '../client/root.ts';
 import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
+import { delegatedKeys } from '../metadata/delegation.ts';
 import { tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets } from '../metadata/parse.ts';
 import { coSignedBytes } from '../metadata/sign.ts';
@@ -41,6 +42,23 @@ export async function signTargets(
   { signers, root }: { readonly signers: readonly Signer[]; readonly root: Uint8Array },
 ): Promise<SignedDraft> {
   const role = roleOf(parseRoot(root, defaultLimits.rootBytesMax).signed, 'targets');
+  assertSigners(signers, role.keyIDs);
+  const signed = await coSignedBytes(parseTargets(bytes, defaultLimits.targetsBytesMax), signers);
+  return { bytes: signed, ...countSignatures(parseTargets(signed, defaultLimits.targetsBytesMax), role) };
+}
+
+/** Signs a delegated list, and counts what it has against the list that delegates to it. */
+export async function signDelegated(
+  bytes: Uint8Array,
+  {
+    signers,
+    targets,
+    name,
+  }: { readonly signers: readonly Signer[]; readonly targets: Targets; readonly name: string },
+): Promise<SignedDraft> {
+  const role = delegatedKeys(targets, name);
+  if (role === undefined)
+    throw new UpdatesError('updates.repository_invalid', `the targets delegate to no role \`${name}\``);
   assertSigners(signers, role.keyIDs);
   const signed = await coSignedBytes(parseTargets(bytes, defaultLimits.targetsBytesMax), signers);
   return { bytes: signed, ...countSignatures(parseTargets(signed, defaultLimits.targetsBytesMax), role) };

@@ -8,9 +8,11 @@ import { isUpdatesError } from '../errors.ts';
 import { secondSuffix, verifySecond } from '../metadata/second-signature.ts';
 import { checkRecord } from '../record/check-record.ts';
 import { createTargetVerifier } from '../target-verifier.ts';
+import { readProductLists } from './product-lists.ts';
 import { verifyTargets } from './publish.ts';
 import { type ReleaseFolder, readNewest } from './release-folder.ts';
 import { followRoots } from './root-chain.ts';
+import { verifyDelegated } from './verify-delegated.ts';
 
 export interface FolderCheck {
   /** The root a device has, or the person who checks. */
@@ -49,7 +51,14 @@ export async function verifyReleaseFolder(folder: ReleaseFolder, check: FolderCh
   note(targets);
   if (targets.kind !== 'ok') return { problems, root: root.signed.version, releases: [] };
   note(notExpired(targets.value, { step: '5.6.5', subject: 'targets', nowMs }));
-  const releases = Object.values(targets.value.signed.targets).map(targetOf);
+  const lists = await readProductLists(folder);
+  const delegated = verifyDelegated(targets.value, { root, bytesOf: (name) => lists.get(name) });
+  note(delegated);
+  const files = delegated.kind === 'ok' ? [...delegated.value] : [];
+  for (const [subject, file] of files) note(notExpired(file, { step: '5.6.5', subject, nowMs }));
+  const releases = [targets.value, ...files.map(([, file]) => file)].flatMap((file) =>
+    Object.values(file.signed.targets).map(targetOf),
+  );
   for (const target of releases) note(await verifyArtifact(target, check));
   for (const target of releases) note(await verifyRecord(target, { releases, check }));
   return { problems, ...versions(root, targets.value), releases };
