@@ -14,10 +14,17 @@ export interface BenchOptions {
   readonly profileFolder: string | undefined;
   /** Where the plot and its figures go. */
   readonly outFolder: string;
+  /** Files of two releases, for the bench of chunks. */
+  readonly releases: Releases | undefined;
+}
+
+export interface Releases {
+  readonly oldFile: string;
+  readonly newFile: string;
 }
 
 const names = benches.map(({ name }) => name);
-const usage = `npm run bench -- [--only ${names.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER] [--out FOLDER]`;
+const usage = `npm run bench -- [--only ${names.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER] [--out FOLDER] [--old FILE --new FILE]`;
 
 /** Parses the arguments after the program's name. Throws with the usage for what it does not know. */
 export function parseOptions(args: readonly string[]): BenchOptions {
@@ -29,6 +36,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     rounds: Math.round(within('rounds', Number(values.rounds), { least: 1, most: 9 })),
     profileFolder: values.profile,
     outFolder: values.out,
+    releases: bothOrNone(values),
   };
 }
 
@@ -43,12 +51,25 @@ function parsedArgs(args: readonly string[]) {
         rounds: { type: 'string', default: '3' },
         profile: { type: 'string' },
         out: { type: 'string', default: 'bench/results' },
+        old: { type: 'string' },
+        new: { type: 'string' },
       },
     }).values;
   } catch {
     // What node:util says of an unknown option is longer and knows nothing of ours.
     throw new Error(`usage: ${usage}`);
   }
+}
+
+function bothOrNone(values: {
+  readonly old?: string | undefined;
+  readonly new?: string | undefined;
+}): Releases | undefined {
+  const { old: oldFile, new: newFile } = values;
+  if (oldFile === undefined && newFile === undefined) return undefined;
+  if (oldFile === undefined || newFile === undefined)
+    throw new Error(`\`--old\` goes with \`--new\`: ${usage}`);
+  return { oldFile, newFile };
 }
 
 function benchNamed(name: string): Bench | LibraryBench {

@@ -8,7 +8,7 @@ export const titles: Record<BrokerName, string> = {
   floor: 'bare Node TLS router',
 };
 
-const widths = [22, 20, 13, 12, 8];
+const widths = [22, 20, 13, 12, 8, 8, 10];
 
 /** The table of one workload for people. */
 export function formatFigures(figures: Figures, { title }: Workload): string {

@@ -1,5 +1,6 @@
 import { workloadNames } from '../workloads.ts';
 import type { Bench, LibraryBench } from './bench.ts';
+import { chunks } from './chunks.ts';
 import { crl } from './crl.ts';
 import { download } from './download.ts';
 import { durable } from './durable.ts';
@@ -30,5 +31,6 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   crl,
   ocsp,
   download,
+  chunks,
   issue,
 ];

@@ -6,8 +6,9 @@ export {
   formatChunkIndex,
   parseChunkIndex,
 } from './chunks/chunk-index.ts';
+export type { ChunkBytes } from './chunks/chunker.ts';
 export { type AssemblyStep, placesOf, planAssembly, remoteBytes } from './chunks/plan.ts';
-export { chunkIndexPath, customOfChunks, type LocalImage } from './client/assemble.ts';
+export { chunkIndexPath, customOfChunks, type LocalImage, planLimits } from './client/assemble.ts';
 export {
   type Abortable,
   createUpdateClient,

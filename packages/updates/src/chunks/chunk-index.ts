@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { concatBytes, fromHex, toHex, utf8 } from '@fleetward/core';
 import { UpdatesError } from '../errors.ts';
-import { chunkBytes, createChunker } from './chunker.ts';
+import { type ChunkBytes, chunkBytes, createChunker } from './chunker.ts';
 
 /** The chunks of an image in their order; together they are the image. */
 export interface ChunkIndex {
@@ -28,8 +28,8 @@ export interface ChunkIndexer {
   end(): ChunkIndex;
 }
 
-export function createChunkIndexer(): ChunkIndexer {
-  const chunker = createChunker();
+export function createChunkIndexer(sizes?: ChunkBytes): ChunkIndexer {
+  const chunker = createChunker(sizes);
   const chunks: Chunk[] = [];
   let lengthBytes = 0;
   const take = (cut: Iterable<Uint8Array>): void => {

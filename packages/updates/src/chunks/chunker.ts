@@ -5,11 +5,14 @@ import { createHash } from 'node:crypto';
  * under a mask, a longer mask before the wished size and a shorter one after it. These numbers are part of the format: whoever
  * cuts the same bytes must find the same chunks.
  */
-export const chunkBytes = { min: 4_096, wished: 16_384, max: 65_536 } as const;
+export const chunkBytes: ChunkBytes = { min: 4_096, wished: 16_384, max: 65_536 };
 
-// 16 KiB are 14 bits; two more before and two fewer after (normalisation level 2). The high bits hang on the most bytes.
-const maskBefore = 0xffff0000 | 0;
-const maskAfter = 0xfff00000 | 0;
+/** What chunks may be long; `wished` is a power of two from 2^10 to 2^24. Any other than the format's are for measuring it. */
+export interface ChunkBytes {
+  readonly min: number;
+  readonly wished: number;
+  readonly max: number;
+}
 
 /** 256 numbers that nobody chose. */
 const gear = Int32Array.from({ length: 256 }, (_, byte) =>
@@ -23,7 +26,8 @@ export interface Chunker {
   end(): Iterable<Uint8Array>;
 }
 
-export function createChunker(): Chunker {
+export function createChunker(sizes: ChunkBytes = chunkBytes): Chunker {
+  const cutPoint = cutPointFinder(sizes);
   let rest: Uint8Array = new Uint8Array(0);
   function* cut(bytes: Uint8Array, bytesMin: number): Generator<Uint8Array> {
     let start = 0;
@@ -36,24 +40,30 @@ export function createChunker(): Chunker {
   }
   return {
     // A cut may hang on all of the largest chunk, so only then is one made.
-    push: (bytes) => cut(rest.length === 0 ? bytes : Buffer.concat([rest, bytes]), chunkBytes.max),
+    push: (bytes) => cut(rest.length === 0 ? bytes : Buffer.concat([rest, bytes]), sizes.max),
     end: () => cut(rest, 1),
   };
 }
 
-/** Where the chunk that begins at `start` ends. */
-function cutPoint(bytes: Uint8Array, start: number): number {
-  const end = Math.min(bytes.length, start + chunkBytes.max);
-  const wished = Math.min(end, start + chunkBytes.wished);
-  let hash = 0;
-  let at = Math.min(end, start + chunkBytes.min);
-  for (; at < wished; at++) {
-    hash = ((hash << 1) + gear[bytes[at]!]!) | 0;
-    if ((hash & maskBefore) === 0) return at + 1;
-  }
-  for (; at < end; at++) {
-    hash = ((hash << 1) + gear[bytes[at]!]!) | 0;
-    if ((hash & maskAfter) === 0) return at + 1;
-  }
-  return end;
+/** Finds where the chunk that begins at `start` ends. */
+function cutPointFinder({ min, wished, max }: ChunkBytes): (bytes: Uint8Array, start: number) => number {
+  // 16 KiB are 14 bits; two more before and two fewer after (normalisation level 2). The high bits hang on the most bytes.
+  const bits = Math.log2(wished);
+  const maskBefore = -1 << (32 - bits - 2);
+  const maskAfter = -1 << (32 - bits + 2);
+  return (bytes, start) => {
+    const end = Math.min(bytes.length, start + max);
+    const turn = Math.min(end, start + wished);
+    let hash = 0;
+    let at = Math.min(end, start + min);
+    for (; at < turn; at++) {
+      hash = ((hash << 1) + gear[bytes[at]!]!) | 0;
+      if ((hash & maskBefore) === 0) return at + 1;
+    }
+    for (; at < end; at++) {
+      hash = ((hash << 1) + gear[bytes[at]!]!) | 0;
+      if ((hash & maskAfter) === 0) return at + 1;
+    }
+    return end;
+  };
 }

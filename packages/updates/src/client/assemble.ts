@@ -29,7 +29,7 @@ export interface Assembly {
 }
 
 /** Part of how a device asks: within the requests a second that a platform allows a device, see the agent's fetcher. */
-const planLimits = { rangesMax: 256, gapBytesMin: 16_384 };
+export const planLimits = { rangesMax: 256, gapBytesMin: 16_384 };
 /** Where more than this share has to be fetched, one request for all is simpler. */
 const fetchedShareMax = 0.9;
 
