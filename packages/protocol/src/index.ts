@@ -16,6 +16,7 @@ export { certificateRefusedText, watchHandshake } from './client/watch-handshake
 export { type FieldError, type Problem, problem, problemMediaType } from './errors.ts';
 export { getActivity } from './http/activity.ts';
 export {
+  campaignActionStates,
   changeCampaign,
   createCampaign,
   getCampaign,

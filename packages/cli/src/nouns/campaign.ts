@@ -1,4 +1,5 @@
 import {
+  campaignActionStates,
   changeCampaign,
   createCampaign,
   getCampaign,
@@ -198,51 +199,39 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
   });
 }
 
-const actionStates = [
-  'SCHEDULED',
-  'OFFERED',
-  'DOWNLOADING',
-  'INSTALLING',
-  'AWAITING_CONFIRMATION',
-  'SUCCEEDED',
-  'FAILED',
-  'TIMED_OUT',
-  'REJECTED',
-  'SKIPPED',
-  'CANCELLED',
-] as const;
-
 function addThings(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'things <campaign-id>', {
     summary: 'list the things of a campaign and where each is',
     description: 'Lists the things of a campaign in the order of their turns, where each is and why.',
     examples: ['fleetward campaign things 0c2f4a6b8d0e1f23 --state FAILED'],
   })
-    .addOption(new Option('--state <state>', 'only these').choices(actionStates))
+    .addOption(new Option('--state <state>', 'only these').choices(campaignActionStates))
     .addOption(limit())
-    .action(async (campaignId: string, flags: { state?: (typeof actionStates)[number]; limit: number }) => {
-      const { items, more } = await withApi((api) =>
-        readPages(flags.limit, async (range: { readonly after?: number; readonly limit: number }) => {
-          const query = { ...range, ...(flags.state === undefined ? {} : { state: flags.state }) };
-          const { actions, next } = await api.call(listCampaignActions, { params: { campaignId }, query });
-          return { items: actions, next };
-        }),
-      );
-      output.list(
-        items,
-        {
-          action: (row) => row.actionId,
-          thing: (row) => row.thingName,
-          state: (row) => row.state,
-          since: (row) => ({ atMs: row.sinceMs }),
-          from: (row) => row.fromVersion,
-          attempts: (row) => row.attempts,
-          why: (row) => row.explanation ?? row.cause,
-        },
-        'none',
-      );
-      if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);
-    });
+    .action(
+      async (campaignId: string, flags: { state?: (typeof campaignActionStates)[number]; limit: number }) => {
+        const { items, more } = await withApi((api) =>
+          readPages(flags.limit, async (range: { readonly after?: number; readonly limit: number }) => {
+            const query = { ...range, ...(flags.state === undefined ? {} : { state: flags.state }) };
+            const { actions, next } = await api.call(listCampaignActions, { params: { campaignId }, query });
+            return { items: actions, next };
+          }),
+        );
+        output.list(
+          items,
+          {
+            action: (row) => row.actionId,
+            thing: (row) => row.thingName,
+            state: (row) => row.state,
+            since: (row) => ({ atMs: row.sinceMs }),
+            from: (row) => row.fromVersion,
+            attempts: (row) => row.attempts,
+            why: (row) => row.explanation ?? row.cause,
+          },
+          'none',
+        );
+        if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);
+      },
+    );
 }
 
 const deeds = {

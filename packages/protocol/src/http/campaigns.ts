@@ -154,22 +154,23 @@ const campaignState = Type.Enum(
       '`PROPOSED` until another operator approves; `GATHERING` while its things are taken in; `HALTED`: an abort rule ended it for good.',
   },
 );
-const actionState = Type.Enum(
-  [
-    'SCHEDULED',
-    'OFFERED',
-    'DOWNLOADING',
-    'INSTALLING',
-    'AWAITING_CONFIRMATION',
-    'SUCCEEDED',
-    'FAILED',
-    'TIMED_OUT',
-    'REJECTED',
-    'SKIPPED',
-    'CANCELLED',
-  ],
-  { description: 'Where a thing is; the last six are ends.' },
-);
+/** Where a thing is in a campaign; the last six are ends. */
+export const campaignActionStates = [
+  'SCHEDULED',
+  'OFFERED',
+  'DOWNLOADING',
+  'INSTALLING',
+  'AWAITING_CONFIRMATION',
+  'SUCCEEDED',
+  'FAILED',
+  'TIMED_OUT',
+  'REJECTED',
+  'SKIPPED',
+  'CANCELLED',
+] as const;
+const actionState = Type.Enum([...campaignActionStates], {
+  description: 'Where a thing is; the last six are ends.',
+});
 const counts = Type.Record(Type.String(), count, { description: 'Things by their state; none: 0.' });
 
 const campaign = Type.Object({
