@@ -92,6 +92,7 @@ describe('provenance', () => {
         statement,
         Array.from({ length: 17 }, () => signer),
       ),
+    'whose base64 has stray bits': async () => envelopeOf(statement, [], { signatures: [{ sig: 'AB==' }] }),
     'that is cut': async () => (await envelopeOf(statement, [signer])).subarray(0, -5),
     'whose payload is no JSON': () => envelopeOf('{', [signer]),
   };

@@ -1,4 +1,4 @@
-import { concatBytes, fromBase64, type Json, type JsonObject, type Sha256, utf8 } from '@fleetward/core';
+import { concatBytes, type Json, type JsonObject, type Sha256, utf8 } from '@fleetward/core';
 import { isObject } from '../metadata/envelope.ts';
 import { importVerificationKey, type VerificationKey } from '../metadata/key.ts';
 import { isSignedBy } from '../metadata/threshold.ts';
@@ -57,9 +57,10 @@ function parseEnvelope(bytes: Uint8Array) {
 /** DSSE allows both alphabets of base64. */
 function base64Of(value: Json | undefined, name: string): Uint8Array {
   const text = typeof value === 'string' ? value.replaceAll('-', '+').replaceAll('_', '/') : '';
-  if (text === '' || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text))
-    throw notOne(envelopeName, `\`${name}\` must be base64`);
-  return fromBase64(text);
+  const bytes = Buffer.from(text, 'base64');
+  if (text === '' || bytes.toString('base64') !== text)
+    throw notOne(envelopeName, `\`${name}\` must be canonical base64 (RFC 4648 section 4 or 5, padded)`);
+  return new Uint8Array(bytes);
 }
 
 function statementAbout(payload: Uint8Array, sha256: Sha256): ProvenanceSummary {
