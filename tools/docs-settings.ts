@@ -27,7 +27,7 @@ export const settingsPagePath = join(import.meta.dirname, '../docs/reference/set
 
 const introduction = `# Settings
 
-<!-- Generated from packages/server/src/settings.ts by tools/docs-settings.ts: edit the descriptions there. -->
+<!-- Generated from packages/server/src/settings.ts and settings/ by tools/docs-settings.ts: edit the descriptions there. -->
 
 Settings of \`fleetward init\` and \`fleetward serve\`. Later ones win:
 

@@ -1,0 +1,49 @@
+import { groupNameSchema } from '@fleetward/protocol';
+import { Type } from 'typebox';
+import { count, section } from './kinds.ts';
+
+export const groups = section(
+  {
+    groupsMax: count(10_000, 'Groups of things.', { maximum: 1_000_000 }),
+    levelsMax: count(7, 'Levels of the hierarchy of groups.', { maximum: 64 }),
+    groupsPerThingMax: count(10, 'Groups a thing itself may be in.', { maximum: 1_000 }),
+    policiesPerGroupMax: count(10, 'Policies attached to one group.', { maximum: 100 }),
+  },
+  'Groups of things.',
+);
+
+const cloneResponse = (standard?: string) =>
+  Type.Enum(['off', 'alert', 'refuse', 'quarantine'], {
+    ...(standard === undefined ? {} : { default: standard }),
+    description:
+      'What is done when two devices seem to hold one key: nothing, tell the operator, refuse the newcomer too, or deactivate the certificate.',
+  });
+
+export const clones = section(
+  {
+    response: cloneResponse('alert'),
+    responses: Type.Array(
+      Type.Object({ groupName: groupNameSchema, response: cloneResponse() }, { additionalProperties: false }),
+      {
+        default: [],
+        maxItems: 1_000,
+        description:
+          'The response for things in a group or under it; of several the strictest, without any the one for all.',
+      },
+    ),
+    windowSeconds: count(900, 'How far back changes of network are looked at.', { maximum: 86_400 }),
+    returnsMax: count(
+      4,
+      'Returns to networks it had left, within the window, that make a certificate suspect.',
+      {
+        maximum: 30,
+      },
+    ),
+    certificatesMax: count(
+      100_000,
+      'Certificates whose last networks are remembered; the longest away is forgotten first.',
+    ),
+    keptMax: count(1_000, 'Detections kept in memory for operators.'),
+  },
+  'Detection of one certificate on two devices (docs/how-to/detect-clones.md).',
+);
