@@ -14,6 +14,7 @@ export const seeds: readonly Uint8Array[] = [
       hardware: 'lamp-r1',
       probe: { kind: 'http', url: 'http://127.0.0.1/', timeoutMs: 1 },
       trial: { probeTries: 3 },
+      installer: { command: ['install'], attemptsMax: 2 },
     }),
   ),
   Buffer.from(

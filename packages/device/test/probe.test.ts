@@ -6,7 +6,7 @@ import { temporaryFolder } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
 import { probeHealth } from '../src/agent/probe.ts';
 
-const noPlatform = { askPlatform: () => Promise.reject(new Error('no route')) };
+const noPlatform = { askPlatform: () => Promise.reject(new Error('no route')), version: '1.0.0' };
 
 async function probeServer(answer: (status: (code: number) => void) => void, timeoutMs = 5000) {
   const server = createServer((_, response) =>
@@ -47,6 +47,7 @@ describe('a health probe', () => {
       probeHealth({ kind: 'command', command, timeoutMs }, noPlatform);
     expect(await probe(['/bin/sh', '-c', 'exit 0'])).toEqual({ kind: 'healthy' });
     expect(await probe(['/bin/sh', '-c', 'exit 3'])).toEqual(unhealthy(/code 3/));
+    expect(await probe(['/bin/sh', '-c', 'test "$FLEETWARD_VERSION" = 1.0.0'])).toEqual({ kind: 'healthy' });
     expect(await probe(['/bin/sleep', '600'], 30)).toEqual(unhealthy(/SIGKILL/));
     expect(await probe(['/nonexistent/check'])).toEqual(unhealthy(/ENOENT/));
   });
@@ -66,13 +67,17 @@ describe('a health probe', () => {
 
   test('of the platform asks within its time, and says why it failed', async () => {
     const probe = { kind: 'platform', timeoutMs: 30 } as const;
-    expect(await probeHealth(probe, { askPlatform: async () => 'an answer' })).toEqual({ kind: 'healthy' });
+    expect(await probeHealth(probe, { ...noPlatform, askPlatform: async () => 'an answer' })).toEqual({
+      kind: 'healthy',
+    });
     expect(await probeHealth(probe, noPlatform)).toEqual(unhealthy(/platform: no route/));
     const hanging = async (signal: AbortSignal) => {
       await once(signal, 'abort');
       signal.throwIfAborted();
     };
-    expect(await probeHealth(probe, { askPlatform: hanging })).toEqual(unhealthy(/platform: .*timeout/));
+    expect(await probeHealth(probe, { ...noPlatform, askPlatform: hanging })).toEqual(
+      unhealthy(/platform: .*timeout/),
+    );
   });
 
   test('made of several passes when all pass, and ends with the first that fails', async () => {

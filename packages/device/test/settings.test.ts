@@ -32,6 +32,15 @@ describe("the agent's settings", () => {
     });
   });
 
+  test('take an installer, with its times', () => {
+    const installer = { command: ['/usr/lib/fleetward/installers/rauc'], stepWithinMs: 5 };
+    expect(parse({ ...good, installer }).installer).toEqual({
+      ...installer,
+      installWithinMs: 900_000,
+      attemptsMax: 3,
+    });
+  });
+
   test.each([
     ['an unknown one', { ...good, verify: false }, 'verify'],
     ['an unknown one of a group', { ...good, trial: { tries: 1 } }, 'trial.tries'],
@@ -47,6 +56,8 @@ describe("the agent's settings", () => {
     ['no probe at all', { ...good, probe: [] }, 'probe'],
     ['a number of nothing', { ...good, limits: { reserveBytes: 0 } }, 'limits.reserveBytes'],
     ['slots of the agent that are no path', { ...good, agentSlotsFolder: 7 }, 'agentSlotsFolder'],
+    ['an installer that is no list', { ...good, installer: { command: 'rauc' } }, 'installer.command'],
+    ['an unknown one of an installer', { ...good, installer: { shell: true } }, 'installer.shell'],
     ['no product', { ...good, product: undefined }, 'product'],
   ])('refuse %s and name it', (_, settings, path) => {
     expect(() => parse(settings)).toThrow(

@@ -1,8 +1,9 @@
-import { type Json, type JsonObject, parseStrictJson } from '@fleetward/core';
-import { DeviceError } from '../errors.ts';
+import { type Json, parseStrictJson } from '@fleetward/core';
 import type { CheckLimits } from './check-once.ts';
 import type { DeviceModel } from './choose-target.ts';
+import { type InstallerSettings, parseInstaller } from './installer-settings.ts';
 import type { ProbeSettings } from './probe.ts';
+import { invalid, isCommand, numbersAt, objectAt, stringAt, wholeAt } from './read-settings.ts';
 import type { TrialSettings } from './trial.ts';
 
 /** The agent's settings, one JSON file. */
@@ -23,6 +24,8 @@ export interface AgentConfig {
   /** The device's thing, where that is not the name in its certificate: what a director's instructions must be for. */
   readonly thingName?: string;
   readonly probe: ProbeSettings;
+  /** What makes images run where that is not the starter. */
+  readonly installer?: InstallerSettings;
   readonly trial: TrialSettings;
   readonly limits: CheckLimits;
   readonly checkEveryMs: number;
@@ -63,6 +66,7 @@ export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
     'hardware',
     'thingName',
     'probe',
+    'installer',
     'trial',
     'limits',
     'checkEveryMs',
@@ -80,6 +84,7 @@ export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
     model: { product: string('product', modelName), hardware: string('hardware', modelName) },
     ...(settings.thingName !== undefined && { thingName: string('thingName', /^[a-zA-Z0-9:_-]{1,128}$/) }),
     probe: parseProbe(settings.probe),
+    ...(settings.installer !== undefined && { installer: parseInstaller(settings.installer) }),
     trial: numbersAt('trial', { value: settings.trial, defaults: defaultTrialSettings }),
     limits: numbersAt('limits', { value: settings.limits, defaults: defaultCheckLimits }),
     checkEveryMs: wholeAt('checkEveryMs', settings.checkEveryMs ?? defaultCheckEveryMs),
@@ -129,49 +134,4 @@ function parseOneProbe(path: string, value: Json | undefined): ProbeSettings {
 
 function isProbeKind(kind: string | undefined): kind is keyof typeof probeMembers {
   return kind !== undefined;
-}
-
-function isCommand(value: Json | undefined): value is readonly string[] {
-  return Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === 'string');
-}
-
-function numbersAt<Settings extends { readonly [Name in keyof Settings]: number }>(
-  path: string,
-  { value, defaults }: { readonly value: Json | undefined; readonly defaults: Settings },
-): Settings {
-  const given = objectAt(path, { value: value ?? {}, names: Object.keys(defaults) });
-  const numbers = Object.entries(given).map(([name, number]) => [name, wholeAt(`${path}.${name}`, number)]);
-  return { ...defaults, ...Object.fromEntries(numbers) };
-}
-
-function objectAt(
-  path: string,
-  { value, names }: { readonly value: Json | undefined; readonly names: readonly string[] },
-): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(path || 'the settings', 'an object');
-  const unknown = Object.keys(value).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw invalid([path, unknown].filter(Boolean).join('.'), `one of \`${names.join('`, `')}\``);
-  return value as JsonObject; // neither an array nor a scalar
-}
-
-function stringAt(
-  settings: JsonObject,
-  { path, name, pattern }: { readonly path: string; readonly name: string; readonly pattern: RegExp },
-): string {
-  const value = settings[name];
-  if (typeof value === 'string' && pattern.test(value)) return value;
-  throw invalid(`${path}${name}`, `text like \`${pattern.source}\``);
-}
-
-function wholeAt(path: string, value: Json | undefined): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
-  throw invalid(path, 'a whole number from 1');
-}
-
-function invalid(path: string, expected: string): DeviceError {
-  return new DeviceError('device.config_invalid', `\`${path.slice(0, 128)}\`: expected ${expected}`, {
-    details: { path, expected },
-  });
 }

@@ -6,6 +6,8 @@ export type DeviceRefusalReason =
   | 'version-form'
   | 'slots-damaged'
   | 'not-verified-again'
+  | 'installer-failed'
+  | 'not-what-runs'
   | 'pass-failed';
 
 /**

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
+import { killGroup } from './kill-group.ts';
 
 /** How the health of the running image is asked. `timeoutMs` ends a probe that hangs: it counts as failed. */
 export type ProbeSettings =
@@ -21,6 +22,8 @@ export type ProbeResult =
 export interface ProbeParts {
   /** Asks the platform for anything; rejects when it does not answer. */
   askPlatform(signal: AbortSignal): Promise<unknown>;
+  /** Which version is to run: a command finds it in `FLEETWARD_VERSION`. */
+  readonly version: string;
 }
 
 /** Asks once: an HTTP status from 200 to 299, a command that ends with code 0 (no shell reads it), and so on. */
@@ -29,7 +32,7 @@ export async function probeHealth(settings: ProbeSettings, parts: ProbeParts): P
     case 'http':
       return probeHttp(settings);
     case 'command':
-      return probeCommand(settings);
+      return probeCommand(settings, parts);
     case 'process':
       await pause(settings.forMs); // whoever asks looks at the process before and after any probe
       return { kind: 'healthy' };
@@ -62,13 +65,14 @@ function probeHttp({ url, timeoutMs }: Extract<ProbeSettings, { kind: 'http' }>)
 }
 
 /** In a process group of its own, so that nothing it started outlives a probe that hangs. */
-function probeCommand({
-  command,
-  timeoutMs,
-}: Extract<ProbeSettings, { kind: 'command' }>): Promise<ProbeResult> {
+function probeCommand(
+  { command, timeoutMs }: Extract<ProbeSettings, { kind: 'command' }>,
+  { version }: ProbeParts,
+): Promise<ProbeResult> {
   const { promise, resolve } = Promise.withResolvers<ProbeResult>();
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: 'ignore', detached: true });
+  const env = { ...process.env, FLEETWARD_VERSION: version };
+  const child = spawn(program, args, { stdio: 'ignore', detached: true, env });
   const timer = setTimeout(() => killGroup(child), timeoutMs);
   child.once('error', ({ message }) => {
     clearTimeout(timer);
@@ -81,14 +85,6 @@ function probeCommand({
     resolve(code === 0 ? { kind: 'healthy' } : unhealthy(`\`${program}\` ${end}`));
   });
   return promise;
-}
-
-function killGroup({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error; // just ended by itself
-  }
 }
 
 async function probePlatform(

@@ -19,7 +19,8 @@ export interface TrialSettings {
 export interface TrialParts {
   readonly folder: SlotFolder;
   readonly settings: TrialSettings;
-  probe(): Promise<ProbeResult>;
+  /** Of the image that is to run. */
+  probe(version: string): Promise<ProbeResult>;
   pause(ms: number): Promise<void>;
   /** Whether a process exists. */
   isAlive(pid: number): boolean;
@@ -98,7 +99,7 @@ async function probeRunning(
   { folder, probe, isAlive, settings }: TrialParts,
 ): Promise<Round> {
   const before = folder.readNotes(state.generation);
-  const result = await probe();
+  const result = await probe(state.slots[state.active]!.version); // on trial: there is one
   const after = folder.readNotes(state.generation);
   if (after.givenUp !== undefined) return { isFinal: true, verdict: { kind: 'failed', ...after.givenUp } };
   const pid = before.running?.slot === state.active ? before.running.pid : undefined;

@@ -4,6 +4,7 @@ import type { Clock } from '@fleetward/core';
 import { getDeviceMetadata } from '@fleetward/protocol';
 import { DeviceError } from '../errors.ts';
 import { nodeFiles } from '../files/node-files.ts';
+import { commandInstaller } from '../installer/command.ts';
 import { type DeviceIdentity, openIdentityFolder } from '../sdk/identity.ts';
 import { connectPlatform, isRenewalAsked, report } from '../sdk/platform-client.ts';
 import { openUpdateClient } from '../sdk/update-client.ts';
@@ -64,8 +65,9 @@ export async function openAgent(
     self: openSelfUpdate(config.agentSlotsFolder, { ...shared, environment, log }),
     trial: {
       settings: config.trial,
-      probe: () =>
+      probe: (version) =>
         probeHealth(config.probe, {
+          version,
           askPlatform: async (signal) => {
             const asked = { params: { file: 'timestamp.json' }, signal };
             for await (const _ of (await api.download(getDeviceMetadata, asked)).bytes);
@@ -73,6 +75,10 @@ export async function openAgent(
         }),
       pause: (ms) => pause(ms),
       isAlive,
+    },
+    installation: config.installer && {
+      installer: commandInstaller(config.installer, environment),
+      attemptsMax: config.installer.attemptsMax,
     },
     renewIdentity: async () =>
       use(await renewWhenDue(identity, { ...config, clock, log, isAsked: () => isRenewalAsked(api) })),

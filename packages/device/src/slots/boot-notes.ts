@@ -1,12 +1,14 @@
 import type { SlotName } from './state.ts';
 
-/** Why the starter gave a trial up. */
+/** Why a trial was given up: by the starter, or by the agent over an installer. */
 export type GiveUpReason =
   | 'attempts-used-up'
   | 'image-not-verified'
   | 'not-started'
   | 'died-before-confirmation'
-  | 'not-confirmed-in-time';
+  | 'not-confirmed-in-time'
+  | 'health-check-failed'
+  | 'installer-failed';
 
 export interface GiveUp {
   readonly reason: GiveUpReason;
@@ -15,7 +17,7 @@ export interface GiveUp {
 
 /**
  * `boot.json`: what the starter tried. Written by the starter alone, so that neither program ever overwrites what the
- * other one knows; notes of another generation than that of `slots.json` count for nothing.
+ * other one knows, and by the agent alone where an installer is in its place; notes of another generation than that of `slots.json` count for nothing.
  */
 export interface BootNotes {
   readonly generation: number;

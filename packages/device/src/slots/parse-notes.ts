@@ -8,6 +8,8 @@ const reasons: readonly GiveUpReason[] = [
   'not-started',
   'died-before-confirmation',
   'not-confirmed-in-time',
+  'health-check-failed',
+  'installer-failed',
 ];
 
 /** Reads what `formatNotes` wrote. Throws `DamagedState`. */
