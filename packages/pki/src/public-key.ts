@@ -1,4 +1,4 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, hash, type KeyObject } from 'node:crypto';
 import { type MlDsaAlgorithm, toBase64 } from '@fleetward/core';
 import type { DerReader } from './der/reader.ts';
 import { openDer } from './der/reader.ts';
@@ -148,5 +148,5 @@ function makeKeyObject(key: PublicKey): KeyObject {
 
 /** Subject key identifier: the first 20 octets of SHA-256 over the key bits (RFC 7093 §2, method 1). */
 export function keyIdentifier(key: PublicKey): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(key.bits).digest().subarray(0, 20));
+  return new Uint8Array(hash('sha256', key.bits, 'buffer').subarray(0, 20));
 }

@@ -1,5 +1,6 @@
 import { verify } from 'node:crypto';
 import type { MlDsaAlgorithm, SignerAlgorithm } from '@fleetward/core';
+import { ReadBefore } from './der/read-before.ts';
 import type { DerReader } from './der/reader.ts';
 import { tags } from './der/tags.ts';
 import { readNull, readOid } from './der/values.ts';
@@ -28,9 +29,15 @@ const byOid = new Map<string, SignatureAlgorithm>([
   [algorithmOids.mlDsa87, { kind: 'ml-dsa', parameterSet: 'ml-dsa-87' }],
 ]);
 
+const what = 'the signature algorithm';
+const readBefore = new ReadBefore<SignatureAlgorithm>(64);
+
 /** Reads an AlgorithmIdentifier of a signature (RFC 5280 §4.1.1.2, RFC 4055, RFC 5758, RFC 8410, RFC 9881). */
 export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
-  const what = 'the signature algorithm';
+  return reader.known(readBefore, what, readWhole);
+}
+
+function readWhole(reader: DerReader): SignatureAlgorithm {
   const sequence = reader.enter(tags.sequence, what);
   const algorithmOid = readOid(sequence, what);
   const known = byOid.get(algorithmOid);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeOid, encodeOid } from '../src/der/oid.ts';
+import { ReadBefore } from '../src/der/read-before.ts';
 import { openDer } from '../src/der/reader.ts';
 import { tags } from '../src/der/tags.ts';
 import { encodeTime, readTime } from '../src/der/time.ts';
@@ -15,6 +16,38 @@ const whole = (der: Uint8Array) => {
   reader.any('it');
   reader.end('it');
 };
+
+describe('what was read before', () => {
+  const texts = () => new ReadBefore<{ readonly octets: Uint8Array }>(2);
+  const readIn = (before: ReadBefore<{ readonly octets: Uint8Array }>, der: Uint8Array) =>
+    open(der).known(before, 'it', (element) => ({ octets: element.content(tags.octetString, 'it') }));
+
+  it('is the same object for the same bytes, and stays when those are overwritten', () => {
+    const [before, der] = [texts(), bytes('040161')];
+    const first = readIn(before, der);
+    der.fill(0);
+    expect(readIn(before, bytes('040161'))).toBe(first);
+    expect(first.octets).toEqual(bytes('61'));
+    expect(readIn(before, bytes('040162')).octets).toEqual(bytes('62'));
+  });
+
+  it('is forgotten when there is more than is kept', () => {
+    const before = texts();
+    const first = readIn(before, bytes('040161'));
+    for (const hex of ['040162', '040163']) readIn(before, bytes(hex));
+    expect(readIn(before, bytes('040161'))).not.toBe(first);
+  });
+
+  it('is never what was refused, which says its place in the whole', () => {
+    const before = texts();
+    const refuse = () => {
+      const fields = open(bytes('3006040161040162')).enter(tags.sequence, 'all');
+      fields.any('the first');
+      return fields.known(before, 'it', (element) => ({ octets: element.content(tags.integer, 'it') }));
+    };
+    for (const attempt of [refuse, refuse]) expect(attempt).toThrow('at byte `5`');
+  });
+});
 
 describe('the DER reader', () => {
   it.each([

@@ -1,3 +1,4 @@
+import { ReadBefore } from '../der/read-before.ts';
 import type { DerReader } from '../der/reader.ts';
 import { openDer } from '../der/reader.ts';
 import { tags } from '../der/tags.ts';
@@ -81,18 +82,45 @@ export function readExtensions(reader: DerReader): Extensions {
   const unknownCritical: string[] = [];
   const values: Partial<Extensions> = {};
   do {
-    const { oid, critical, value } = readExtension(sequence);
+    const { oid, critical, value } = readOne(sequence);
     if (present.length >= limits.extensionsMax || present.some((other) => other.oid === oid))
       throw new PkiError(
         'pki.certificate',
         `extension \`${oid}\` is given twice or one too many (RFC 5280 section 4.2)`,
       );
     present.push({ oid, critical });
-    const parse = parsers.get(oid);
-    if (parse !== undefined) Object.assign(values, parseWhole(parse, value));
+    if (value !== undefined) Object.assign(values, value);
     else if (critical) unknownCritical.push(oid);
   } while (!sequence.done);
   return { ...values, present, unknownCritical };
+}
+
+/** `value` is nothing for a type that this package does not process. */
+interface ReadExtension extends ExtensionHeader {
+  readonly value: Partial<Extensions> | undefined;
+}
+
+const readBefore = new ReadBefore<ReadExtension>(256);
+
+function readOne(sequence: DerReader): ReadExtension {
+  const what = 'an extension';
+  return isOfOneHolder(sequence.peek(what))
+    ? readProcessed(sequence)
+    : sequence.known(readBefore, what, readProcessed);
+}
+
+/** A subject key identifier (2.5.29.14) or alternative name (2.5.29.17): nobody else will have the same. */
+function isOfOneHolder(extension: Uint8Array): boolean {
+  const [, , tag, length, first, second, third] = extension;
+  return (
+    tag === tags.oid && length === 3 && first === 0x55 && second === 0x1d && (third === 14 || third === 17)
+  );
+}
+
+function readProcessed(sequence: DerReader): ReadExtension {
+  const { oid, critical, value } = readExtension(sequence);
+  const parse = parsers.get(oid);
+  return { oid, critical, value: parse === undefined ? undefined : parseWhole(parse, value) };
 }
 
 /** One `Extension`: its type, whether it is critical, and the octets of its value. */

@@ -1,4 +1,5 @@
 import { toHex } from '@fleetward/core';
+import { ReadBefore } from '../der/read-before.ts';
 import type { DerReader } from '../der/reader.ts';
 import { openDer } from '../der/reader.ts';
 import { contextConstructed, contextPrimitive, tags } from '../der/tags.ts';
@@ -36,13 +37,16 @@ export function parseTbsCertificate(tbs: Uint8Array): TbsCertificate {
   return parsed;
 }
 
+const issuers = new ReadBefore<Name>(64);
+const validities = new ReadBefore<Pick<TbsCertificate, 'notBeforeMs' | 'notAfterMs'>>(64);
+
 export function readTbsCertificate(reader: DerReader): TbsCertificate {
   const tbs = reader.enter(tags.sequence, 'the certificate');
   const version = readVersion(tbs);
   const serialContent = readInteger(tbs, 'the serial number');
   const signatureAlgorithm = readSignatureAlgorithm(tbs);
-  const issuer = readName(tbs, 'the issuer');
-  const validity = readValidity(tbs);
+  const issuer = tbs.known(issuers, 'the issuer', (name) => readName(name, 'the issuer'));
+  const validity = tbs.known(validities, 'the validity', readValidity);
   const subject = readName(tbs, 'the subject');
   const publicKey = readPublicKey(tbs);
   skipUniqueIds(tbs, version);

@@ -1,10 +1,17 @@
 import { PkiError } from '../errors.ts';
+import { ReadBefore } from './read-before.ts';
 
 const contentBytesMax = 64;
 const exactArcMax = 2 ** 45;
 
+const decoded = new ReadBefore<string>(256);
+
 /** Dotted text of an OBJECT IDENTIFIER's content octets (X.690 §8.19); arcs in their shortest form only. */
 export function decodeOid(content: Uint8Array): string {
+  return decoded.get(content, decodeArcs);
+}
+
+function decodeArcs(content: Uint8Array): string {
   if (content.length === 0 || content.length > contentBytesMax || (content.at(-1) ?? 0x80) >= 0x80)
     throw new PkiError('pki.der', 'not DER: an object identifier is empty, too long or cut off');
   let dotted = '';

@@ -1,5 +1,6 @@
 import { PkiError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import type { ReadBefore } from './read-before.ts';
 import { tags } from './tags.ts';
 
 const constructedBit = 0x20;
@@ -20,10 +21,13 @@ export class DerReader {
   readonly #bytes: Uint8Array;
   readonly #end: number;
   readonly #depth: number;
+  /** Where `bytes` begin in what was opened, for messages. */
+  readonly #offset: number;
   #at: number;
 
-  constructor(bytes: Uint8Array, start: number, end: number, depth: number) {
+  constructor(bytes: Uint8Array, start: number, end: number, depth: number, offset = 0) {
     this.#bytes = bytes;
+    this.#offset = offset;
     this.#at = start;
     this.#end = end;
     this.#depth = depth;
@@ -53,7 +57,7 @@ export class DerReader {
     const start = this.#contentStart(tag, what);
     const end = this.#contentEnd(what);
     this.#at = end;
-    return new DerReader(this.#bytes, start, end, this.#depth + 1);
+    return new DerReader(this.#bytes, start, end, this.#depth + 1, this.#offset);
   }
 
   /** The whole next element, header included, without consuming or checking its inside. */
@@ -76,6 +80,24 @@ export class DerReader {
     const inside = this.enter(tag, what);
     while (!inside.done) inside.any(what);
     return whole;
+  }
+
+  /** What `read` makes of the next element, all of it, or made of the same bytes before. */
+  known<Value extends NonNullable<unknown>>(
+    before: ReadBefore<Value>,
+    what: string,
+    read: (element: DerReader) => Value,
+  ): Value {
+    const start = this.#at;
+    const whole = this.peek(what);
+    const value = before.get(whole, (own) => {
+      const element = new DerReader(own, 0, own.length, this.#depth, this.#offset + start);
+      const made = read(element);
+      element.end(what);
+      return made;
+    });
+    this.#at = start + whole.length;
+    return value;
   }
 
   /** Refuses anything left over after the last field of `what`. */
@@ -127,8 +149,7 @@ export class DerReader {
   }
 
   #failure(message: string): PkiError {
-    return new PkiError('pki.der', `not DER: ${message} (at byte \`${this.#at}\`)`, {
-      details: { offset: this.#at },
-    });
+    const offset = this.#offset + this.#at;
+    return new PkiError('pki.der', `not DER: ${message} (at byte \`${offset}\`)`, { details: { offset } });
   }
 }

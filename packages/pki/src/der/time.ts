@@ -63,8 +63,21 @@ export function encodeGeneralizedTime(atMs: number): Uint8Array {
   return Uint8Array.from([tags.generalizedTime, text.length, ...Buffer.from(text, 'latin1')]);
 }
 
+// Those of one batch begin and end together.
+const encodedMax = 16;
+const encoded = new Map<number, Uint8Array>();
+
 /** The element for a time, in the form `readTime` reads; milliseconds are dropped. */
 export function encodeTime(atMs: number): Uint8Array {
+  const known = encoded.get(atMs);
+  if (known !== undefined) return known;
+  const made = makeTime(atMs);
+  if (encoded.size >= encodedMax) encoded.clear();
+  encoded.set(atMs, made);
+  return made;
+}
+
+function makeTime(atMs: number): Uint8Array {
   const digits = timeDigits(atMs);
   const text = atMs < year2050Ms ? digits.slice(2) : digits;
   const tag = atMs < year2050Ms ? tags.utcTime : tags.generalizedTime;

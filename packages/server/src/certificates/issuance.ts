@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CertificateId, Clock, Random, Signer } from '@fleetward/core';
 import {
   type Certificate,
@@ -107,7 +107,7 @@ function signedOf(
 
 /** Lower-case hex SHA-256 of a SubjectPublicKeyInfo. */
 export function publicKeyHash(publicKey: PublicKey): string {
-  return createHash('sha256').update(publicKey.spki).digest('hex');
+  return hash('sha256', publicKey.spki, 'hex');
 }
 
 /** `issuedAtMs`: when the platform issued it, or took it up where a vendor did. */
