@@ -28,6 +28,8 @@ export interface Signer {
   readonly publicKey: Uint8Array;
   /** It holds each message to the lint of its key's purpose before it signs, so that whoever asks need not. */
   readonly lints?: true;
+  /** The key is in this machine's memory and OpenSSL computes with it, unlike in a token that nobody here can see into. */
+  readonly inSoftware?: true;
   /** Signs the message itself (not a digest). */
   sign(message: Uint8Array): Promise<Uint8Array>;
   /** The signatures of all messages in their order, or of none; where a signer has it, cheaper than one after the other. */

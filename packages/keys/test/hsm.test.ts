@@ -45,6 +45,7 @@ needs('softhsm2-util', 'softhsm2').describe('keys in a token', () => {
     for (const algorithm of algorithms) {
       const made = await first.generate({ ...keySpec(`in-${algorithm}`, { algorithm }), store: 'hsm' });
       expect(made.store).toBe('hsm');
+      expect(made.inSoftware).toBeUndefined();
       // An r or s with a leading zero comes once in 128 signatures.
       for (let round = 0; round < (algorithm.startsWith('ec') ? 300 : 2); round++)
         expect(await isSigned(made)).toBe(true);

@@ -75,6 +75,7 @@ describe('many messages', () => {
     const key = createPublicKey({ key: Buffer.from(signer.publicKey), type: 'spki', format: 'der' });
     expect(messages.filter((own, at) => !verify(null, own, key, signatures[at]!))).toEqual([]);
     expect(await signer.signAll?.([])).toEqual([]);
+    expect(signer.inSoftware).toBe(true);
   });
 
   test('are signed all or not at all: the lint looks at each', async () => {

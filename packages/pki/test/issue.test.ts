@@ -175,6 +175,27 @@ describe('issuing many together', () => {
     const issued = issueTogether({ ...request, signer, contents: contentsOf(3) });
     await expect(issued).rejects.toMatchObject({ code: 'pki.issue' });
   });
+
+  it.each([
+    ['goes wrong with the second and stays so', (all: readonly Uint8Array[]) => all.map(() => all[0]!)],
+    ['leaves one out', (all: readonly Uint8Array[]) => all.slice(1)],
+    ['gives one more', (all: readonly Uint8Array[]) => [...all, all[2]!]],
+  ])('refuses all of a signer in software that %s', async (_, spoil) => {
+    const signAll = async (messages: readonly Uint8Array[]) =>
+      spoil(await Promise.all(messages.map(ca.issuingKey.sign)));
+    const signer = { ...ca.issuingKey, signAll, inSoftware: true } as const;
+    const issued = issueTogether({ ...request, signer, contents: contentsOf(3) });
+    await expect(issued).rejects.toMatchObject({ code: 'pki.issue' });
+  });
+
+  it('refuses all for one wrong signature of Ed25519, also of a signer in software', async () => {
+    const { issuing: issuer, issuingKey } = await newCa('ed25519');
+    const signAll = async (messages: readonly Uint8Array[]) =>
+      (await Promise.all(messages.map(issuingKey.sign))).with(1, new Uint8Array(64));
+    const signer = { ...issuingKey, signAll, inSoftware: true } as const;
+    const issued = issueTogether({ ...request, issuer, signer, contents: contentsOf(3) });
+    await expect(issued).rejects.toMatchObject({ code: 'pki.issue' });
+  });
 });
 
 describe('the lint', () => {

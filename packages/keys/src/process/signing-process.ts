@@ -132,6 +132,7 @@ function signerOf(key: KeyDescription & { readonly store: KeyStore }, requests: 
   return {
     ...key,
     lints: true,
+    ...(key.store === 'file' ? { inSoftware: true } : {}),
     sign: async (message) => (await requests.ask({ kind: 'sign', name: key.name, message })).body,
     signAll: async (messages) => {
       const signatures: Uint8Array[] = [];
