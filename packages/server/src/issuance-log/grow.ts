@@ -15,8 +15,9 @@ export async function grow(
 ): Promise<{ readonly size: number; readonly added: number }> {
   const size = await store.lockSize(tx);
   const waiting = await store.pending(tx, growthMax);
-  if (waiting.length === 0) return { size, added: 0 };
-  await store.append(tx, entriesOf(waiting, { size, at: clock.now() }));
+  const last = waiting.at(-1);
+  if (last === undefined) return { size, added: 0 };
+  await store.append(tx, entriesOf(waiting, { size, at: clock.now() }), { waitedSinceMs: last.sinceMs });
   const grown = size + waiting.length;
   for (let level = keptLevels; grown >= 2 ** level; level += keptLevels)
     await keepFull(tx, { store, level, size, grown });
@@ -24,10 +25,10 @@ export async function grow(
 }
 
 function entriesOf(
-  waiting: readonly CertificateId[],
+  waiting: readonly { readonly certificateId: CertificateId }[],
   { size, at }: { readonly size: number; readonly at: number },
 ): readonly IssuanceLogEntry[] {
-  return waiting.map((certificateId, place) => ({ index: size + place, at, certificateId }));
+  return waiting.map(({ certificateId }, place) => ({ index: size + place, at, certificateId }));
 }
 
 async function keepFull(

@@ -26,11 +26,18 @@ export interface IssuanceLogStore {
   /** Entries so far, locked against other writers until `tx` ends. */
   lockSize(tx: Transaction): Promise<number>;
   /** What waits, the longest first. */
-  pending(tx: Transaction, limit: number): Promise<readonly CertificateId[]>;
+  pending(
+    tx: Transaction,
+    limit: number,
+  ): Promise<readonly { readonly sinceMs: number; readonly certificateId: CertificateId }[]>;
   /** How many wait, and since when the first. */
   waiting(): Promise<{ readonly count: number; readonly sinceMs?: number }>;
-  /** Adds at the end, under the lock; they wait no more. */
-  append(tx: Transaction, entries: readonly IssuanceLogEntry[]): Promise<void>;
+  /** Adds at the end, under the lock; they, none of which has waited since later than that, wait no more. */
+  append(
+    tx: Transaction,
+    entries: readonly IssuanceLogEntry[],
+    those: { readonly waitedSinceMs: number },
+  ): Promise<void>;
   addNodes(tx: Transaction, nodes: readonly LogNode[]): Promise<void>;
   size(): Promise<number>;
   entries(

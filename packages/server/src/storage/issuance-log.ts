@@ -3,21 +3,22 @@ import type { IssuanceLogStore } from '../issuance-log/store.ts';
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
 import { pageLimit } from './paging.ts';
+import { rowInserter } from './row-inserter.ts';
 import type { Schema } from './schema.ts';
 
 /** The one row of the lock. */
 const theLog = 1;
-/** Rows of one statement, below what either database binds. */
-const rowsPerInsert = 200;
+/** Names in one statement, below what either database binds. */
+const namesPerDelete = 200;
 
 export function createIssuanceLogStore(database: Database): IssuanceLogStore {
   const { reads } = database;
+  const wait = rowInserter('issuance_log_waiting');
+  const enter = rowInserter('issuance_log_entries');
   return {
     pend: async (tx, { certificateIds, sinceMs }) => {
-      for (const ids of slices(certificateIds)) {
-        const rows = ids.map((certificate_id) => ({ certificate_id, since_ms: sinceMs }));
-        await queriesOf(tx).insertInto('issuance_log_pending').values(rows).execute();
-      }
+      const rows = certificateIds.map((certificate_id) => ({ since_ms: sinceMs, certificate_id }));
+      await wait(tx, rows);
     },
     lockSize: async (tx) => {
       // Makes the row or touches it: either takes the row's lock, so the next writer waits until `tx` ends.
@@ -33,28 +34,32 @@ export function createIssuanceLogStore(database: Database): IssuanceLogStore {
     },
     pending: async (tx, limit) => {
       const rows = await queriesOf(tx)
-        .selectFrom('issuance_log_pending')
-        .select('certificate_id')
+        .selectFrom('issuance_log_waiting')
+        .select(['since_ms', 'certificate_id'])
         .orderBy('since_ms')
         .orderBy('certificate_id')
         .limit(pageLimit(limit))
         .execute();
-      return rows.map(({ certificate_id }) => certificate_id);
+      return rows.map(({ since_ms, certificate_id }) => ({
+        sinceMs: since_ms,
+        certificateId: certificate_id,
+      }));
     },
     waiting: async () => {
       const row = await reads
-        .selectFrom('issuance_log_pending')
+        .selectFrom('issuance_log_waiting')
         .select(({ fn }) => [fn.countAll<number>().as('count'), fn.min('since_ms').as('since_ms')])
         .executeTakeFirstOrThrow();
       const count = Number(row.count);
       return count === 0 ? { count } : { count, sinceMs: Number(row.since_ms) };
     },
-    append: async (tx, entries) => {
+    append: async (tx, entries, { waitedSinceMs }) => {
       const queries = queriesOf(tx);
+      await enter(tx, entries.map(entryRow));
       for (const slice of slices(entries)) {
-        await queries.insertInto('issuance_log_entries').values(slice.map(entryRow)).execute();
         await queries
-          .deleteFrom('issuance_log_pending')
+          .deleteFrom('issuance_log_waiting')
+          .where('since_ms', '<=', waitedSinceMs)
           .where(
             'certificate_id',
             'in',
@@ -130,9 +135,9 @@ export function createIssuanceLogStore(database: Database): IssuanceLogStore {
 }
 
 function slices<Row>(rows: readonly Row[]): readonly (readonly Row[])[] {
-  const count = Math.ceil(rows.length / rowsPerInsert);
+  const count = Math.ceil(rows.length / namesPerDelete);
   return Array.from({ length: count }, (_, place) =>
-    rows.slice(place * rowsPerInsert, (place + 1) * rowsPerInsert),
+    rows.slice(place * namesPerDelete, (place + 1) * namesPerDelete),
   );
 }
 

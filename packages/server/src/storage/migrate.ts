@@ -28,7 +28,7 @@ export async function migrate(
     assertNotNewer(current, known.length);
     for (const [index, migration] of known.entries()) {
       if (index < current) continue;
-      await migration.up(queries.schema, columnTypes[database.kind]);
+      await migration.up(queries.schema, columnTypes[database.kind], queries);
       await queries
         .insertInto('schema_migrations')
         .values({ version: index + 1, name: migration.name })

@@ -129,7 +129,7 @@ export interface Schema {
     readonly position: number;
     readonly hash: Uint8Array;
   };
-  readonly issuance_log_pending: { readonly certificate_id: CertificateId; readonly since_ms: number };
+  readonly issuance_log_waiting: { readonly since_ms: number; readonly certificate_id: CertificateId };
   readonly issuance_log_heads: {
     readonly size: number;
     readonly root_hash: Sha256;

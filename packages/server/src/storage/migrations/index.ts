@@ -1,5 +1,6 @@
-import type { SchemaModule } from 'kysely';
+import type { Kysely, SchemaModule } from 'kysely';
 import type { ColumnTypes } from '../column-types.ts';
+import type { Schema } from '../schema.ts';
 import { spine } from './0001-spine.ts';
 import { groups } from './0002-groups.ts';
 import { activity } from './0003-activity.ts';
@@ -21,11 +22,13 @@ import { renewedCertificates } from './0018-renewed-certificates.ts';
 import { campaigns } from './0019-campaigns.ts';
 import { provisionedAnswers } from './0020-provisioned-answers.ts';
 import { fetchedCas } from './0021-fetched-cas.ts';
+import { cheaperIssuing } from './0022-cheaper-issuing.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
   readonly name: string;
-  readonly up: (schema: SchemaModule, types: ColumnTypes) => Promise<void>;
+  /** `queries` for what moves rows: tables may have had other columns than `Schema` says now. */
+  readonly up: (schema: SchemaModule, types: ColumnTypes, queries: Kysely<Schema>) => Promise<void>;
 }
 
 /** In order: the first is version 1. */
@@ -51,4 +54,5 @@ export const migrations: readonly Migration[] = [
   campaigns,
   provisionedAnswers,
   fetchedCas,
+  cheaperIssuing,
 ];

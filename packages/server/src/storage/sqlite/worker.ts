@@ -7,6 +7,9 @@ import type { WorkerReply, WorkerRequest, WorkerSetup } from './messages.ts';
 // transactions but whether one is open; what belongs together is decided by the main thread.
 
 const preparedMax = 256;
+const cacheKibibytes = 16 * 1024;
+/** 16 MiB. */
+const logPages = 4096;
 const noTransaction = 'FLEETWARD_NO_TRANSACTION';
 
 const port = parentPort;
@@ -48,6 +51,10 @@ function prepareToWrite(handle: Sqlite.Database): void {
   // On macOS a plain fsync does not reach the disk; elsewhere this changes nothing.
   handle.pragma('fullfsync = ON');
   handle.pragma('foreign_keys = ON');
+  // The keys of most indexes are hashes, so that a batch changes pages all over the file: they stay in memory, and each goes back into
+  // the file once for many commits. What is committed is in the log, synced, either way.
+  handle.pragma(`cache_size = -${cacheKibibytes}`);
+  handle.pragma(`wal_autocheckpoint = ${logPages}`);
   // An erased payload must not stay readable in free pages.
   handle.pragma('secure_delete = ON');
 }

@@ -13,12 +13,12 @@ export function describeIssuanceLog(opened: () => Opened): void {
     expect(await issuanceLog.waiting()).toEqual({ count: 2, sinceMs: 1 });
     await transact(async (tx) => {
       expect(await issuanceLog.lockSize(tx)).toBe(0);
-      expect(await issuanceLog.pending(tx, 1)).toEqual([one]);
-      await issuanceLog.append(tx, [{ index: 0, at: 5, certificateId: one }]);
+      expect(await issuanceLog.pending(tx, 1)).toEqual([{ sinceMs: 1, certificateId: one }]);
+      await issuanceLog.append(tx, [{ index: 0, at: 5, certificateId: one }], { waitedSinceMs: 1 });
     });
     expect(await transact((tx) => issuanceLog.lockSize(tx))).toBe(1);
     expect(await issuanceLog.size()).toBe(1);
-    expect(await transact((tx) => issuanceLog.pending(tx, 10))).toEqual([two]);
+    expect(await transact((tx) => issuanceLog.pending(tx, 10))).toEqual([{ sinceMs: 2, certificateId: two }]);
     expect(await issuanceLog.find(one)).toEqual({ index: 0, at: 5, certificateId: one });
     expect(await issuanceLog.find(three)).toBeUndefined();
   });
@@ -26,7 +26,9 @@ export function describeIssuanceLog(opened: () => Opened): void {
   test('an index or a certificate has one entry', async () => {
     const { stores, transact } = opened();
     const append = (index: number, certificateId: typeof one) =>
-      transact((tx) => stores.issuanceLog.append(tx, [{ index, at: 5, certificateId }]));
+      transact((tx) =>
+        stores.issuanceLog.append(tx, [{ index, at: 5, certificateId }], { waitedSinceMs: 1 }),
+      );
     expect(await outcomes([append(0, three)])).toEqual(['store.conflict']);
     expect(await outcomes([append(7, one)])).toEqual(['store.conflict']);
   });
@@ -38,7 +40,8 @@ export function describeIssuanceLog(opened: () => Opened): void {
     const append = (label: string) =>
       transact(async (tx) => {
         const index = await issuanceLog.lockSize(tx);
-        await issuanceLog.append(tx, [{ index, at: 6, certificateId: certificateIdOf(label) }]);
+        const entry = { index, at: 6, certificateId: certificateIdOf(label) };
+        await issuanceLog.append(tx, [entry], { waitedSinceMs: 1 });
       });
     await Promise.all(Array.from({ length: 20 }, (_, place) => append(`race-${place}`)));
     const entries = await issuanceLog.entries({ from: start, limit: 100 });
