@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { requireProgram } from '@fleetward/testkit';
 import { cut, hash } from '../chunks/cut.ts';
 import { type ChunkDelta, chunkDelta } from '../chunks/deltas.ts';
-import { isThere, type PatchDelta, patchDelta, patchers } from '../chunks/patches.ts';
+import { isThere, ownPatchDelta, type PatchDelta, patchDelta, patchers } from '../chunks/patches.ts';
 import { type Speed, speedOf, spentByProgram, spentOn } from '../chunks/speed.ts';
 import { median } from '../figures.ts';
 import type { Releases } from '../options.ts';
@@ -69,7 +69,8 @@ async function measureDeltas(releases: Releases, { progress, signal }: Condition
   const images = { old: readFileSync(releases.oldFile), new: readFileSync(releases.newFile) };
   progress('chunks: what the client plans');
   const chunked = wishedSizes.map((wishedBytes) => chunkDelta(images, wishedBytes));
-  const patched: Record<string, PatchDelta> = {};
+  progress('chunks: our patch');
+  const patched: Record<string, PatchDelta> = { 'fleetward release patch': await ownPatchDelta(images) };
   for (const patcher of patchers) {
     signal.throwIfAborted();
     if (isThere(patcher)) {

@@ -1,8 +1,25 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { findProgram, temporaryFolder } from '@fleetward/testkit';
+import { applyPatch, makePatch } from '@fleetward/updates';
 import type { Releases } from '../options.ts';
 import { hash } from './cut.ts';
-import { spentByProgram } from './speed.ts';
+import type { Images } from './deltas.ts';
+import { spentByProgram, spentOnAsync } from './speed.ts';
+
+/** Ours, in this process: making it, and what a device does with it. */
+export async function ownPatchDelta(images: Images): Promise<PatchDelta> {
+  const made = await spentOnAsync(() => makePatch(images.old, images.new));
+  const applied = await spentOnAsync(async () => {
+    const sha256 = createHash('sha256');
+    const options = { base: images.old, lengthBytes: images.new.length };
+    for await (const piece of applyPatch(made.result, options)) sha256.update(piece);
+    return sha256.digest('hex');
+  });
+  if (applied.result !== hash(images.new)) throw new Error('our patch does not make the new image');
+  const { seconds, cpuSeconds, result } = made;
+  return { patchBytes: result.length, seconds, cpuSeconds, applyCpuSeconds: applied.cpuSeconds };
+}
 
 /** A foreign program that makes patches. */
 export interface Patcher {

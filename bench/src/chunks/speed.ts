@@ -28,6 +28,17 @@ export function spentOn<Result>(work: () => Result): Spent & { readonly result: 
   return { result, seconds, cpuSeconds: (user + system) / 1e6 };
 }
 
+/** The same of work that waits, on threads of its own too. */
+export async function spentOnAsync<Result>(
+  work: () => Promise<Result>,
+): Promise<Spent & { readonly result: Result }> {
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  const result = await work();
+  const seconds = (performance.now() - began) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { result, seconds, cpuSeconds: (user + system) / 1e6 };
+}
+
 /** What a program takes from its start to its end. Throws unless it ends well; no other may end meanwhile. */
 export async function spentByProgram(program: string, args: readonly string[]): Promise<Spent> {
   const [began, cpu] = [performance.now(), endedProgramsCpuSeconds()];

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { needs, openssl } from '@fleetward/testkit';
@@ -195,6 +196,48 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
       ],
     });
     expect(await run('verify', 'releases')).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
+  });
+
+  test('holds a patch between two versions, listed beside the release it leads to and withdrawn with it', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    const run = (...args: readonly string[]) =>
+      cli.run(['release', ...args, '--json'], { environment: passphrases });
+    const old = createHash('shake256', { outputLength: 50_000 }).update('lamp').digest();
+    const images = {
+      'old.img': old,
+      'new.img': Buffer.concat([old.subarray(0, 9_000), Buffer.from('!'), old]),
+    };
+    for (const [name, bytes] of Object.entries(images)) writeFileSync(cli.home.join(name), bytes);
+    writeFileSync(cli.home.join('other.img'), 'something else');
+    const about = ['--product', 'lamp', '--hardware', 'rev-b'];
+    await run('add', 'releases', 'old.img', ...about, '--version', '1.0.0');
+    await run('add', 'releases', 'new.img', ...about, '--version', '1.1.0');
+    const [from, to] = ['lamp/1.0.0/old.img', 'lamp/1.1.0/new.img'];
+    const patch = (...flags: readonly string[]) => run('patch', 'releases', ...flags);
+    const made = await patch('--from', from, '--to', to);
+    expect(made).toMatchObject({ code: 0, json: [{ base: { length: old.length } }] });
+    const path = `${to}.${createHash('sha256').update(old).digest('hex')}.patch`;
+    expect(made.json).toMatchObject([{ path, length: expect.toSatisfy((length) => length < 12_000) }]);
+    // Again, from the file: the same patch takes the place of the first.
+    expect(await patch('--from', 'old.img', '--to', to)).toMatchObject({ code: 0, json: [{ path }] });
+    const { targets } = JSON.parse(readFileSync(cli.home.join('releases/targets.json'), 'utf8')).signed;
+    expect(Object.keys(targets).sort()).toEqual([from, path, to].sort());
+    expect(targets[to].custom.patches).toEqual([
+      expect.objectContaining({ sha256: targets[path].hashes.sha256 }),
+    ]);
+    expect((await run('list', 'releases')).json).toMatchObject([{ path: from }, { path: to }]);
+
+    expect(await patch('--from', from, '--to', 'lamp/9.img')).toMatchObject({ code: 2 });
+    expect(await patch('--from', to, '--to', to)).toMatchObject({
+      error: { message: expect.stringMatching(/same image/) },
+    });
+    expect(await patch('--from', 'other.img', '--to', to)).toMatchObject({
+      error: { message: expect.stringMatching(/saves too little/) },
+    });
+    await run('expire', 'releases', to);
+    const after = JSON.parse(readFileSync(cli.home.join('releases/targets.json'), 'utf8')).signed.targets;
+    expect(Object.keys(after)).toEqual([from]);
   });
 
   test('is signed a second time with ML-DSA-65 where the root demands it', async () => {

@@ -361,6 +361,39 @@ describe('a release with an index of chunks', () => {
   });
 });
 
+describe('a release with a patch', () => {
+  const first = noise('first', 300_000);
+  const second = Buffer.concat([first.subarray(0, 100_000), noise('change', 1_000), first.subarray(100_300)]);
+
+  /** A device on the confirmed first image, and the second one published with a patch that was made from this one. */
+  async function beforeSecond({ patchFrom = first, patchTo = second } = {}) {
+    const repository = await TestRepository.create(new FakeClock());
+    const device = new SimulatedDevice(new ForgetfulDisk(), { repository });
+    await repository.release(first);
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed' });
+    await repository.release(second, { version: '1.1.0', patchFrom, patchTo });
+    repository.servedBytes = 0;
+    return { device, repository };
+  }
+
+  test('is made from the slot that is relied on', async () => {
+    const { device, repository } = await beforeSecond();
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+    expect(second.equals(device.disk.read('/slots/b/image')!)).toBe(true);
+    expect(repository.servedBytes).toBeLessThan(3_000);
+  });
+
+  test.each([
+    ['is for another image', { patchFrom: second }],
+    ['leads to another image of the same length', { patchTo: Buffer.from(second).fill(1, 0, 9) }],
+  ])('is fetched whole when the patch %s', async (_, patch) => {
+    const { device, repository } = await beforeSecond(patch);
+    expect(await device.pass()).toMatchObject({ kind: 'confirmed', version: '1.1.0' });
+    expect(second.equals(device.disk.read('/slots/b/image')!)).toBe(true);
+    expect(repository.servedBytes).toBeGreaterThanOrEqual(second.length);
+  });
+});
+
 describe('the starter', () => {
   test('never runs an altered image: it goes back to the confirmed one, and says so', async () => {
     const { device, release } = await newDevice();

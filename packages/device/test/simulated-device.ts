@@ -50,7 +50,13 @@ export class SimulatedDevice {
     const { fetcher, clock, root } = this.#repository;
     await installRoot(this.#store, root);
     const parts: CheckParts = {
-      client: createUpdateClient({ store: this.#store, fetcher, clock, thingName: lampName }),
+      client: createUpdateClient({
+        store: this.#store,
+        fetcher,
+        clock,
+        thingName: lampName,
+        memoryBytes: () => 1e9,
+      }),
       files: this.disk,
       folder: this.folder,
       model: { product: 'lamp', hardware: 'lamp-r1' },

@@ -13,7 +13,9 @@ import {
   type Fetcher,
   formatChunkIndex,
   instructionFilePath,
+  makePatch,
   type PublishedState,
+  patchPath,
   publish,
   type Release,
   signInstruction,
@@ -76,12 +78,22 @@ export class TestRepository {
   /** Signs and publishes an image; answers the URL path of its bytes. */
   async release(
     image: Uint8Array,
-    { hasChunks = false, ...overrides }: Partial<Release> & { readonly hasChunks?: boolean } = {},
+    {
+      hasChunks = false,
+      patchFrom,
+      patchTo = image,
+      ...overrides
+    }: Partial<Release> & {
+      readonly hasChunks?: boolean;
+      readonly patchFrom?: Uint8Array;
+      readonly patchTo?: Uint8Array;
+    } = {},
   ): Promise<string> {
     const release = { ...lamp, ...overrides };
     const path = `${release.product}/${release.version}-${release.hardware[0]}.img`;
     const chunks = hasChunks ? await this.#indexChunks(path, image) : {};
-    const custom = { ...customOfRelease(release), ...chunks };
+    const patches = patchFrom === undefined ? {} : await this.#patch(path, { from: patchFrom, to: patchTo });
+    const custom = { ...customOfRelease(release), ...chunks, ...patches };
     const target = await describeTarget(path, { content: pieces(image), custom });
     const expiresMs = this.clock.now() + 90 * dayMs;
     const draft = addTarget(this.#state.targets!, { target, expiresMs });
@@ -108,6 +120,16 @@ export class TestRepository {
       expiresMs: nowMs + dayMs,
     };
     this.files.set(instructionFilePath, await signInstruction(instruction, signer));
+  }
+
+  /** A patch beside the image, and what the image's target says of it. */
+  async #patch(path: string, { from, to }: { readonly from: Uint8Array; readonly to: Uint8Array }) {
+    const bytes = await makePatch(from, to);
+    const { sha256, length } = await describeTarget('base', { content: pieces(from), custom: {} });
+    const base = { sha256, length };
+    const patch = await describeTarget(patchPath(path, base), { content: pieces(bytes), custom: {} });
+    this.files.set(targetFilePath(patch), bytes);
+    return { patches: [{ base, sha256: patch.sha256, length: patch.length }] };
   }
 
   /** An index of chunks beside the image, and what the image's target says of it. */

@@ -8,6 +8,7 @@ export type UpdatesErrorCode =
   | 'updates.metadata_invalid'
   | 'updates.not_refreshed'
   | 'updates.not_signed'
+  | 'updates.patch_invalid'
   | 'updates.record_invalid'
   | 'updates.repository_invalid'
   | 'updates.target_invalid'

@@ -35,6 +35,8 @@ export { externalSigner } from './external-signer.ts';
 export { defaultLimits, type UpdateLimits } from './limits.ts';
 export { secondSuffix } from './metadata/second-signature.ts';
 export { metadataFilePath, targetFilePath, timestampFilePath } from './metadata/target-path.ts';
+export { applyPatch, makePatch, patchedBytesMax } from './patches/patch.ts';
+export { type PatchLink, parsePatches, patchPath } from './patches/patch-list.ts';
 export type { FileBytes } from './plain/file-bytes.ts';
 export { signPlain, signPlainWithReleaseKey } from './plain/sign-plain.ts';
 export {
@@ -64,6 +66,7 @@ export {
   openReleaseKey,
   readReleasePublicKey,
 } from './release-key.ts';
+export { pathOfRelease } from './release-path.ts';
 export type { ReleaseKeyAlgorithm, ReleaseSigner } from './release-signer.ts';
 export { describeTarget } from './repository/describe-target.ts';
 export {
@@ -77,6 +80,7 @@ export {
   removeTargets,
 } from './repository/draft.ts';
 export { defaultOnlineSettings, type OnlineSettings, type OnlineSigners } from './repository/online-files.ts';
+export { type NewPatch, patchRelease } from './repository/patch-release.ts';
 export { type Delegation, delegateRelease } from './repository/product-lists.ts';
 export {
   type PublishedFile,

@@ -241,6 +241,7 @@ describe('a download with an index', () => {
       signal: undefined,
       kept: undefined,
       local: images,
+      memoryBytes: 0,
     });
     return { outcome, written: Buffer.concat(written), sentBytes };
   }

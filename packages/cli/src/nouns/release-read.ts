@@ -1,11 +1,11 @@
 import { getMetadataFile, listMetadata } from '@fleetward/protocol';
-import { documentPath, openReleaseFolder, readUpload, type Upload } from '@fleetward/updates';
+import { documentPath, openReleaseFolder, pathOfRelease, readUpload, type Upload } from '@fleetward/updates';
 import type { Shell } from '../shell.ts';
 import { type ListedTarget, listTargets } from './release-targets.ts';
 
 export interface Listed {
   readonly roles: readonly { readonly name: string; readonly version: number }[];
-  /** A document is a target that a release beside it links to. */
+  /** A document is a target that a release beside it links to: an SBOM, an attestation, an index of chunks, a patch. */
   readonly targets: readonly (ListedTarget & { readonly isDocument: boolean })[];
 }
 
@@ -14,11 +14,13 @@ export async function readListed(folder: string | undefined, shell: Shell): Prom
   const { roles, lists } = await (folder === undefined ? readPublished(shell) : readFolder(folder));
   const targets = lists.flatMap(listTargets);
   const linked = new Set(targets.flatMap(linksOf));
+  const paths = new Set(targets.map(({ path }) => path));
   return {
     roles,
     targets: targets.map((target) => ({
       ...target,
-      isDocument: linked.has(`${target.path} ${target.sha256}`),
+      isDocument:
+        linked.has(`${target.path} ${target.sha256}`) || paths.has(pathOfRelease(target.path) ?? ''),
     })),
   };
 }

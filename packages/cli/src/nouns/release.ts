@@ -9,6 +9,7 @@ export const releaseVerbs: Verbs = {
   'online-keys': async () => (await import('./release-online-keys.ts')).addReleaseOnlineKeys,
   init: async () => (await import('./release-init.ts')).addReleaseInit,
   add: async () => (await import('./release-add.ts')).addReleaseAdd,
+  patch: async () => (await import('./release-patch.ts')).addReleasePatch,
   sign: async () => (await sign()).addReleaseSign,
   'co-sign': async () => (await import('./release-co-sign.ts')).addReleaseCoSign,
   status: async () => (await sign()).addReleaseStatus,

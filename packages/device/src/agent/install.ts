@@ -69,7 +69,7 @@ interface Fetch extends InstallParts {
 
 /** What the slots hold, relied on or not, for a release that can be put together from it. */
 function localImages({ target }: Offer, { files, folder }: InstallParts): readonly LocalImage[] {
-  if (target.custom.chunks === undefined) return [];
+  if (target.custom.chunks === undefined && target.custom.patches === undefined) return [];
   return slotNames.flatMap((slot) => {
     const path = folder.imagePath(slot);
     const lengthBytes = files.lengthBytes(path);

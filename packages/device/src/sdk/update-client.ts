@@ -36,7 +36,9 @@ export async function openUpdateClient(options: UpdateClientOptions): Promise<Up
   const store = await openFileStore(trustedFolder);
   await trustFirstRoot(store, rootFile);
   const pace = { bytesPerSecondMin, monotonicMs: () => performance.now() };
-  return createUpdateClient({ store, fetcher: platformFetcher(api, pace), clock, thingName, product });
+  const memoryBytes = () => process.availableMemory();
+  const fetcher = platformFetcher(api, pace);
+  return createUpdateClient({ store, fetcher, clock, thingName, product, memoryBytes });
 }
 
 /** A root that is trusted already is kept; only the chain of signatures replaces it. */

@@ -1,5 +1,5 @@
 import { type JsonObject, parseSha256, parseStrictJson, type Sha256 } from '@fleetward/core';
-import { chunkIndexPath, type PublishedFile, parseRelease, type Release } from '@fleetward/updates';
+import { type PublishedFile, parseRelease, pathOfRelease, type Release } from '@fleetward/updates';
 import { Type } from 'typebox';
 import { Check } from 'typebox/value';
 
@@ -49,10 +49,11 @@ export function consistentName({ path, sha256 }: ListedTarget): string {
   return `${path.slice(0, slash)}${sha256}.${path.slice(slash)}`;
 }
 
-/** The release that a target is the index of chunks of, so that whoever may have one may have the other; else the target itself. */
+/** The release that a target is the index of chunks of, or a patch to, so that whoever may have one may have the other; else the target itself. */
 export function releaseBehind(target: ListedTarget, targets: Iterable<ListedTarget>): ListedTarget {
-  if (!target.path.endsWith(chunkIndexPath(''))) return target;
-  for (const release of targets) if (chunkIndexPath(release.path) === target.path) return release;
+  const path = pathOfRelease(target.path);
+  if (path === undefined) return target;
+  for (const release of targets) if (release.path === path) return release;
   return target;
 }
 

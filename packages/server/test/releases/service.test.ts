@@ -214,15 +214,22 @@ describe('the timestamp', () => {
   });
 });
 
-test('who may have a release may have the index of its chunks, and what only looks like one stands for itself', async () => {
-  const named = { ...files, 'app/firmware.bin.chunks': Buffer.from('index'), 'x.chunks': Buffer.from('x') };
+test('who may have a release may have the index of its chunks and patches to it, and what only looks like one stands for itself', async () => {
+  const patch = `app/firmware.bin.${'0'.repeat(64)}.patch`;
+  const named: Readonly<Record<string, Buffer>> = {
+    ...files,
+    'app/firmware.bin.chunks': Buffer.from('index'),
+    'x.chunks': Buffer.from('x'),
+    [patch]: Buffer.from('patch'),
+  };
   for (const bytes of Object.values(named)) await store(bytes);
-  await releases.publish({ roots: [root], targets: await engineer.targets(4, named) }, actor);
+  await releases.publish({ roots: [root], targets: await engineer.targets(5, named) }, actor);
   const behind = (folder: string, name: string, bytes: Uint8Array) =>
     releases.releaseBehind(releases.target(`${folder}${sha256Of(bytes)}.${name}`)!).path;
-  expect(behind('app/', 'firmware.bin.chunks', named['app/firmware.bin.chunks'])).toBe('app/firmware.bin');
+  expect(behind('app/', 'firmware.bin.chunks', named['app/firmware.bin.chunks']!)).toBe('app/firmware.bin');
+  expect(behind('app/', patch.slice(4), named[patch]!)).toBe('app/firmware.bin');
   expect(behind('app/', 'firmware.bin', firmware)).toBe('app/firmware.bin');
-  expect(behind('', 'x.chunks', named['x.chunks'])).toBe('x.chunks');
+  expect(behind('', 'x.chunks', named['x.chunks']!)).toBe('x.chunks');
 });
 
 describe('artifacts', () => {

@@ -26,12 +26,14 @@ export interface Assembly {
   readonly signal: AbortSignal | undefined;
   readonly local: readonly LocalImage[];
   readonly fromByte: number;
+  /** What a patch may take of the memory. */
+  readonly memoryBytes: number;
 }
 
 /** Part of how a device asks: within the requests a second that a platform allows a device, see the agent's fetcher. */
 export const planLimits = { rangesMax: 256, gapBytesMin: 16_384 };
 /** Where more than this share has to be fetched, one request for all is simpler. */
-const fetchedShareMax = 0.9;
+export const fetchedShareMax = 0.9;
 
 /** The target path of a target's index of chunks, a target beside it. */
 export function chunkIndexPath(targetPath: string): string {
@@ -117,8 +119,8 @@ function* localPieces(
   }
 }
 
-/** Throws as a transport does. A repository that sends all of the file instead is read from there to its end. */
-async function* fetchRange(
+/** A range of the image from the repository. Throws as a transport does. A repository that sends all of the file instead is read from there to its end. */
+export async function* fetchRange(
   startByte: number,
   endByte: number,
   { target, fetcher, signal }: Assembly,

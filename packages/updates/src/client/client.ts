@@ -37,8 +37,8 @@ export interface UpdateClient {
   refusedLists(): readonly Refusal[];
   findTarget(path: string, options?: Abortable): Promise<FindOutcome>;
   /**
-   * Goes on from `kept` where the repository can. Where the target has an index of chunks, what `local` images have of them
-   * is taken from there and the rest fetched.
+   * Goes on from `kept` where the repository can. Where the target has a patch for one of the `local` images, it is made from that one;
+   * where it has an index of chunks, what they have of them is taken from there and the rest fetched.
    */
   download(
     target: Target,
@@ -59,6 +59,8 @@ export interface UpdateClientParts {
   /** What the device is: of delegated lists only those are read that may speak for this product; all of them without it. */
   readonly product?: string | undefined;
   readonly limits?: UpdateLimits;
+  /** Memory that is free for a patch, which takes several times the length of an image; without it no patches are used. */
+  readonly memoryBytes?: () => number;
 }
 
 /** Drives the client workflow over a store, a fetcher and a clock. The store needs its first root: `installRoot`. */
@@ -69,6 +71,7 @@ export function createUpdateClient({
   thingName,
   product,
   limits = defaultLimits,
+  memoryBytes = () => 0,
 }: UpdateClientParts): UpdateClient {
   let trusted: TrustedSet | undefined;
   const current = () => trusted ?? notRefreshed();
@@ -91,7 +94,7 @@ export function createUpdateClient({
       drive(findTargetWorkflow(path, { trusted: current(), limits }), { store, fetcher, signal }),
     download: async (target, sink, { signal, kept, local = [] } = {}) =>
       notInstructed(trusted?.instructed, target) ??
-      downloadTarget({ target, sink, fetcher, signal, kept, local }),
+      downloadTarget({ target, sink, fetcher, signal, kept, local, memoryBytes: memoryBytes() }),
   };
 }
 

@@ -3,6 +3,7 @@ import { createTargetVerifier, type TargetVerifier } from '../target-verifier.ts
 import { assembleTarget, type LocalImage } from './assemble.ts';
 import { type Fetcher, unreachable } from './fetcher.ts';
 import { type Refusal, refuse, type Unreachable } from './outcome.ts';
+import { patchTarget } from './patch-target.ts';
 import type { Target } from './target.ts';
 
 /** Takes a target's bytes in order. What it holds is whole and verified only once the download says so. */
@@ -29,6 +30,8 @@ interface Transfer {
   readonly signal: AbortSignal | undefined;
   readonly kept: KeptPart | undefined;
   readonly local: readonly LocalImage[];
+  /** What a patch may take of the memory. */
+  readonly memoryBytes: number;
 }
 
 /** TUF 5.7.3: fetches a target, never more than its length, and checks it before its end is passed on. */
@@ -46,11 +49,13 @@ export async function downloadTarget(transfer: Transfer): Promise<DownloadOutcom
   return receive(result.chunks, { ...transfer, kept: isRest ? kept : undefined });
 }
 
-async function request(path: string, { target, fetcher, signal, kept, local }: Transfer) {
+/** In the order of what is fetched: a patch, the chunks that are missing, all of it. */
+async function request(path: string, transfer: Transfer) {
+  const { target, fetcher, signal, kept } = transfer;
   const fromByte = kept && { fromByte: kept.lengthBytes };
   try {
-    const assembly = { target, fetcher, signal, local, fromByte: kept?.lengthBytes ?? 0 };
-    const assembled = await assembleTarget(assembly);
+    const assembly = { ...transfer, fromByte: kept?.lengthBytes ?? 0 };
+    const assembled = (await patchTarget(assembly)) ?? (await assembleTarget(assembly));
     if (assembled !== undefined) return assembled;
     return await fetcher.fetch(path, { bytesMax: target.length, ...fromByte, ...(signal && { signal }) });
   } catch (error) {
@@ -61,7 +66,7 @@ async function request(path: string, { target, fetcher, signal, kept, local }: T
 
 async function receive(
   chunks: AsyncIterable<Uint8Array>,
-  { target, sink, signal, kept }: Omit<Transfer, 'local'>,
+  { target, sink, signal, kept }: Omit<Transfer, 'local' | 'memoryBytes'>,
 ): Promise<DownloadOutcome> {
   const verifier = createTargetVerifier(target);
   for (const chunk of kept?.read() ?? []) verifier.skip(chunk);

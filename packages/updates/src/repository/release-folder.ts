@@ -9,6 +9,7 @@ import { tufKeyFromSpki } from '../metadata/key.ts';
 import { parseRoot, parseTargets } from '../metadata/parse.ts';
 import { secondSuffix } from '../metadata/second-signature.ts';
 import type { SignatureCount } from '../metadata/threshold.ts';
+import { parsePatches, patchPath } from '../patches/patch-list.ts';
 import { documentPath } from '../record/release-record.ts';
 import { isFirstSigner, type ReleaseSigner } from '../release-signer.ts';
 import { makeFolder, nodeFileLayer, replaceFile } from '../store/file-layer.ts';
@@ -30,6 +31,7 @@ import {
   signProductLists,
 } from './product-lists.ts';
 import type { Upload } from './publish.ts';
+import { readTargets } from './read-targets.ts';
 import { type SignedDraft, signRoot, signTargets } from './sign-file.ts';
 import { signSecond } from './sign-second.ts';
 
@@ -136,10 +138,10 @@ export async function addToRelease(
   },
 ): Promise<void> {
   const { target, documents = [], expiresMs } = change;
-  const remove = documentsOf([target.path]);
   const list = await listOfPath(folder, target.path);
   assertProduct(target, list);
   const before = await readNewest(folder, list);
+  const remove = documentsOf([target.path], before);
   await folder.write(list, changeTargets(before, { remove, add: [target, ...documents], expiresMs }));
 }
 
@@ -161,19 +163,21 @@ export async function expireRelease(
   const changed = new Map<string, Uint8Array>(); // all of it or nothing: an unknown path throws
   for (const [list, own] of lists) {
     const before = await readNewest(folder, list);
-    const { targets } = parseTargets(before, defaultLimits.targetsBytesMax).signed;
-    const documents = documentsOf(own).filter((path) => Object.hasOwn(targets, path));
-    changed.set(list, removeTargets(before, { paths: [...own, ...documents], expiresMs }));
+    changed.set(list, removeTargets(before, { paths: [...own, ...documentsOf(own, before)], expiresMs }));
   }
   for (const [list, bytes] of changed) await folder.write(list, bytes);
 }
 
-function documentsOf(paths: readonly string[]): readonly string[] {
-  return paths.flatMap((path) => [
+/** What a list has beside these releases, for them alone. */
+function documentsOf(paths: readonly string[], list: Uint8Array): readonly string[] {
+  const listed = new Map(readTargets(list).map(({ path, custom }) => [path, custom]));
+  const possible = paths.flatMap((path) => [
     documentPath(path, 'sbom'),
     documentPath(path, 'provenance'),
     chunkIndexPath(path),
+    ...parsePatches(listed.get(path) ?? {}).map(({ base }) => patchPath(path, base)),
   ]);
+  return possible.filter((path) => listed.has(path));
 }
 
 /** The keys and thresholds of the newest root. */
