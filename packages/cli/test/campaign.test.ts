@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Campaign, progressLines } from '../src/nouns/campaign-progress.ts';
-import { parseAbort, parseStages, parseWindow, termsOf } from '../src/nouns/campaign-terms.ts';
+import { parseAbort, parseStages, parseTrouble, parseWindow, termsOf } from '../src/nouns/campaign-terms.ts';
 
 const campaign: Campaign = {
   campaignId: '0c2f4a6b8d0e1f23',
@@ -12,6 +12,7 @@ const campaign: Campaign = {
     stages: [],
     rate: { baseRatePerMinute: 1, incrementFactor: 1, maximumPerMinute: 1 },
     abort: [],
+    trouble: [],
     prerequisites: {},
     retry: { retriesMax: 0, firstDelayMinutes: 1, delayMaxMinutes: 1 },
     timeOutMinutes: 1,
@@ -30,6 +31,22 @@ const campaign: Campaign = {
     },
   ],
   causes: [{ state: 'FAILED', cause: 'health-check-failed', count: 5 }],
+  troubles: [
+    {
+      kind: 'disconnects',
+      updated: { troubled: 3, deviceHours: 20 },
+      rest: { troubled: 1, deviceHours: 65 },
+      things: 3,
+      thingNames: ['pump-1'],
+    },
+    {
+      kind: 'denials',
+      updated: { troubled: 0, deviceHours: 20 },
+      rest: { troubled: 0, deviceHours: 65 },
+      things: 0,
+      thingNames: [],
+    },
+  ],
   createdAtMs: 0,
   createdBy: 'ada',
   startedAtMs: 0,
@@ -41,6 +58,7 @@ test('what is watched has a bar for each stage, failures by cause, and the time 
     `        1 ${'█'.repeat(24)} 1 of 1`,
     `▶   100 % ${'█'.repeat(5)}${'░'.repeat(19)} 24 of 99`,
     '  20 of 100 succeeded, 5 failed, 10 under way, 65 waiting; 60/min',
+    '  disconnects: updated 3 of 20 device-hours, waiting 1 of 65 device-hours',
     '  FAILED health-check-failed: 5',
   ]);
 });
@@ -56,6 +74,10 @@ test('terms are read as people write them, and the last stage has nothing to go 
     { failure: 'ALL', percent: 10, executedMin: 3 },
     { failure: 'TIMED_OUT', percent: 5, executedMin: 20 },
   ]);
+  expect(parseTrouble('denials:2.5x/3', parseTrouble('none'))).toEqual([
+    { kind: 'denials', thingsMin: 3, deviceHoursMin: 10, timesMin: 2.5 },
+  ]);
+  expect(parseTrouble('2x/5').map(({ kind }) => kind)).toEqual(['disconnects', 'denials']);
   expect(parseWindow('fri-mon 23:00-01:30')).toEqual({ days: [5, 6, 0, 1], fromMinute: 1_380, toMinute: 90 });
   expect(parseWindow('02:00-04:00').days).toHaveLength(7);
   expect(termsOf({})).toEqual({});

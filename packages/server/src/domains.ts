@@ -13,7 +13,7 @@ import { Activity } from './activity/index.ts';
 import { type CampaignStopped, Campaigns } from './campaigns/index.ts';
 import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
-import { Denials } from './denials/index.ts';
+import { Denials, type DeviceDenied } from './denials/index.ts';
 import { type DetectionEvent, Detections } from './detections/index.ts';
 import type { Director } from './director/index.ts';
 import { Enrollment } from './enrollment/index.ts';
@@ -35,6 +35,7 @@ import type { Trail } from './trail/index.ts';
 import { type VendorCaEvent, VendorCas } from './vendor-cas/index.ts';
 
 export type DomainEvent =
+  | DeviceDenied
   | PolicyEvent
   | ThingEvent
   | GroupEvent
@@ -94,11 +95,11 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     random,
     onCheckpointFailed: (error) => parts.warn('a checkpoint of the trail could not be signed', error),
   });
-  const denials = new Denials({ clock, transactor, trail, settings: config.denials });
+  const announce = (event: DomainEvent): void => void parts.announce(event);
+  const denials = new Denials({ clock, transactor, trail, announce, settings: config.denials });
   const shared = { transactor, trail, clock, random };
   const operators = await openOperatorService({ ...shared, store: stores.operators });
   const isKnownCertificate = (certificateId: CertificateId): boolean => certificates.isKnown(certificateId);
-  const announce = (event: DomainEvent): void => void parts.announce(event);
   const things = await Things.open({
     ...shared,
     store: stores.things,

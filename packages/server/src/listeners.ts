@@ -139,6 +139,7 @@ export async function startListeners(
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
     newcomer: (newcomer) => domains.detections.connecting(newcomer),
+    sees: (peer, sight) => domains.campaigns.sees(peer, sight),
   });
   await startDeviceListeners(parts, { guard, credentials, mqtt }, undo);
   ports.operators = await naming('operators', config, () =>

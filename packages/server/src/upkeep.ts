@@ -38,6 +38,13 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
     { name: 'call devices to renew', everyMs: secondMs, run: () => domains.renewals.advance() },
     { name: 'go on with campaigns', everyMs: secondMs, run: () => domains.campaigns.advance() },
     {
+      name: 'see who is connected',
+      everyMs: 10 * minuteMs,
+      run: async () => {
+        if (domains.campaigns.isWatching) await listeners.mqtt.tellPresent();
+      },
+    },
+    {
       name: 'clean up what was not provisioned',
       everyMs: minuteMs,
       run: () => domains.provisioning.cleanUp(),

@@ -3,7 +3,7 @@ import { type SigningProcess, type SigningProcessExit, startSigningProcess } fro
 import { registeredTopic } from '@fleetward/protocol';
 import { type EventEffect, noEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
-import { type DomainEvent, openDomains } from './domains.ts';
+import { type DomainEvent, type Domains, openDomains } from './domains.ts';
 import { assertInitialised } from './initialised.ts';
 import { type Listeners, type Ports, startListeners } from './listeners.ts';
 import { createLog, type Log } from './log.ts';
@@ -87,11 +87,12 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
   const { config, clock, random, log } = parts;
   const ports = { mqtt: 0, devices: 0, public: config.listeners.public.port, operators: 0 };
   let listeners: Listeners | undefined;
-  const domains = await openDomains({
+  const domains: Domains = await openDomains({
     ...parts,
     crlUrl: (issuerId) => `${publicUrl(config, ports)}/crl/${issuerId}.crl`,
     ocspUrl: () => `${publicUrl(config, ports)}/ocsp`,
-    announce: (event) => (listeners === undefined ? noEffect : deliver(event, listeners, parts)),
+    announce: (event) =>
+      listeners === undefined ? noEffect : deliver(event, listeners, { ...parts, domains }),
     warn: (message, error) => log.warn({ err: error }, message),
   });
   undo.push(
@@ -127,7 +128,11 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
 function deliver(
   event: DomainEvent,
   { mqtt, credentials }: Listeners,
-  { config, log }: { readonly config: Config; readonly log: Log },
+  {
+    config,
+    log,
+    domains,
+  }: { readonly config: Config; readonly log: Log; readonly domains: Pick<Domains, 'campaigns'> },
 ): EventEffect {
   // The names of CAs are in each handshake, and what is above our own certificate may be another.
   const refresh = (): void =>
@@ -135,6 +140,9 @@ function deliver(
       .refresh()
       .catch((error: unknown) => log.error({ err: error }, 'the server certificate could not be renewed'));
   switch (event.kind) {
+    case 'denied':
+      domains.campaigns.denied(event.report);
+      return noEffect;
     case 'policies-changed':
     case 'thing-attachments-changed':
     case 'thing-changed':

@@ -30,8 +30,18 @@ export function progressLines(campaign: Campaign, nowMs: number): readonly strin
     ...(because === undefined ? [] : [`  ${printable(because.explanation)}`]),
     ...stages.map((stage, at) => stageLine(stage, at === campaign.stage ? '▶' : ' ')),
     `  ${progressText(campaign)}; ${campaign.ratePerMinute}/min`,
+    ...troubleTexts(campaign).map((text) => `  ${text}`),
     ...causes.slice(0, 8).map(({ state: end, cause, count }) => `  ${end} ${printable(cause)}: ${count}`),
   ];
+}
+
+/** What was seen of trouble on updated things, beside those that wait; nothing while there was none. */
+export function troubleTexts({ troubles }: Campaign): readonly string[] {
+  const rate = ({ troubled, deviceHours }: Campaign['troubles'][number]['rest']) =>
+    `${troubled} of ${deviceHours} device-hours`;
+  return troubles
+    .filter(({ updated }) => updated.troubled > 0)
+    .map(({ kind, updated, rest }) => `${kind}: updated ${rate(updated)}, waiting ${rate(rest)}`);
 }
 
 function stageLine({ share, things, counts }: Campaign['stages'][number], mark: string): string {

@@ -14,6 +14,7 @@ export interface TermFlags {
   readonly rateFactor?: number;
   readonly rateIncreaseAfter?: number;
   readonly abort?: NonNullable<Body['abort']>;
+  readonly trouble?: NonNullable<Body['trouble']>;
   readonly window?: Pick<NonNullable<Body['window']>, 'days' | 'fromMinute' | 'toMinute'>;
   readonly timeZone?: string;
   readonly fromVersion?: readonly string[];
@@ -29,13 +30,14 @@ const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 /** What of the terms was said; the platform has a standard for the rest. Throws `cli.usage` for a flag that would say nothing. */
 export function termsOf(flags: TermFlags): Partial<Body> {
   assertSaysSomething(flags);
-  const { stages, success, abort, window, timeZone, fromVersion, battery, retries, timeOut, bandwidth } =
-    flags;
+  const { stages, success, abort, trouble, window, timeZone } = flags;
+  const { fromVersion, battery, retries, timeOut, bandwidth } = flags;
   const rate = rateOf(flags);
   return {
     ...(stages === undefined ? {} : { stages: withSuccess(stages, success) }),
     ...(rate === undefined ? {} : { rate }),
     ...(abort === undefined ? {} : { abort }),
+    ...(trouble === undefined ? {} : { trouble }),
     ...(window === undefined ? {} : { window: { ...window, timeZone: timeZone ?? 'UTC' } }),
     ...(fromVersion === undefined && battery === undefined
       ? {}
@@ -117,6 +119,23 @@ export function parseAbort(
     throw new InvalidArgumentError('Expected a share of at least so many things, such as `10%/20`.');
   const rule = { failure: failure as 'ALL', executedMin: Number(count), percent: Number(percent) };
   return [...before, rule];
+}
+
+/** `2x/5`, or `denials:2x/5`: so many times the rate of the others, of at least so many things; `none`. */
+export function parseTrouble(
+  text: string,
+  before: NonNullable<Body['trouble']> = [],
+): NonNullable<Body['trouble']> {
+  if (text === 'none') return before;
+  const [, kind, times, things] =
+    /^(?:(disconnects|denials):)?(\d{1,3}(?:\.\d)?)x\/([1-9]\d{0,3})$/.exec(text) ?? [];
+  if (times === undefined || things === undefined)
+    throw new InvalidArgumentError(
+      'Expected how many times as often, of how many things: `2x/5`, or `none`.',
+    );
+  const rule = { thingsMin: Number(things), deviceHoursMin: 10, timesMin: Number(times) };
+  const kinds = kind === undefined ? (['disconnects', 'denials'] as const) : [kind as 'denials'];
+  return [...before, ...kinds.map((one) => ({ kind: one, ...rule }))];
 }
 
 /** `mon-fri 02:00-04:00`, or `02:00-04:00` for every day. */

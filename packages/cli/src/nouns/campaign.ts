@@ -11,11 +11,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addVerb, limit, repeatable, whole } from '../define.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
-import { type Campaign, progressText } from './campaign-progress.ts';
+import { type Campaign, progressText, troubleTexts } from './campaign-progress.ts';
 import {
   parseAbort,
   parseRate,
   parseStages,
+  parseTrouble,
   parseWindow,
   type TermFlags,
   termsOf,
@@ -118,6 +119,12 @@ function addTermOptions(verb: Command): Command {
       ).argParser(parseAbort),
     )
     .addOption(
+      new Option(
+        '--trouble <rule>',
+        'pauses: `2x/5`, at least 5 updated things lose connections, or are denied what they ask for, at 2 times the rate of things that wait, or more; `disconnects:` or `denials:` before it watches those alone (may be repeated); `none`; default `2x/5`',
+      ).argParser(parseTrouble),
+    )
+    .addOption(
       new Option('--window <window>', 'when devices may begin, such as `mon-fri 02:00-04:00`').argParser(
         parseWindow,
       ),
@@ -189,6 +196,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       stage: `${stage + 1} of ${stages.length}`,
       rate: `${ratePerMinute}/min`,
       progress: progressText(campaign),
+      trouble: troubleTexts(campaign).join('; '),
       failures: causes.map(({ state: end, cause, count }) => `${end} ${cause}: ${count}`).join(', '),
       made: { atMs: campaign.createdAtMs },
       by: campaign.createdBy,

@@ -74,6 +74,51 @@ const abortRule = Type.Object(
   },
 );
 
+const troubleKind = Type.Enum(['disconnects', 'denials'], {
+  description:
+    'Connections that were lost without a goodbye; what a device asked for and its policies do not allow.',
+});
+const troubleRule = Type.Object(
+  {
+    kind: troubleKind,
+    thingsMin: Type.Integer({
+      minimum: 2,
+      maximum: 1_000,
+      description: 'Updated things that must have had it.',
+    }),
+    deviceHoursMin: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Hours in which things were there, on each side, before they are compared.',
+    }),
+    timesMin: Type.Number({
+      minimum: 1,
+      maximum: 100,
+      description: 'How many times the rate of the others.',
+    }),
+  },
+  {
+    ...closed,
+    description:
+      'The campaign pauses when its updated things have trouble more often than those of it that wait for their turn, by more than chance: the last 24 hours, each thing once an hour.',
+  },
+);
+
+const troubleCount = Type.Object({
+  troubled: Type.Integer({ minimum: 0, description: 'Device-hours with trouble.' }),
+  deviceHours: Type.Integer({ minimum: 0 }),
+});
+const troubleFinding = Type.Object(
+  {
+    kind: troubleKind,
+    updated: troubleCount,
+    rest: troubleCount,
+    things: Type.Integer({ minimum: 0, description: 'Updated things that had it.' }),
+    thingNames: Type.Array(thingNameSchema, { description: 'Some of them.' }),
+  },
+  { description: 'Counted over the hours in which things of both sides were there.' },
+);
+
 const window = Type.Object(
   {
     days: Type.Array(Type.Integer({ minimum: 0, maximum: 6 }), {
@@ -134,6 +179,7 @@ const terms = {
   stages: Type.Array(stage, { minItems: 1, maxItems: 20 }),
   rate,
   abort: Type.Array(abortRule, { maxItems: 10 }),
+  trouble: Type.Array(troubleRule, { maxItems: 10, description: 'None: it never pauses for that.' }),
   window: Type.Optional(window),
   prerequisites,
   retry,
@@ -196,7 +242,11 @@ const campaign = Type.Object({
   ratePerMinute: Type.Integer({ minimum: 1, description: 'The rate now.' }),
   because: Type.Optional(
     Type.Object(
-      { cause: Type.Enum(['stage', 'abort', 'release']), explanation: Type.String() },
+      {
+        cause: Type.Enum(['stage', 'abort', 'release', 'trouble']),
+        explanation: Type.String(),
+        trouble: Type.Optional(troubleFinding),
+      },
       { description: 'Why it stopped by itself.' },
     ),
   ),
@@ -204,6 +254,9 @@ const campaign = Type.Object({
   counts,
   stages: Type.Array(Type.Object({ share, things: count, counts })),
   causes: Type.Array(Type.Object({ state: actionState, cause: Type.String(), count })),
+  troubles: Type.Array(troubleFinding, {
+    description: 'What was seen while it is not over; none where its terms do not ask for it.',
+  }),
   createdAtMs: timeMs,
   createdBy: Type.String(),
   approvedBy: Type.Optional(Type.String()),
@@ -236,6 +289,7 @@ export const createCampaign = defineRoute({
       stages: Type.Optional(terms.stages),
       rate: Type.Optional(rate),
       abort: Type.Optional(terms.abort),
+      trouble: Type.Optional(terms.trouble),
       window: Type.Optional(window),
       prerequisites: Type.Optional(prerequisites),
       retry: Type.Optional(retry),

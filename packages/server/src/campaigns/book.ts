@@ -142,10 +142,12 @@ export class CampaignBook {
       campaignId,
       state,
       stage,
-      ...(because === undefined ? {} : { because: { ...because } }),
+      ...(because === undefined ? {} : { because: plainJson(because) }),
     };
     await transactor.transact(async (tx) => {
       await this.#put(tx, run, next);
+      // Who goes on nevertheless has seen what was counted.
+      if (event === 'resume' && before?.cause === 'trouble') tx.afterCommit(() => run.trouble?.clear());
       await trail.append(tx, { kind: 'campaign.state_changed', actor, payload });
       if (actor.kind === 'system' && because !== undefined)
         tx.afterCommit(() => announce({ kind: 'campaign-stopped', campaignId, state, because }));
@@ -249,9 +251,18 @@ async function loadActions(run: CampaignRun, store: CampaignStore): Promise<void
 
 function createdPayload({ campaignId, name, release, target, terms, needsApproval }: Campaign): JsonObject {
   const { path, sha256, version } = release;
-  // Plain JSON, as it is stored.
-  const plain = JSON.parse(JSON.stringify({ target, terms })) as JsonObject;
-  return { campaignId, name, release: { path, sha256, version }, needsApproval, ...plain };
+  return {
+    campaignId,
+    name,
+    release: { path, sha256, version },
+    needsApproval,
+    ...plainJson({ target, terms }),
+  };
+}
+
+/** As it is stored. */
+function plainJson(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
 
 function cannot(event: string, state: CampaignState): CampaignsError {

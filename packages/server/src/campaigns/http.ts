@@ -11,17 +11,22 @@ import {
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
 import { CampaignsError } from './errors.ts';
-import type { CampaignProgress } from './progress.ts';
-import type { Campaigns, NewCampaign } from './service.ts';
-import type { Action, CampaignTarget } from './store.ts';
+import type { Campaigns, CampaignView, NewCampaign } from './service.ts';
+import type { Action, CampaignTarget, StopReason } from './store.ts';
 import type { Terms } from './terms.ts';
+import type { TroubleFinding } from './trouble.ts';
 
 type Body = Part<(typeof createCampaign)['body']>;
 
 const minuteMs = 60_000;
 const percent = (share: number) => ({ kind: 'percent', percent: share }) as const;
 
-/** What is not said: one device, then 5 %, half, all; 100 a minute; it halts when a tenth of at least twenty fail, which no device can bring about alone. */
+const troubled = { thingsMin: 5, deviceHoursMin: 10, timesMin: 2 } as const;
+
+/**
+ * What is not said: one device, then 5 %, half, all; 100 a minute; it halts when a tenth of at least twenty fail, and pauses when at
+ * least five updated ones have trouble twice as often as the rest: no device can bring either about alone.
+ */
 const standard = {
   stages: [
     { share: { kind: 'things', count: 1 }, successPercentMin: 100 },
@@ -31,6 +36,10 @@ const standard = {
   ],
   rate: { baseRatePerMinute: 100, incrementFactor: 1, maximumPerMinute: 100 },
   abort: [{ failure: 'ALL', executedMin: 20, percent: 10 }],
+  trouble: [
+    { kind: 'disconnects', ...troubled },
+    { kind: 'denials', ...troubled },
+  ],
   retry: { retriesMax: 2, firstDelayMinutes: 5, delayMaxMinutes: 240 },
   timeOutMinutes: 1_440,
 } as const satisfies Partial<Body>;
@@ -80,12 +89,13 @@ function targetOf({ groupName, all = false, attributes = {}, isContinuous = fals
 }
 
 function termsOf(body: Body): Terms {
-  const { stages, rate, abort, retry, timeOutMinutes } = { ...standard, ...body };
+  const { stages, rate, abort, trouble, retry, timeOutMinutes } = { ...standard, ...body };
   const { fromVersions = [], attributes = {}, batteryPercentMin } = body.prerequisites ?? {};
   return {
     stages,
     rate,
     abort,
+    trouble,
     ...(body.window === undefined ? {} : { window: body.window }),
     prerequisites: {
       fromVersions,
@@ -102,28 +112,47 @@ function termsOf(body: Body): Terms {
   };
 }
 
-function viewOf({ pacedFromMs: _paced, release, terms, ...campaign }: CampaignProgress) {
+function viewOf({ pacedFromMs: _paced, release, terms, because, ...campaign }: CampaignView) {
   const { lengthBytes: _length, hardware: _hardware, ...released } = release;
-  const { target, because, counts, stages, causes } = campaign;
+  const { target, counts, stages, causes, troubles } = campaign;
   return {
     ...campaign,
     release: released,
     target: { ...target, attributes: { ...target.attributes } },
     terms: termsView(terms),
-    ...(because === undefined ? {} : { because: { ...because } }),
+    ...(because === undefined ? {} : { because: becauseView(because) }),
     counts: { ...counts },
     stages: stages.map((stage) => ({ ...stage, counts: { ...stage.counts } })),
     causes: [...causes],
+    troubles: troubles.map(troubleView),
   };
 }
 
-function termsView({ stages, abort, window, prerequisites, retry, timeOutMs, ...terms }: Terms) {
+function becauseView({ trouble, ...because }: StopReason) {
+  return { ...because, ...(trouble === undefined ? {} : { trouble: troubleView(trouble) }) };
+}
+
+function troubleView({ thingNames, ...finding }: TroubleFinding) {
+  return { ...finding, thingNames: [...thingNames] };
+}
+
+function termsView({
+  stages,
+  abort,
+  trouble = [],
+  window,
+  prerequisites,
+  retry,
+  timeOutMs,
+  ...terms
+}: Terms) {
   const { retriesMax, firstDelayMs, delayMaxMs } = retry;
   const { fromVersions, attributes } = prerequisites;
   return {
     ...terms,
     stages: [...stages],
     abort: [...abort],
+    trouble: [...trouble],
     ...(window === undefined ? {} : { window: { ...window, days: [...window.days] } }),
     prerequisites: { ...prerequisites, fromVersions: [...fromVersions], attributes: { ...attributes } },
     retry: {

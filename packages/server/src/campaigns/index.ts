@@ -1,4 +1,5 @@
 export type { CampaignStopped } from './book.ts';
 export type { CampaignsErrorCode } from './errors.ts';
 export { campaignHandlers } from './http.ts';
-export { type CampaignOffer, Campaigns } from './service.ts';
+export { type CampaignOffer, Campaigns, type SeenPeer } from './service.ts';
+export type { Sight } from './trouble-watch.ts';

@@ -1,7 +1,8 @@
 import type { ActionState } from './steps.ts';
 import type { StopReason } from './store.ts';
 import type { Tally } from './tally.ts';
-import type { AbortRule, FailureKind, Rate, Stage, StageShare } from './terms.ts';
+import type { AbortRule, FailureKind, Rate, Stage, StageShare, TroubleRule } from './terms.ts';
+import { brokenTrouble, type TroubleSeen, troubleText } from './trouble.ts';
 
 /** What is to become of a campaign by itself. */
 export type Verdict =
@@ -12,18 +13,23 @@ export type Verdict =
 export interface Standing {
   readonly stages: readonly Stage[];
   readonly abort: readonly AbortRule[];
+  readonly trouble?: readonly TroubleRule[];
+  readonly seen: readonly TroubleSeen[];
   /** Index of the stage that runs. */
   readonly stage: number;
   readonly tally: Tally;
   readonly isContinuous: boolean;
 }
 
-/** Looks at the abort rules first, then whether all is done, then at the stage; `undefined`: go on as it is. */
+/** Looks at the abort rules first, then whether all is done, then at trouble, then at the stage; `undefined`: go on as it is. */
 export function verdictOf(standing: Standing): Verdict | undefined {
-  const { stage, stages, tally, isContinuous } = standing;
+  const { stage, stages, tally, isContinuous, trouble = [], seen } = standing;
   const broken = brokenRule(standing);
   if (broken !== undefined) return { kind: 'halt', because: { cause: 'abort', explanation: broken } };
   if (tally.open === 0 && !isContinuous) return { kind: 'done' };
+  const found = brokenTrouble(trouble, seen);
+  if (found !== undefined)
+    return { kind: 'pause', because: { cause: 'trouble', explanation: troubleText(found), trouble: found } };
   return stage < stages.length - 1 ? stageVerdict(standing) : undefined;
 }
 

@@ -7,6 +7,8 @@ import { rateNow, startable, type Verdict, verdictOf } from './rollout.ts';
 import { isActive, isEnd, isStopped } from './steps.ts';
 import type { Action, Campaign } from './store.ts';
 import { Tally } from './tally.ts';
+import type { Side } from './trouble.ts';
+import { type Sight, TroubleWatch } from './trouble-watch.ts';
 import { type Facts, judgeTurn } from './turn.ts';
 import { WindowClock } from './windows.ts';
 
@@ -25,16 +27,21 @@ export class CampaignRun {
   readonly tally = new Tally();
   readonly #open = new Map<ThingName, Action>();
   readonly #members = new Set<ThingName>();
+  /** Things that have the release, by this campaign. */
+  readonly #updated = new Set<ThingName>();
   /** Things that were never offered it, and those that were. */
   readonly #fresh = new DueQueue<Action>();
   readonly #again = new DueQueue<Action>();
   readonly #late = new DueQueue<Action>();
   readonly #windows: WindowClock | undefined;
+  /** When something is to come of it. */
+  readonly trouble: TroubleWatch | undefined;
 
   constructor(campaign: Campaign) {
     this.campaign = campaign;
-    const { window } = campaign.terms;
+    const { window, trouble = [] } = campaign.terms;
     this.#windows = window && new WindowClock(window);
+    this.trouble = trouble.length === 0 ? undefined : new TroubleWatch();
   }
 
   /** What was made durable: a new action, or one in the place of what it was. */
@@ -46,6 +53,9 @@ export class CampaignRun {
     this.#members.add(thingName);
     if (isEnd(state)) {
       this.#open.delete(thingName);
+      if (state === 'SUCCEEDED') this.#updated.add(thingName);
+      // Not of what an earlier process wrote down.
+      if (before !== undefined) this.sees(thingName, { sight: 'present', nowMs: action.sinceMs });
       return;
     }
     this.#open.set(thingName, action);
@@ -77,10 +87,23 @@ export class CampaignRun {
     return this.#windows === undefined || this.#windows.at(timeZone, nowMs)?.isOpen === true;
   }
 
+  /** Counts what is seen of a thing, where it says something of the release. */
+  sees(thingName: ThingName, { sight, nowMs }: { readonly sight: Sight; readonly nowMs: number }): void {
+    const side = this.trouble && this.#sideOf(thingName);
+    if (side !== undefined) this.trouble?.note(thingName, { side, sight, nowMs });
+  }
+
+  /** One that is at an update starts again because of it, and one that failed is neither. */
+  #sideOf(thingName: ThingName): Side | undefined {
+    if (this.#updated.has(thingName)) return 'updated';
+    return this.#open.get(thingName)?.attempts === 0 ? 'rest' : undefined;
+  }
+
   verdict(): Verdict | undefined {
     const { stage, terms, target } = this.campaign;
     const { tally } = this;
-    return verdictOf({ ...terms, stage, tally, isContinuous: target.isContinuous });
+    const seen = this.trouble?.seen() ?? [];
+    return verdictOf({ ...terms, stage, tally, seen, isContinuous: target.isContinuous });
   }
 
   /** Attempts that have taken too long, as they end; at most so many. */

@@ -6,8 +6,9 @@ import {
   type Transaction,
   toHex,
 } from '@fleetward/core';
-import type { Denials } from '../denials/index.ts';
+import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
 import type { ReleaseService } from '../releases/index.ts';
+import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { type BookParts, CampaignBook } from './book.ts';
@@ -21,6 +22,8 @@ import { isStopped } from './steps.ts';
 import type { Action, Campaign, CampaignDefinition, CampaignStore } from './store.ts';
 import { assertTerms } from './terms-rules.ts';
 import { type AdvanceParts, Ticker } from './ticker.ts';
+import { findingOf, type TroubleFinding } from './trouble.ts';
+import type { Sight } from './trouble-watch.ts';
 import { releaseOf, rollBackDefinition } from './way-back.ts';
 
 export interface CampaignLimits {
@@ -42,6 +45,7 @@ export interface CampaignLimits {
 
 export interface CampaignsOptions extends BookParts, Omit<AdvanceParts, 'book' | 'limits'> {
   readonly releases: Pick<ReleaseService, 'release' | 'releases'>;
+  readonly things: AdvanceParts['things'] & Pick<Things, 'attachmentsOf'>;
   readonly denials: Pick<Denials, 'record'>;
   readonly limits: CampaignLimits;
 }
@@ -65,9 +69,25 @@ export interface CampaignOffer {
 
 /** What an operator wants to roll out, by the path of its target. */
 export type NewCampaign = Omit<CampaignDefinition, 'release'> & { readonly releasePath: string };
+/** A campaign with how far it is, and what was seen of trouble while it is not over. */
+export type CampaignView = CampaignProgress & { readonly troubles: readonly TroubleFinding[] };
 /** What an operator does with a campaign. */
 export type OperatorStep = 'approve' | 'start' | 'pause' | 'resume' | 'cancel';
 type Operator = Extract<Actor, { readonly kind: 'operator' }>;
+
+/** Of which device something was seen: of its certificate, and the thing where that is known already. */
+export interface SeenPeer {
+  readonly certificateId?: CertificateId;
+  readonly thingName?: ThingName | undefined;
+}
+
+/** What a device asked for itself, and a policy did not allow. */
+const askedAndDenied: ReadonlySet<DenialCause> = new Set([
+  'connect_denied',
+  'publish_denied',
+  'subscribe_denied',
+  'request_denied',
+]);
 
 /** Outcomes that one transaction makes durable. */
 const lettersMax = 500;
@@ -193,8 +213,28 @@ export class Campaigns {
     return new CampaignsError('campaigns.action_unknown', explanation);
   }
 
+  /** Whether some campaign wants to know what is seen of devices. */
+  get isWatching(): boolean {
+    return this.#book.runs.some(({ trouble }) => trouble !== undefined);
+  }
+
+  /** Counts what is seen of a device, for the campaigns that it says something about; cheap where there is none, and never throws. */
+  sees({ certificateId, thingName }: SeenPeer, sight: Sight): void {
+    if (!this.isWatching) return;
+    const attached = certificateId === undefined ? [] : this.#options.things.attachmentsOf(certificateId);
+    const name = thingName ?? (attached.length === 1 ? attached[0]?.thingName : undefined);
+    if (name === undefined) return;
+    const nowMs = this.#options.clock.now();
+    for (const run of this.#book.runs) run.sees(name, { sight, nowMs });
+  }
+
+  /** As `sees`, of what was refused: no more than is about a device's own doing. */
+  denied(report: Pick<DenialReport, 'cause' | 'certificateId' | 'thingName'>): void {
+    if (askedAndDenied.has(report.cause)) this.sees(report, 'denials');
+  }
+
   /** Throws `campaigns.release_unknown`, `campaigns.invalid`, `campaigns.limit`, or `groups.not_found`. */
-  create({ releasePath, ...rest }: NewCampaign, by: Operator): Promise<CampaignProgress> {
+  create({ releasePath, ...rest }: NewCampaign, by: Operator): Promise<CampaignView> {
     return this.#inTurn(async () => {
       const published = this.#options.releases.release(releasePath);
       if (published === undefined) throw releaseUnknown(releasePath);
@@ -203,13 +243,13 @@ export class Campaigns {
   }
 
   /** The newest first. */
-  async list(): Promise<readonly CampaignProgress[]> {
+  async list(): Promise<readonly CampaignView[]> {
     const campaigns = await this.#options.store.campaigns();
     return Promise.all(campaigns.map((campaign) => this.#progress(campaign)));
   }
 
   /** Throws `campaigns.not_found`. */
-  async get(campaignId: string): Promise<CampaignProgress> {
+  async get(campaignId: string): Promise<CampaignView> {
     return this.#progress(await this.#book.find(campaignId));
   }
 
@@ -226,7 +266,7 @@ export class Campaigns {
   change(
     { campaignId, event }: { readonly campaignId: string; readonly event: OperatorStep },
     by: Operator,
-  ): Promise<CampaignProgress> {
+  ): Promise<CampaignView> {
     return this.#inTurn(async () => {
       const campaign = await this.#book.find(campaignId);
       const run = this.#book.run(campaignId);
@@ -242,7 +282,7 @@ export class Campaigns {
    * Ends the campaign and rolls out the published release that carries what its things ran before, as a higher version. Throws
    * `campaigns.no_way_back` with what to publish when there is none.
    */
-  rollBack(campaignId: string, by: Operator): Promise<CampaignProgress> {
+  rollBack(campaignId: string, by: Operator): Promise<CampaignView> {
     return this.#inTurn(async () => {
       const bad = await this.#book.find(campaignId);
       const before = await this.#options.store.previous(campaignId);
@@ -328,10 +368,11 @@ export class Campaigns {
       );
   }
 
-  async #progress(campaign: Campaign): Promise<CampaignProgress> {
+  async #progress(campaign: Campaign): Promise<CampaignView> {
     const run = this.#book.run(campaign.campaignId);
     const counts = run?.tally.counts ?? (await this.#options.store.counts(campaign.campaignId));
-    return progressOf(run?.campaign ?? campaign, counts);
+    const troubles = run?.trouble?.seen().map(findingOf) ?? [];
+    return { ...progressOf(run?.campaign ?? campaign, counts), troubles };
   }
 }
 

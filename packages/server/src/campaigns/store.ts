@@ -2,6 +2,7 @@ import type { GroupName, Sha256, ThingName, Transaction } from '@fleetward/core'
 import type { ReleaseComponent } from '@fleetward/updates';
 import type { ActionState, CampaignState } from './steps.ts';
 import type { Terms } from './terms.ts';
+import type { TroubleFinding } from './trouble.ts';
 
 /** The release of a campaign, as the signed targets named it when the campaign was made. */
 export interface CampaignRelease {
@@ -36,8 +37,10 @@ export interface CampaignDefinition {
 
 /** Why a campaign paused or halted. */
 export interface StopReason {
-  readonly cause: 'stage' | 'abort' | 'release';
+  readonly cause: 'stage' | 'abort' | 'release' | 'trouble';
   readonly explanation: string;
+  /** Of cause `trouble`: what was counted. */
+  readonly trouble?: TroubleFinding;
 }
 
 export interface Campaign extends CampaignDefinition {

@@ -29,6 +29,19 @@ export interface AbortRule {
   readonly percent: number;
 }
 
+export type TroubleKind = 'disconnects' | 'denials';
+
+/** The campaign pauses when updated things have trouble more often than those of it that wait for their turn. */
+export interface TroubleRule {
+  readonly kind: TroubleKind;
+  /** Updated things that must have had it: no single one pauses a campaign. */
+  readonly thingsMin: number;
+  /** Hours of things that were there, on each side, before they are compared. */
+  readonly deviceHoursMin: number;
+  /** How many times the rate of the others. */
+  readonly timesMin: number;
+}
+
 /** When a device may begin, by its own clock on the wall: `to` at or before `from` is on the next day. */
 export interface MaintenanceWindow {
   /** 0 is Sunday; of a window over midnight, the day on which it opens. */
@@ -60,6 +73,8 @@ export interface Terms {
   readonly stages: readonly Stage[];
   readonly rate: Rate;
   readonly abort: readonly AbortRule[];
+  /** Campaigns from before there were such rules have none. */
+  readonly trouble?: readonly TroubleRule[];
   readonly window?: MaintenanceWindow;
   readonly prerequisites: Prerequisites;
   readonly retry: Retry;

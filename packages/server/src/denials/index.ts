@@ -1,4 +1,4 @@
 export type { DenialCause } from '@fleetward/protocol';
 export type { DenialReport } from './denial.ts';
 export { denialHandlers } from './http.ts';
-export { Denials, type DenialsOptions } from './service.ts';
+export { Denials, type DenialsOptions, type DeviceDenied } from './service.ts';

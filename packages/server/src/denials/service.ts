@@ -7,10 +7,18 @@ import { type MinuteTotal, MinuteTotals } from './minute-totals.ts';
 import { Ring } from './ring.ts';
 import { clipReport, isStranger, matchesFilter } from './rules.ts';
 
+/** Something was refused. */
+export interface DeviceDenied {
+  readonly kind: 'denied';
+  readonly report: DenialReport;
+}
+
 export interface DenialsOptions {
   readonly clock: Clock;
   readonly transactor: Transactor;
   readonly trail: Pick<Trail, 'append'>;
+  /** Told of each denial at once; must be cheap, and must not throw. */
+  readonly announce?: (event: DeviceDenied) => void;
   readonly settings: {
     /** Denials kept in memory for operators. */
     readonly keptMax: number;
@@ -57,6 +65,7 @@ export class Denials {
       (isStranger(clipped) ? this.#strangers : this.#ring).add({ ...clipped, seq, atMs });
     this.#counts.set(report.cause, (this.#counts.get(report.cause) ?? 0) + 1);
     this.#totals.add(clipped, atMs);
+    this.#options.announce?.({ kind: 'denied', report: clipped });
   }
 
   /** The newest denials first. */

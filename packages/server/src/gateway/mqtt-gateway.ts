@@ -16,12 +16,14 @@ import {
   type ConnectRequest,
   type ConnectVerdict,
   createBroker,
+  type DisconnectReason,
   type ForwardedMessage,
   type HeldSession,
   type MessageStore,
   REASON,
   type Will,
 } from '@fleetward/mqtt';
+import type { SeenPeer, Sight } from '../campaigns/index.ts';
 import type { Certificates, EventEffect } from '../certificates/index.ts';
 import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
@@ -63,6 +65,8 @@ export interface MqttGatewayOptions {
   readonly denials: Denials;
   /** Asked once of each CONNECT that would be accepted. */
   readonly newcomer: (newcomer: Newcomer) => NewcomerVerdict;
+  /** Told of who comes, goes, and is lost. */
+  readonly sees: (peer: SeenPeer, sight: Sight) => void;
   readonly clock: Clock;
   readonly random: Random;
   /** Told of what failed in the platform itself while it served a connection. */
@@ -79,6 +83,18 @@ const connectsTooFast = 'mqtt: too many CONNECTs a second (setting `tlsLimits.co
 const diskFull =
   'mqtt: the disk of `messages.db` is full: make room; until then QoS 1 and 2 messages that have to be kept are refused, what was acknowledged stays';
 const diskHasRoom = 'mqtt: the disk of `messages.db` has room again: what waited for it is kept';
+
+/** Ends that a device had not meant, or brought upon itself; the others are its goodbye, or our doing. */
+const lost: ReadonlySet<DisconnectReason> = new Set([
+  'CONNECTION_LOST',
+  'MQTT_KEEP_ALIVE_TIMEOUT',
+  // It began anew before its old connection was known to be dead.
+  'DUPLICATE_CLIENTID',
+  'CLIENT_ERROR',
+  'AUTH_ERROR',
+  'FORBIDDEN_ACCESS',
+  'THROTTLED',
+]);
 
 /** 8883, 8443 and the one without TLS: each counts its own connections, and the broker must not be the one that refuses them. */
 const listeners = 3;
@@ -213,6 +229,16 @@ export class MqttGateway {
     }
   }
 
+  /** Says of everybody who is connected that they are, in portions. */
+  async tellPresent(): Promise<void> {
+    let seen = 0;
+    for (const connection of this.broker.connections()) {
+      this.#sees(connection, 'present');
+      seen++;
+      if (seen % connectionsAtOnce === 0) await setImmediate();
+    }
+  }
+
   /** Of every live connection, and of every session that is kept for a device that is away. */
   *#principals(): Iterable<Principal> {
     for (const { peer } of this.broker.connections()) if (peer.principal !== undefined) yield peer.principal;
@@ -245,7 +271,7 @@ export class MqttGateway {
         connect: (request, peer) =>
           this.#connectRate.refusalOf(peer.admission.certificateId) ?? this.#decide(request, peer),
         connected: (connection) => this.#connected(connection),
-        disconnected: (connection) => this.#disconnected(connection),
+        disconnected: (connection, reason) => this.#disconnected(connection, reason),
         reserved: (connection, message) =>
           this.#reserved.take(connection, message) || this.#refuseReserved(connection, message.topic),
         limited: (connection, limit) =>
@@ -469,9 +495,16 @@ export class MqttGateway {
     this.#connections.set(certificateId, connections.add(connection));
     const { claim } = connection.peer;
     if (claim !== undefined) this.#ownership?.connected(claim, connection);
+    this.#sees(connection, 'present');
   }
 
-  #disconnected(connection: Connection<DevicePeer>): void {
+  #sees({ peer }: Connection<DevicePeer>, sight: Sight): void {
+    const { certificateId } = peer.admission;
+    this.#options.sees({ certificateId, thingName: peer.principal?.thingName }, sight);
+  }
+
+  #disconnected(connection: Connection<DevicePeer>, reason: DisconnectReason): void {
+    if (!this.#isStopping) this.#sees(connection, lost.has(reason) ? 'disconnects' : 'present');
     const { certificateId } = connection.peer.admission;
     const { claim, principal } = connection.peer;
     principal?.drain();

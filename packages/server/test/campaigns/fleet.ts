@@ -69,6 +69,7 @@ export async function openFleet({ things: count, limits, seed = 1 }: FleetOption
       return known && { name, attributes: known, createdAtMs: 0 };
     },
     names: () => attributes.keys(),
+    attachmentsOf: () => [],
     findReport: async (thingName: ThingName) => {
       const report = reports.get(thingName);
       return report && { thingName, receivedAtMs: 0, report };

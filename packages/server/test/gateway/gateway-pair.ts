@@ -127,6 +127,7 @@ async function startGateway(
     reservedTopics: [],
     denials,
     newcomer: () => ({ kind: 'pass' }),
+    sees: () => undefined,
     clock,
     random: seededRandom(Math.random()),
     warn: (message, error) => void shared.faults.push(`${message}: ${error}`),
