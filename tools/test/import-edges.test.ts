@@ -31,6 +31,7 @@ const domains = [
   'releases',
   'campaigns',
   'director',
+  'ddi',
   'detections',
 ];
 

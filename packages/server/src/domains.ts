@@ -13,6 +13,7 @@ import { Activity } from './activity/index.ts';
 import { type CampaignStopped, Campaigns } from './campaigns/index.ts';
 import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
+import { Ddi } from './ddi/index.ts';
 import { Denials, type DeviceDenied } from './denials/index.ts';
 import { type DetectionEvent, Detections } from './detections/index.ts';
 import type { Director } from './director/index.ts';
@@ -66,6 +67,7 @@ export interface Domains {
   readonly detections: Detections;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer };
   readonly director: Director;
+  readonly ddi: Ddi;
 }
 
 export interface DomainParts {
@@ -234,6 +236,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   });
   const director = openDirector(parts, { signer: releaseKeys.director, things, releases, campaigns });
   const downloads = openDownloads(config, { releases, campaigns });
+  const ddi = new Ddi({ things, releases, campaigns, downloads, settings: config.ddi });
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -257,6 +260,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     detections,
     releaseKeys,
     director,
+    ddi,
   };
 }
 

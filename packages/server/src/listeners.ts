@@ -25,6 +25,7 @@ import { createAdmission } from './gateway/admission.ts';
 import { Authorizer } from './gateway/authorizer.ts';
 import { certificateContext } from './gateway/certificate-context.ts';
 import { connectionHandlers } from './gateway/connections-http.ts';
+import { ddiRoutes } from './gateway/ddi/routes.ts';
 import { DeviceHttp } from './gateway/device-http.ts';
 import { estRoutes } from './gateway/est/routes.ts';
 import { KnownCertificates } from './gateway/known-certificates.ts';
@@ -175,7 +176,10 @@ async function startDeviceListeners(
       ...issuanceLogDeviceHandlers(domains.issuanceLog),
       ...deviceRenewalHandlers(domains.renewals),
     ],
-    rawRoutes: estRoutes({ ...domains, admit: gateway.guard.admit }),
+    rawRoutes: [
+      ...estRoutes({ ...domains, admit: gateway.guard.admit }),
+      ...ddiRoutes({ ...domains, admit: gateway.guard.admit, tenant: config.ddi.tenant }),
+    ],
   });
   let plain: PlainListener | undefined;
   undo.push(
@@ -352,6 +356,7 @@ function operatorApi(
         enrollment: domains.enrollment,
         renewals: domains.renewals,
         director: domains.director,
+        ddi: domains.ddi,
         campaigns: domains.campaigns,
         provisioning: domains.provisioning,
         vendorCas: domains.vendorCas,

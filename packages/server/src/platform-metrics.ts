@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Activity } from './activity/index.ts';
 import type { Campaigns } from './campaigns/index.ts';
 import type { Certificates } from './certificates/index.ts';
+import type { Ddi } from './ddi/index.ts';
 import type { Denials } from './denials/index.ts';
 import type { Detections } from './detections/index.ts';
 import type { Director } from './director/index.ts';
@@ -24,6 +25,7 @@ export function createPlatformMetrics(parts: {
   readonly denials: Denials;
   readonly detections: Pick<Detections, 'counts'>;
   readonly director: Pick<Director, 'counts' | 'keptCount'>;
+  readonly ddi: Pick<Ddi, 'counts'>;
   readonly groups: Groups;
   readonly activity: Activity;
   readonly policies: Policies;
@@ -90,6 +92,15 @@ export function createPlatformMetrics(parts: {
     collect() {
       const { counts, keptCount: kept } = parts.director;
       for (const [counter, value] of Object.entries({ ...counts, kept })) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_ddi',
+    help: 'Requests of DDI clients since the start: polls, those that were offered something, feedback, configuration data, downloads and ranges of them, and what was refused',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.ddi.counts)) this.set({ counter }, value);
     },
   });
   new Gauge({

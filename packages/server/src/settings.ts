@@ -7,6 +7,7 @@ import {
   renewals,
   weakKeyBlacklist,
 } from './settings/certificates.ts';
+import { ddi } from './settings/ddi.ts';
 import { clones, groups } from './settings/fleet.ts';
 import { hsm, masterKey, previousMasterKeys } from './settings/keys.ts';
 import { section, text } from './settings/kinds.ts';
@@ -91,6 +92,7 @@ export const settings = section(
     releases,
     campaigns,
     director,
+    ddi,
     groups,
     activity,
     guardrails,

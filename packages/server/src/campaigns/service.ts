@@ -15,11 +15,11 @@ import { type BookParts, CampaignBook } from './book.ts';
 import { CampaignsError } from './errors.ts';
 import { Inbox, type Letter } from './inbox.ts';
 import { type CampaignProgress, progressOf } from './progress.ts';
-import { actionIdOf, judgeReport } from './report.ts';
+import { actionIdOf, type Feedback, judgeReport } from './report.ts';
 import type { CampaignRun } from './run.ts';
 import { selectThings } from './select-things.ts';
 import { isStopped } from './steps.ts';
-import type { Action, Campaign, CampaignDefinition, CampaignStore } from './store.ts';
+import type { Action, Campaign, CampaignDefinition, CampaignRelease, CampaignStore } from './store.ts';
 import { assertTerms } from './terms-rules.ts';
 import { type AdvanceParts, Ticker } from './ticker.ts';
 import { findingOf, type TroubleFinding } from './trouble.ts';
@@ -200,6 +200,36 @@ export class Campaigns {
       const { campaignId } = run.campaign;
       await this.#inbox.put({ thingName, campaignId, actionId: action.actionId, feedback });
     }
+  }
+
+  /** An action by its number, with the release of its campaign; from the records when it is over. */
+  async findAction(
+    actionId: number,
+  ): Promise<
+    { readonly action: Action; readonly release: CampaignRelease; readonly isOver: boolean } | undefined
+  > {
+    const stored = await this.#options.store.action(actionId);
+    if (stored === undefined) return undefined;
+    const { release } = await this.#book.find(stored.campaignId);
+    const open = this.#book.run(stored.campaignId)?.actionOf(stored.thingName);
+    return open?.actionId === actionId
+      ? { action: open, release, isOver: false }
+      : { action: stored, release, isOver: true };
+  }
+
+  /** Takes what the device of a thing said of its action, whatever protocol it speaks; resolves when it is durable. */
+  async told({
+    thingName,
+    actionId,
+    feedback,
+  }: {
+    readonly thingName: ThingName;
+    readonly actionId: number;
+    readonly feedback: Feedback;
+  }): Promise<void> {
+    const run = this.#book.runs.find((one) => one.actionOf(thingName)?.actionId === actionId);
+    if (run === undefined) return;
+    await this.#inbox.put({ thingName, campaignId: run.campaign.campaignId, actionId, feedback });
   }
 
   async #isActionOf(thingName: ThingName, actionId: number): Promise<boolean> {

@@ -14,7 +14,7 @@ import type { HttpLog } from './log.ts';
 import { registerMethodsNotAllowed } from './method-not-allowed.ts';
 import { describeRoutes, type OpenApiDocument } from './openapi.ts';
 import type { RawRoute } from './raw-route.ts';
-import { registerRawRoute } from './register-raw-route.ts';
+import { registerRawRoutes } from './register-raw-route.ts';
 import { registerRoute } from './register-route.ts';
 
 const jsonDepthMax = 32;
@@ -58,7 +58,7 @@ export async function createHttpApp(options: HttpAppOptions): Promise<HttpApp> {
   ];
   const rawRoutes = options.rawRoutes ?? [];
   for (const handler of handlers) registerRoute(app, handler, desk);
-  for (const route of rawRoutes) registerRawRoute(app, route, desk);
+  registerRawRoutes(app, rawRoutes, desk);
   registerMethodsNotAllowed(app, [...handlers.map(({ route }) => route), ...rawRoutes]);
   applyHttpLimits(options.server, options.limits, options.overLimit ?? (() => undefined));
   await app.ready();

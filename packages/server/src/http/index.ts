@@ -7,5 +7,5 @@ export { type HttpLimits, httpServerOptions, type OverLimit } from './limits.ts'
 export type { HttpLog } from './log.ts';
 export type { OpenApiDocument } from './openapi.ts';
 export { type PlatformFacts, platformHandlers } from './platform.ts';
-export type { RawAnswer, RawRequest, RawRoute } from './raw-route.ts';
+export type { RawAnswer, RawRequest, RawRequestHead, RawRoute } from './raw-route.ts';
 export { type ReadableTrail, trailHandlers } from './trail.ts';

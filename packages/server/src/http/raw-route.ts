@@ -1,13 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
+import type { OpenableBytes } from '../route-handler.ts';
 
-export interface RawRequest {
+/** What is known of a request before a byte of its body is read. */
+export interface RawRequestHead {
   readonly headers: IncomingHttpHeaders;
   readonly params: Readonly<Record<string, string | undefined>>;
-  /** Empty when the request has none. */
-  readonly body: Uint8Array;
   readonly socket: Socket;
   readonly remoteAddress: string;
+}
+
+export interface RawRequest extends RawRequestHead {
+  /** Empty when the request has none. */
+  readonly body: Uint8Array;
+  readonly query: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
 }
 
@@ -18,17 +24,19 @@ export interface RawAnswer {
 }
 
 /**
- * An operation of a foreign protocol that is not JSON (EST, CRL, OCSP). It establishes by itself who calls; `handle`'s answers
- * of status 401 count as its failed authentications.
+ * An operation of a foreign protocol (EST, CRL, OCSP, DDI), whose bodies stay bytes. It establishes by itself who calls; `handle`'s
+ * answers of status 401 count as its failed authentications.
  */
 export interface RawRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
-  /** Media types of its body, `application/json` excepted; empty when it takes none. */
+  /** Media types of its body; empty when it takes none. */
   readonly mediaTypes: readonly string[];
   /** Largest body; without it, or above it, the listener's own bound holds. */
   readonly bodyBytesMax?: number;
-  /** Refuses by the headers and the connection alone, before a byte of the body is read. */
-  refuse?(request: Pick<RawRequest, 'headers' | 'socket'>): RawAnswer | undefined;
-  handle(request: RawRequest): Promise<RawAnswer>;
+  /** Refuses by the head alone, before a byte of the body is read, with an answer or by throwing. */
+  refuse?(request: RawRequestHead): RawAnswer | undefined | Promise<RawAnswer | undefined>;
+  /** Told of whatever is thrown for a request, before the client is told of it. */
+  failed?(failure: unknown, request: RawRequestHead): void;
+  handle(request: RawRequest): Promise<RawAnswer | OpenableBytes>;
 }

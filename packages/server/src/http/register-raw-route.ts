@@ -1,44 +1,79 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { sendBytes } from './answer-bytes.ts';
 import { refuseBlocked } from './authentication.ts';
 import { bufferOf } from './bytes.ts';
 import { type Desk, remoteAddressOf } from './desk.ts';
 import type { FailureLimiter } from './failure-limiter.ts';
-import type { RawAnswer, RawRoute } from './raw-route.ts';
+import type { RawAnswer, RawRequestHead, RawRoute } from './raw-route.ts';
 import { boundedChunks, checkBodyHeaders, lingerThenClose } from './upload.ts';
 
-/** Adds an operation of a foreign protocol; its body is whole before it runs, and nobody's who shows no credentials. */
-export function registerRawRoute(app: FastifyInstance, route: RawRoute, desk: Desk): void {
+/** Adds operations of foreign protocols, in a scope in which no body is parsed. */
+export function registerRawRoutes(app: FastifyInstance, routes: readonly RawRoute[], desk: Desk): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', async (_: unknown, stream: unknown) => stream);
+    for (const route of routes) registerRawRoute(scope, route, desk);
+  });
+}
+
+/** Its body is whole before the operation runs, and nobody's who shows no credentials. */
+function registerRawRoute(app: FastifyInstance, route: RawRoute, desk: Desk): void {
   const bytesMax = Math.min(route.bodyBytesMax ?? desk.limits.bodyBytesMax, desk.limits.bodyBytesMax);
   // Its own: failures elsewhere, by others behind the same address, are not about these credentials.
   const failures = desk.newFailureLimiter();
   app.route({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.path,
-    onRequest: async (request, reply) => {
-      const refusal = route.refuse?.({ headers: request.headers, socket: request.raw.socket });
-      if (refusal === undefined) {
-        checkBodyHeaders(request.raw, { mediaTypes: route.mediaTypes, bytesMax });
-        return undefined;
-      }
-      lingerThenClose(request.raw, desk.limits.lingerMs);
-      return send(reply, refusal);
-    },
+    onRequest: (request, reply) =>
+      telling(route, request, async () => {
+        const refusal = await route.refuse?.(headOf(request));
+        if (refusal === undefined) {
+          checkBodyHeaders(request.raw, { mediaTypes: route.mediaTypes, bytesMax });
+          return undefined;
+        }
+        lingerThenClose(request.raw, desk.limits.lingerMs);
+        return send(reply, refusal);
+      }),
     handler: async (request, reply) => {
-      const answer = await answerRaw(route, request, bytesMax);
+      const answer = await telling(route, request, () => answerRaw(route, request, bytesMax));
+      if ('open' in answer) {
+        request.deadline.lift();
+        return sendBytes(request, reply, { answer, stalledWriteMs: desk.limits.stalledWriteMs });
+      }
       if (answer.status === 401) countFailure(failures, remoteAddressOf(request));
       return send(reply, answer);
     },
   });
 }
 
-async function answerRaw(route: RawRoute, request: FastifyRequest, bytesMax: number): Promise<RawAnswer> {
-  return route.handle({
+async function telling<Result>(
+  route: RawRoute,
+  request: FastifyRequest,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (failure) {
+    route.failed?.(failure, headOf(request));
+    throw failure;
+  }
+}
+
+function headOf(request: FastifyRequest): RawRequestHead {
+  return {
     headers: request.headers,
     params: request.params as Readonly<Record<string, string | undefined>>,
-    body: await readBody(request.body as Readable | undefined, bytesMax),
     socket: request.raw.socket,
     remoteAddress: remoteAddressOf(request),
+  };
+}
+
+async function answerRaw(route: RawRoute, request: FastifyRequest, bytesMax: number) {
+  return route.handle({
+    ...headOf(request),
+    query: request.query as Readonly<Record<string, unknown>>,
+    body: await readBody(request.body as Readable | undefined, bytesMax),
     signal: request.deadline.signal,
   });
 }

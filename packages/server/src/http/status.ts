@@ -3,6 +3,7 @@ import type { KeysErrorCode } from '@fleetward/keys';
 import type { PolicyError } from '@fleetward/policy';
 import type { CampaignsErrorCode } from '../campaigns/index.ts';
 import type { CertificatesErrorCode } from '../certificates/index.ts';
+import type { DdiErrorCode } from '../ddi/index.ts';
 import type { DirectorErrorCode } from '../director/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
 import type { GroupsErrorCode } from '../groups/index.ts';
@@ -45,7 +46,8 @@ type KnownCode =
   | OperatorErrorCode
   | ReleaseErrorCode
   | CampaignsErrorCode
-  | DirectorErrorCode;
+  | DirectorErrorCode
+  | DdiErrorCode;
 
 /** The one place where a code becomes an HTTP status. A code that is missing here does not compile. */
 const statuses: Readonly<Record<KnownCode, number>> = {
@@ -193,6 +195,12 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'campaigns.own_approval': 403,
   'campaigns.no_way_back': 409,
   'campaigns.action_unknown': 404,
+  'ddi.invalid': 400,
+  'ddi.not_found': 404,
+  'ddi.foreign_action': 403,
+  'ddi.gone': 410,
+  'ddi.not_cancelled': 405,
+  'ddi.no_digests': 503,
 };
 
 /** The HTTP status of a code, or `undefined` for one that is not known and must not be told to a client. */

@@ -3,7 +3,7 @@ import { type Certificate, parseCertificate } from '@fleetward/pki';
 import { temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ocspRoutes } from '../../src/gateway/public-http.ts';
-import type { RawRequest } from '../../src/http/index.ts';
+import type { RawAnswer, RawRequest } from '../../src/http/index.ts';
 import { issueDevice, openPlatform, type Platform } from './test-platform.ts';
 
 const minuteMs = 60_000;
@@ -183,13 +183,13 @@ describe('an OCSP answer', () => {
     const given = { headers: {}, body: request, params: {} } as unknown as RawRequest;
     const posted = await post!.handle(given);
     const path = { '*': Buffer.from(request).toString('base64') };
-    const got = await get!.handle({ ...given, body: new Uint8Array(), params: path });
+    const got = (await get!.handle({ ...given, body: new Uint8Array(), params: path })) as RawAnswer;
     expect(got).toEqual(posted);
     expect(got.headers).toEqual({
       'content-type': 'application/ocsp-response',
       'cache-control': 'public, no-transform, must-revalidate, max-age=300',
     });
-    const noise = await get!.handle({ ...given, params: { '*': '../../etc' } });
+    const noise = (await get!.handle({ ...given, params: { '*': '../../etc' } })) as RawAnswer;
     expect(Buffer.from(noise.body)).toEqual(malformed);
     expect(noise.headers['cache-control']).toBe('no-store');
   });

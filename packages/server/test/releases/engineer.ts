@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { parseSha256, type Sha256, type Signer } from '@fleetward/core';
+import { type JsonObject, parseSha256, type Sha256, type Signer } from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
 import type { FakeClock } from '@fleetward/testkit';
 import { addTarget, draftRoot, draftTargets, signRoot, signTargets } from '@fleetward/updates';
@@ -19,8 +19,12 @@ export interface Engineer {
   readonly rootSigners: readonly Signer[];
   readonly targetsSigner: Signer;
   root(version: number, previous?: Uint8Array): Promise<Uint8Array>;
-  /** Targets of this version that list the files, signed unless another signer is given. */
-  targets(version: number, files: Readonly<Record<string, Uint8Array>>): Promise<Uint8Array>;
+  /** Targets of this version that list the files, signed unless another signer is given; a file with a custom field is a release. */
+  targets(
+    version: number,
+    files: Readonly<Record<string, Uint8Array>>,
+    customs?: Readonly<Record<string, JsonObject>>,
+  ): Promise<Uint8Array>;
 }
 
 export function newEngineer(
@@ -52,11 +56,16 @@ export function newEngineer(
       const options = previous === undefined ? { signers: rootSigners } : { signers: rootSigners, previous };
       return (await signRoot(draft(version), options)).bytes;
     },
-    targets: async (version, files) => {
+    targets: async (version, files, customs = {}) => {
       const count = Object.keys(files).length;
       let bytes = draftTargets({ version: version - count, expiresMs });
       for (const [path, content] of Object.entries(files)) {
-        const target = { path, length: content.length, sha256: sha256Of(content), custom: {} };
+        const target = {
+          path,
+          length: content.length,
+          sha256: sha256Of(content),
+          custom: customs[path] ?? {},
+        };
         bytes = addTarget(bytes, { target, expiresMs });
       }
       return (await signTargets(bytes, { signers: [targetsSigner], root: draft(1) })).bytes;

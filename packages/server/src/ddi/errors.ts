@@ -1,0 +1,12 @@
+import { AppError } from '@fleetward/core';
+
+export type DdiErrorCode =
+  | 'ddi.invalid'
+  | 'ddi.not_found'
+  | 'ddi.foreign_action'
+  | 'ddi.gone'
+  | 'ddi.not_cancelled'
+  | 'ddi.no_digests';
+
+/** What a DDI client asked or said is not taken; nothing was changed. */
+export class DdiError extends AppError<DdiErrorCode> {}

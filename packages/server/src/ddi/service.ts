@@ -1,0 +1,403 @@
+import type { CertificateId, JsonObject, ThingName } from '@fleetward/core';
+import type { Campaigns, Feedback } from '../campaigns/index.ts';
+import type { Downloads, ReleaseService } from '../releases/index.ts';
+import type { OpenableBytes } from '../route-handler.ts';
+import type { Things } from '../things/index.ts';
+import { Turns } from '../turns.ts';
+import { type FoundAction, findAction, wantedFor } from './actions.ts';
+import { type ConfigDataLimits, parseConfigData, withConfigData } from './config-data.ts';
+import {
+  artifactDocument,
+  type Base,
+  baseDocument,
+  type Digests,
+  deploymentDocument,
+  fileNameOf,
+  isConfirmed,
+  type Wanted,
+} from './documents.ts';
+import { DdiError } from './errors.ts';
+import { meaningOf, parseConfirmation, parseFeedback } from './feedback.ts';
+import { HandedOut } from './handed-out.ts';
+import { parseInstalledBase } from './installed-base.ts';
+import { type DdiState, stateOf, withAttributes, withInstalled, withState } from './told-state.ts';
+
+export interface DdiSettings extends ConfigDataLimits {
+  readonly pollSeconds: number;
+  readonly handedOutMax: number;
+}
+
+export interface DdiParts {
+  readonly things: Pick<Things, 'findReport' | 'saveReport'>;
+  readonly releases: Pick<ReleaseService, 'releases' | 'release' | 'artifacts'>;
+  readonly campaigns: Pick<Campaigns, 'isBusy' | 'offerFor' | 'isFree' | 'findAction' | 'told'>;
+  readonly downloads: Pick<Downloads, 'check' | 'read'>;
+  readonly settings: DdiSettings;
+}
+
+/** A device that has shown who it is, and where it finds things. */
+export interface DdiPeer {
+  readonly thingName: ThingName;
+  readonly certificateId: CertificateId;
+  readonly base: Base;
+}
+
+interface Known {
+  readonly report: JsonObject | undefined;
+  readonly state: DdiState;
+  readonly wanted: Wanted | undefined;
+}
+
+/** An answer with a file: its digest as text, or its bytes. */
+export type ArtifactAnswer = { readonly kind: 'md5'; readonly text: string } | OpenableBytes;
+
+/**
+ * hawkBit's Direct Device Integration over releases and campaigns: the same actions that agents are at, for clients that are in the
+ * field. Such a client verifies no TUF metadata: what it trusts is the signature inside the image.
+ */
+export class Ddi {
+  readonly counts = { polls: 0, offers: 0, feedback: 0, configData: 0, downloads: 0, refused: 0 };
+  readonly #parts: DdiParts;
+  readonly #handedOut: HandedOut;
+  readonly #turns = new Turns();
+
+  constructor(parts: DdiParts) {
+    this.#parts = parts;
+    this.#handedOut = new HandedOut(parts.settings.handedOutMax);
+  }
+
+  get settings(): DdiSettings {
+    return this.#parts.settings;
+  }
+
+  async poll({ thingName, base }: DdiPeer): Promise<JsonObject> {
+    this.counts.polls++;
+    const { state, wanted } = await this.#known(thingName);
+    if (wanted !== undefined) this.counts.offers++;
+    const cancelId = await this.#cancelIdOf(thingName, wanted);
+    return baseDocument(base, { pollSeconds: this.settings.pollSeconds, state, wanted, cancelId });
+  }
+
+  /** The action that the device was given and that was cancelled since. */
+  async #cancelIdOf(thingName: ThingName, wanted: Wanted | undefined): Promise<number | undefined> {
+    const id = this.#handedOut.of(thingName);
+    if (id === undefined || id === wanted?.id) return undefined;
+    const found = await this.#parts.campaigns.findAction(id);
+    if (found?.action.state === 'CANCELLED') return id;
+    if (found === undefined || found.isOver) this.#handedOut.forget(thingName);
+    return undefined;
+  }
+
+  /** Throws `DdiError` for what is not offered now. */
+  async deployment(
+    peer: DdiPeer,
+    { id, historyMax }: { readonly id: number; readonly historyMax: number },
+  ): Promise<JsonObject> {
+    const { wanted } = await this.#offered(peer, id);
+    const digests = await this.#digestsOf(wanted);
+    const history = historyMax > 0 ? await this.#history(id) : undefined;
+    this.#handedOut.note(peer.thingName, id);
+    return deploymentDocument('deployment', { base: peer.base, wanted, digests, history });
+  }
+
+  async #history(id: number): Promise<JsonObject | undefined> {
+    const { action } = (await this.#parts.campaigns.findAction(id)) ?? {};
+    if (action === undefined) return undefined;
+    const { state, explanation } = action;
+    return { status: state, messages: explanation === undefined ? [] : [explanation] };
+  }
+
+  /** Resolves when it is durable. Throws `DdiError`. */
+  feedback(
+    { thingName }: DdiPeer,
+    { id, body }: { readonly id: number; readonly body: Uint8Array },
+  ): Promise<void> {
+    this.counts.feedback++;
+    const meaning = meaningOf(parseFeedback(body, this.settings));
+    return this.#turns.take(thingName, async () => {
+      const known = await this.#known(thingName);
+      const found = open(await this.#find(thingName, id, known), id);
+      if (meaning !== undefined) await this.#settle({ thingName, id, found, meaning, report: known.report });
+    });
+  }
+
+  /** What ends it is noted of the device first: whoever says it again finds the action open, or all of it kept. */
+  async #settle(told: {
+    readonly thingName: ThingName;
+    readonly id: number;
+    readonly found: OpenAction;
+    readonly meaning: Feedback;
+    readonly report: JsonObject | undefined;
+  }): Promise<void> {
+    const { thingName, id, found, meaning } = told;
+    if (isEnding(meaning)) await this.#parts.things.saveReport(thingName, this.#ended(told));
+    if (found.kind === 'campaign')
+      await this.#parts.campaigns.told({ thingName, actionId: id, feedback: meaning });
+  }
+
+  #ended({
+    id,
+    found,
+    meaning,
+    report,
+  }: {
+    readonly id: number;
+    readonly found: OpenAction;
+    readonly meaning: Feedback;
+    readonly report: JsonObject | undefined;
+  }): JsonObject {
+    const isGood = meaning.event === 'confirm';
+    const version = found.kind === 'free' ? found.release.release.version : found.release.version;
+    const update = {
+      outcome: isGood ? 'confirmed' : 'failed',
+      version,
+      actionId: id,
+      ...(meaning.explanation === undefined ? {} : { reason: meaning.explanation }),
+    };
+    const state = {
+      ...stateOf(report),
+      endedId: id,
+      ...(isGood ? { installedId: id, isAskedAgain: true } : {}),
+    };
+    const after = isGood ? withInstalled(report, this.#installedBy(found)) : report;
+    return withState({ ...after, update }, state);
+  }
+
+  /** The release as it is published; a campaign may outlive its publication. */
+  #installedBy(found: OpenAction): Parameters<typeof withInstalled>[1] {
+    if (found.kind === 'free') return found.release;
+    const { path, sha256, version } = found.release;
+    const published = this.#parts.releases.release(path);
+    if (published?.sha256 === sha256) return published;
+    return { sha256, release: { ...found.release, version, securityVersion: 0 } };
+  }
+
+  /** Throws `DdiError` for an action that was not cancelled. */
+  async cancellation({ thingName }: DdiPeer, id: number): Promise<JsonObject> {
+    await this.#assertCancelled(thingName, id);
+    return { id: String(id), cancelAction: { stopId: String(id) } };
+  }
+
+  /** The device has heard of it. What it was at is over here already, whatever it says. Throws `DdiError`. */
+  async cancelled(
+    { thingName }: DdiPeer,
+    { id, body }: { readonly id: number; readonly body: Uint8Array },
+  ): Promise<void> {
+    this.counts.feedback++;
+    const { execution } = parseFeedback(body, this.settings);
+    await this.#assertCancelled(thingName, id);
+    if (execution === 'closed' || execution === 'canceled' || execution === 'rejected')
+      this.#handedOut.forget(thingName);
+  }
+
+  async #assertCancelled(thingName: ThingName, id: number): Promise<void> {
+    const found = await this.#find(thingName, id, await this.#known(thingName));
+    if (found.kind === 'ended' && found.action?.state === 'CANCELLED') return;
+    if (found.kind === 'ended') throw gone(id);
+    const { kind } = open(found, id);
+    throw new DdiError(
+      'ddi.not_cancelled',
+      `action ${id} was not cancelled: ${kind === 'free' ? 'no campaign is for it' : 'what a device has begun goes on'}`,
+    );
+  }
+
+  /** Throws `DdiError`. */
+  configData({ thingName }: DdiPeer, body: Uint8Array): Promise<void> {
+    this.counts.configData++;
+    const told = parseConfigData(body, this.settings);
+    return this.#change(thingName, (report) =>
+      withAttributes(report, withConfigData(stateOf(report).attributes ?? {}, told, this.settings)),
+    );
+  }
+
+  /** What waits for the device's confirmation. Throws `DdiError`. */
+  async confirmation(peer: DdiPeer, id: number): Promise<JsonObject> {
+    const { wanted, state } = await this.#offered(peer, id, { mayBeHeld: true });
+    if (isConfirmed(state, wanted)) throw notWaiting(id);
+    return deploymentDocument('confirmation', { ...peer, wanted, digests: await this.#digestsOf(wanted) });
+  }
+
+  async confirmationBase({ thingName, base }: DdiPeer): Promise<JsonObject> {
+    const { state, wanted } = await this.#known(thingName);
+    const { needsConfirmation } = state;
+    const change = needsConfirmation ? 'activateAutoConfirm' : 'deactivateAutoConfirm';
+    const href = `${base}/confirmationBase`;
+    const held = wanted !== undefined && !isConfirmed(state, wanted) ? wanted : undefined;
+    return {
+      autoConfirm: { active: !needsConfirmation },
+      _links: {
+        [change]: { href: `${href}/${change}` },
+        ...(held === undefined ? {} : { confirmationBase: { href: `${href}/${held.id}` } }),
+      },
+    };
+  }
+
+  /** Resolves when it is durable. Throws `DdiError`. */
+  async confirm(
+    peer: DdiPeer,
+    { id, body }: { readonly id: number; readonly body: Uint8Array },
+  ): Promise<void> {
+    this.counts.feedback++;
+    const { confirmation } = parseConfirmation(body, this.settings);
+    const { thingName } = peer;
+    await this.#turns.take(thingName, async () => {
+      const known = await this.#offered(peer, id, { mayBeHeld: true });
+      if (isConfirmed(known.state, known.wanted)) throw notWaiting(id);
+      if (confirmation === 'confirmed')
+        return this.#parts.things.saveReport(
+          thingName,
+          withState(known.report, { ...known.state, confirmedId: id }),
+        );
+      const found = open(await this.#find(thingName, id, known), id);
+      const meaning = {
+        event: 'reject',
+        cause: 'client-denied',
+        explanation: 'the device denied its confirmation',
+      } as const;
+      return this.#settle({ thingName, id, found, meaning, report: known.report });
+    });
+  }
+
+  setAutoConfirm({ thingName }: DdiPeer, isActive: boolean): Promise<void> {
+    return this.#change(thingName, (report) =>
+      withState(report, { ...stateOf(report), needsConfirmation: !isActive }),
+    );
+  }
+
+  /** What the platform takes for installed. */
+  async installedBase({ thingName }: DdiPeer): Promise<JsonObject> {
+    const report = (await this.#parts.things.findReport(thingName))?.report;
+    return { ...(report?.installed === undefined ? {} : { installed: report.installed }) };
+  }
+
+  /** The deployment that the device ended well last, while its release is published. Throws `DdiError`. */
+  async installedDeployment(peer: DdiPeer, id: number): Promise<JsonObject> {
+    const { thingName, base } = peer;
+    const { state, report } = await this.#known(thingName);
+    if (state.installedId !== id) throw notFound(id);
+    const { sha256 } = (report?.installed ?? {}) as { readonly sha256?: string };
+    const release = this.#parts.releases.releases().find((one) => one.sha256 === sha256);
+    if (release === undefined) throw gone(id);
+    const wanted = { id, release };
+    return deploymentDocument('deployment', { base, wanted, digests: await this.#digestsOf(wanted) });
+  }
+
+  /** Throws `DdiError`. */
+  setInstalledBase({ thingName }: DdiPeer, body: Uint8Array): Promise<void> {
+    const { name, version } = parseInstalledBase(body, this.settings);
+    return this.#change(thingName, (report) => {
+      const same = this.#parts.releases
+        .releases()
+        .find(({ release }) => release.product === name && release.version === version);
+      const after =
+        same === undefined
+          ? { ...report, installed: { version, securityVersion: 0 } }
+          : withInstalled(report, same);
+      return withState(after, stateOf(report));
+    });
+  }
+
+  /** The artifacts of a module, which has the number of its action. Throws `DdiError`. */
+  async artifacts(peer: DdiPeer, id: number): Promise<readonly JsonObject[]> {
+    const { wanted } = await this.#offered(peer, id);
+    return [artifactDocument({ base: peer.base, wanted, digests: await this.#digestsOf(wanted) })];
+  }
+
+  /** Throws `DdiError`, or `ReleaseError` for what the device may not fetch now. */
+  async artifact(
+    peer: DdiPeer,
+    asked: { readonly id: number; readonly file: string; readonly signal: AbortSignal },
+  ): Promise<ArtifactAnswer> {
+    const { id, file, signal } = asked;
+    const { wanted } = await this.#offered(peer, id);
+    const { release } = wanted;
+    const name = fileNameOf(release);
+    if (file === `${name}.MD5SUM`)
+      return { kind: 'md5', text: `${(await this.#digestsOf(wanted)).md5}  ${name}\n` };
+    if (file !== name)
+      throw new DdiError('ddi.not_found', `action ${id} has no artifact of that name; it has \`${name}\``);
+    const { thingName, certificateId } = peer;
+    const device = { thingName, certificateId };
+    this.#parts.downloads.check(device, release);
+    this.counts.downloads++;
+    return {
+      contentType: 'application/octet-stream',
+      lengthBytes: release.lengthBytes,
+      etag: release.sha256,
+      open: (range) => this.#parts.downloads.read(device, { target: release, range, signal }),
+    };
+  }
+
+  async #known(thingName: ThingName): Promise<Known> {
+    const report = (await this.#parts.things.findReport(thingName))?.report;
+    return { report, state: stateOf(report), wanted: wantedFor(this.#parts, { thingName, report }) };
+  }
+
+  #find(thingName: ThingName, id: number, { wanted, state }: Known): Promise<FoundAction> {
+    return findAction(this.#parts, { thingName, id, wanted, endedId: state.endedId });
+  }
+
+  /** What the device is offered now under this number. Throws `DdiError`. */
+  async #offered(
+    { thingName }: DdiPeer,
+    id: number,
+    { mayBeHeld = false }: { readonly mayBeHeld?: boolean } = {},
+  ): Promise<Known & { readonly wanted: Wanted }> {
+    const known = await this.#known(thingName);
+    const { wanted, state } = known;
+    if (wanted?.id !== id) {
+      open(await this.#find(thingName, id, known), id);
+      throw new DdiError('ddi.not_found', `action ${id} is not offered just now: ask the base for what is`);
+    }
+    if (!mayBeHeld && !isConfirmed(state, wanted))
+      throw new DdiError('ddi.not_found', `action ${id} waits for its confirmation (confirmationBase)`);
+    return { ...known, wanted };
+  }
+
+  /** Clients compare SHA-1, and look at nothing else. */
+  async #digestsOf({ release }: Wanted): Promise<Digests> {
+    const { sha1, md5 } = (await this.#parts.releases.artifacts.find(release.sha256)) ?? {};
+    if (sha1 !== undefined && md5 !== undefined) return { sha1, md5 };
+    const message = `\`${release.path}\` was stored without SHA-1 and MD5, which DDI clients need: upload the artifact again`;
+    throw new DdiError('ddi.no_digests', message);
+  }
+
+  /** One after the other, as each starts from what was kept before. */
+  #change(thingName: ThingName, change: (report: JsonObject | undefined) => JsonObject): Promise<void> {
+    const { things } = this.#parts;
+    return this.#turns.take(thingName, async () =>
+      things.saveReport(thingName, change((await things.findReport(thingName))?.report)),
+    );
+  }
+}
+
+type OpenAction = Extract<FoundAction, { readonly kind: 'campaign' | 'free' }>;
+
+function open(found: FoundAction, id: number): OpenAction {
+  switch (found.kind) {
+    case 'unknown':
+      throw notFound(id);
+    case 'foreign':
+      throw new DdiError('ddi.foreign_action', `action ${id} is not one of this device`);
+    case 'ended':
+      throw gone(id);
+    default:
+      return found;
+  }
+}
+
+function isEnding({ event }: Feedback): boolean {
+  return event === 'confirm' || event === 'fail' || event === 'reject';
+}
+
+function notFound(id: number): DdiError {
+  return new DdiError('ddi.not_found', `there is no action ${id} for this device`);
+}
+
+function gone(id: number): DdiError {
+  return new DdiError('ddi.gone', `action ${id} is over: nothing more is taken of it`);
+}
+
+function notWaiting(id: number): DdiError {
+  return new DdiError('ddi.not_found', `action ${id} waits for no confirmation`);
+}
