@@ -91,8 +91,16 @@ function fits(algorithm: Exclude<SignatureAlgorithm, { kind: 'unsupported' }>, k
   return key.kind === keyKinds[algorithm.kind];
 }
 
+const encoded = new Map<SignerAlgorithm, Uint8Array>();
+
 /** The AlgorithmIdentifier that goes into what this signer signs. */
 export function encodeSignatureAlgorithm(algorithm: SignerAlgorithm): Uint8Array {
+  const known = encoded.get(algorithm) ?? makeSignatureAlgorithm(algorithm);
+  encoded.set(algorithm, known);
+  return known;
+}
+
+function makeSignatureAlgorithm(algorithm: SignerAlgorithm): Uint8Array {
   switch (algorithm) {
     case 'ecdsa-p256-sha256':
       return sequence(oid(algorithmOids.ecdsaWithSha256));

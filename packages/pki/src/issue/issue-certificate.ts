@@ -23,7 +23,7 @@ export async function issueCertificate(request: IssueRequest): Promise<Certifica
   assertIssuerFits(request);
   const tbs = buildTbsCertificate(request, {
     algorithm: signer.algorithm,
-    serial: newSerial(request.random),
+    serial: newSerials(1, request.random)[0]!,
   });
   lintTbsCertificate(tbs, profile);
   const signature = await signer.sign(tbs);
@@ -49,9 +49,12 @@ export function assertIssuerFits(request: Omit<IssueRequest, 'random'>): void {
     });
 }
 
-// Sixteen octets with the top bit off and the next one on: positive, never padded, 126 random bits.
-export function newSerial(random: Random): Uint8Array {
-  const octets = Uint8Array.from(random.bytes(serialOctets));
-  octets[0] = ((octets[0] ?? 0) & 0x3f) | 0x40;
-  return octets;
+/** Each of sixteen octets with the top bit off and the next one on: positive, never padded, 126 random bits. */
+export function newSerials(count: number, random: Random): readonly Uint8Array[] {
+  const octets = Uint8Array.from(random.bytes(count * serialOctets));
+  return Array.from({ length: count }, (_, at) => {
+    const serial = octets.subarray(at * serialOctets, (at + 1) * serialOctets);
+    serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
+    return serial;
+  });
 }

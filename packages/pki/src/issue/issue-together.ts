@@ -5,7 +5,7 @@ import { bitString, sequence } from '../der/writer.ts';
 import { PkiError } from '../errors.ts';
 import { encodeSignatureAlgorithm, verifySignatureAside } from '../signature.ts';
 import { buildTbsCertificate, type CertificateContent } from './build-tbs-certificate.ts';
-import { assertIssuerFits, newSerial } from './issue-certificate.ts';
+import { assertIssuerFits, newSerials } from './issue-certificate.ts';
 import { lintTbsCertificate } from './lint-certificate.ts';
 import { isProfileUri } from './profiles.ts';
 
@@ -24,11 +24,12 @@ export interface TogetherRequest {
  */
 export async function issueTogether(request: TogetherRequest): Promise<readonly Certificate[]> {
   const { issuer, signer, random, contents } = request;
-  const built = contents.map((own) => {
+  const serials = newSerials(contents.length, random);
+  const built = contents.map((own, at) => {
     const content = { ...own, issuer };
     assertIssuerFits({ ...content, signer });
     assertOwnProfile(own);
-    const tbs = buildTbsCertificate(content, { algorithm: signer.algorithm, serial: newSerial(random) });
+    const tbs = buildTbsCertificate(content, { algorithm: signer.algorithm, serial: serials[at]! });
     const parsed = signer.lints ? parseTbsCertificate(tbs) : lintTbsCertificate(tbs, own.profile);
     return { tbs, parsed };
   });
