@@ -18,10 +18,11 @@ export function docBlocks(
   markdown: string,
   { file, story }: { file: string; story: string },
 ): readonly DocBlock[] {
-  const fences = markdown.matchAll(/^```sh ([^\n]*)\n(.*?)^```$/gms);
-  return [...fences].flatMap(({ 1: words = '', 2: script = '', index }) => {
+  const fences = markdown.matchAll(/^( *)```sh ([^\n]*)\n(.*?)^\1```$/gms);
+  return [...fences].flatMap(({ 1: indent = '', 2: words = '', 3: indented = '', index }) => {
     const settings = new Map(words.split(' ').map((word) => word.split('=', 2) as [string, string]));
     if (settings.get('test') !== story) return [];
+    const script = indented.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
     const line = markdown.slice(0, index).split('\n').length + 1;
     const expected = [...script.matchAll(/# → (.+)$/gm)].map((match) => match[1]!.trim());
     const until = settings.get('until');

@@ -22,6 +22,11 @@ const stories = {
     'docs/how-to/update-a-device.md',
     'docs/how-to/revoke.md',
     'docs/how-to/vendor-ca.md',
+    'docs/how-to/issue-certificates.md',
+    'docs/how-to/provision-a-fleet.md',
+    'docs/how-to/offline-root.md',
+    'docs/how-to/rotate-a-ca.md',
+    'docs/how-to/ml-dsa.md',
     'docs/how-to/verify-the-trail.md',
     'docs/how-to/audit-issuance.md',
   ],
@@ -94,11 +99,18 @@ test('every block that is marked to be run is run', () => {
     Object.entries(stories).flatMap(([story, files]) => files.map((file) => `${file} ${story}`)),
   );
   const marked = globSync(['*.md', 'docs/**/*.md'], { cwd: root }).flatMap((file) =>
-    [...readFileSync(join(root, file), 'utf8').matchAll(/^```sh .*?test=(\S+)/gm)].map(
+    [...readFileSync(join(root, file), 'utf8').matchAll(/^ *```sh .*?test=(\S+)/gm)].map(
       (match) => `${file} ${match[1]}`,
     ),
   );
   expect(new Set(marked)).toEqual(told);
+});
+
+test('a block of a list is read as it is typed, without what it is indented by', () => {
+  const markdown = '1. So:\n   ```sh test=a\n   ls |\n     sort\n   ```\n';
+  expect(docBlocks(markdown, { file: 'x.md', story: 'a' })).toMatchObject([
+    { line: 3, script: 'ls |\n  sort\n' },
+  ]);
 });
 
 test('a block is read with its place, what it should print, and whether it goes on', () => {
