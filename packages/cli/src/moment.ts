@@ -19,12 +19,16 @@ export function parseDurationMs(text: string, flag: string): number {
   return Number(count) * (unitMs[unit] ?? 0);
 }
 
-/** A point in time: `2026-05-01`, `2026-05-01T12:00:00Z`, or a duration before now such as `1h`. */
+/** A point in time: `2026-05-01`, `2026-05-01T12:00:00Z`, or a duration such as `1h`: before now, or from now where it lies ahead. */
 export function parseMomentMs(
   text: string,
-  { flag, nowMs }: { readonly flag: string; readonly nowMs: number },
+  {
+    flag,
+    nowMs,
+    isAhead = false,
+  }: { readonly flag: string; readonly nowMs: number; readonly isAhead?: boolean },
 ): number {
-  if (/^[1-9][0-9]{0,6}[smhdw]$/.test(text)) return nowMs - parseDurationMs(text, flag);
+  if (/^[1-9][0-9]{0,6}[smhdw]$/.test(text)) return nowMs + (isAhead ? 1 : -1) * parseDurationMs(text, flag);
   const ms = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms) || ms < 0) {
     throw usage(

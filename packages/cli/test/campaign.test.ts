@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { nextStep } from '../src/nouns/campaign-next.ts';
 import { type Campaign, progressLines } from '../src/nouns/campaign-progress.ts';
 import { parseAbort, parseStages, parseTrouble, parseWindow, termsOf } from '../src/nouns/campaign-terms.ts';
 
@@ -80,6 +81,9 @@ test('terms are read as people write them, and the last stage has nothing to go 
   expect(parseTrouble('2x/5').map(({ kind }) => kind)).toEqual(['disconnects', 'denials']);
   expect(parseWindow('fri-mon 23:00-01:30')).toEqual({ days: [5, 6, 0, 1], fromMinute: 1_380, toMinute: 90 });
   expect(parseWindow('02:00-04:00').days).toHaveLength(7);
+  expect(termsOf({ requires: { region: 'eu' }, battery: 30 })).toEqual({
+    prerequisites: { attributes: { region: 'eu' }, batteryPercentMin: 30 },
+  });
   expect(termsOf({})).toEqual({});
 });
 
@@ -89,4 +93,23 @@ test.for([
   [{ rateMax: 100 }, '`--rate-max` says nothing without `--rate`'],
 ] as const)('a flag that would be passed over is refused: %j', ([flags, message]) => {
   expect(() => termsOf(flags)).toThrow(message);
+});
+
+test.for([
+  [{ state: 'PROPOSED' }, 'another operator says `fleetward campaign approve 0c2f4a6b8d0e1f23`'],
+  [{ state: 'READY' }, '`fleetward campaign start 0c2f4a6b8d0e1f23`'],
+  [{ state: 'READY', startAtMs: 7_200_000 }, '(in 2 hours); before that, `fleetward campaign start'],
+  [{ state: 'PAUSED' }, '`fleetward campaign resume 0c2f4a6b8d0e1f23` goes on; `fleetward campaign cancel'],
+  [
+    { state: 'PAUSED', because: { cause: 'stage', explanation: '' } },
+    'goes on with the next stage all the same',
+  ],
+  [{ state: 'PAUSED', because: { cause: 'trouble', explanation: '' } }, 'goes on and counts anew'],
+  [{ state: 'PAUSED', because: { cause: 'release', explanation: '' } }, 'publish `p` again, then'],
+  [{ state: 'HALTED' }, '`fleetward campaign roll-back 0c2f4a6b8d0e1f23` takes it back'],
+  [{ state: 'RUNNING' }, undefined],
+] as const)('what to do next is said: %j', ([changes, says]) => {
+  const next = nextStep({ ...campaign, ...changes }, 0);
+  if (says === undefined) expect(next).toBeUndefined();
+  else expect(next).toContain(says);
 });

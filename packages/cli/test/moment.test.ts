@@ -13,6 +13,7 @@ test.for([
 ] as const)('%s is %d ms', ([text, ms]) => {
   expect(parseDurationMs(text, '--expires')).toBe(ms);
   expect(parseMomentMs(text, { flag: '--since', nowMs })).toBe(nowMs - ms);
+  expect(parseMomentMs(text, { flag: '--start-at', nowMs, isAhead: true })).toBe(nowMs + ms);
 });
 
 test.for([

@@ -147,7 +147,7 @@ export function createPlatformMetrics(parts: {
   });
   new Gauge({
     name: 'fleetward_campaigns',
-    help: 'Campaigns that are not over, their things that wait for their turn and those that devices are at, and outcomes that wait to be kept',
+    help: 'Campaigns that are not over, and those that are and still listed; things of the largest one that is not over, those of all that wait for their turn and those that devices are at; outcomes that wait to be kept',
     labelNames: ['counter'] as const,
     registers: [registry],
     collect() {

@@ -18,6 +18,7 @@ export interface TermFlags {
   readonly window?: Pick<NonNullable<Body['window']>, 'days' | 'fromMinute' | 'toMinute'>;
   readonly timeZone?: string;
   readonly fromVersion?: readonly string[];
+  readonly requires?: Readonly<Record<string, string>>;
   readonly battery?: number;
   readonly retries?: number;
   readonly timeOut?: string;
@@ -31,7 +32,7 @@ const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 export function termsOf(flags: TermFlags): Partial<Body> {
   assertSaysSomething(flags);
   const { stages, success, abort, trouble, window, timeZone } = flags;
-  const { fromVersion, battery, retries, timeOut, bandwidth } = flags;
+  const { retries, timeOut, bandwidth } = flags;
   const rate = rateOf(flags);
   return {
     ...(stages === undefined ? {} : { stages: withSuccess(stages, success) }),
@@ -39,14 +40,7 @@ export function termsOf(flags: TermFlags): Partial<Body> {
     ...(abort === undefined ? {} : { abort }),
     ...(trouble === undefined ? {} : { trouble }),
     ...(window === undefined ? {} : { window: { ...window, timeZone: timeZone ?? 'UTC' } }),
-    ...(fromVersion === undefined && battery === undefined
-      ? {}
-      : {
-          prerequisites: {
-            ...(fromVersion === undefined ? {} : { fromVersions: [...fromVersion] }),
-            ...(battery === undefined ? {} : { batteryPercentMin: battery }),
-          },
-        }),
+    ...prerequisitesOf(flags),
     ...(retries === undefined
       ? {}
       : { retry: { retriesMax: retries, firstDelayMinutes: 5, delayMaxMinutes: 240 } }),
@@ -54,6 +48,17 @@ export function termsOf(flags: TermFlags): Partial<Body> {
       ? {}
       : { timeOutMinutes: Math.max(1, Math.round(parseDurationMs(timeOut, '--time-out') / minuteMs)) }),
     ...(bandwidth === undefined ? {} : { bytesPerSecondMax: bandwidth }),
+  };
+}
+
+function prerequisitesOf({ fromVersion, requires, battery }: TermFlags): Pick<Body, 'prerequisites'> {
+  if (fromVersion === undefined && requires === undefined && battery === undefined) return {};
+  return {
+    prerequisites: {
+      ...(fromVersion === undefined ? {} : { fromVersions: [...fromVersion] }),
+      ...(requires === undefined ? {} : { attributes: requires }),
+      ...(battery === undefined ? {} : { batteryPercentMin: battery }),
+    },
   };
 }
 

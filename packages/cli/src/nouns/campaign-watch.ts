@@ -3,6 +3,7 @@ import { getCampaign } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import type { Shell } from '../shell.ts';
+import { nextStep } from './campaign-next.ts';
 import { type Campaign, progressLines, progressText } from './campaign-progress.ts';
 
 const pauseMs = 1_000;
@@ -33,19 +34,27 @@ function drawing({ terminal }: Shell): (campaign: Campaign) => void {
   let drawn = 0;
   return (campaign) => {
     const width = stdout.columns || 80;
-    const lines = progressLines(campaign, clock.now()).map((line) => line.slice(0, width - 1));
+    const next = nextStep(campaign, clock.now());
+    const lines = [
+      ...progressLines(campaign, clock.now()),
+      ...(next === undefined ? [] : [`  next: ${next}`]),
+    ].map((line) => line.slice(0, width - 1));
     const up = drawn === 0 ? '' : `\u001b[${drawn}A`;
     stdout.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join('')}\u001b[0J`);
     drawn = lines.length;
   };
 }
 
-function telling({ output }: Shell): (campaign: Campaign) => void {
+function telling({ output, terminal }: Shell): (campaign: Campaign) => void {
   let before = '';
+  let stateBefore: Campaign['state'] | undefined;
   return (campaign) => {
     const because = campaign.because === undefined ? '' : ` (${campaign.because.explanation})`;
     const text = `${campaign.state}${because}: ${progressText(campaign)}`;
     if (text !== before) output.done(campaign, text);
     before = text;
+    const next = campaign.state === stateBefore ? undefined : nextStep(campaign, terminal.clock.now());
+    if (next !== undefined) output.note(`next: ${next}`);
+    stateBefore = campaign.state;
   };
 }

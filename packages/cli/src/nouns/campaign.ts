@@ -9,8 +9,10 @@ import {
 } from '@fleetward/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addVerb, limit, repeatable, whole } from '../define.ts';
+import { parseMomentMs } from '../moment.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
+import { nextStep } from './campaign-next.ts';
 import { type Campaign, progressText, troubleTexts } from './campaign-progress.ts';
 import {
   parseAbort,
@@ -43,13 +45,14 @@ interface CreateFlags extends TermFlags {
   readonly attribute?: Readonly<Record<string, string>>;
   readonly continuous?: boolean;
   readonly needsApproval?: boolean;
+  readonly startAt?: string;
 }
 
-function addCreate(noun: Command, { output, withApi }: Shell): void {
+function addCreate(noun: Command, { output, withApi, terminal }: Shell): void {
   const verb = addVerb(noun, 'create', {
     summary: 'make a campaign for a published release',
     description:
-      'Makes a campaign that rolls a published release out to a group, or to every thing. It begins when it is started. From now on these bytes go to ' +
+      'Makes a campaign that rolls a published release out to a group, or to every thing. It begins when it is started, or at the time that `--start-at` says. From now on these bytes go to ' +
       'whom the campaign offers them and to nobody else.',
     examples: [
       'fleetward campaign create --release pump/2.0.0/pump-2.0.0.bin --group building-7',
@@ -66,9 +69,14 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
       ),
     )
     .option('--continuous', 'things that come later join; goes on until it is cancelled')
-    .option('--needs-approval', 'another operator has to approve before it can start');
+    .option('--needs-approval', 'another operator has to approve before it can start')
+    .option(
+      '--start-at <time>',
+      'it starts by itself then, or once it is approved after that: `2026-05-01T22:00:00Z`, or `8h` from now',
+    );
   addTermOptions(verb).action(async (flags: CreateFlags) => {
-    const { release, name, group, all, attribute, continuous, needsApproval } = flags;
+    const { release, name, group, all, attribute, continuous, needsApproval, startAt } = flags;
+    const nowMs = terminal.clock.now();
     const body = {
       releasePath: release,
       ...(name === undefined ? {} : { name }),
@@ -77,14 +85,21 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
       ...(attribute === undefined ? {} : { attributes: attribute }),
       ...(continuous === undefined ? {} : { isContinuous: continuous }),
       ...(needsApproval === undefined ? {} : { needsApproval }),
+      ...(startAt === undefined
+        ? {}
+        : { startAtMs: parseMomentMs(startAt, { flag: '--start-at', nowMs, isAhead: true }) }),
       ...termsOf(flags),
     };
     const campaign = await withApi((api) => api.call(createCampaign, { body }));
     const { campaignId, state } = campaign;
     output.done(campaign, `campaign \`${campaignId}\` is ${state}`);
-    if (!output.json)
-      output.note(`next: fleetward campaign ${state === 'PROPOSED' ? 'approve' : 'start'} ${campaignId}`);
+    noteNext(campaign, { output, terminal });
   });
+}
+
+function noteNext(campaign: Campaign, { output, terminal }: Pick<Shell, 'output' | 'terminal'>): void {
+  const next = nextStep(campaign, terminal.clock.now());
+  if (next !== undefined) output.note(`next: ${next}`);
 }
 
 function addTermOptions(verb: Command): Command {
@@ -131,6 +146,12 @@ function addTermOptions(verb: Command): Command {
     )
     .option('--time-zone <name>', 'of the window, for things without an attribute `timezone`; default UTC')
     .addOption(repeatable('--from-version <version>', 'only things that run this version'))
+    .addOption(
+      new Option(
+        '--requires <name=value>',
+        'things without this attribute are skipped when their turn comes (may be repeated)',
+      ).argParser(parseAttribute),
+    )
     .addOption(whole('--battery <percent>', { description: 'at least, as reported', min: 1, max: 100 }))
     .addOption(whole('--retries <count>', { description: 'after failures that may pass', min: 0, max: 10 }))
     .option('--time-out <duration>', 'of one attempt, from the offer on; default `24h`')
@@ -178,7 +199,7 @@ function addList(noun: Command, { output, withApi }: Shell): void {
   });
 }
 
-function addShow(noun: Command, { output, withApi }: Shell): void {
+function addShow(noun: Command, { output, withApi, terminal }: Shell): void {
   addVerb(noun, 'show <campaign-id>', {
     summary: 'show a campaign and how far it is',
     description: 'Shows a campaign, how far it is, and why it stopped if it did.',
@@ -201,9 +222,13 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       made: { atMs: campaign.createdAtMs },
       by: campaign.createdBy,
       ...(campaign.approvedBy === undefined ? {} : { approved: campaign.approvedBy }),
+      ...(campaign.startAtMs === undefined || campaign.startedAtMs !== undefined
+        ? {}
+        : { starts: { atMs: campaign.startAtMs } }),
       ...(campaign.startedAtMs === undefined ? {} : { started: { atMs: campaign.startedAtMs } }),
       ...(campaign.endedAtMs === undefined ? {} : { ended: { atMs: campaign.endedAtMs } }),
     });
+    noteNext(campaign, { output, terminal });
   });
 }
 
@@ -270,6 +295,7 @@ function addEvent(
       api.call(changeCampaign, { params: { campaignId }, body: { event } }),
     );
     shell.output.done(campaign, `campaign \`${campaignId}\` is ${campaign.state}`);
+    noteNext(campaign, shell);
   });
 }
 

@@ -217,6 +217,11 @@ export const campaignActionStates = [
 const actionState = Type.Enum([...campaignActionStates], {
   description: 'Where a thing is; the last six are ends.',
 });
+const startAtMs = Type.Integer({
+  minimum: 0,
+  description:
+    'Milliseconds since the Unix epoch: when it starts by itself, or once it is approved after that. One that cannot start then is `CANCELLED` and says why.',
+});
 const counts = Type.Record(Type.String(), count, { description: 'Things by their state; none: 0.' });
 
 const campaign = Type.Object({
@@ -238,12 +243,13 @@ const campaign = Type.Object({
   }),
   terms: Type.Object(terms),
   needsApproval: Type.Boolean(),
+  startAtMs: Type.Optional(startAtMs),
   stage: Type.Integer({ minimum: 0, description: 'Index of the stage that runs.' }),
   ratePerMinute: Type.Integer({ minimum: 1, description: 'The rate now.' }),
   because: Type.Optional(
     Type.Object(
       {
-        cause: Type.Enum(['stage', 'abort', 'release', 'trouble']),
+        cause: Type.Enum(['start', 'stage', 'abort', 'release', 'trouble']),
         explanation: Type.String(),
         trouble: Type.Optional(troubleFinding),
       },
@@ -286,6 +292,7 @@ export const createCampaign = defineRoute({
         }),
       ),
       needsApproval: Type.Optional(Type.Boolean()),
+      startAtMs: Type.Optional(startAtMs),
       stages: Type.Optional(terms.stages),
       rate: Type.Optional(rate),
       abort: Type.Optional(terms.abort),

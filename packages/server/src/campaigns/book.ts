@@ -69,6 +69,11 @@ export class CampaignBook {
     return [...this.#open.values()];
   }
 
+  /** Those that are over and not forgotten. */
+  get overCount(): number {
+    return this.#over.length;
+  }
+
   run(campaignId: string): CampaignRun | undefined {
     return this.#open.get(campaignId);
   }
@@ -249,14 +254,15 @@ async function loadActions(run: CampaignRun, store: CampaignStore): Promise<void
   }
 }
 
-function createdPayload({ campaignId, name, release, target, terms, needsApproval }: Campaign): JsonObject {
+function createdPayload(campaign: Campaign): JsonObject {
+  const { campaignId, name, release, target, terms, needsApproval, startAtMs } = campaign;
   const { path, sha256, version } = release;
   return {
     campaignId,
     name,
     release: { path, sha256, version },
     needsApproval,
-    ...plainJson({ target, terms }),
+    ...plainJson({ target, terms, startAtMs }),
   };
 }
 

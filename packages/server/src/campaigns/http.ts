@@ -67,13 +67,14 @@ export function campaignHandlers(campaigns: Campaigns): readonly RouteHandler[] 
 }
 
 function wantedOf(body: Body): NewCampaign {
-  const { name, releasePath, needsApproval = false } = body;
+  const { name, releasePath, needsApproval = false, startAtMs } = body;
   return {
     name: name ?? releasePath,
     releasePath,
     target: targetOf(body),
     terms: termsOf(body),
     needsApproval,
+    ...(startAtMs === undefined ? {} : { startAtMs }),
   };
 }
 

@@ -43,7 +43,7 @@ export interface CampaignLimits {
   readonly needApproval: boolean;
 }
 
-export interface CampaignsOptions extends BookParts, Omit<AdvanceParts, 'book' | 'limits'> {
+export interface CampaignsOptions extends BookParts, Omit<AdvanceParts, 'book' | 'limits' | 'assertThings'> {
   readonly releases: Pick<ReleaseService, 'release' | 'releases'>;
   readonly things: AdvanceParts['things'] & Pick<Things, 'attachmentsOf'>;
   readonly denials: Pick<Denials, 'record'>;
@@ -104,7 +104,11 @@ export class Campaigns {
   private constructor(options: CampaignsOptions) {
     this.#options = options;
     this.#book = new CampaignBook(options);
-    this.#ticker = new Ticker({ ...options, book: this.#book });
+    this.#ticker = new Ticker({
+      ...options,
+      book: this.#book,
+      assertThings: (campaign) => this.#assertThings(campaign),
+    });
     this.#inbox = new Inbox({
       waitingMax: options.limits.feedbackPendingMax,
       batchMax: lettersMax,
@@ -119,15 +123,22 @@ export class Campaigns {
     return campaigns;
   }
 
-  /** Campaigns that are not over, their things that wait, those that devices are at, and outcomes that wait to be kept. */
-  get counts(): Readonly<Record<'open' | 'waiting' | 'active' | 'feedbackPending', number>> {
+  /**
+   * Campaigns that are not over and those that are and still listed, things of the largest one, those that wait, those that devices are
+   * at, and outcomes that wait to be kept.
+   */
+  get counts(): Readonly<
+    Record<'open' | 'over' | 'largest' | 'waiting' | 'active' | 'feedbackPending', number>
+  > {
+    const { runs, overCount: over } = this.#book;
     let waiting = 0;
     let active = 0;
-    for (const { tally } of this.#book.runs) {
+    for (const { tally } of runs) {
       waiting += tally.of('SCHEDULED');
       active += tally.open - tally.of('SCHEDULED');
     }
-    return { open: this.#book.runs.length, waiting, active, feedbackPending: this.#inbox.waiting };
+    const largest = Math.max(0, ...runs.map(({ size }) => size));
+    return { open: runs.length, over, largest, waiting, active, feedbackPending: this.#inbox.waiting };
   }
 
   /** From memory: what the thing is offered now, of all campaigns; never two things at once. */
@@ -368,6 +379,8 @@ export class Campaigns {
   async #create(wanted: CampaignDefinition, by: Operator): Promise<Campaign> {
     const { clock, random, limits, groups } = this.#options;
     assertTerms(wanted.terms);
+    if (wanted.startAtMs !== undefined && wanted.startAtMs < clock.now())
+      throw new CampaignsError('campaigns.invalid', 'the time of the start has passed');
     if (this.#book.runs.length >= limits.openMax) throw tooMany(limits.openMax);
     if (wanted.target.groupName !== undefined) groups.get(wanted.target.groupName);
     const needsApproval = wanted.needsApproval || limits.needApproval;

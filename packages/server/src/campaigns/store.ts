@@ -33,11 +33,13 @@ export interface CampaignDefinition {
   readonly target: CampaignTarget;
   readonly terms: Terms;
   readonly needsApproval: boolean;
+  /** When it starts by itself, once it may. */
+  readonly startAtMs?: number;
 }
 
-/** Why a campaign paused or halted. */
+/** Why a campaign did not start, paused or halted. */
 export interface StopReason {
-  readonly cause: 'stage' | 'abort' | 'release' | 'trouble';
+  readonly cause: 'start' | 'stage' | 'abort' | 'release' | 'trouble';
   readonly explanation: string;
   /** Of cause `trouble`: what was counted. */
   readonly trouble?: TroubleFinding;

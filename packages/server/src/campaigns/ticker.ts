@@ -1,17 +1,19 @@
-import type { ThingName } from '@fleetward/core';
+import { AppError, type ThingName } from '@fleetward/core';
 import type { Groups } from '../groups/index.ts';
 import type { Things } from '../things/index.ts';
 import type { CampaignBook } from './book.ts';
 import type { CampaignRun } from './run.ts';
 import { type SelectParts, selectThings, shuffled } from './select-things.ts';
 import { isStopped } from './steps.ts';
-import type { Action } from './store.ts';
+import type { Action, Campaign } from './store.ts';
 import { batteryOf, type Facts, installedOf, modelOf } from './turn.ts';
 
 export interface AdvanceParts {
   readonly book: CampaignBook;
   readonly things: Pick<Things, 'known' | 'names' | 'findReport' | 'revision'>;
   readonly groups: Pick<Groups, 'get' | 'thingsUnder' | 'revision'>;
+  /** Throws for a campaign that may not be started as things are. */
+  readonly assertThings: (campaign: Campaign) => Promise<void>;
   readonly limits: { readonly thingsMax: number; readonly keptMax: number; readonly stepsPerTickMax: number };
 }
 
@@ -43,8 +45,9 @@ export class Ticker {
   async #advance(run: CampaignRun): Promise<void> {
     switch (run.campaign.state) {
       case 'PROPOSED':
-      case 'READY':
         return;
+      case 'READY':
+        return this.#startWhenDue(run);
       case 'GATHERING':
         return this.#gather(run);
       default: {
@@ -54,6 +57,21 @@ export class Ticker {
         else if (isStopped(run.campaign.state)) await this.#windUp(run);
       }
     }
+  }
+
+  /** One that cannot start as it was planned is over: to begin later, on its own, is what nobody asked for. */
+  async #startWhenDue(run: CampaignRun): Promise<void> {
+    const { book, assertThings } = this.#parts;
+    const { startAtMs } = run.campaign;
+    if (startAtMs === undefined || book.parts.clock.now() < startAtMs) return;
+    try {
+      await assertThings(run.campaign);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const because = { cause: 'start', explanation: `it could not start: ${error.message}` } as const;
+      return book.step(run, { event: 'cancel', actor: system, because });
+    }
+    await book.step(run, { event: 'start', actor: system });
   }
 
   /** Takes the things in, some at each tick; after a crash it begins again with those that are missing. */
@@ -200,4 +218,9 @@ export class Ticker {
     this.#looked.delete(run.campaign.campaignId);
     this.#gathering.delete(run.campaign.campaignId);
   }
+}
+
+/** Of the campaign itself, or of the group that it is for; anything else may pass. */
+function isRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && /^(campaigns|groups)\./.test(error.code);
 }

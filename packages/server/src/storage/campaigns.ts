@@ -167,10 +167,10 @@ export function createCampaignStore({ reads }: Database): CampaignStore {
 }
 
 function campaignRow(campaign: Campaign): CampaignRow {
-  const { name, release, target, terms, needsApproval, because } = campaign;
+  const { name, release, target, terms, needsApproval, startAtMs, because } = campaign;
   return {
     campaign_id: campaign.campaignId,
-    definition: JSON.stringify({ name, release, target, terms, needsApproval }),
+    definition: JSON.stringify({ name, release, target, terms, needsApproval, startAtMs }),
     state: campaign.state,
     stage: campaign.stage,
     paced_from_ms: campaign.pacedFromMs,

@@ -136,6 +136,39 @@ describe('what an operator does', () => {
     ]);
   });
 
+  test('a campaign starts by itself when its time has come, once it was approved, over a restart too', async () => {
+    await expect(fleet.create({}, { startAtMs: fleet.clock.now() - 1 })).rejects.toMatchObject({
+      code: 'campaigns.invalid',
+    });
+    const startAtMs = fleet.clock.now() + 60 * minuteMs;
+    const { campaignId } = await fleet.create({}, { startAtMs });
+    const release = { releasePath: 'pump-2.1.0.bin' };
+    const late = await fleet.create({}, { ...release, startAtMs, needsApproval: true });
+    const state = async (id: string) => (await fleet.campaigns.get(id)).state;
+    await fleet.tick(59 * minuteMs);
+    await fleet.restart();
+    await fleet.tick(1_000);
+    expect(await state(campaignId)).toBe('READY');
+    await fleet.tick(minuteMs, 2);
+    expect([await state(campaignId), await state(late.campaignId)]).toEqual(['RUNNING', 'PROPOSED']);
+    expect(fleet.trail.findLast(({ payload }) => payload.state === 'GATHERING')).toMatchObject({
+      payload: { campaignId },
+    });
+    await change(late.campaignId, 'approve', bob);
+    await fleet.tick(1_000, 2);
+    expect(await state(late.campaignId)).toBe('RUNNING');
+  });
+
+  test('a campaign that cannot start when its time has come is over, and says why', async () => {
+    const target = { attributes: { colour: 'red' }, isContinuous: false };
+    const { campaignId } = await fleet.create({}, { target, startAtMs: fleet.clock.now() + minuteMs });
+    await fleet.tick(minuteMs, 2);
+    const { state, because, endedAtMs } = await fleet.campaigns.get(campaignId);
+    expect([state, because?.cause]).toEqual(['CANCELLED', 'start']);
+    expect(because?.explanation).toContain('there is no thing that the campaign is for');
+    expect([endedAtMs !== undefined, fleet.stopped]).toEqual([true, [campaignId]]);
+  });
+
   test('a pause withholds what is not begun, survives a restart, and ends without a burst', async () => {
     const slow = { baseRatePerMinute: 2, incrementFactor: 1, maximumPerMinute: 2 };
     const campaignId = await started({ rate: slow });

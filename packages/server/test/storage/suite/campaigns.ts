@@ -26,6 +26,7 @@ export function describeCampaigns(opened: () => Opened): void {
       timeOutMs: 4,
     },
     needsApproval: true,
+    startAtMs: 6,
     state: 'PROPOSED',
     stage: 0,
     pacedFromMs: 3,
