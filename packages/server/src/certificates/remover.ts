@@ -1,4 +1,4 @@
-import type { CertificateId, Clock, Transactor } from '@fleetward/core';
+import type { CertificateId, Clock, Transaction, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
 import { CertificatesError, certificateNotFound } from './errors.ts';
 import type { CertificateRegistry } from './registry.ts';
@@ -40,15 +40,37 @@ export class Remover {
     await this.#record(known, actor);
   }
 
-  #record({ certificateId, serial, issuerId }: CertificateSummary, actor: Actor): Promise<void> {
-    const { transactor, store, trail, clock, registry } = this.#options;
-    return transactor.transact(async (tx) => {
-      if (!(await store.markDeleted(tx, { certificateId, atMs: clock.now() })))
-        throw certificateNotFound(certificateId);
-      const payload = { certificateId, serial, issuerId };
-      await trail.append(tx, { kind: 'certificate.deleted', actor, payload });
-      tx.afterCommit(() => registry.remove(certificateId));
-    });
+  /**
+   * As part of a larger change; false for one that has left `PENDING_ACTIVATION`, or has something attached. It never spoke, so there is
+   * nothing to revoke: an older database has it waiting for what ended its time. Its key is free again.
+   */
+  async removeUnused(
+    tx: Transaction,
+    { certificateId, reason }: { readonly certificateId: CertificateId; readonly reason: string },
+    actor: Actor,
+  ): Promise<boolean> {
+    const { store, isAttached } = this.#options;
+    const record = await store.find(certificateId, tx);
+    if (record?.state !== 'PENDING_ACTIVATION' || isAttached(certificateId)) return false;
+    await this.#recordWithin(tx, record, { actor, reason });
+    return true;
+  }
+
+  #record(certificate: CertificateSummary, actor: Actor): Promise<void> {
+    return this.#options.transactor.transact((tx) => this.#recordWithin(tx, certificate, { actor }));
+  }
+
+  async #recordWithin(
+    tx: Transaction,
+    { certificateId, serial, issuerId }: CertificateSummary,
+    { actor, reason }: { readonly actor: Actor; readonly reason?: string },
+  ): Promise<void> {
+    const { store, trail, clock, registry } = this.#options;
+    if (!(await store.markDeleted(tx, { certificateId, atMs: clock.now() })))
+      throw certificateNotFound(certificateId);
+    const payload = { certificateId, serial, issuerId, ...(reason === undefined ? {} : { reason }) };
+    await trail.append(tx, { kind: 'certificate.deleted', actor, payload });
+    tx.afterCommit(() => registry.remove(certificateId));
   }
 }
 

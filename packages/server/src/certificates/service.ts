@@ -338,6 +338,11 @@ export class Certificates {
     return this.#remover.remove(certificateId, actor);
   }
 
+  /** Within a larger change: deletes one that was never used. False when it is no such one any more, or something is attached to it. */
+  removeUnused(...wanted: Parameters<Remover['removeUnused']>): Promise<boolean> {
+    return this.#remover.removeUnused(...wanted);
+  }
+
   /** Switches a certificate on or off. Throws `certificates.not_found`, and `certificates.state` for one that is revoked. */
   setState(change: StateChange, actor: Actor): Promise<StateOutcome> {
     return this.#states.change(change, actor);

@@ -51,6 +51,7 @@ export interface AskedBy {
   readonly remoteAddress: string;
 }
 
+const system = { kind: 'system' } as const;
 const cleanUpAtOnceMax = 200;
 
 /** Fleet provisioning: devices with a claim certificate ask for one of their own and become a thing by a template (AWS IoT). */
@@ -159,19 +160,16 @@ export class Provisioning {
     return this.#attempt(by, operation, async () => refuse('payload_invalid', explanation));
   }
 
-  /** Switches certificates off that were not provisioned in time, and forgets claims that have ended. Call it periodically. */
+  /** Deletes certificates that were not provisioned in time, and forgets claims that have ended. Call it periodically. */
   async cleanUp(): Promise<void> {
     const { store, clock, certificates, transactor } = this.#options;
     const ended = await store.endedTokens({ atMs: clock.now(), limit: cleanUpAtOnceMax });
     for (const { hash, certificateId } of ended) {
       await transactor.transact(async (tx) => {
         if (!(await store.takeToken(tx, hash))) return;
-        const change = {
-          certificateId,
-          state: 'INACTIVE',
-          reason: 'it was not provisioned in time',
-        } as const;
-        await certificates.setStateWithin(tx, change, { kind: 'system' });
+        const late = { certificateId, reason: 'it was not provisioned in time' };
+        if (await certificates.removeUnused(tx, late, system)) return;
+        await certificates.setStateWithin(tx, { ...late, state: 'INACTIVE' }, system);
       });
     }
     await transactor.transact((tx) => store.removeEndedAnswers(tx, clock.now()));

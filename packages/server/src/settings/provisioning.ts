@@ -7,7 +7,7 @@ export const provisioning = section(
     claimsMax: count(10_000, 'Claim certificates that have not ended.', { maximum: 1_000_000 }),
     tokenMinutes: count(
       60,
-      'How long a certificate that was asked for with a claim can be provisioned; then it is switched off.',
+      'How long a certificate that was asked for with a claim can be provisioned; then it is deleted.',
       { maximum: 1_440 },
     ),
     pendingPerClaimMax: count(1_000, 'Certificates of one claim that wait to be provisioned.', {

@@ -60,6 +60,7 @@ export function createCertificateStore(database: Database): CertificateStore {
         .selectFrom('certificates')
         .select(recordColumns)
         .where('public_key_hash', '=', publicKeyHash)
+        .where(everUsable)
         .orderBy('certificate_id')
         .limit(pageRowsMax)
         .execute();
@@ -72,6 +73,7 @@ export function createCertificateStore(database: Database): CertificateStore {
           .selectFrom('certificates')
           .select(summaryColumns)
           .where('public_key_hash', 'in', publicKeyHashes.slice(at, at + pageRowsMax))
+          .where(everUsable)
           .orderBy('certificate_id')
           .execute();
         found.push(...rows.map(toSummary));
@@ -178,6 +180,11 @@ export function createCertificateStore(database: Database): CertificateStore {
       return rows.map(toSummary);
     },
   };
+}
+
+/** Not one that was deleted before it ever could speak: it leaves its key to others. */
+function everUsable(eb: ExpressionBuilder<Schema, 'certificates'>) {
+  return eb.or([eb('deleted_at_ms', 'is', null), eb('state', '<>', 'PENDING_ACTIVATION')]);
 }
 
 /** In the words of the index over these few, which no database finds by a parameter. */

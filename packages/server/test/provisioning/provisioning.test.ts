@@ -200,8 +200,25 @@ describe('an ownership token', () => {
       reason: 'ownership_expired',
     });
     await platform.provisioning.cleanUp();
-    expect(standing(created)).toBe('inactive');
+    expect(standing(created)).toBe('unknown');
+    expect(await platform.certificates.find(created.signed.record.certificateId)).toBeUndefined();
     expect(platform.provisioning.claims.list()).toEqual([lasting]);
+  });
+
+  test('that ended leaves the key to who asks again; one that an operator attached something to is kept, switched off', async () => {
+    const lasting = await newClaim(platform, { validityMs: 86_400_000 });
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-keyout', '/dev/null'];
+    const csr = (await openssl(['req', '-new', ...key, '-subj', '/CN=x'])).toString();
+    const ask = () => platform.provisioning.createFromCsr(askedBy(lasting), csr);
+    const first = await ask();
+    expect(await ask()).toMatchObject({ reason: 'key_in_use' });
+    const { certificateId } = (await create(lasting)).signed.record;
+    await platform.policies.attach({ policyName: parsePolicyName('lamps'), certificateId }, operator);
+    platform.clock.advance(3_600_000);
+    await platform.provisioning.cleanUp();
+    expect(await ask()).toMatchObject({ kind: 'created' });
+    expect(first).toMatchObject({ kind: 'created' });
+    expect(platform.certificates.standing(certificateId, platform.clock.now())).toBe('inactive');
   });
 });
 
