@@ -73,15 +73,18 @@ describe('an agent whose root names a director', () => {
     if (reason === 'expired') await repository.release(imageOf('1.3.0'), { version: '1.3.0' }); // a timestamp that has not
     const outcome = await device.pass();
     expect(outcome).toMatchObject({ kind: 'refused', step: `Uptane ${clause}`, subject: 'director', reason });
-    expect(buildReport(device.folder, { model, outcome, self: undefined })).toMatchObject({
-      model,
-      installed: { version: '1.0.0' },
-      update: {
-        outcome: 'refused',
-        step: `Uptane ${clause}`,
-        reason: expect.stringContaining(`director: ${reason}: `),
+    expect(buildReport(device.folder, { model, outcome, self: undefined, batteryPercent: 41 })).toMatchObject(
+      {
+        model,
+        batteryPercent: 41,
+        installed: { version: '1.0.0' },
+        update: {
+          outcome: 'refused',
+          step: `Uptane ${clause}`,
+          reason: expect.stringContaining(`director: ${reason}: `),
+        },
       },
-    });
+    );
     expect(device.boot()).toMatchObject({ kind: 'start', version: '1.0.0' });
   });
 

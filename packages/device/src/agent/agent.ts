@@ -8,6 +8,8 @@ import type { SelfUpdate } from './self-update.ts';
 export interface AgentParts extends Omit<CheckParts, 'replaceAgent'> {
   /** Nothing where no starter runs the agent out of slots of its own. */
   readonly self?: SelfUpdate | undefined;
+  /** How full the battery is, where there is one; must not throw. */
+  batteryPercent(): number | undefined;
   /** Before each pass; must not throw. */
   renewIdentity(): Promise<void>;
   /** Tells the platform; a failure is told to the log and the next report holds the same facts. */
@@ -32,7 +34,8 @@ export function createAgent(parts: AgentParts): Agent {
   let lastUpdate: CheckOutcome | undefined;
   let isIntroduced = false;
   let isProven = false;
-  const reportOf = (outcome?: CheckOutcome) => buildReport(folder, { model, outcome, self: self?.status() });
+  const reportOf = (outcome?: CheckOutcome) =>
+    buildReport(folder, { model, outcome, self: self?.status(), batteryPercent: parts.batteryPercent() });
 
   async function pass(stop?: AbortSignal): Promise<CheckOutcome> {
     await parts.renewIdentity();

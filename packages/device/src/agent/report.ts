@@ -17,16 +17,22 @@ export interface ReportFacts {
   readonly outcome: CheckOutcome | undefined;
   /** Of the agent, where it runs out of slots of its own. */
   readonly self: ReturnType<SelfUpdate['status']> | undefined;
+  /** Of a device that has a battery. */
+  readonly batteryPercent?: number | undefined;
 }
 
 /** What the platform is told: the confirmed version, which agent runs, and how the updates of both ended. */
-export function buildReport(folder: SlotFolder, { model, outcome, self }: ReportFacts): DeviceReport {
+export function buildReport(
+  folder: SlotFolder,
+  { model, outcome, self, batteryPercent }: ReportFacts,
+): DeviceReport {
   return {
     protocolVersion: deviceProtocolVersion,
     model,
     ...installedPart(folder),
     ...(outcome && { update: updatePart(outcome) }),
     agent: self === undefined ? { version: agentVersion } : agentPart(self),
+    ...(batteryPercent === undefined ? {} : { batteryPercent }),
   };
 }
 

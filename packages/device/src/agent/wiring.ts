@@ -10,6 +10,7 @@ import { connectPlatform, isRenewalAsked, report } from '../sdk/platform-client.
 import { openUpdateClient } from '../sdk/update-client.ts';
 import { openSlotFolder } from '../slots/folder.ts';
 import { type Agent, createAgent } from './agent.ts';
+import { powerSupplies, readBatteryPercent } from './battery.ts';
 import type { AgentConfig } from './config.ts';
 import { renewWhenDue } from './keep-identity.ts';
 import { probeHealth } from './probe.ts';
@@ -80,6 +81,7 @@ export async function openAgent(
       installer: commandInstaller(config.installer, environment),
       attemptsMax: config.installer.attemptsMax,
     },
+    batteryPercent: () => readBatteryPercent(powerSupplies),
     renewIdentity: async () =>
       use(await renewWhenDue(identity, { ...config, clock, log, isAsked: () => isRenewalAsked(api) })),
     sendReport: (facts) => report(api, facts),
