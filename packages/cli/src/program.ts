@@ -101,6 +101,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/join-token.ts')).addJoinToken,
   },
   {
+    name: 'target-token',
+    summary: 'secrets by which clients of hawkBit speak for a thing',
+    load: async () => (await import('./nouns/target-token.ts')).addTargetToken,
+  },
+  {
     name: 'provisioning-template',
     summary: 'what becomes of devices that provision with a claim',
     load: async () => (await import('./nouns/provisioning-template.ts')).addProvisioningTemplate,

@@ -31,7 +31,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
   let certificateId: string;
 
   beforeAll(async () => {
-    platform = await startTestPlatform();
+    platform = await startTestPlatform({ settings: { ddi: { targetTokenGroups: ['suricatta'] } } });
     cli = openCli();
     const url = `https://localhost:${platform.platform.ports.operators}`;
     const { createOperatorToken } = await import('@fleetward/protocol');
@@ -311,6 +311,26 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['join-token', 'list'])).json).toContainEqual(
       expect.objectContaining({ tokenId: token.tokenId, revokedAtMs: expect.any(Number) }),
     );
+  });
+
+  test('a target token is printed once, replaced, listed without its secret and deleted', async () => {
+    await say(['thing', 'create', 'valve-1']);
+    const refused = await run(['target-token', 'create', 'valve-1']);
+    expect(refused.error).toMatchObject({ code: 'ddi.token_not_allowed' });
+    await say(['group', 'create', 'suricatta']);
+    await say(['group', 'add', 'suricatta', 'valve-1']);
+    const [token] = (await say(['target-token', 'create', 'valve-1'])).json as [{ secret: string }];
+    const told = await cli.run(['target-token', 'create', 'valve-1'], { environment });
+    expect(told.stdout).toMatch(/^fwt_[A-Za-z0-9_-]{43}\n$/);
+    const listed = await say(['target-token', 'list']);
+    expect(listed.json).toMatchObject([{ thingName: 'valve-1' }]);
+    expect(listed.stdout).not.toContain(token.secret);
+    await say(['target-token', 'delete', 'valve-1']);
+    expect((await run(['target-token', 'delete', 'valve-1'])).error).toMatchObject({
+      code: 'ddi.token_not_found',
+    });
+    await say(['group', 'remove', 'suricatta', 'valve-1']);
+    await say(['group', 'delete', 'suricatta']);
   });
 
   test('an enrolment left its trace, step by step', async () => {

@@ -140,6 +140,7 @@ export {
   startRenewal,
 } from './http/renewals.ts';
 export { deviceProtocolVersion, sendReport } from './http/reports.ts';
+export { createTargetToken, listTargetTokens, removeTargetToken } from './http/target-tokens.ts';
 export {
   attachThingCertificate,
   attachThingPolicy,

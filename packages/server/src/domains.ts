@@ -13,7 +13,7 @@ import { Activity } from './activity/index.ts';
 import { type CampaignStopped, Campaigns } from './campaigns/index.ts';
 import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
-import { Ddi } from './ddi/index.ts';
+import { Ddi, TargetTokens } from './ddi/index.ts';
 import { Denials, type DeviceDenied } from './denials/index.ts';
 import { type DetectionEvent, Detections } from './detections/index.ts';
 import type { Director } from './director/index.ts';
@@ -68,6 +68,7 @@ export interface Domains {
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer };
   readonly director: Director;
   readonly ddi: Ddi;
+  readonly targetTokens: TargetTokens;
 }
 
 export interface DomainParts {
@@ -114,6 +115,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       await groups.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
       await campaigns.forgetThing(tx, thingName);
+      await targetTokens.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -237,6 +239,14 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   const director = openDirector(parts, { signer: releaseKeys.director, things, releases, campaigns });
   const downloads = openDownloads(config, { releases, campaigns });
   const ddi = new Ddi({ things, releases, campaigns, downloads, settings: config.ddi });
+  const targetTokens: TargetTokens = new TargetTokens({
+    ...shared,
+    store: stores.targetTokens,
+    things,
+    groups,
+    certificates,
+    groupNames: config.ddi.targetTokenGroups,
+  });
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -261,6 +271,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     releaseKeys,
     director,
     ddi,
+    targetTokens,
   };
 }
 

@@ -16,6 +16,7 @@ import { campaignHandlers } from './campaigns/index.ts';
 import { type Certificates, certificateHandlers } from './certificates/index.ts';
 import type { Config } from './config.ts';
 import { ConfigError } from './config-error.ts';
+import { targetTokenHandlers } from './ddi/index.ts';
 import { type Denials, denialHandlers } from './denials/index.ts';
 import { detectionHandlers } from './detections/index.ts';
 import { directorHandlers } from './director/index.ts';
@@ -178,7 +179,13 @@ async function startDeviceListeners(
     ],
     rawRoutes: [
       ...estRoutes({ ...domains, admit: gateway.guard.admit }),
-      ...ddiRoutes({ ...domains, admit: gateway.guard.admit, tenant: config.ddi.tenant }),
+      ...ddiRoutes({
+        ...domains,
+        admit: gateway.guard.admit,
+        clock: parts.clock,
+        tenant: config.ddi.tenant,
+        tokenRequestsPerSecondMax: config.httpLimits.deviceRequestsPerSecondMax,
+      }),
     ],
   });
   let plain: PlainListener | undefined;
@@ -401,6 +408,7 @@ function operatorApi(
     ...vendorCaHandlers(domains.vendorCas),
     ...releaseHandlers(domains.releases, domains.releaseKeys),
     ...campaignHandlers(domains.campaigns),
+    ...targetTokenHandlers(domains.targetTokens),
     ...detectionHandlers(domains.detections),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),
   ];

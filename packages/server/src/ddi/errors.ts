@@ -6,7 +6,9 @@ export type DdiErrorCode =
   | 'ddi.foreign_action'
   | 'ddi.gone'
   | 'ddi.not_cancelled'
-  | 'ddi.no_digests';
+  | 'ddi.no_digests'
+  | 'ddi.token_not_allowed'
+  | 'ddi.token_not_found';
 
 /** What a DDI client asked or said is not taken; nothing was changed. */
 export class DdiError extends AppError<DdiErrorCode> {}

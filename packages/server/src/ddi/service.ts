@@ -38,7 +38,8 @@ export interface DdiParts {
 /** A device that has shown who it is, and where it finds things. */
 export interface DdiPeer {
   readonly thingName: ThingName;
-  readonly certificateId: CertificateId;
+  /** None: it showed its target token. */
+  readonly certificateId?: CertificateId;
   readonly base: Base;
 }
 
@@ -316,8 +317,7 @@ export class Ddi {
       return { kind: 'md5', text: `${(await this.#digestsOf(wanted)).md5}  ${name}\n` };
     if (file !== name)
       throw new DdiError('ddi.not_found', `action ${id} has no artifact of that name; it has \`${name}\``);
-    const { thingName, certificateId } = peer;
-    const device = { thingName, certificateId };
+    const { base: _, ...device } = peer;
     this.#parts.downloads.check(device, release);
     this.counts.downloads++;
     return {

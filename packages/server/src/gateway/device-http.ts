@@ -42,8 +42,8 @@ export interface DeviceHttpOptions {
 }
 
 /**
- * 8443: HTTPS for devices with a client certificate, except for the EST operations that a device without one needs; and MQTT
- * for those that ask for it by ALPN or WebSocket, always with one.
+ * 8443: HTTPS for devices with a client certificate, except for the EST operations that a device without one needs, and DDI by a
+ * target token; and MQTT for those that ask for it by ALPN or WebSocket, always with one.
  */
 export class DeviceHttp {
   readonly #options: DeviceHttpOptions;

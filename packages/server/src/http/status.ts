@@ -201,6 +201,8 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'ddi.gone': 410,
   'ddi.not_cancelled': 405,
   'ddi.no_digests': 503,
+  'ddi.token_not_allowed': 409,
+  'ddi.token_not_found': 404,
 };
 
 /** The HTTP status of a code, or `undefined` for one that is not known and must not be told to a client. */

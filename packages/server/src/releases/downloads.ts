@@ -7,7 +7,8 @@ import type { ListedTarget } from './rules.ts';
 
 /** Who asks for a target. */
 export interface DownloadingDevice {
-  readonly certificateId: CertificateId;
+  /** None: it showed who it is in another way, and is known by its thing. */
+  readonly certificateId?: CertificateId;
   /** Of a certificate that speaks for one thing. */
   readonly thingName?: ThingName;
 }
@@ -66,7 +67,7 @@ export class Downloads {
     }: { readonly target: ListedTarget; readonly range: ArtifactRange; readonly signal: AbortSignal },
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const counts = this.#counts;
-    const by = { device: device.certificateId, caps: this.#capsOf(device, target), signal };
+    const by = { device: keyOf(device), caps: this.#capsOf(device, target), signal };
     let isWhole = false;
     counts.underWay++;
     try {
@@ -85,7 +86,12 @@ export class Downloads {
 
   #capsOf(device: DownloadingDevice, target: ListedTarget): readonly Cap[] {
     const { deviceBytesPerSecond, rules } = this.#parts;
-    const own = { key: `device ${device.certificateId}`, bytesPerSecond: deviceBytesPerSecond };
+    const own = { key: `device ${keyOf(device)}`, bytesPerSecond: deviceBytesPerSecond };
     return [...(deviceBytesPerSecond === 0 ? [] : [own]), ...rules.capsOf(device, target)];
   }
+}
+
+/** What its share is counted by. */
+function keyOf({ certificateId, thingName }: DownloadingDevice): string {
+  return certificateId ?? `thing ${thingName}`;
 }

@@ -2,6 +2,7 @@ import type { Transactor } from '@fleetward/core';
 import type { ActivityStore } from '../activity/store.ts';
 import type { CampaignStore } from '../campaigns/store.ts';
 import type { CertificateStore } from '../certificates/store.ts';
+import type { TargetTokenStore } from '../ddi/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { GroupStore } from '../groups/store.ts';
 import type { IssuanceLogStore } from '../issuance-log/store.ts';
@@ -27,6 +28,7 @@ import { createProvisioningStore } from './provisioning.ts';
 import { createReleaseStore } from './releases.ts';
 import { createRenewalStore } from './renewals.ts';
 import { openSqlite, type SqliteConfig } from './sqlite/open.ts';
+import { createTargetTokenStore } from './target-tokens.ts';
 import { createThingStore } from './things.ts';
 import { createTrailStore } from './trail.ts';
 import { createVendorCaStore } from './vendor-cas.ts';
@@ -54,6 +56,7 @@ export interface Stores {
   readonly vendorCas: VendorCaStore;
   readonly releases: ReleaseStore;
   readonly campaigns: CampaignStore;
+  readonly targetTokens: TargetTokenStore;
 }
 
 export interface Storage {
@@ -85,6 +88,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       vendorCas: createVendorCaStore(database),
       releases: createReleaseStore(database),
       campaigns: createCampaignStore(database),
+      targetTokens: createTargetTokenStore(database),
     },
     lost: database.lost,
     close: () => database.close(),

@@ -147,6 +147,12 @@ export interface Schema {
   readonly renewal_members: RenewalMemberRow;
   readonly campaigns: CampaignRow;
   readonly campaign_actions: CampaignActionRow;
+  readonly target_tokens: {
+    readonly thing_name: ThingName;
+    readonly hash: Sha256;
+    readonly created_at_ms: number;
+    readonly created_by: string;
+  };
   readonly provisioning_templates: {
     readonly name: string;
     readonly default_version_id: number;

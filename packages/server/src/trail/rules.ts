@@ -35,6 +35,8 @@ type TrailKind =
   | 'certificate.revoked'
   | 'join_token.created'
   | 'join_token.revoked'
+  | 'target_token.created'
+  | 'target_token.removed'
   | 'claim.created'
   | 'provisioning_template.created'
   | 'provisioning_template.updated'

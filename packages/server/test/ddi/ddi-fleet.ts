@@ -104,18 +104,23 @@ export class DdiFleet {
     return (await this.platform.api.call(listDenials, { query: { limit: 1 } })).denials[0];
   }
 
-  client(device: Pick<TestDevice, 'thingName' | 'key' | 'cert'>): DdiClient {
+  client(device: DdiDevice): DdiClient {
     return new DdiClient(this, device);
   }
 }
 
-/** What a client of hawkBit does, with one certificate. */
+/** A certificate, or a target token. */
+type DdiDevice =
+  | Pick<TestDevice, 'thingName' | 'key' | 'cert'>
+  | { readonly thingName: string; readonly token: string };
+
+/** What a client of hawkBit does, with one certificate or token. */
 export class DdiClient {
   readonly base: string;
   readonly #fleet: DdiFleet;
-  readonly #device: Pick<TestDevice, 'thingName' | 'key' | 'cert'>;
+  readonly #device: DdiDevice;
 
-  constructor(fleet: DdiFleet, device: Pick<TestDevice, 'thingName' | 'key' | 'cert'>) {
+  constructor(fleet: DdiFleet, device: DdiDevice) {
     this.#fleet = fleet;
     this.#device = device;
     this.base = `/default/controller/v1/${device.thingName}`;
@@ -124,13 +129,15 @@ export class DdiClient {
   /** Any path; one that begins with no slash is under the client's own base. */
   ask(path: string, { method = 'GET', headers = {}, body }: Call = {}): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const { key, cert } = this.#device;
+    const device = this.#device;
+    const identity = 'key' in device ? { key: device.key, cert: device.cert } : {};
+    const shown = 'token' in device ? { authorization: `TargetToken ${device.token}` } : {};
     const { rootPem, platform } = this.#fleet.platform;
     const to = { host: '127.0.0.1', servername: 'localhost', port: platform.ports.devices, ca: rootPem };
     const typed = body === undefined ? headers : { 'content-type': 'application/json', ...headers };
     const full = path.startsWith('/') ? path : `${this.base}${path === '' ? '' : `/${path}`}`;
-    const all = { host: `localhost:${platform.ports.devices}`, ...typed };
-    const call = request({ ...to, key, cert, agent: false, method, path: full, headers: all }, (answer) => {
+    const all = { ...shown, host: `localhost:${platform.ports.devices}`, ...typed };
+    const call = request({ ...to, ...identity, agent: false, method, path: full, headers: all }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', reject);

@@ -1,14 +1,20 @@
 import { createHash } from 'node:crypto';
 import { parseCertificatesPem } from '@fleetward/pki';
 import {
+  addGroupThing,
+  createGroup,
+  createTargetToken,
   createThing,
   getMetrics,
+  listTargetTokens,
+  removeGroupThing,
+  removeTargetToken,
   revokeCertificate,
   rollBackCampaign,
   updateThing,
 } from '@fleetward/protocol';
 import type { TestDevice } from '@fleetward/testkit/platform';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256Of } from '../releases/engineer.ts';
 import { type DdiClient, DdiFleet, patience } from './ddi-fleet.ts';
 
@@ -24,7 +30,9 @@ let b: DdiClient;
 let toSecond: string;
 
 beforeAll(async () => {
-  fleet = await DdiFleet.start({ ddi: { bodyBytesMax: 2_000, attributesMax: 5 } });
+  fleet = await DdiFleet.start({
+    ddi: { bodyBytesMax: 2_000, attributesMax: 5, targetTokenGroups: ['floor'] },
+  });
   devices = { a: await fleet.platform.enrol('lamp-a'), b: await fleet.platform.enrol('lamp-b') };
   for (const thingName of ['lamp-a', 'lamp-b'])
     await fleet.platform.api.call(updateThing, {
@@ -314,6 +322,85 @@ test('no path leads to another device, another tenant, another number or another
 test('what was refused is counted', async () => {
   const text = Buffer.from(await fleet.platform.api.call(getMetrics)).toString();
   expect(text).toMatch(/fleetward_ddi\{counter="refused"\} [1-9]/);
+});
+
+describe('a target token', () => {
+  const params = { thingName: 'lamp-t' };
+  const make = async () => (await fleet.platform.api.call(createTargetToken, { params })).secret;
+  const pollsWith = async (token: string, thingName = 'lamp-t') =>
+    (await fleet.client({ thingName, token }).ask('')).status;
+  const join = () =>
+    fleet.platform.api.call(addGroupThing, { params: { groupName: 'hall', thingName: 'lamp-t' } });
+
+  beforeAll(async () => {
+    const { api } = fleet.platform;
+    await api.call(createThing, { body: { thingName: 'lamp-t' } });
+    await api.call(createGroup, { body: { groupName: 'floor' } });
+    await api.call(createGroup, { body: { groupName: 'hall', parentName: 'floor' } });
+  });
+
+  test('is made only where a group that the thing is under allows it, and kept nowhere but with its client', async () => {
+    await expect(make()).rejects.toMatchObject({ problem: { status: 409, code: 'ddi.token_not_allowed' } });
+    await join();
+    const token = await make();
+    expect(token).toMatch(/^fwt_[A-Za-z0-9_-]{43}$/);
+    const { targetTokens } = await fleet.platform.api.call(listTargetTokens, { query: {} });
+    expect(targetTokens).toEqual([
+      { thingName: 'lamp-t', createdAtMs: expect.any(Number), createdBy: expect.any(String) },
+    ]);
+  });
+
+  test('speaks for its thing as a certificate would, over this door and no other', async () => {
+    const client = fleet.client({ thingName: 'lamp-t', token: await make() });
+    expect((await client.configData({ product: 'lamp', hardware: 'rev1' })).status).toBe(200);
+    const id = (await client.isLinked('deploymentBase')).split('/').at(-1);
+    const { json } = await client.ask(`softwaremodules/${id}/artifacts`);
+    const [{ filename, size }] = json as [{ filename: string; size: number }];
+    const file = `softwaremodules/${id}/artifacts/${encodeURIComponent(filename)}`;
+    expect((await client.ask(file)).text).toHaveLength(size);
+    expect((await client.ask('/v1/renewal')).status).toBe(401);
+    expect((await client.ask('/default/controller/v1/lamp-a')).status).toBe(401);
+  });
+
+  test('that is wrong is refused in words that say nothing, and the operator is told why', async () => {
+    const answer = await fleet.client({ thingName: 'lamp-t', token: `fwt_${'A'.repeat(43)}` }).ask('');
+    expect(answer.json).toMatchObject({ status: 401, detail: 'the target token is not good' });
+    expect(await fleet.denial()).toMatchObject({
+      cause: 'request_denied',
+      explanation:
+        'devices: DDI: the target token is not good: thing `lamp-t`: the target token is not that of the thing',
+    });
+    for (const thingName of ['lamp-a', 'nobody', 'x'.repeat(200)])
+      expect((await fleet.client({ thingName, token: await make() }).ask('')).json).toEqual({
+        ...(answer.json as object),
+      });
+    expect((await fleet.client({ thingName: 'lamp-t', token: 'a b' }).ask('')).status).toBe(401);
+  });
+
+  test('gives way to the next one, and is good no more once it is deleted or its thing has left the group', async () => {
+    const [old, token] = [await make(), await make()];
+    expect([await pollsWith(old), await pollsWith(token)]).toEqual([401, 200]);
+    await fleet.platform.api.call(removeGroupThing, { params: { groupName: 'hall', thingName: 'lamp-t' } });
+    expect(await pollsWith(token)).toBe(401);
+    await join();
+    expect(await pollsWith(token)).toBe(200);
+    await fleet.platform.api.call(removeTargetToken, { params });
+    expect(await pollsWith(token)).toBe(401);
+    await expect(fleet.platform.api.call(removeTargetToken, { params })).rejects.toMatchObject({
+      problem: { code: 'ddi.token_not_found' },
+    });
+  });
+
+  test('from before a revocation of its thing’s certificate does not bring the device back', async () => {
+    const { api } = fleet.platform;
+    const { cert } = await fleet.platform.enrol('lamp-r');
+    await api.call(addGroupThing, { params: { groupName: 'hall', thingName: 'lamp-r' } });
+    const { secret } = await api.call(createTargetToken, { params: { thingName: 'lamp-r' } });
+    expect(await pollsWith(secret, 'lamp-r')).toBe(200);
+    const certificateId = parseCertificatesPem(cert)[0]!.id;
+    await api.call(revokeCertificate, { params: { certificateId }, body: { reason: 'keyCompromise' } });
+    expect(await pollsWith(secret, 'lamp-r')).toBe(401);
+  });
 });
 
 test('a revoked device gets nothing more', async () => {

@@ -11,6 +11,7 @@ const causes: Readonly<Record<string, DenialCause>> = {
   'ddi.invalid': 'protocol_error',
   'ddi.foreign_action': 'foreign_feedback',
   'http.body_too_large': 'limit',
+  'http.too_many_requests': 'limit',
   'things.too_many_reports': 'limit',
   'releases.too_many_downloads': 'limit',
   'store.busy': 'limit',
@@ -25,10 +26,18 @@ export function recordDdiFailure(
   const why = failure instanceof AppError ? failure : undefined;
   denials.record({
     cause: causes[why?.code ?? ''] ?? 'request_denied',
-    explanation: `devices: DDI: ${why?.message ?? 'the request could not be decided on'}`,
+    explanation: `devices: DDI: ${wordsOf(why)}`,
     remoteAddress: request.remoteAddress,
     ...principalOf(request, things),
   });
+}
+
+/** What a stranger is not told is the cause of what he is. */
+function wordsOf(why: AppError | undefined): string {
+  if (why === undefined) return 'the request could not be decided on';
+  return why.code === 'http.unauthenticated' && why.cause instanceof Error
+    ? `${why.message}: ${why.cause.message}`
+    : why.message;
 }
 
 /** The certificate that was shown; the thing only where the certificate speaks for it. */

@@ -1,7 +1,11 @@
 import { type JsonObject, utf8 } from '@fleetward/core';
 import { type Ddi, DdiError, type DdiPeer } from '../../ddi/index.ts';
 import type { RawAnswer, RawRequest, RawRequestHead, RawRoute } from '../../http/index.ts';
-import { createDdiAuthentication, type DdiAuthenticationParts } from './authentication.ts';
+import {
+  type AuthenticateDdi,
+  createDdiAuthentication,
+  type DdiAuthenticationParts,
+} from './authentication.ts';
 import { recordDdiFailure } from './failures.ts';
 
 const root = '/:tenant/controller/v1/:controllerId';
@@ -17,9 +21,10 @@ interface DdiRouteParts extends DdiAuthenticationParts {
 /** hawkBit's Direct Device Integration, for clients that are in the field (docs/reference/ddi.md). */
 export function ddiRoutes(parts: DdiRouteParts): readonly RawRoute[] {
   const { ddi } = parts;
-  const get = (path: string, operation: Operation) => route(parts, { method: 'GET', path, operation });
+  const shared = { ...parts, peerOf: createDdiAuthentication(parts) };
+  const get = (path: string, operation: Operation) => route(shared, { method: 'GET', path, operation });
   const take = (method: Exclude<Method, 'GET'>, path: string, operation: Operation) =>
-    route(parts, { method, path, operation });
+    route(shared, { method, path, operation });
   return [
     get('', async (peer) => answer(await ddi.poll(peer))),
     get('/', async (peer) => answer(await ddi.poll(peer))),
@@ -65,14 +70,14 @@ export function ddiRoutes(parts: DdiRouteParts): readonly RawRoute[] {
 }
 
 function route(
-  parts: DdiRouteParts,
+  parts: DdiRouteParts & { readonly peerOf: AuthenticateDdi },
   {
     method,
     path,
     operation,
   }: { readonly method: Method; readonly path: string; readonly operation: Operation },
 ): RawRoute {
-  const peerOf = createDdiAuthentication(parts);
+  const { peerOf } = parts;
   return {
     method,
     path: `${root}${path}`,

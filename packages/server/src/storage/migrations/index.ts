@@ -23,6 +23,7 @@ import { campaigns } from './0019-campaigns.ts';
 import { provisionedAnswers } from './0020-provisioned-answers.ts';
 import { fetchedCas } from './0021-fetched-cas.ts';
 import { cheaperIssuing } from './0022-cheaper-issuing.ts';
+import { targetTokens } from './0023-target-tokens.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -55,4 +56,5 @@ export const migrations: readonly Migration[] = [
   provisionedAnswers,
   fetchedCas,
   cheaperIssuing,
+  targetTokens,
 ];

@@ -12,6 +12,7 @@ import { describeProvisioning } from './provisioning.ts';
 import { describeReleases } from './releases.ts';
 import { describeRenewals } from './renewals.ts';
 import { describeSchema } from './schema.ts';
+import { describeTargetTokens } from './target-tokens.ts';
 import { describeThings } from './things.ts';
 import { describeTrailStore } from './trail.ts';
 import { describeTransactions } from './transactions.ts';
@@ -34,6 +35,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   'vendor CAs': describeVendorCas,
   releases: describeReleases,
   campaigns: describeCampaigns,
+  'target tokens': describeTargetTokens,
 };
 
 /** Every promise of the stores, kept by `backend`. */

@@ -1,0 +1,34 @@
+import { parseThingName } from '@fleetward/core';
+import { FakeClock } from '@fleetward/testkit';
+import { expect, test } from 'vitest';
+import { createDdiAuthentication } from '../../src/gateway/ddi/authentication.ts';
+import type { RawRequestHead } from '../../src/http/index.ts';
+
+test('the requests of a target token are bounded over all its connections, and come again with time', async () => {
+  const clock = new FakeClock();
+  const thing = { name: parseThingName('lamp'), attributes: {}, createdAtMs: 0 };
+  const authenticate = createDdiAuthentication({
+    things: { attachmentsOf: () => [], known: () => thing },
+    targetTokens: { judge: async () => ({ kind: 'good' }) },
+    admit: () => ({ kind: 'anonymous' }),
+    denials: { record: () => undefined },
+    clock,
+    tenant: 'default',
+    tokenRequestsPerSecondMax: 3,
+  });
+  // A socket of its own each time.
+  const ask = () =>
+    authenticate({
+      socket: { getPeerX509Certificate: () => undefined } as unknown as RawRequestHead['socket'],
+      headers: { authorization: 'TargetToken secret', host: 'localhost' },
+      params: { tenant: 'default', controllerId: 'lamp' },
+      remoteAddress: '192.0.2.1',
+    });
+  for (let times = 0; times < 3; times++) expect(await ask()).toMatchObject({ thingName: 'lamp' });
+  await expect(ask()).rejects.toMatchObject({ code: 'http.too_many_requests' });
+  clock.advance(1_000);
+  expect(await ask()).toEqual({
+    thingName: 'lamp',
+    base: 'https://localhost/default/controller/v1/lamp',
+  });
+});
