@@ -144,6 +144,7 @@ export { createTargetToken, listTargetTokens, removeTargetToken } from './http/t
 export {
   attachThingCertificate,
   attachThingPolicy,
+  countThings,
   createThing,
   detachThingCertificate,
   getThing,

@@ -7,6 +7,7 @@ import {
   parseThingName,
   type Random,
   type Signer,
+  type ThingName,
 } from '@fleetward/core';
 import { parseKeyName, type SigningProcess } from '@fleetward/keys';
 import { Activity } from './activity/index.ts';
@@ -23,12 +24,15 @@ import { IssuanceLog } from './issuance-log/index.ts';
 import { keyRulesOf } from './key-rules.ts';
 import { openDirector, openDirectorKey } from './open-director.ts';
 import { openProvisioning } from './open-provisioning.ts';
+import { openSearch } from './open-search.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
+import { Presence } from './presence/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
 import { Downloads, openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
 import { RenewalCampaigns } from './renewals/index.ts';
+import type { Search } from './search/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
 import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
@@ -51,12 +55,14 @@ export interface Domains {
   readonly denials: Denials;
   readonly operators: OperatorService;
   readonly things: Things;
+  readonly presence: Presence;
   readonly groups: Groups;
   readonly activity: Activity;
   readonly policies: Policies;
   readonly policyTrials: PolicyTrials;
   readonly issuanceLog: IssuanceLog;
   readonly certificates: Certificates;
+  readonly search: Search;
   readonly renewals: RenewalCampaigns;
   readonly enrollment: Enrollment;
   readonly provisioning: Provisioning;
@@ -103,10 +109,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   const shared = { transactor, trail, clock, random };
   const operators = await openOperatorService({ ...shared, store: stores.operators });
   const isKnownCertificate = (certificateId: CertificateId): boolean => certificates.isKnown(certificateId);
+  // The index is made of all that is below it, which tells it of each change.
+  let search: Search | undefined;
+  const changed = (thingName: ThingName): void => search?.touch(thingName);
   const things = await Things.open({
     ...shared,
     store: stores.things,
     announce,
+    changed,
+    reported: (report) => search?.reported(report),
     isKnownCertificate,
     isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
     reportLimits: reportLimitsOf(config),
@@ -123,6 +134,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     store: stores.groups,
     things,
     announce,
+    changed,
     policiesOn: (name) => policies.namesOn(name).size,
     whileKept: (change, work) => policies.whileKept({ kind: 'hierarchy', ...change }, work),
     limits: config.groups,
@@ -170,8 +182,17 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   const certificates = await openCertificates(parts, {
     trail,
     issuanceLog,
+    changed: (certificateId) => {
+      if (search === undefined) return;
+      for (const { thingName } of things.attachmentsOf(certificateId)) changed(thingName);
+    },
     isAttached: (certificateId) =>
       things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
+  });
+  search = await openSearch({ clock, things, groups, certificates, limits: config.search });
+  const presence = new Presence({
+    clock,
+    changed: (name, state) => search?.present(name, state),
   });
   const renewals = await RenewalCampaigns.open({
     ...shared,
@@ -254,12 +275,14 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     denials,
     operators,
     things,
+    presence,
     groups,
     activity,
     policies,
     policyTrials,
     issuanceLog,
     certificates,
+    search,
     renewals,
     enrollment,
     provisioning,
@@ -289,6 +312,7 @@ function openCertificates(
   others: {
     readonly trail: Trail;
     readonly issuanceLog: IssuanceLog;
+    readonly changed: (certificateId: CertificateId) => void;
     readonly isAttached: (certificateId: CertificateId) => boolean;
   },
 ): Promise<Certificates> {

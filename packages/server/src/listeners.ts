@@ -57,6 +57,7 @@ import { provisioningHandlers, provisioningTopics } from './provisioning/index.t
 import { releaseHandlers, updateHandlers } from './releases/index.ts';
 import { deviceRenewalHandlers, renewalHandlers } from './renewals/index.ts';
 import type { RouteHandler } from './route-handler.ts';
+import { searchHandlers } from './search/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
 import { vendorCaHandlers } from './vendor-cas/index.ts';
@@ -140,6 +141,7 @@ export async function startListeners(
     reservedTopics: provisioningTopics(domains.provisioning),
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
+    presence: domains.presence,
     newcomer: (newcomer) => domains.detections.connecting(newcomer),
     sees: (peer, sight) => domains.campaigns.sees(peer, sight),
   });
@@ -356,6 +358,7 @@ function operatorApi(
         denials: domains.denials,
         detections: domains.detections,
         groups,
+        search: domains.search,
         activity,
         policies,
         ...gateway,
@@ -379,7 +382,12 @@ function operatorApi(
       get: (name) => things.get(name),
     }),
     ...operatorHandlers(domains.operators),
-    ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
+    ...thingHandlers({
+      things,
+      groupsOf: (name) => groups.groupsOf(name),
+      find: (wanted) => domains.search.find(wanted),
+    }),
+    ...searchHandlers(domains.search),
     ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
     ...activityHandlers({ activity, things, collect }),
     ...policyHandlers({

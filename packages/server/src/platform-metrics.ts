@@ -17,6 +17,7 @@ import type { Policies } from './policies/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
 import type { Downloads } from './releases/index.ts';
 import type { RenewalCampaigns } from './renewals/index.ts';
+import type { Search } from './search/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import type { VendorCas } from './vendor-cas/index.ts';
 
@@ -27,6 +28,7 @@ export function createPlatformMetrics(parts: {
   readonly director: Pick<Director, 'counts' | 'keptCount'>;
   readonly ddi: Pick<Ddi, 'counts'>;
   readonly groups: Groups;
+  readonly search: Pick<Search, 'counts'>;
   readonly activity: Activity;
   readonly policies: Policies;
   readonly live: LiveSockets;
@@ -65,6 +67,15 @@ export function createPlatformMetrics(parts: {
   gauge(registry, 'fleetward_group_memberships', 'Memberships of things in groups', (metric) =>
     metric.set(parts.groups.counts.memberships),
   );
+  new Gauge({
+    name: 'fleetward_search',
+    help: 'The search of the fleet: things and names of attributes that are searched, searches under way, and those refused since the start for `search.searchesMax`',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.search.counts)) this.set({ counter }, value);
+    },
+  });
   new Gauge({
     name: 'fleetward_activity',
     help: 'Things of which activity is kept, those that wait to be written, decisions of things beyond `activity.thingsMax`, and samples for names beyond `activity.namesPerActionMax`',

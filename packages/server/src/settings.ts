@@ -8,7 +8,7 @@ import {
   weakKeyBlacklist,
 } from './settings/certificates.ts';
 import { ddi } from './settings/ddi.ts';
-import { clones, groups } from './settings/fleet.ts';
+import { clones, groups, search } from './settings/fleet.ts';
 import { hsm, masterKey, previousMasterKeys } from './settings/keys.ts';
 import { section, text } from './settings/kinds.ts';
 import { httpLimits, listeners, plainMqtt, reservedTopics, tlsLimits } from './settings/listeners.ts';
@@ -94,6 +94,7 @@ export const settings = section(
     director,
     ddi,
     groups,
+    search,
     activity,
     guardrails,
     proofLimits,

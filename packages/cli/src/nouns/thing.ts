@@ -1,5 +1,6 @@
 import {
   attachThingCertificate,
+  countThings,
   createThing,
   detachThingCertificate,
   getThing,
@@ -7,7 +8,7 @@ import {
   type Part,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addVerb, limit, repeatable } from '../define.ts';
+import { addVerb, limit, repeatable, whole } from '../define.ts';
 import type { Cell } from '../output.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
@@ -17,6 +18,7 @@ import { addThingDelete, addThingUpdate, parseAttribute } from './thing-change.t
 export function addThing(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
+  addCount(noun, shell);
   addShow(noun, shell);
   addThingUpdate(noun, shell);
   addThingDelete(noun, shell);
@@ -43,15 +45,21 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
 
 function addList(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list', {
-    summary: 'list the things',
-    description: 'Lists the things by name.',
-    examples: ['fleetward thing list', 'fleetward thing list --json | wc -l'],
+    summary: 'list the things, all or those that match a query',
+    description: 'Lists the things by name; with `--query` those that match it (docs/reference/search.md).',
+    examples: [
+      'fleetward thing list',
+      "fleetward thing list --query 'group:oven* and connected:false and cert.expiresIn<30d'",
+      'fleetward thing list --json | wc -l',
+    ],
   })
+    .option('--query <query>', 'only things that match, such as `type:oven and firmware<2.1`')
     .addOption(limit())
-    .action(async (flags: { limit: number }) => {
+    .action(async (flags: { limit: number; query?: string }) => {
+      const wanted = flags.query === undefined ? {} : { query: flags.query };
       const { items, more } = await withApi((api) =>
-        readPages(flags.limit, async (query) => {
-          const { things, next } = await api.call(listThings, { query });
+        readPages(flags.limit, async (page) => {
+          const { things, next } = await api.call(listThings, { query: { ...page, ...wanted } });
           return { items: things, next };
         }),
       );
@@ -63,9 +71,34 @@ function addList(noun: Command, { output, withApi }: Shell): void {
           attributes: (row) => attributesText(row.attributes),
           created: (row) => ({ atMs: row.createdAtMs }),
         },
-        'no things',
+        flags.query === undefined ? 'no things' : 'no things match',
       );
       if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);
+    });
+}
+
+function addCount(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'count', {
+    summary: 'count the things by the values of a field',
+    description:
+      'Counts the things, all or those that match a query, by the values of a field; the most frequent first. Numbers and time spans are counted in ranges.',
+    examples: [
+      'fleetward thing count --by firmware',
+      "fleetward thing count --by attribute.site --query 'connected:false'",
+    ],
+  })
+    .requiredOption('--by <field>', 'such as `type`, `group`, `cert.expiresIn` or `attribute.site`')
+    .option('--query <query>', 'only things that match')
+    .addOption(
+      whole('--limit <count>', { description: 'values to show at most', min: 1, max: 1_000 }).default(100),
+    )
+    .action(async ({ by, query, limit }: { by: string; query?: string; limit: number }) => {
+      const wanted = { by, limit, ...(query === undefined ? {} : { query }) };
+      const counts = await withApi((api) => api.call(countThings, { query: wanted }));
+      output.list(counts.values, { [by]: (row) => row.value, things: (row) => row.count }, 'no values');
+      const { total, without, distinct, values } = counts;
+      output.note(`${total} things, ${without} without \`${by}\``);
+      if (distinct > values.length) output.note(`${distinct} values: raise \`--limit\``);
     });
 }
 

@@ -4,6 +4,7 @@ import { timeMs } from './fields.ts';
 import {
   certificateIdSchema,
   groupNameSchema,
+  pageLimit,
   pageQuery,
   policyNameSchema,
   thingNameSchema,
@@ -17,6 +18,12 @@ const attributes = Type.Record(attributeName, attributeValue, {
 });
 
 const typeName = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
+
+const querySchema = Type.String({
+  minLength: 1,
+  maxLength: 65_536,
+  description: 'Which things, such as `group:oven* and connected:false` (docs/reference/search.md).',
+});
 
 const thing = Type.Object({
   thingName: thingNameSchema,
@@ -54,12 +61,48 @@ export const listThings = defineRoute({
   method: 'GET',
   path: '/v1/things',
   noun,
-  summary: 'List things by name, a page at a time',
+  summary: 'List things by name, all or those that match a query, a page at a time',
   access: 'operator',
-  query: pageQuery(thingNameSchema),
+  query: Type.Object(
+    { ...pageQuery(thingNameSchema).properties, query: Type.Optional(querySchema) },
+    { additionalProperties: false },
+  ),
   answer: Type.Object({
     things: Type.Array(thing),
     next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })),
+  }),
+});
+
+const valueCount = Type.Object({ value: Type.String(), count: Type.Integer({ minimum: 1 }) });
+
+export const countThings = defineRoute({
+  method: 'GET',
+  path: '/v1/thing-counts',
+  noun,
+  summary: 'Count things, all or those that match a query, by the values of a field',
+  access: 'operator',
+  query: Type.Object(
+    {
+      by: Type.String({
+        minLength: 1,
+        maxLength: 256,
+        description:
+          'A field of queries, such as `firmware` or `attribute.site`; numbers and time spans are counted in ranges.',
+      }),
+      query: Type.Optional(querySchema),
+      limit: Type.Optional(pageLimit),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    by: Type.String(),
+    total: Type.Integer({ minimum: 0, description: 'Things that were counted.' }),
+    without: Type.Integer({ minimum: 0, description: 'Of those, without the field.' }),
+    distinct: Type.Integer({
+      minimum: 0,
+      description: 'Different values; `values` has the most frequent of them.',
+    }),
+    values: Type.Array(valueCount),
   }),
 });
 

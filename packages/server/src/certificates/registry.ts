@@ -29,6 +29,13 @@ export class CertificateRegistry {
   /** By issuer, then serial number. */
   readonly #bySerial = new Map<CertificateId, Map<string, CertificateId>>();
 
+  readonly #changed: (certificateId: CertificateId) => void;
+
+  /** `changed` is told of each certificate that is added, removed or put into another state. */
+  constructor(changed: (certificateId: CertificateId) => void) {
+    this.#changed = changed;
+  }
+
   async load(store: CertificateStore): Promise<void> {
     for (let after: CertificateId | undefined; ; ) {
       const page = await store.summaries(
@@ -45,6 +52,7 @@ export class CertificateRegistry {
     const isDeleted = certificate.deletedAtMs !== undefined;
     if (!isDeleted) this.#certificates.set(certificate.certificateId, certificate);
     if (!isDeleted) this.#index(certificate);
+    this.#changed(certificate.certificateId);
     if (certificate.state !== 'REVOKED') return;
     const { certificateId, serial, issuerId, notAfterMs } = certificate;
     const revokedAtMs = certificate.revokedAtMs ?? certificate.issuedAtMs;
@@ -60,6 +68,7 @@ export class CertificateRegistry {
   remove(certificateId: CertificateId): void {
     const known = this.#certificates.get(certificateId);
     this.#certificates.delete(certificateId);
+    this.#changed(certificateId);
     if (known === undefined || known.state === 'REVOKED') return;
     this.#bySerial.get(known.issuerId)?.delete(known.serial);
   }
@@ -74,6 +83,7 @@ export class CertificateRegistry {
     const known = this.#certificates.get(certificateId);
     if (known === undefined || known.state === 'REVOKED') return false;
     this.#certificates.set(certificateId, { ...known, state });
+    this.#changed(certificateId);
     return true;
   }
 
@@ -96,6 +106,7 @@ export class CertificateRegistry {
       revokedAtMs,
       revocationReason,
     });
+    this.#changed(known.certificateId);
   }
 
   /** Ends a hold. False when it is not this one that is in force. */
@@ -108,6 +119,7 @@ export class CertificateRegistry {
     const { revokedAtMs: _at, revocationReason: _reason, ...summary } = known;
     this.#certificates.set(certificateId, { ...summary, state });
     this.#revoked.get(issuerId)?.delete(certificateId);
+    this.#changed(certificateId);
     return true;
   }
 

@@ -75,6 +75,8 @@ export interface CertificatesOptions {
   /** Where it answers OCSP requests. */
   readonly ocspUrl: () => string;
   readonly announce: AnnounceCertificate;
+  /** Told, in the tick of the commit, of each certificate that is new, is gone or has another state. */
+  readonly changed?: (certificateId: CertificateId) => void;
   /** What every key is held to beside the rules that hold everywhere. */
   readonly keyRules: KeyRules;
   /** Whether a thing or a policy is attached to it. */
@@ -91,7 +93,7 @@ export class Certificates {
   readonly #options: CertificatesOptions;
   readonly #journal: RevocationJournal;
   readonly #authorities = new Authorities();
-  readonly #registry = new CertificateRegistry();
+  readonly #registry: CertificateRegistry;
   #closedVendorCas: Set<CertificateId> = new Set();
   readonly #crls: CrlPublisher;
   readonly #ocsp: OcspResponder;
@@ -103,6 +105,7 @@ export class Certificates {
   readonly #caFetches: CaFetches;
 
   private constructor(options: CertificatesOptions, journal: RevocationJournal) {
+    this.#registry = new CertificateRegistry(options.changed ?? (() => undefined));
     const shared = { ...options, registry: this.#registry, authorities: this.#authorities, journal };
     this.#options = options;
     this.#journal = journal;

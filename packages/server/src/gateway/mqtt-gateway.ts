@@ -28,6 +28,7 @@ import type { Certificates, EventEffect } from '../certificates/index.ts';
 import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Newcomer, NewcomerVerdict } from '../detections/index.ts';
+import type { Presence } from '../presence/index.ts';
 import type { ReservedTopic } from '../reserved-topic.ts';
 import type { VendorCas } from '../vendor-cas/index.ts';
 import type { Admission } from './admission.ts';
@@ -63,6 +64,8 @@ export interface MqttGatewayOptions {
   /** Where sessions outlive the process. */
   readonly store?: MessageStore;
   readonly denials: Denials;
+  /** Told for which thing each live connection speaks. */
+  readonly presence?: Pick<Presence, 'speaksFor'>;
   /** Asked once of each CONNECT that would be accepted. */
   readonly newcomer: (newcomer: Newcomer) => NewcomerVerdict;
   /** Told of who comes, goes, and is lost. */
@@ -483,6 +486,7 @@ export class MqttGateway {
       connection.peer.principal?.drain();
       connection.peer.principal = fresh;
       connection.replaceAccess(fresh);
+      this.#options.presence?.speaksFor(connection, fresh.thingName);
       return fresh.mayConnect();
     } catch {
       return false;
@@ -493,7 +497,8 @@ export class MqttGateway {
     const { certificateId } = connection.peer.admission;
     const connections = this.#connections.get(certificateId) ?? new Set();
     this.#connections.set(certificateId, connections.add(connection));
-    const { claim } = connection.peer;
+    const { claim, principal } = connection.peer;
+    this.#options.presence?.speaksFor(connection, principal?.thingName);
     if (claim !== undefined) this.#ownership?.connected(claim, connection);
     this.#sees(connection, 'present');
   }
@@ -508,6 +513,7 @@ export class MqttGateway {
     const { certificateId } = connection.peer.admission;
     const { claim, principal } = connection.peer;
     principal?.drain();
+    this.#options.presence?.speaksFor(connection, undefined);
     if (claim !== undefined) this.#ownership?.release(claim);
     const connections = this.#connections.get(certificateId);
     connections?.delete(connection);

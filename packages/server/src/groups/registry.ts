@@ -11,8 +11,14 @@ export class GroupRegistry {
   readonly #children = new Map<GroupName, Set<GroupName>>();
   readonly #things = new Map<GroupName, Set<ThingName>>();
   readonly #byThing = new Map<ThingName, readonly GroupName[]>();
+  readonly #changed: (thingName: ThingName) => void;
   #memberships = 0;
   #revision = 0;
+
+  /** `changed` is told of each thing that comes to a group or leaves it. */
+  constructor(changed: (thingName: ThingName) => void) {
+    this.#changed = changed;
+  }
 
   async load(store: GroupStore): Promise<void> {
     for (let after: GroupName | undefined; ; ) {
@@ -68,6 +74,7 @@ export class GroupRegistry {
     this.#byThing.set(thingName, [...this.groupsOf(thingName), groupName]);
     this.#memberships++;
     this.#revision++;
+    this.#changed(thingName);
   }
 
   removeThing({ groupName, thingName }: Membership): void {
@@ -79,6 +86,7 @@ export class GroupRegistry {
     else this.#byThing.set(thingName, groups);
     this.#memberships--;
     this.#revision++;
+    this.#changed(thingName);
   }
 
   /** The groups the thing itself was put in, in that order; as of after the change, if one is given. */

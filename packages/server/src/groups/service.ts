@@ -23,6 +23,8 @@ export interface GroupsOptions {
   readonly things: Pick<Things, 'get' | 'hold' | 'certificatesOf'>;
   /** Called in the tick in which the commit is known; must not throw. */
   readonly announce: (event: GroupEvent) => void;
+  /** Told, in the tick of the commit, of each thing that comes to a group or leaves it. */
+  readonly changed?: (thingName: ThingName) => void;
   /** How many policies are attached to the group: then it is not removed. */
   readonly policiesOn: (name: GroupName) => number;
   /** Does the work when what is required of policies holds after the change, which is about these certificates. */
@@ -37,12 +39,13 @@ export interface GroupsOptions {
 export class Groups {
   readonly #options: GroupsOptions;
   readonly #limits: GroupLimits;
-  readonly #registry = new GroupRegistry();
+  readonly #registry: GroupRegistry;
   readonly #turns = new Turns();
 
   private constructor(options: GroupsOptions) {
     this.#options = options;
     this.#limits = options.limits ?? standardGroupLimits;
+    this.#registry = new GroupRegistry(options.changed ?? (() => undefined));
   }
 
   /** Reads every group and membership into memory first. */

@@ -13,6 +13,7 @@ import type { PoliciesErrorCode } from '../policies/index.ts';
 import type { ProvisioningErrorCode } from '../provisioning/index.ts';
 import type { ReleaseErrorCode } from '../releases/index.ts';
 import type { RenewalsErrorCode } from '../renewals/index.ts';
+import type { SearchErrorCode } from '../search/index.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingsErrorCode } from '../things/index.ts';
 import type { TrailError } from '../trail/index.ts';
@@ -33,6 +34,7 @@ type KnownCode =
   | TrailError['code']
   | ThingsErrorCode
   | GroupsErrorCode
+  | SearchErrorCode
   | PolicyError['code']
   | PoliciesErrorCode
   | IssuanceLogErrorCode
@@ -101,6 +103,10 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'groups.cycle': 409,
   'groups.not_empty': 409,
   'groups.not_member': 404,
+  'search.query_invalid': 400,
+  'search.field_unknown': 400,
+  'search.not_indexed': 409,
+  'search.busy': 503,
   'policy.invalid': 422,
   'policy.request': 400,
   'policy.unbound': 500,

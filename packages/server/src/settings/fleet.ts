@@ -12,6 +12,21 @@ export const groups = section(
   'Groups of things.',
 );
 
+export const search = section(
+  {
+    queryLengthMax: count(4_096, 'Characters of one query.', { maximum: 65_536 }),
+    queryTermsMax: count(64, 'Conditions of one query.', { maximum: 1_000 }),
+    queryDepthMax: count(16, 'Parentheses and `not`s in one another in a query.', { maximum: 100 }),
+    attributesMax: count(
+      256,
+      'Different names of attributes that can be searched for: about 6 bytes of memory a thing for each. Things may have others; a query that names one of those is refused.',
+      { maximum: 10_000 },
+    ),
+    searchesMax: count(8, 'Searches of operators at once; one more is told to try again.', { maximum: 256 }),
+  },
+  'Search of the fleet (docs/reference/search.md).',
+);
+
 const cloneResponse = (standard?: string) =>
   Type.Enum(['off', 'alert', 'refuse', 'quarantine'], {
     ...(standard === undefined ? {} : { default: standard }),

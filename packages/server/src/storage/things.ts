@@ -1,5 +1,5 @@
 import type { JsonObject } from '@fleetward/core';
-import type { CertificateAttachment, Thing, ThingStore } from '../things/store.ts';
+import type { CertificateAttachment, DeviceReport, Thing, ThingStore } from '../things/store.ts';
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
 import { allRows, pageLimit, pageRowsMax, storedJson } from './paging.ts';
@@ -7,6 +7,7 @@ import type { Schema, ThingRow } from './schema.ts';
 
 const thingColumns = ['name', 'type_name', 'attributes', 'created_at_ms'] as const;
 type AttachmentRow = Schema['thing_certificates'];
+type ReportRow = Schema['device_reports'];
 type PastRow = Schema['past_thing_certificates'];
 
 /** Things, their certificates and their last reports in the records. */
@@ -131,13 +132,16 @@ export function createThingStore(database: Database): ThingStore {
         .select(['thing_name', 'received_at_ms', 'report'])
         .where('thing_name', '=', name)
         .executeTakeFirst();
-      return (
-        row && {
-          thingName: row.thing_name,
-          receivedAtMs: row.received_at_ms,
-          report: storedJson(row.report, isObject),
-        }
-      );
+      return row && toReport(row);
+    },
+    reports: async ({ after, limit }) => {
+      const page = reads
+        .selectFrom('device_reports')
+        .select(['thing_name', 'received_at_ms', 'report'])
+        .orderBy('thing_name')
+        .limit(pageLimit(limit));
+      const rows = await (after === undefined ? page : page.where('thing_name', '>', after)).execute();
+      return rows.map(toReport);
     },
   };
 }
@@ -165,6 +169,14 @@ function toAttachment(row: AttachmentRow): CertificateAttachment {
     thingName: row.thing_name,
     certificateId: row.certificate_id,
     exclusive: row.exclusive === 1,
+  };
+}
+
+function toReport(row: ReportRow): DeviceReport {
+  return {
+    thingName: row.thing_name,
+    receivedAtMs: row.received_at_ms,
+    report: storedJson(row.report, isObject),
   };
 }
 

@@ -18,6 +18,12 @@ export interface ThingHandlersOptions {
   readonly things: Things;
   /** The groups the thing itself is in. */
   readonly groupsOf: (name: ThingName) => readonly GroupName[];
+  /** A page of the things that match a query, by name. */
+  readonly find: (wanted: {
+    readonly query: string;
+    readonly after?: ThingName;
+    readonly limit: number;
+  }) => Promise<{ readonly names: readonly ThingName[]; readonly hasMore: boolean }>;
 }
 
 export function thingHandlers(options: ThingHandlersOptions): readonly RouteHandler[] {
@@ -30,6 +36,7 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
     handle(listThings, async ({ query }) => {
       const limit = query.limit ?? 100;
       const after = query.after === undefined ? {} : { after: parseThingName(query.after) };
+      if (query.query !== undefined) return foundPage(options, { query: query.query, ...after, limit });
       const page = await things.page({ ...after, limit });
       const last = page.at(-1);
       const next = page.length < limit || last === undefined ? {} : { next: last.name };
@@ -60,6 +67,17 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
       return undefined;
     }),
   ];
+}
+
+async function foundPage(
+  { things, find }: ThingHandlersOptions,
+  wanted: Parameters<ThingHandlersOptions['find']>[0],
+) {
+  const { names, hasMore } = await find(wanted);
+  const last = names.at(-1);
+  // One that was removed in this moment is not shown.
+  const found = names.flatMap((name) => things.known(name) ?? []);
+  return { things: found.map(viewOf), ...(hasMore && last !== undefined ? { next: last } : {}) };
 }
 
 async function detailsOf({ things, groupsOf }: ThingHandlersOptions, name: ThingName) {

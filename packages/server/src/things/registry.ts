@@ -11,6 +11,12 @@ export class ThingRegistry {
   readonly #byCertificate = new Map<CertificateId, readonly CertificateAttachment[]>();
   readonly #byThing = new Map<ThingName, readonly CertificateAttachment[]>();
   readonly #pastByThing = new Map<ThingName, Set<CertificateId>>();
+  readonly #changed: (name: ThingName) => void;
+
+  /** `changed` is told of each thing that is added, changed or removed, or whose certificates are others. */
+  constructor(changed: (name: ThingName) => void) {
+    this.#changed = changed;
+  }
 
   async load(store: ThingStore): Promise<void> {
     for (const pair of await store.pastAttachments()) this.#remember(pair);
@@ -35,11 +41,13 @@ export class ThingRegistry {
   add(thing: Thing): void {
     this.#revision++;
     this.#things.set(thing.name, thing);
+    this.#changed(thing.name);
   }
 
   remove(name: ThingName): void {
     this.#revision++;
     this.#things.delete(name);
+    this.#changed(name);
   }
 
   find(name: ThingName): Thing | undefined {
@@ -53,11 +61,13 @@ export class ThingRegistry {
       attachment,
     ]);
     this.#byThing.set(attachment.thingName, [...this.certificatesOf(attachment.thingName), attachment]);
+    this.#changed(attachment.thingName);
   }
 
   detach(pair: AttachedPair): void {
     this.#drop(pair);
     this.#remember(pair);
+    this.#changed(pair.thingName);
   }
 
   #remember({ thingName, certificateId }: AttachedPair): void {

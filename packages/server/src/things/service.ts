@@ -40,6 +40,10 @@ export interface ThingsOptions {
   readonly clock: Clock;
   /** Called in the tick in which the commit is known; must not throw. */
   readonly announce: (event: ThingEvent) => void;
+  /** Told, in the tick of the commit, of each thing of which something is not what it was, also that it is there. */
+  readonly changed?: (name: ThingName) => void;
+  /** Told of each report that is kept. */
+  readonly reported?: (report: DeviceReport) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
   /** Whether it is revoked, on hold or for ever: that says something of the thing it speaks for. */
@@ -86,7 +90,7 @@ export type NewThing = Pick<Thing, 'name' | 'typeName'> & { readonly attributes?
 /** The things of the fleet and which certificates speak for them. */
 export class Things {
   readonly #options: ThingsOptions;
-  readonly #registry = new ThingRegistry();
+  readonly #registry: ThingRegistry;
   // Two attachments of one certificate must see each other: memory knows of the first only once it is committed.
   readonly #turns = new Turns();
   readonly #reportRate: TokenBuckets;
@@ -95,9 +99,15 @@ export class Things {
   private constructor(options: ThingsOptions) {
     this.#options = options;
     const { clock, store, transactor, reportLimits: limits = standardReportLimits } = options;
+    const { changed = () => undefined, reported = () => undefined } = options;
+    this.#registry = new ThingRegistry(changed);
     this.#reportRate = new TokenBuckets({ clock, perSecondMax: limits.reportsPerSecondMax });
     this.#reports = new ReportWriter({
-      write: (report) => transactor.transact((tx) => store.saveReport(tx, report)),
+      write: (report) =>
+        transactor.transact(async (tx) => {
+          await store.saveReport(tx, report);
+          tx.afterCommit(() => reported(report));
+        }),
       writesMax: limits.reportTransactionsMax,
       waitingMax: limits.reportsPendingMax,
     });
@@ -317,6 +327,11 @@ export class Things {
     if (turn.kind === 'refused') throw tooManyReports(turn.retryAfterSeconds);
     assertReport(report);
     await this.#reports.save({ thingName, receivedAtMs: this.#options.clock.now(), report });
+  }
+
+  /** The last reports of things, by their names. */
+  reports(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly DeviceReport[]> {
+    return this.#options.store.reports(range);
   }
 
   findReport(thingName: ThingName): Promise<DeviceReport | undefined> {

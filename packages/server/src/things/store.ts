@@ -44,4 +44,6 @@ export interface ThingStore {
   /** Keeps the newest report of each thing. */
   saveReport(tx: Transaction, report: DeviceReport): Promise<void>;
   findReport(name: ThingName): Promise<DeviceReport | undefined>;
+  /** Reports of things with a name greater than `after`, by name. */
+  reports(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly DeviceReport[]>;
 }

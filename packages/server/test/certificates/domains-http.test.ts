@@ -48,7 +48,11 @@ beforeEach(async () => {
   listening = await listen(tls, {
     clock,
     handlers: [
-      ...thingHandlers({ things, groupsOf: (name) => groups.groupsOf(name) }),
+      ...thingHandlers({
+        things,
+        groupsOf: (name) => groups.groupsOf(name),
+        find: async () => ({ names: [], hasMore: false }),
+      }),
       ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
       ...policyHandlers({
         policies,

@@ -1,7 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseThingName, type Random, type Signer, type SignerAlgorithm } from '@fleetward/core';
+import {
+  parseThingName,
+  type Random,
+  type Signer,
+  type SignerAlgorithm,
+  type ThingName,
+} from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
 import { issueCertificate, type KeyRules, makeName, parsePublicKey } from '@fleetward/pki';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
@@ -13,10 +19,12 @@ import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
 import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/index.ts';
 import { IssuanceLog } from '../../src/issuance-log/index.ts';
+import { openSearch } from '../../src/open-search.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from '../../src/policies/index.ts';
 import type { PoliciesOptions } from '../../src/policies/service.ts';
 import { Provisioning, type ProvisioningSettings } from '../../src/provisioning/index.ts';
 import { RenewalCampaigns } from '../../src/renewals/index.ts';
+import type { Search, SearchLimits } from '../../src/search/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
 import { createTrail, type Trail } from '../../src/trail/index.ts';
@@ -48,6 +56,14 @@ const standardProvisioning: ProvisioningSettings = {
   hookTimeoutMs: 5_000,
   hookAnswerBytesMax: 1_024,
   hooksInFlightMax: 4,
+};
+
+const standardSearch: SearchLimits = {
+  queryLengthMax: 4_096,
+  queryTermsMax: 64,
+  queryDepthMax: 16,
+  attributesMax: 16,
+  searchesMax: 4,
 };
 
 const standardVendorCas: VendorCasOptions['settings'] = {
@@ -148,6 +164,8 @@ export async function openPlatform(options: PlatformOptions) {
     signer: keys.issuanceLog,
     settings: { headSeconds: 3_600 },
   });
+  let search: Search | undefined;
+  const changed = (thingName: ThingName): void => search?.touch(thingName);
   const certificates = await Certificates.open({
     keyRules: options.keyRules ?? {},
     ...shared,
@@ -161,6 +179,10 @@ export async function openPlatform(options: PlatformOptions) {
     journalPath: join(folder, 'revocations.jsonl'),
     crlUrl: (issuerId) => `http://localhost:8080/crl/${issuerId}.crl`,
     ocspUrl: () => 'http://localhost:8080/ocsp',
+    changed: (certificateId) => {
+      if (search === undefined) return;
+      for (const { thingName } of things.attachmentsOf(certificateId)) changed(thingName);
+    },
     isAttached: (certificateId) =>
       things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
     announce: (event) => {
@@ -184,6 +206,8 @@ export async function openPlatform(options: PlatformOptions) {
     ...shared,
     store: stores.things,
     announce,
+    changed,
+    reported: (report) => search?.reported(report),
     isKnownCertificate,
     isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
     whileKept: (change, work) => policies.whileKept(change, work),
@@ -197,10 +221,12 @@ export async function openPlatform(options: PlatformOptions) {
     store: stores.groups,
     things,
     announce,
+    changed,
     policiesOn: (name) => policies.namesOn(name).size,
     whileKept: (change, work) => policies.whileKept({ kind: 'hierarchy', ...change }, work),
     ...(options.groups === undefined ? {} : { limits: options.groups }),
   });
+  search = await openSearch({ clock, things, groups, certificates, limits: standardSearch });
   const activity = await Activity.open({
     ...shared,
     store: stores.activity,
@@ -304,6 +330,7 @@ export async function openPlatform(options: PlatformOptions) {
     certificates,
     things,
     groups,
+    search,
     activity,
     policyTrials,
     policies,

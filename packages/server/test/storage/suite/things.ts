@@ -137,6 +137,8 @@ export function describeThings(opened: () => Opened): void {
     });
     await transact((tx) => stores.things.saveReport(tx, report(6)));
     expect(await stores.things.findReport(name)).toEqual(report(6));
+    expect(await stores.things.reports({ after: parseThingName('reporte'), limit: 1 })).toEqual([report(6)]);
+    expect(await stores.things.reports({ after: parseThingName('reporterz'), limit: 9 })).toEqual([]);
     expect(await stores.things.findReport(parseThingName('silent'))).toBeUndefined();
   });
 }

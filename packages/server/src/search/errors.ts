@@ -1,0 +1,14 @@
+import { AppError } from '@fleetward/core';
+
+export type SearchErrorCode =
+  | 'search.query_invalid'
+  | 'search.field_unknown'
+  | 'search.busy'
+  | 'search.not_indexed';
+
+/** A search of the fleet cannot be done as it was asked; `details.position` is where in the query, from 1. */
+export class SearchError extends AppError<SearchErrorCode> {}
+
+export function queryInvalid(position: number, why: string): SearchError {
+  return new SearchError('search.query_invalid', `at ${position}: ${why}`, { details: { position } });
+}

@@ -1,0 +1,4 @@
+export type { SearchErrorCode } from './errors.ts';
+export { SearchError } from './errors.ts';
+export { searchHandlers } from './http.ts';
+export { Search, type SearchLimits } from './service.ts';

@@ -1,0 +1,230 @@
+import { compareVersions, isVersion } from '@fleetward/updates';
+import { queryInvalid, SearchError } from './errors.ts';
+import { type Block, type Field, type NumberField, type TextField, textField } from './index/fields.ts';
+import type { FleetIndex } from './index/fleet-index.ts';
+import { blockMax } from './index/name-order.ts';
+import type { Query, Term } from './query/query.ts';
+import { holds, numberOf, parseDuration, parseNumber, textTest } from './query/values.ts';
+
+/** Sets 1 for each slot of the block that matches, and 0 for the others. */
+export type Filter = (block: Block, mask: Uint8Array) => void;
+
+const attributePrefix = 'attribute.';
+
+/** Makes of a query what finds its things in the index. Throws `search.field_unknown`, `search.not_indexed` and `search.query_invalid`. */
+export function planQuery(query: Query, index: FleetIndex): Filter {
+  switch (query.kind) {
+    case 'term':
+      return planTerm(query, index);
+    case 'not':
+      return complement(planQuery(query.item, index));
+    default:
+      return combination(
+        query.kind,
+        query.items.map((item) => planQuery(item, index)),
+      );
+  }
+}
+
+/** The field of this name; `position` is where it was asked for. */
+export function fieldOf(
+  index: FleetIndex,
+  { field: name, position }: Pick<Term, 'field' | 'position'>,
+): Field {
+  const field = name.startsWith(attributePrefix)
+    ? attributeField(index, name.slice(attributePrefix.length))
+    : index.field(name);
+  if (field !== undefined) return field;
+  const known = [...index.fieldNames, `${attributePrefix}…`].map((one) => `\`${one}\``).join(', ');
+  const message = `at ${position}: there is no field \`${name}\`; there are ${known}`;
+  throw new SearchError('search.field_unknown', message, { details: { position } });
+}
+
+function attributeField(index: FleetIndex, name: string): Field | undefined {
+  if (name === '') return undefined;
+  const column = index.attributes.find(name);
+  if (column !== undefined) return textField(column, { order: 'number' });
+  if (!index.attributes.isFull) return nowhere;
+  throw new SearchError(
+    'search.not_indexed',
+    `things have more attributes than are searched, and \`${name}\` is not among those: raise the setting \`search.attributesMax\` and restart`,
+  );
+}
+
+/** An attribute that no thing has. */
+const nowhere: TextField = {
+  kind: 'text',
+  order: 'number',
+  readCodes: ({ slots }, codes) => void codes.fill(0, 0, slots.length),
+  valuesOf: () => [],
+};
+
+function planTerm(term: Term, index: FleetIndex): Filter {
+  const field = fieldOf(index, term);
+  switch (field.kind) {
+    case 'name':
+      return planName(term, index);
+    case 'text':
+      return planText(term, field);
+    default:
+      return planNumber(term, field);
+  }
+}
+
+function planName(term: Term, { names }: FleetIndex): Filter {
+  if (term.operator !== ':') throw noOrder(term);
+  const test = textTest(term.value);
+  return ({ slots }, mask) => {
+    for (let at = 0; at < slots.length; at++) mask[at] = test(names[slots[at]!]!) ? 1 : 0;
+  };
+}
+
+const unknown = 0;
+const matching = 1;
+const other = 2;
+
+function planText(term: Term, field: TextField): Filter {
+  const test = testOf(term, field);
+  const { operator, value } = term;
+  const isOne = operator === ':' && (value.isQuoted || !value.text.includes('*'));
+  if (isOne && field.codeOf !== undefined) return planOneValue(value.text, field.codeOf, field);
+  return planValues(test, field);
+}
+
+function planOneValue(value: string, codeOf: (value: string) => number, field: TextField): Filter {
+  const codes = new Uint32Array(blockMax);
+  return (block, mask) => {
+    // Anew for each block: the value may have come, or have gone and come back.
+    const wanted = codeOf(value);
+    field.readCodes(block, codes);
+    for (let at = 0; at < block.slots.length; at++) mask[at] = wanted !== 0 && codes[at] === wanted ? 1 : 0;
+  };
+}
+
+/** Each value is looked at once, however many things have it. */
+function planValues(test: (candidate: string) => boolean, field: TextField): Filter {
+  const codes = new Uint32Array(blockMax);
+  let verdicts = new Uint8Array(64);
+  const judge = (code: number): number => {
+    if (code >= verdicts.length) verdicts = enlarged(verdicts, code);
+    const verdict = field.valuesOf(code).some(test) ? matching : other;
+    verdicts[code] = verdict;
+    return verdict;
+  };
+  return (block, mask) => {
+    field.readCodes(block, codes);
+    for (let at = 0; at < block.slots.length; at++) {
+      const code = codes[at]!;
+      const verdict = verdicts[code] || judge(code);
+      mask[at] = verdict === matching ? 1 : 0;
+    }
+  };
+}
+
+function enlarged(verdicts: Uint8Array, code: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(2 * verdicts.length, code + 1)).fill(unknown);
+  larger.set(verdicts);
+  return larger;
+}
+
+function testOf(term: Term, { order, values }: TextField): (candidate: string) => boolean {
+  const { operator, value } = term;
+  if (operator === ':') return knownTest(term, values);
+  if (order === 'number') {
+    const wanted = parseNumber(value);
+    return (candidate) => holds((numberOf(candidate) ?? Number.NaN) - wanted, operator);
+  }
+  if (order === undefined) throw noOrder(term);
+  if (!isVersion(value.text)) throw queryInvalid(value.position, 'this is no version, such as `2.1.0`');
+  return (candidate) => holds(compareVersions(candidate, value.text) ?? Number.NaN, operator);
+}
+
+/** A value that cannot be is a mistake, and not something that no thing has. */
+function knownTest(
+  { field, value }: Term,
+  values: readonly string[] | undefined,
+): (candidate: string) => boolean {
+  const isPattern = !value.isQuoted && value.text.includes('*');
+  if (values !== undefined && !isPattern && !values.includes(value.text))
+    throw queryInvalid(value.position, `\`${field}\` is one of ${values.join(', ')}`);
+  return textTest(value);
+}
+
+function noOrder({ field, position }: Term): SearchError {
+  return queryInvalid(position, `\`${field}\` has no order: compare it with \`:\``);
+}
+
+function planNumber(term: Term, field: NumberField): Filter {
+  const numbers = new Float64Array(blockMax);
+  const { above, below, orEqual } = rangeOf(term, field);
+  return (block, mask) => {
+    field.readNumbers(block, numbers);
+    for (let at = 0; at < block.slots.length; at++) {
+      const number = numbers[at]!;
+      mask[at] = (number > above && number < below) || number === orEqual ? 1 : 0;
+    }
+  };
+}
+
+interface Range {
+  readonly above: number;
+  readonly below: number;
+  /** NaN: no number. */
+  readonly orEqual: number;
+}
+
+function rangeOf({ field: name, operator, value, position }: Term, { kind }: NumberField): Range {
+  const all = { above: Number.NEGATIVE_INFINITY, below: Number.POSITIVE_INFINITY, orEqual: Number.NaN };
+  if (operator === ':' && value.text === '*' && !value.isQuoted) return all;
+  if (operator === ':' && kind === 'span')
+    throw queryInvalid(position, `\`${name}\` is compared with \`<\` or \`>\`, such as \`<30d\``);
+  const wanted = kind === 'span' ? parseDuration(value) : parseNumber(value);
+  const orEqual = operator === '<' || operator === '>' ? Number.NaN : wanted;
+  switch (operator) {
+    case ':':
+      return { above: wanted, below: wanted, orEqual };
+    case '<':
+    case '<=':
+      return { ...all, below: wanted, orEqual };
+    case '>':
+    case '>=':
+      return { ...all, above: wanted, orEqual };
+  }
+}
+
+function complement(filter: Filter): Filter {
+  return (block, mask) => {
+    filter(block, mask);
+    for (let at = 0; at < block.slots.length; at++) mask[at]! ^= 1;
+  };
+}
+
+function combination(kind: 'and' | 'or', [first, ...others]: readonly Filter[]): Filter {
+  const more = new Uint8Array(blockMax);
+  return (block, mask) => {
+    const { length } = block.slots;
+    first!(block, mask);
+    for (const filter of others) {
+      // Then the others change nothing.
+      if (!mask.subarray(0, length).includes(kind === 'and' ? 1 : 0)) return;
+      filter(block, more);
+      if (kind === 'and') for (let at = 0; at < length; at++) mask[at]! &= more[at]!;
+      else for (let at = 0; at < length; at++) mask[at]! |= more[at]!;
+    }
+  };
+}
+
+/** What the name of every thing that matches begins with: so that not the whole fleet need be looked at. */
+export function namePrefix(query: Query): string {
+  switch (query.kind) {
+    case 'term': {
+      const { text, isQuoted } = query.value;
+      if (query.field !== 'name' || query.operator !== ':') return '';
+      return isQuoted ? text : text.slice(0, text.includes('*') ? text.indexOf('*') : undefined);
+    }
+    case 'and':
+      return query.items.map(namePrefix).reduce((a, b) => (b.length > a.length ? b : a));
+    default:
+      return '';
+  }
+}

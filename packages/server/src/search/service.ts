@@ -1,0 +1,227 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Clock, JsonObject, ThingName } from '@fleetward/core';
+import { type Counts, counterOf } from './counts.ts';
+import { queryInvalid, SearchError } from './errors.ts';
+import { type CertificateFacts, type PresenceFacts, reportFacts, speakingCertificate } from './facts.ts';
+import type { Block } from './index/fields.ts';
+import { FleetIndex, type FleetIndexOptions } from './index/fleet-index.ts';
+import { blockMax } from './index/name-order.ts';
+import { type Filter, fieldOf, namePrefix, planQuery } from './plan.ts';
+import { parseQuery, type QueryLimits } from './query/parse-query.ts';
+import type { Query } from './query/query.ts';
+
+export interface SearchLimits extends QueryLimits {
+  /** Different names of attributes that are searched. */
+  readonly attributesMax: number;
+  /** Searches of operators at once. */
+  readonly searchesMax: number;
+}
+
+interface KnownThing {
+  readonly name: ThingName;
+  readonly typeName?: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+}
+
+/** What a device last reported, and of which thing. */
+export interface KeptReport {
+  readonly thingName: ThingName;
+  readonly receivedAtMs: number;
+  readonly report: JsonObject;
+}
+
+export interface SearchOptions {
+  readonly clock: Clock;
+  /** From memory; the registries behind these are loaded. */
+  readonly thing: (name: ThingName) => KnownThing | undefined;
+  readonly groupsOf: (name: ThingName) => readonly string[];
+  readonly certificatesOf: (name: ThingName) => readonly CertificateFacts[];
+  readonly withAncestors: FleetIndexOptions['withAncestors'];
+  /** Milliseconds of no particular beginning: how long a search has held everything else up. */
+  readonly monotonicMs: () => number;
+  readonly limits: SearchLimits;
+}
+
+export interface Found {
+  readonly names: readonly ThingName[];
+  /** There may be more after the last of them. */
+  readonly hasMore: boolean;
+}
+
+/** A search gives way to other work after so long. */
+const sliceMs = 4;
+
+/** Finds and counts the things of the fleet by what is known of them, from memory. */
+export class Search {
+  readonly #options: SearchOptions;
+  readonly #index: FleetIndex;
+  #underWay = 0;
+  #refused = 0;
+
+  constructor(options: SearchOptions) {
+    this.#options = options;
+    const { attributesMax } = options.limits;
+    this.#index = new FleetIndex({ attributesMax, withAncestors: options.withAncestors });
+  }
+
+  /** Takes up what there was before the start. */
+  async load(kept: {
+    readonly names: Iterable<ThingName>;
+    readonly reports: (range: {
+      readonly after?: ThingName;
+      readonly limit: number;
+    }) => Promise<readonly KeptReport[]>;
+  }): Promise<void> {
+    for (const name of kept.names) this.touch(name);
+    for (let after: ThingName | undefined; ; ) {
+      const page = await kept.reports({ limit: 1_000, ...(after === undefined ? {} : { after }) });
+      for (const report of page) this.reported(report);
+      after = page.at(-1)?.thingName;
+      if (after === undefined) return;
+    }
+  }
+
+  get counts(): Readonly<Record<'things' | 'attributes' | 'underWay' | 'refused', number>> {
+    const { size: things, attributes } = this.#index;
+    return { things, attributes: attributes.size, underWay: this.#underWay, refused: this.#refused };
+  }
+
+  /** Changes whenever something that can be searched for has changed; what only time changes does not. */
+  get revision(): number {
+    return this.#index.revision;
+  }
+
+  /** Something that the registries know of the thing may have changed, or it is gone. */
+  touch(name: ThingName): void {
+    const { thing, groupsOf, certificatesOf } = this.#options;
+    const known = thing(name);
+    if (known === undefined) {
+      this.#index.remove(name);
+      return;
+    }
+    const certificate = speakingCertificate(certificatesOf(name));
+    this.#index.put({ ...known, groupNames: groupsOf(name), certificate });
+  }
+
+  reported({ thingName, receivedAtMs, report }: KeptReport): void {
+    this.#index.putReport(thingName, reportFacts(report, receivedAtMs));
+  }
+
+  present(name: ThingName, presence: PresenceFacts): void {
+    this.#index.putPresence(name, presence);
+  }
+
+  /** Throws what `find` would of the query. */
+  assertQuery(text: string): void {
+    planQuery(this.#parse(text), this.#index);
+  }
+
+  /** A page of what matches, by name. Throws `search.query_invalid`, `search.field_unknown`, `search.not_indexed`, `search.busy`. */
+  find(wanted: {
+    readonly query: string;
+    readonly after?: ThingName;
+    readonly limit: number;
+  }): Promise<Found> {
+    return this.#counted(async () => {
+      const { query, after, limit } = wanted;
+      const names: ThingName[] = [];
+      await this.#scan({ query: this.#parse(query), after }, (block, mask) => {
+        this.#collect(block, { mask, names });
+        return names.length > limit;
+      });
+      return { names: names.slice(0, limit), hasMore: names.length > limit };
+    });
+  }
+
+  /** Everything that matches, for the platform itself: also while operators search as much as they may. */
+  async select(query: string): Promise<readonly ThingName[]> {
+    const names: ThingName[] = [];
+    await this.#scan({ query: this.#parse(query) }, (block, mask) => {
+      this.#collect(block, { mask, names });
+      return false;
+    });
+    return names;
+  }
+
+  /** How many of what matches, or of all things, have which value. Throws as `find`. */
+  count(wanted: { readonly by: string; readonly query?: string; readonly limit: number }): Promise<Counts> {
+    return this.#counted(async () => {
+      const { by, query, limit } = wanted;
+      const counter = counterOf(fieldOf(this.#index, { field: by, position: 1 }));
+      if (counter === undefined) throw queryInvalid(1, `\`${by}\` is different for every thing`);
+      await this.#scan({ query: query === undefined ? undefined : this.#parse(query) }, (block, mask) => {
+        counter.add(block, mask);
+        return false;
+      });
+      return counter.counts(limit);
+    });
+  }
+
+  /**
+   * Shows the fleet by name in blocks, each as it is in the tick in which it is judged, until `visit` has enough; in between other
+   * work has its turn.
+   */
+  async #scan(
+    { query, after }: { readonly query: Query | undefined; readonly after?: ThingName | undefined },
+    visit: (block: Block, mask: Uint8Array) => boolean,
+  ): Promise<void> {
+    const { clock, monotonicMs } = this.#options;
+    const { names, order, extent } = this.#index;
+    const filter: Filter = query === undefined ? (_, all) => void all.fill(1) : planQuery(query, this.#index);
+    const prefix = query === undefined ? '' : namePrefix(query);
+    const mask = new Uint8Array(blockMax);
+    const nowMs = clock.now();
+    let from = after === undefined || after < prefix ? prefix : afterName(after);
+    let sliceEndMs = monotonicMs() + sliceMs;
+    extent.readers++;
+    try {
+      for (;;) {
+        const slots = order.blockFrom(from);
+        const [first] = slots;
+        if (first === undefined || !names[first]!.startsWith(prefix)) return;
+        filter({ slots, nowMs }, mask);
+        if (visit({ slots, nowMs }, mask)) return;
+        from = afterName(names[slots.at(-1)!]!);
+        if (monotonicMs() < sliceEndMs) continue;
+        await setImmediate();
+        sliceEndMs = monotonicMs() + sliceMs;
+      }
+    } finally {
+      extent.readers--;
+    }
+  }
+
+  #collect(
+    { slots }: Block,
+    { mask, names }: { readonly mask: Uint8Array; readonly names: ThingName[] },
+  ): void {
+    for (let at = 0; at < slots.length; at++) if (mask[at] === 1) names.push(this.#index.names[slots[at]!]!);
+  }
+
+  #parse(text: string): Query {
+    return parseQuery(text, this.#options.limits);
+  }
+
+  async #counted<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { searchesMax } = this.#options.limits;
+    if (this.#underWay >= searchesMax) {
+      this.#refused++;
+      const message = `${searchesMax} searches are under way: try again (setting \`search.searchesMax\`)`;
+      throw new SearchError('search.busy', message);
+    }
+    this.#underWay++;
+    this.#index.extent.readers++;
+    try {
+      return await work();
+    } finally {
+      this.#index.extent.readers--;
+      this.#underWay--;
+    }
+  }
+}
+
+/** The least name that is greater: no name holds this character. */
+function afterName(name: string): string {
+  return `${name}\0`;
+}

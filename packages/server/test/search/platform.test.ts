@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseGroupName, parseThingName, type ThingName } from '@fleetward/core';
+import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Presence } from '../../src/presence/index.ts';
+import { issueDevice, openPlatform, type Platform } from '../certificates/test-platform.ts';
+
+const dayMs = 86_400_000;
+const operator = { kind: 'operator', operatorId: 'ada' } as const;
+const reference = readFileSync(join(import.meta.dirname, '../../../../docs/reference/search.md'), 'utf8');
+let folder: TemporaryFolder;
+let platform: Platform;
+let presence: Presence;
+
+beforeAll(async () => {
+  folder = temporaryFolder();
+  platform = await openPlatform({ folder: folder.path });
+  follow();
+  for (const groupName of ['site-berlin', 'ovens', 'ovens-old'])
+    await platform.groups.create({ name: parseGroupName(groupName) }, operator);
+});
+
+afterAll(async () => {
+  await platform.close();
+  folder.remove();
+});
+
+function follow(): void {
+  const { clock, search } = platform;
+  presence = new Presence({ clock, changed: (name, state) => search.present(name, state) });
+}
+
+const find = async (query: string) => (await platform.search.find({ query, limit: 100 })).names;
+
+async function makeThing(
+  name: string,
+  more: {
+    readonly typeName?: string;
+    readonly attributes?: Readonly<Record<string, string>>;
+    readonly group?: string;
+  } = {},
+): Promise<ThingName> {
+  const { group, ...facts } = more;
+  const thingName = parseThingName(name);
+  await platform.things.create({ name: thingName, ...facts }, operator);
+  if (group !== undefined)
+    await platform.groups.addThing({ groupName: parseGroupName(group), thingName }, operator);
+  return thingName;
+}
+
+test('what operators and devices change is found at once, and again after a restart', async () => {
+  const { things, groups } = platform;
+  const oven = await makeThing('oven-1', { typeName: 'oven', group: 'ovens' });
+  const { record } = await issueDevice(platform, 'oven-1');
+  const { certificateId } = record;
+  expect(await find('not cert.state:*')).toEqual([oven]);
+  await things.attach({ thingName: oven, certificateId, exclusive: false }, operator);
+  expect(await find('cert.state:active and cert.expiresIn>300d')).toEqual([oven]);
+  await things.update(oven, { attributes: { site: 'hall' } }, operator);
+  expect(await find('attribute.site:hall')).toEqual([oven]);
+  await things.saveReport(oven, { protocolVersion: 3, installed: { version: '2.0.1', securityVersion: 1 } });
+  expect(await find('firmware<2.1')).toEqual([oven]);
+  // A group that is moved brings its things along.
+  expect(await find('group:site-berlin')).toEqual([]);
+  await groups.move({ name: parseGroupName('ovens'), parentName: parseGroupName('site-berlin') }, operator);
+  expect(await find('group:site-berlin')).toEqual([oven]);
+  const all = 'group:site-berlin and cert.state:active and attribute.site:hall and firmware:2.0.1';
+  expect(await find(all)).toEqual([oven]);
+
+  const { keys, clock } = platform;
+  await platform.close();
+  platform = await openPlatform({ folder: folder.path, keys, clock });
+  follow();
+  expect(await find(all)).toEqual([oven]);
+
+  const { things: again, certificates: reopened } = platform;
+  await reopened.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+  expect(await find('cert.state:revoked')).toEqual([oven]);
+  await again.detach({ thingName: oven, certificateId }, operator);
+  expect(await find('not cert.state:*')).toEqual([oven]);
+  await platform.groups.removeThing({ groupName: parseGroupName('ovens'), thingName: oven }, operator);
+  expect(await find('not group:*')).toEqual([oven]);
+  await again.remove(oven, operator);
+  expect(await find('name:*')).toEqual([]);
+});
+
+test('a thing is connected while it has a connection, also while its device changes from one to another', async () => {
+  const lamp = await makeThing('lamp-1');
+  const [first, second] = [{}, {}];
+  expect(await find('connected:false')).toEqual([lamp]);
+  presence.speaksFor(first, lamp);
+  presence.speaksFor(second, lamp);
+  presence.speaksFor(first, undefined);
+  expect(await find('connected:true')).toEqual([lamp]);
+  // Its certificate was given to another thing.
+  const other = await makeThing('lamp-2');
+  presence.speaksFor(second, other);
+  expect(await find('connected:true')).toEqual([other]);
+  presence.speaksFor(second, undefined);
+  platform.clock.advance(16 * 60_000);
+  expect(await find('connected:false and connected.age>15m')).toEqual([lamp, other]);
+  for (const name of [lamp, other]) await platform.things.remove(name, operator);
+});
+
+const blocks = [...reference.matchAll(/```fleet-query\n([\s\S]*?)```/g)];
+const documented = blocks.flatMap(([, text = '']) => text.trim().split('\n'));
+
+test('the reference names every field there is', () => {
+  const fields = [
+    ...reference.matchAll(/^\| `([a-zA-Z.…]+)` +\| (?:text|version|number|time|one|`true)/gm),
+  ].map(([, name]) => name!);
+  const known = /there are (.*)$/.exec(
+    ((): string => {
+      try {
+        platform.search.assertQuery('none:x');
+        return '';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    })(),
+  );
+  expect(fields.toSorted()).toEqual(
+    [...known![1]!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!).toSorted(),
+  );
+});
+
+test('each query of the reference finds some of a fleet, and not all of it', async () => {
+  const { things, clock } = platform;
+  const report = (name: ThingName, more: object) => things.saveReport(name, { protocolVersion: 3, ...more });
+  const installed = (version: string) => ({ version, securityVersion: 1 });
+  const makeCertified = async (name: string) => {
+    const { record } = await issueDevice(platform, name);
+    await things.attach(
+      { thingName: parseThingName(name), certificateId: record.certificateId, exclusive: false },
+      operator,
+    );
+    return record;
+  };
+  const old = await makeThing('old', { typeName: 'pump' });
+  await report(old, {
+    agent: { version: '1.2' },
+    update: { outcome: 'failed' },
+    model: { product: 'pump', hardware: 'rev-b' },
+  });
+  await makeThing('oven-0001', { typeName: 'oven', group: 'ovens-old', attributes: { serial: 'SN-000042' } });
+  await makeCertified('oven-0001');
+  presence.speaksFor({}, old);
+  const away = {};
+  presence.speaksFor(away, parseThingName('oven-0001'));
+  presence.speaksFor(away, undefined);
+  await makeThing('silent');
+  clock.advance(345 * dayMs);
+  await report(parseThingName('oven-0001'), { installed: installed('2.0.9') });
+  await makeThing('new', {
+    group: 'site-berlin',
+    attributes: { site: 'berlin', floor: '3', label: 'left (door)' },
+  });
+  await report(parseThingName('new'), { installed: installed('2.2.0'), batteryPercent: 12 });
+  const { certificateId } = await makeCertified('new');
+  await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+  expect(documented.length).toBeGreaterThan(15);
+  for (const query of documented) {
+    const found = await find(query);
+    expect({ query, found: found.length > 0 && found.length < 4 }).toEqual({ query, found: true });
+  }
+});
