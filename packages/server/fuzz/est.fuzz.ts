@@ -31,7 +31,10 @@ export function fuzz(input: Uint8Array): void {
 function judge(csrDer: Uint8Array): void {
   for (const linking of linkings) {
     const trace = new Trace('fuzz');
-    const judged = judgeCsr({ csrDer, namePattern: '*', profile: 'device', linking, keyRules: {} }, trace);
+    const judged = judgeCsr(
+      { csrDer, namePattern: '*', profile: 'device', linking, keyRules: {}, givenNames: () => [] },
+      trace,
+    );
     if (judged.kind === 'accepted' && linking.isRequired) throw new Error('not linked, and accepted');
     if (trace.steps.some(({ outcome }) => outcome === 'refused')) throw new Error('refused twice');
   }

@@ -1,6 +1,7 @@
 export type { Trust } from './authorities.ts';
 export { CertificatesError, type CertificatesErrorCode } from './errors.ts';
 export { type CertificateEvent, type EventEffect, noEffect } from './events.ts';
+export { isSameName } from './given-names.ts';
 export { certificateHandlers } from './http.ts';
 export { publicKeyHash, type SignedCertificate } from './issuance.ts';
 export { speaksForThings } from './rules.ts';

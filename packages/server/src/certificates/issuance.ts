@@ -11,6 +11,7 @@ import {
   type PublicKey,
 } from '@fleetward/pki';
 import type { Authority } from './authorities.ts';
+import { namesOnce } from './given-names.ts';
 import { validityOf } from './rules.ts';
 import type { CertificateRecord, CertificateState } from './store.ts';
 
@@ -44,6 +45,7 @@ export interface IssuancePorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly validityDaysOf: (profile: LeafProfileName) => number;
+  readonly givenNames: (profile: LeafProfileName, commonName: string) => readonly GeneralName[];
   /** Where the issuer's CRL will be found. */
   readonly crlUrl: string;
   readonly ocspUrl: string;
@@ -75,16 +77,20 @@ export async function signCertificate(
 
 function contentOf(
   request: SignRequest,
-  ports: Pick<IssuancePorts, 'issuer' | 'validityDaysOf' | 'crlUrl' | 'ocspUrl'> & { readonly nowMs: number },
+  ports: Pick<IssuancePorts, 'issuer' | 'validityDaysOf' | 'givenNames' | 'crlUrl' | 'ocspUrl'> & {
+    readonly nowMs: number;
+  },
 ): Omit<CertificateContent, 'issuer'> {
   const { issuer, nowMs, crlUrl, ocspUrl } = ports;
   const days = request.validityDays ?? ports.validityDaysOf(request.profile);
+  const given = ports.givenNames(request.profile, request.commonName);
+  const subjectAltName = namesOnce(request.subjectAltName ?? [], given);
   return {
     profile: request.profile,
     subject: makeName([['commonName', request.commonName]]),
     publicKey: request.publicKey,
     ...validityOf(issuer.certificate, { nowMs, days }),
-    ...(request.subjectAltName === undefined ? {} : { subjectAltName: request.subjectAltName }),
+    ...(subjectAltName.length === 0 ? {} : { subjectAltName }),
     crlUrls: [crlUrl],
     ocspUrls: [ocspUrl],
   };

@@ -11,6 +11,7 @@ import {
   type Certificate,
   type GeneralName,
   type KeyRules,
+  type LeafProfileName,
   parseCertificate,
   parsePublicKey,
 } from '@fleetward/pki';
@@ -26,6 +27,7 @@ import { completeJournal } from './complete-journal.ts';
 import { CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError, certificateNotFound } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
+import { type AltNameSettings, givenNames } from './given-names.ts';
 import { HoldLifter, type HoldOutcome } from './hold-lifter.ts';
 import {
   type IssuancePorts,
@@ -81,11 +83,12 @@ export interface CertificatesOptions {
   readonly keyRules: KeyRules;
   /** Whether a thing or a policy is attached to it. */
   readonly isAttached: (certificateId: CertificateId) => boolean;
-  readonly settings: ValiditySettings & {
-    readonly crlValidityHours: number;
-    readonly ocspValidityMinutes: number;
-    readonly ocspSignaturesPerSecondMax: number;
-  };
+  readonly settings: ValiditySettings &
+    AltNameSettings & {
+      readonly crlValidityHours: number;
+      readonly ocspValidityMinutes: number;
+      readonly ocspSignaturesPerSecondMax: number;
+    };
 }
 
 /** The certificate authority and the registry of what it issued. */
@@ -153,6 +156,11 @@ export class Certificates {
   /** What keys of CSRs and of presented certificates are held to here. */
   get keyRules(): KeyRules {
     return this.#options.keyRules;
+  }
+
+  /** The alternative names that the settings give a certificate of this profile and common name. */
+  givenNames(profile: LeafProfileName, commonName: string): readonly GeneralName[] {
+    return givenNames(profile, { commonName, altNames: this.#options.settings.altNames });
   }
 
   /** From memory: what path validation of devices starts from. */
@@ -490,6 +498,7 @@ export class Certificates {
       clock,
       random,
       validityDaysOf: (profile) => validityDaysOf(profile, settings),
+      givenNames: (profile, commonName) => this.givenNames(profile, commonName),
       crlUrl: crlUrl(issuer.certificateId),
       ocspUrl: ocspUrl(),
     };

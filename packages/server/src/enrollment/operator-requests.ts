@@ -9,7 +9,7 @@ import {
   type LeafProfileName,
   profiles,
 } from '@fleetward/pki';
-import { publicKeyHash, speaksForThings } from '../certificates/index.ts';
+import { isSameName, publicKeyHash, speaksForThings } from '../certificates/index.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { commonNameMax, excessOf, readCsr, thingNameFlaw } from './rules.ts';
 
@@ -100,7 +100,5 @@ function excessOfRequest(
 }
 
 function isAmong(name: GeneralName, names: readonly GeneralName[]): boolean {
-  return names.some(
-    (other) => 'value' in name && 'value' in other && other.kind === name.kind && other.value === name.value,
-  );
+  return names.some((other) => isSameName(name, other));
 }

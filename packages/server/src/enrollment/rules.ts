@@ -22,7 +22,7 @@ import {
   profileUris,
   verifyCsrSignature,
 } from '@fleetward/pki';
-import { speaksForThings } from '../certificates/index.ts';
+import { isSameName, speaksForThings } from '../certificates/index.ts';
 import { EnrollmentError } from './errors.ts';
 import { judgeLinking, type Linking } from './linking.ts';
 import { matchesNamePattern } from './name-pattern.ts';
@@ -59,6 +59,8 @@ interface CsrToJudge {
   readonly profile: LeafProfileName;
   /** The names it may ask for. */
   readonly namePattern: string;
+  /** The alternative names that it gets whether it asks for them or not. */
+  readonly givenNames: (commonName: string) => readonly GeneralName[];
 }
 
 /** Reads a CSR and holds it to the key rules, its own signature, and the names the token allows. */
@@ -73,7 +75,7 @@ export function judgeCsr({ namePattern, ...wanted }: CsrToJudge, trace: Trace): 
       thingName,
     });
   }
-  const alternative = strangeAlternative(csr, { name: thingName, profile: wanted.profile });
+  const alternative = strangeAlternative(csr, { ...wanted, name: thingName });
   if (alternative !== undefined)
     return refuse(
       'csr_asks_too_much',
@@ -104,13 +106,14 @@ export function readSoundCsr(
   return csr;
 }
 
-/** A name beside those that the profile gives by itself. */
+/** A name beside those that the profile and the settings give by themselves. */
 function strangeAlternative(
   { requestedExtensions }: Csr,
-  { name, profile }: { readonly name: string; readonly profile: LeafProfileName },
+  { name, profile, givenNames }: Pick<CsrToJudge, 'profile' | 'givenNames'> & { readonly name: string },
 ): GeneralName | undefined {
-  const own = profileUris(profiles[profile], name);
-  return requestedExtensions.subjectAltName?.find((one) => one.kind !== 'uri' || !own.includes(one.value));
+  const own = profileUris(profiles[profile], name).map((value): GeneralName => ({ kind: 'uri', value }));
+  const given = [...own, ...givenNames(name)];
+  return requestedExtensions.subjectAltName?.find((one) => !given.some((other) => isSameName(one, other)));
 }
 
 /** What a profile does not give. Names are not looked at here: a renewal must repeat those it has. */

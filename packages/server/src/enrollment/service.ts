@@ -234,8 +234,10 @@ export class Enrollment {
     trace.pass(`join token \`${token.tokenId}\`, for the names \`${namePattern}\`, profile \`${profile}\``);
     const { csrDer, binding, remoteAddress } = request;
     const linking = { binding, isRequired: this.#settings.linkingRequired };
-    const { keyRules } = this.#options.certificates;
-    const accepted = judgeCsr({ csrDer, namePattern, profile, linking, keyRules }, trace);
+    const { certificates } = this.#options;
+    const { keyRules } = certificates;
+    const givenNames = (name: string) => certificates.givenNames(profile, name);
+    const accepted = judgeCsr({ csrDer, namePattern, profile, linking, keyRules, givenNames }, trace);
     if (accepted.kind === 'refused') return accepted;
     const { thingName, csr } = accepted;
     if (speaksForThings(profile)) trace.about({ thingName });

@@ -1,6 +1,16 @@
 import { Type } from 'typebox';
 import { count, flag, section } from './kinds.ts';
 
+const uriTemplate = 'uri:[a-z][a-z0-9+.-]*://[!-~]+';
+const dnsPart = '([a-z0-9-]|\\$\\{name\\})+';
+
+const altNames = (whose: string, pattern: string) =>
+  Type.Array(Type.String({ maxLength: 250, pattern: `^(${pattern})$` }), {
+    default: [],
+    maxItems: 8,
+    description: `Alternative names of ${whose}.`,
+  });
+
 export const certificates = section(
   {
     deviceValidityDays: count(365, 'Validity of a device certificate, its key in a TPM or not.', {
@@ -10,6 +20,16 @@ export const certificates = section(
       maximum: 3_650,
     }),
     operatorValidityDays: count(90, 'Validity of an operator’s certificate.', { maximum: 366 }),
+    altNames: section(
+      {
+        device: altNames(
+          'devices, also of those with their key in a TPM, not of those that a claim brought',
+          `dns:${dnsPart}(\\.${dnsPart})*|${uriTemplate}`,
+        ),
+        operator: altNames('operators, `uri:` alone', uriTemplate),
+      },
+      'Alternative names by template, beside those that the profile has by itself: `dns:${name}.pumps.example`, `uri:spiffe://example/pump/${name}`, where `${name}` is the common name. A DNS name that cannot be one is left out. What is renewed keeps the names it has and gets those it lacks.',
+    ),
     graceDays: count(
       30,
       'How long after its end a device certificate may still re-enrol, and nothing else; 0: not at all.',

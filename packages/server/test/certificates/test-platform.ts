@@ -13,6 +13,7 @@ import { issueCertificate, type KeyRules, makeName, parsePublicKey } from '@flee
 import { FakeClock, seededRandom } from '@fleetward/testkit';
 import { Activity, type ActivityLimits } from '../../src/activity/index.ts';
 import type { CaKeys } from '../../src/certificates/ca-requests.ts';
+import type { AltNameSettings } from '../../src/certificates/given-names.ts';
 import { type CertificateEvent, Certificates, noEffect } from '../../src/certificates/index.ts';
 import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
@@ -122,6 +123,7 @@ export interface PlatformOptions {
   readonly enrollment?: Partial<EnrollmentSettings>;
   readonly provisioning?: Partial<ProvisioningSettings>;
   readonly vendorCas?: Partial<VendorCasOptions['settings']>;
+  readonly altNames?: Partial<AltNameSettings['altNames']>;
   readonly hookCaPem?: string;
   readonly groups?: GroupLimits;
   readonly activity?: ActivityLimits;
@@ -197,6 +199,7 @@ export async function openPlatform(options: PlatformOptions) {
       crlValidityHours: 24,
       ocspValidityMinutes: 60,
       ocspSignaturesPerSecondMax: 100,
+      altNames: { device: [], operator: [], ...options.altNames },
     },
   });
   parts.defer(() => certificates.close());

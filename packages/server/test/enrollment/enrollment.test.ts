@@ -100,6 +100,34 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       },
     );
 
+    test('with the alternative names of the settings, of its own name, also to a CSR that has them', async () => {
+      const device = ['dns:${name}.pumps.example', 'uri:spiffe://example/${name}'];
+      await reopen({ altNames: { device } });
+      const asking = async (file: string, name: string, names: string) =>
+        makeCsr(await makeKey(keys, file, 'ec:P-256'), {
+          subject: `/CN=${name}`,
+          extra: ['-addext', `subjectAltName=${names}`],
+        });
+      const namesOf = async (csrDer: Uint8Array) => {
+        const outcome = await enroll(csrDer, (await newToken()).secret);
+        if (outcome.kind !== 'issued') return outcome.reason;
+        return outcome.chain[0]!.extensions.subjectAltName;
+      };
+      const thing = (name: string) => ({ kind: 'uri', value: `urn:fleetward:thing:${name}` });
+      expect(await namesOf(await asking('pump', 'pump-7', 'DNS:pump-7.pumps.example'))).toEqual([
+        thing('pump-7'),
+        { kind: 'dns', value: 'pump-7.pumps.example' },
+        { kind: 'uri', value: 'spiffe://example/pump-7' },
+      ]);
+      // No DNS name has an underscore.
+      expect(await namesOf(csr)).toEqual([
+        thing('my_iot_device'),
+        { kind: 'uri', value: 'spiffe://example/my_iot_device' },
+      ]);
+      const stranger = await asking('valve', 'pump-8', 'DNS:pump-7.pumps.example');
+      expect(await namesOf(stranger)).toBe('csr_asks_too_much');
+    });
+
     test('with its thing, its attachment, the token’s policies, its trace and its trail, all in one change', async () => {
       const document = JSON.stringify({
         Version: '2012-10-17',

@@ -8,7 +8,10 @@ import { makeCsr, makeKey } from './device-csr.ts';
 const linking = { binding: { kind: 'none', why: 'no TLS here' }, isRequired: false } as const;
 const keyRules = {};
 const judge = (csrDer: Uint8Array) =>
-  judgeCsr({ csrDer, namePattern: '*', profile: 'device', linking, keyRules }, new Trace('test'));
+  judgeCsr(
+    { csrDer, namePattern: '*', profile: 'device', linking, keyRules, givenNames: () => [] },
+    new Trace('test'),
+  );
 
 test('arbitrary bytes are refused as a value', () => {
   fc.assert(

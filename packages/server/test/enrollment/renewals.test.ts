@@ -226,6 +226,17 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     expect(await renew(first, await asking('urn:fleetward:thing:pump'))).toMatchObject({ kind: 'issued' });
   });
 
+  test('keeps the other names that a certificate has, whether the request repeats them or has none', async () => {
+    const dns = (value: string) => ({ kind: 'dns', value }) as const;
+    const request = { profile: 'device', commonName: 'pump', subjectAltName: [dns('pump.example')] } as const;
+    const { publicKey } = parseCsr(csr.next);
+    const { certificate } = await platform.certificates.issue({ ...request, publicKey }, operator);
+    const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
+    await platform.things.attach(attachment, operator);
+    const names = leafOf(await renew(certificate, csr.third)).extensions.subjectAltName;
+    expect(names).toEqual([{ kind: 'uri', value: 'urn:fleetward:thing:pump' }, dns('pump.example')]);
+  });
+
   test('renews a certificate whose key is in a TPM with this key only, and it stays one', async () => {
     const commonName = 'pump';
     const request = { profile: 'tpm-device', commonName, publicKey: parseCsr(csr.next).publicKey } as const;
