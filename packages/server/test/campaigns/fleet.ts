@@ -1,7 +1,14 @@
-import { type JsonObject, parseCertificateId, parseThingName, type ThingName } from '@fleetward/core';
+import {
+  type JsonObject,
+  parseCertificateId,
+  parseThingName,
+  type ThingName,
+  type Transactor,
+} from '@fleetward/core';
 import { FakeClock, seededRandom } from '@fleetward/testkit';
 import { Campaigns } from '../../src/campaigns/index.ts';
 import type { CampaignLimits, NewCampaign } from '../../src/campaigns/service.ts';
+import type { CampaignStore } from '../../src/campaigns/store.ts';
 import type { Terms } from '../../src/campaigns/terms.ts';
 import type { PublishedRelease } from '../../src/releases/index.ts';
 import { sha256Of } from '../releases/engineer.ts';
@@ -46,10 +53,12 @@ export interface FleetOptions {
   readonly things: number;
   readonly limits?: Partial<CampaignLimits>;
   readonly seed?: number | string;
+  /** In the place of records in memory. */
+  readonly kept?: { readonly store: CampaignStore; readonly transactor: Transactor };
 }
 
 /** The domain over records in memory, a fake clock, and things that are only names, attributes and reports. */
-export async function openFleet({ things: count, limits, seed = 1 }: FleetOptions) {
+export async function openFleet({ things: count, limits, seed = 1, kept }: FleetOptions) {
   const clock = new FakeClock();
   const records = new MemoryRecords();
   const random = seededRandom(seed);
@@ -79,8 +88,8 @@ export async function openFleet({ things: count, limits, seed = 1 }: FleetOption
     },
   };
   const options = {
-    store: records,
-    transactor: records.transactor,
+    store: kept?.store ?? records,
+    transactor: kept?.transactor ?? records.transactor,
     trail: {
       append: async (_tx: unknown, { kind, payload }: { kind: string; payload: JsonObject }) => {
         trail.push({ kind, payload });
