@@ -105,6 +105,7 @@ test.for([
     'goes on with the next stage all the same',
   ],
   [{ state: 'PAUSED', because: { cause: 'trouble', explanation: '' } }, 'goes on and counts anew'],
+  [{ state: 'PAUSED', because: { cause: 'target', explanation: '' } }, 'make the group again, then'],
   [{ state: 'PAUSED', because: { cause: 'release', explanation: '' } }, 'publish `p` again, then'],
   [{ state: 'HALTED' }, '`fleetward campaign roll-back 0c2f4a6b8d0e1f23` takes it back'],
   [{ state: 'RUNNING' }, undefined],

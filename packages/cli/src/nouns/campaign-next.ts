@@ -25,6 +25,8 @@ function onward({ because, release }: Campaign, verb: (name: string) => string):
   switch (because?.cause) {
     case 'stage':
       return `${verb('things')} says what failed; ${verb('resume')} goes on with the next stage all the same`;
+    case 'target':
+      return `make the group again, then ${verb('resume')}`;
     case 'release':
       return `publish \`${release.path}\` again, then ${verb('resume')}`;
     case 'trouble':

@@ -249,7 +249,7 @@ const campaign = Type.Object({
   because: Type.Optional(
     Type.Object(
       {
-        cause: Type.Enum(['start', 'stage', 'abort', 'release', 'trouble']),
+        cause: Type.Enum(['start', 'target', 'stage', 'abort', 'release', 'trouble']),
         explanation: Type.String(),
         trouble: Type.Optional(troubleFinding),
       },

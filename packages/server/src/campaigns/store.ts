@@ -39,7 +39,7 @@ export interface CampaignDefinition {
 
 /** Why a campaign did not start, paused or halted. */
 export interface StopReason {
-  readonly cause: 'start' | 'stage' | 'abort' | 'release' | 'trouble';
+  readonly cause: 'start' | 'target' | 'stage' | 'abort' | 'release' | 'trouble';
   readonly explanation: string;
   /** Of cause `trouble`: what was counted. */
   readonly trouble?: TroubleFinding;

@@ -77,12 +77,26 @@ export class Ticker {
   /** Takes the things in, some at each tick; after a crash it begins again with those that are missing. */
   async #gather(run: CampaignRun): Promise<void> {
     const { campaignId } = run.campaign;
-    const left = this.#gathering.get(campaignId) ?? (await this.#missing(run));
+    const left = this.#gathering.get(campaignId) ?? (await this.#missingOrStop(run));
+    if (left === undefined) return;
     this.#gathering.set(campaignId, left);
     await this.#takeIn(run, left);
     if (left.length > 0) return;
     this.#gathering.delete(campaignId);
     await this.#parts.book.step(run, { event: 'gathered', actor: system });
+  }
+
+  /** As `#missing`; where the target is no more, its campaign stops and says so instead of failing each second. */
+  async #missingOrStop(run: CampaignRun): Promise<ThingName[] | undefined> {
+    try {
+      return await this.#missing(run);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const event = run.campaign.state === 'GATHERING' ? 'cancel' : 'pause';
+      const explanation = `its things cannot be told any more: ${error.message}`;
+      await this.#parts.book.step(run, { event, actor: system, because: { cause: 'target', explanation } });
+      return undefined;
+    }
   }
 
   async #missing(run: CampaignRun): Promise<ThingName[]> {
@@ -156,6 +170,7 @@ export class Ticker {
 
   async #goOn(run: CampaignRun): Promise<void> {
     if (run.campaign.target.isContinuous) await this.#join(run);
+    if (run.campaign.state !== 'RUNNING') return;
     const { book, limits, things } = this.#parts;
     const nowMs = book.parts.clock.now();
     const taken = run.candidates({ nowMs, max: limits.stepsPerTickMax });
@@ -200,7 +215,8 @@ export class Ticker {
     const atMs = book.parts.clock.now();
     const looked = this.#looked.get(campaignId);
     if (looked?.revision === revision || (looked !== undefined && atMs - looked.atMs < joinEveryMs)) return;
-    const missing = await this.#missing(run);
+    const missing = await this.#missingOrStop(run);
+    if (missing === undefined) return;
     await this.#takeIn(run, missing);
     // Those that are left are found again.
     if (missing.length === 0) this.#looked.set(campaignId, { revision, atMs });

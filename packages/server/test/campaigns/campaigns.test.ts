@@ -1,4 +1,4 @@
-import { parseThingName, type Sha256, type ThingName } from '@fleetward/core';
+import { parseGroupName, parseThingName, type Sha256, type ThingName } from '@fleetward/core';
 import { createCampaign } from '@fleetward/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { campaignHandlers } from '../../src/campaigns/http.ts';
@@ -461,6 +461,29 @@ test('things that come to the group of a continuous campaign join it, and it goe
   await change(campaignId, 'cancel');
   await fleet.tick();
   expect((await fleet.campaigns.get(campaignId)).endedAtMs).toBeDefined();
+});
+
+test('a group that is removed pauses its continuous campaign, and ends one that has yet to take its things in', async () => {
+  const groupName = parseGroupName('pumps');
+  const target = { groupName, attributes: {}, isContinuous: true };
+  const running = await started(
+    { rate: { baseRatePerMinute: 1, incrementFactor: 1, maximumPerMinute: 1 } },
+    { target },
+  );
+  const releasePath = 'pump-2.1.0.bin';
+  const { campaignId } = await fleet.create({}, { target: { ...target, isContinuous: false }, releasePath });
+  await change(campaignId, 'start');
+  fleet.removedGroups.add(groupName);
+  fleet.join('newcomer');
+  await fleet.tick(20_000, 2);
+  const state = async (id: string) => {
+    const { state: now, because } = await fleet.campaigns.get(id);
+    return [now, because?.cause, because?.explanation];
+  };
+  const explanation = 'its things cannot be told any more: there is no group `pumps`';
+  expect(await state(running)).toEqual(['PAUSED', 'target', explanation]);
+  expect(await state(campaignId)).toEqual(['CANCELLED', 'target', explanation]);
+  await change(running, 'cancel');
 });
 
 test('a crash while the things are taken in costs none of them, and takes none in twice', async () => {

@@ -10,6 +10,7 @@ import { Campaigns } from '../../src/campaigns/index.ts';
 import type { CampaignLimits, NewCampaign } from '../../src/campaigns/service.ts';
 import type { CampaignStore } from '../../src/campaigns/store.ts';
 import type { Terms } from '../../src/campaigns/terms.ts';
+import { GroupsError } from '../../src/groups/errors.ts';
 import type { PublishedRelease } from '../../src/releases/index.ts';
 import { sha256Of } from '../releases/engineer.ts';
 import { MemoryRecords } from './memory-records.ts';
@@ -68,6 +69,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
   const published = new Map(
     [release('1.0.0'), release('2.0.0'), release('2.1.0')].map((one) => [one.path, one]),
   );
+  const removedGroups = new Set<string>();
   const denied: string[] = [];
   const stopped: string[] = [];
   const trail: { readonly kind: string; readonly payload: JsonObject }[] = [];
@@ -99,7 +101,11 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     random,
     things,
     groups: {
-      get: (name: never) => ({ name, createdAtMs: 0 }),
+      get: (name: never) => {
+        if (removedGroups.has(name))
+          throw new GroupsError('groups.not_found', `there is no group \`${name}\``);
+        return { name, createdAtMs: 0 };
+      },
       thingsUnder: () => new Set(attributes.keys()),
       revision: 0,
     },
@@ -116,6 +122,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     attributes,
     reports,
     published,
+    removedGroups,
     denied,
     stopped,
     trail,
