@@ -10,6 +10,7 @@ import {
   type ThingName,
 } from '@fleetward/core';
 import { parseKeyName, type SigningProcess } from '@fleetward/keys';
+import type { Certificate } from '@fleetward/pki';
 import { Activity } from './activity/index.ts';
 import { type CampaignStopped, Campaigns } from './campaigns/index.ts';
 import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
@@ -188,6 +189,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     },
     isAttached: (certificateId) =>
       things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
+    vendorCas: () => vendorCas.list().map(({ certificate }) => certificate),
   });
   search = await openSearch({ clock, things, groups, certificates, limits: config.search });
   const presence = new Presence({
@@ -314,6 +316,7 @@ function openCertificates(
     readonly issuanceLog: IssuanceLog;
     readonly changed: (certificateId: CertificateId) => void;
     readonly isAttached: (certificateId: CertificateId) => boolean;
+    readonly vendorCas: () => readonly Certificate[];
   },
 ): Promise<Certificates> {
   const { config, clock, random, storage, signing, crlUrl, ocspUrl, announce } = parts;

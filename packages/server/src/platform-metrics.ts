@@ -262,6 +262,16 @@ export function createPlatformMetrics(parts: {
     },
   });
   new Gauge({
+    name: 'fleetward_vendor_cas',
+    help: 'Vendor CAs that are registered, of `vendorCas.casMax`, and registration codes that wait to be used, of `vendorCas.codesMax`',
+    labelNames: ['figure'] as const,
+    registers: [registry],
+    async collect() {
+      this.set({ figure: 'cas' }, parts.vendorCas.list().length);
+      this.set({ figure: 'codes' }, await parts.vendorCas.codes.waiting());
+    },
+  });
+  new Gauge({
     name: 'fleetward_messages_file',
     help: 'What `messages.db` holds and took: messages, bytes, commits, the seconds they took together and the longest one',
     labelNames: ['figure'] as const,

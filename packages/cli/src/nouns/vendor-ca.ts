@@ -67,7 +67,7 @@ function addRegister(noun: Command, shell: Shell): void {
         ...(template === undefined ? {} : { templateName: template }),
       };
       const ca = await withApi((api) => api.call(registerVendorCa, { body }));
-      output.done(ca, `vendor CA \`${ca.certificateId}\` (\`${ca.subject}\`) is registered and active`);
+      output.done(ca, `vendor CA \`${ca.certificateId}\` (\`${ca.subject}\`) is registered and ${ca.state}`);
     });
 }
 

@@ -10,6 +10,8 @@ export interface ImportParts {
   readonly authorities: Authorities;
   readonly nowMs: number;
   readonly keyRules: KeyRules;
+  /** CAs of others, whose devices come in here by what they issue. */
+  readonly strangers: readonly Certificate[];
 }
 
 /**
@@ -18,11 +20,12 @@ export interface ImportParts {
  */
 export async function importedCas(
   certificates: readonly Certificate[],
-  { keys, authorities, nowMs, keyRules }: ImportParts,
+  { keys, authorities, nowMs, keyRules, strangers }: ImportParts,
 ): Promise<readonly AuthorityRecord[]> {
   assertNotRemoved(certificates, authorities);
   const named = new Map(certificates.map((certificate) => [certificate.id, certificate]));
   const fresh = [...named.values()].filter(({ id }) => authorities.find(id) === undefined);
+  for (const ca of fresh) assertNoStranger(ca, strangers);
   const trust = authorities.trust();
   const roots = [...trust.roots, ...fresh.filter(isSelfIssued)];
   const untrusted = [...trust.issuers, ...fresh.filter((certificate) => !isSelfIssued(certificate))];
@@ -44,7 +47,7 @@ async function roleOf(
     authorities,
     roots,
     fresh,
-  }: Omit<ImportParts, 'nowMs' | 'keyRules'> & Readonly<Record<'roots' | 'fresh', readonly Certificate[]>>,
+  }: Pick<ImportParts, 'keys' | 'authorities'> & Readonly<Record<'roots' | 'fresh', readonly Certificate[]>>,
 ): Promise<Pick<AuthorityRecord, 'kind' | 'keyName'>> {
   if (isSelfIssued(ca)) return { kind: 'root', keyName: '' };
   if (roots.some((root) => isSameCa(root, ca))) return { kind: 'cross', keyName: '' };
@@ -79,6 +82,16 @@ function isSameCa(one: Certificate, other: Certificate): boolean {
 function assertNotRemoved(certificates: readonly Certificate[], authorities: Authorities): void {
   for (const ca of certificates)
     if (authorities.find(ca.id)?.state === 'removed') throw refused(ca, 'it was removed, which is for ever');
+}
+
+/** What one of them issued would pass for ours. */
+function assertNoStranger(ca: Certificate, strangers: readonly Certificate[]): void {
+  const same = strangers.find((other) => isKeyed(other, ca) || isNamed(other, ca));
+  if (same === undefined) return;
+  throw refused(
+    ca,
+    `the vendor CA \`${same.id}\` has its name or its key, and nobody is a vendor and this platform at once (\`fleetward vendor-ca deactivate\` and \`delete\` end that)`,
+  );
 }
 
 function refused(ca: Certificate, why: string): CertificatesError {

@@ -28,6 +28,8 @@ export interface CaRegistrarOptions {
   readonly caKeys: CaKeys;
   readonly keyRules: KeyRules;
   readonly announce: AnnounceCertificate;
+  /** From memory: the vendor CAs, whatever their state. */
+  readonly vendorCas: () => readonly Certificate[];
 }
 
 export interface ImportOptions {
@@ -72,9 +74,9 @@ export class CaRegistrar {
     { rootsLostFor }: ImportOptions = {},
   ): Promise<readonly AuthorityRecord[]> {
     return this.#inTurn(async () => {
-      const { authorities, caKeys: keys, clock, crls, keyRules } = this.#options;
-      const nowMs = clock.now();
-      const fresh = await importedCas(certificates, { keys, authorities, nowMs, keyRules });
+      const { authorities, caKeys: keys, clock, crls, keyRules, vendorCas } = this.#options;
+      const parts = { keys, authorities, nowMs: clock.now(), keyRules, strangers: vendorCas() };
+      const fresh = await importedCas(certificates, parts);
       const lost = rootsLostBy(fresh, this.#options);
       if (rootsLostFor === undefined) assertNoneLost(lost);
       await this.#add(fresh, actor, lost.length > 0 && rootsLostFor !== undefined ? { rootsLostFor } : {});

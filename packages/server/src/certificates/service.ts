@@ -79,6 +79,8 @@ export interface CertificatesOptions {
   readonly announce: AnnounceCertificate;
   /** Told, in the tick of the commit, of each certificate that is new, is gone or has another state. */
   readonly changed?: (certificateId: CertificateId) => void;
+  /** From memory: the CAs of vendors, which none of ours may share a name or key with. */
+  readonly vendorCas: () => readonly Certificate[];
   /** What every key is held to beside the rules that hold everywhere. */
   readonly keyRules: KeyRules;
   /** Whether a thing or a policy is attached to it. */

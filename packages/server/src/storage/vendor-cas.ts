@@ -21,8 +21,23 @@ const columns = [
 export function createVendorCaStore({ reads }: Database): VendorCaStore {
   return {
     ...codeQueries,
+    countCodes: async (atMs) => {
+      const { count } = await reads
+        .selectFrom('vendor_ca_codes')
+        .select((eb) => eb.fn.countAll<number | string | bigint>().as('count'))
+        .where('expires_at_ms', '>', atMs)
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
     add: async (tx, ca) => {
       await queriesOf(tx).insertInto('vendor_cas').values(caRow(ca)).execute();
+    },
+    setCertificate: async (tx, { certificateId, der }) => {
+      await queriesOf(tx)
+        .updateTable('vendor_cas')
+        .set({ der })
+        .where('certificate_id', '=', certificateId)
+        .execute();
     },
     setState: async (tx, { certificateId, state }) => {
       const { numUpdatedRows } = await queriesOf(tx)

@@ -46,6 +46,7 @@ type TrailKind =
   | 'certificate.provisioned'
   | 'vendor_ca.code_created'
   | 'vendor_ca.registered'
+  | 'vendor_ca.renewed'
   | 'vendor_ca.state_changed'
   | 'vendor_ca.deleted'
   | 'thing.created'

@@ -43,6 +43,12 @@ export class Codes {
     return { code, expiresAtMs };
   }
 
+  /** How many wait to be used. */
+  waiting(): Promise<number> {
+    const { store, clock } = this.#options;
+    return store.countCodes(clock.now());
+  }
+
   /** Uses the code up. Throws `vendor_cas.code_refused`. */
   async take(tx: Transaction, hash: Parameters<VendorCaStore['takeCode']>[1]['hash']): Promise<void> {
     const { store, clock } = this.#options;

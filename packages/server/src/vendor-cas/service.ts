@@ -1,4 +1,4 @@
-import type { CertificateId } from '@fleetward/core';
+import { type CertificateId, equalBytes } from '@fleetward/core';
 import type { Certificate } from '@fleetward/pki';
 import { type Certificates, type EventEffect, noEffect, publicKeyHash } from '../certificates/index.ts';
 import type { Provisioning } from '../provisioning/index.ts';
@@ -98,12 +98,18 @@ export class VendorCas {
     return this.#registry.all().some((ca) => ca.templateName === templateName);
   }
 
-  /** Throws `vendor_cas.ca_refused`, `verification_refused`, `code_refused`, `exists`, `limit`, or `provisioning.template_not_found`. */
+  /**
+   * With a newer certificate of the name and key of one that is registered, this one goes on by it under the id that it has, in the state
+   * that it has: what it issued stays good. Throws `vendor_cas.ca_refused`, `verification_refused`, `code_refused`, `exists`, `limit`, or
+   * `provisioning.template_not_found`.
+   */
   register(wanted: Registration, by: { readonly operatorId: string }): Promise<VendorCa> {
     return this.#turns.take('vendor CAs', async () => {
       const { certificates, clock, provisioning } = this.#options;
       const own = certificates.authorities().map(({ certificate }) => certificate);
       assertRegistrable(wanted.ca, { own, atMs: clock.now(), keyRules: certificates.keyRules });
+      const before = this.#registry.all().find(isRenewedBy(wanted.ca));
+      if (before !== undefined) return this.#renew(before, wanted, by.operatorId);
       await this.#assertFree(wanted.ca);
       // The template must not go while a CA for it comes.
       return provisioning.templates.hold(() => this.#add(wanted, by.operatorId));
@@ -163,6 +169,28 @@ export class VendorCas {
     this.#registry.add(record);
     this.#options.announce({ kind: 'vendor-ca-changed', certificateId: ca.id });
     return this.get(ca.id);
+  }
+
+  async #renew(
+    before: VendorCa,
+    { ca, verification, templateName }: Registration,
+    operatorId: string,
+  ): Promise<VendorCa> {
+    const { transactor, trail, clock, store, announce } = this.#options;
+    const { certificateId } = before;
+    if (templateName !== undefined && templateName !== before.templateName) throw otherTemplate(before);
+    const codeHash = provenCode(verification, { ca, atMs: clock.now() });
+    await transactor.transact(async (tx) => {
+      await this.codes.take(tx, codeHash);
+      await store.setCertificate(tx, { certificateId, der: ca.der });
+      const payload = { certificateId, renewedId: ca.id, notAfterMs: ca.notAfterMs };
+      await trail.append(tx, { kind: 'vendor_ca.renewed', actor: { kind: 'operator', operatorId }, payload });
+    });
+    // As it is now: it may have been switched off meanwhile.
+    const { certificate: _old, trust: _trust, ...record } = this.get(certificateId);
+    this.#registry.add({ ...record, der: ca.der });
+    announce({ kind: 'vendor-ca-changed', certificateId });
+    return this.get(certificateId);
   }
 
   async #store(add: () => Promise<void>): Promise<void> {
@@ -241,6 +269,22 @@ export class VendorCas {
   }
 }
 
+/** Name and key make a CA; of two certificates of one the later counts. */
+function isRenewedBy(ca: Certificate): (known: VendorCa) => boolean {
+  return ({ certificate }) =>
+    ca.notAfterMs > certificate.notAfterMs &&
+    equalBytes(ca.subject.der, certificate.subject.der) &&
+    equalBytes(ca.publicKey.spki, certificate.publicKey.spki);
+}
+
+function otherTemplate({ certificateId, templateName }: VendorCa): VendorCasError {
+  const has = templateName === undefined ? 'no template' : `the template \`${templateName}\``;
+  return new VendorCasError(
+    'vendor_cas.exists',
+    `this renews the vendor CA \`${certificateId}\`, which has ${has}: give the same, or none`,
+  );
+}
+
 function stillActive(certificateId: CertificateId): VendorCasError {
   return new VendorCasError(
     'vendor_cas.state',
@@ -249,6 +293,7 @@ function stillActive(certificateId: CertificateId): VendorCasError {
 }
 
 function registered(cause?: unknown): VendorCasError {
-  const message = 'this CA, or another certificate of its key, is registered already';
+  const message =
+    'this CA, or another certificate of its key, is registered already; only one of its name that ends later takes its place';
   return new VendorCasError('vendor_cas.exists', message, { cause });
 }

@@ -2,6 +2,7 @@ import type { CertificateId, Sha256, Transaction } from '@fleetward/core';
 
 /** A CA of somebody else, whose devices may come in by certificates that it issued. */
 export interface VendorCaRecord {
+  /** That of the certificate it was registered with, also when the vendor has renewed that. */
   readonly certificateId: CertificateId;
   readonly der: Uint8Array;
   /** Lower-case hex SHA-256 of its SubjectPublicKeyInfo: a key is registered once. */
@@ -32,8 +33,15 @@ export interface VendorCaStore {
   takeCode(tx: Transaction, use: { readonly hash: Sha256; readonly atMs: number }): Promise<boolean>;
   /** Forgets codes that ended at `atMs` or before. Answers how many are left. */
   removeEndedCodes(tx: Transaction, atMs: number): Promise<number>;
+  /** Codes that end after `atMs`. */
+  countCodes(atMs: number): Promise<number>;
   /** Refuses a certificate or key that is registered with `StoreError` `store.conflict`. */
   add(tx: Transaction, ca: VendorCaRecord): Promise<void>;
+  /** Puts another certificate of its key in the place of the one it has. */
+  setCertificate(
+    tx: Transaction,
+    renewed: { readonly certificateId: CertificateId; readonly der: Uint8Array },
+  ): Promise<void>;
   /** False when there is none, or it is in that state already. */
   setState(
     tx: Transaction,

@@ -187,6 +187,7 @@ export async function openPlatform(options: PlatformOptions) {
     },
     isAttached: (certificateId) =>
       things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
+    vendorCas: () => vendorCas.list().map(({ certificate }) => certificate),
     announce: (event) => {
       events.push(event);
       return noEffect;

@@ -238,6 +238,21 @@ describe('a vendor’s certificate', () => {
     ).toMatchObject({ reason: 'certificate_profile' });
   });
 
+  test('outlives the certificate of its CA that it came in by, once the vendor has renewed that', async () => {
+    const short = await register('', await newVendor(folder, { subject: '/CN=Short CA', days: '20' }));
+    const one = await short.device('/CN=one', { days: '300' });
+    await connect(one);
+    platform.clock.advance(10 * dayMs);
+    const { code } = await platform.vendorCas.codes.create(operator);
+    const ca = await short.again('/CN=Short CA', '400');
+    await platform.vendorCas.register({ ca, verification: await short.verify(code) }, operator);
+    platform.clock.advance(20 * dayMs);
+    expect(admit()(one.certificate.der)).toMatchObject({
+      kind: 'admitted',
+      endsAtMs: one.certificate.notAfterMs,
+    });
+  });
+
   test('never speaks for what a CA of ours issued, and the other way round', async () => {
     const { certificate } = await ours('mine');
     expect(admit()(certificate.der).kind).toBe('admitted');

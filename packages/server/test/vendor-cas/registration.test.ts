@@ -72,6 +72,38 @@ describe('a vendor CA is registered', () => {
     });
   });
 
+  test('and goes on by a later certificate of its name and key, under its id, its state and its template', async () => {
+    await register();
+    const renewed = await vendor.again('/O=Acme/CN=Acme Device CA', '7300');
+    const wanted = { ca: renewed, verification: await vendor.verify(await newCode()) };
+    await expect(
+      platform.vendorCas.register({ ...wanted, templateName: 'other' }, operator),
+    ).rejects.toMatchObject({ code: 'vendor_cas.exists' });
+    await platform.vendorCas.setState(vendor.ca.id, 'inactive', operator);
+    expect(await platform.vendorCas.register(wanted, operator)).toMatchObject({
+      certificateId: vendor.ca.id,
+      state: 'inactive',
+      certificate: { id: renewed.id },
+    });
+    await expect(platform.vendorCas.register(wanted, operator)).rejects.toMatchObject({
+      code: 'vendor_cas.exists',
+    });
+    platform = await reopened(platform);
+    expect(platform.vendorCas.list()).toMatchObject([
+      { certificateId: vendor.ca.id, state: 'inactive', certificate: { id: renewed.id } },
+    ]);
+    expect((await trailOf(platform.trail)).map(({ kind }) => kind)).toContain('vendor_ca.renewed');
+  });
+
+  test('and none with its name or its key becomes a CA of the platform', async () => {
+    await register();
+    const sameName = (await newVendor(folder)).ca;
+    for (const ca of [vendor.ca, sameName, await vendor.again('/CN=Another name')])
+      await expect(
+        platform.certificates.importCas([ca], { kind: 'operator', operatorId: 'ada' }),
+      ).rejects.toThrow(/the vendor CA `[0-9a-f]{64}` has its name or its key/);
+  });
+
   test('not more of them, and not more codes, than the settings allow', async () => {
     for (let at = 0; at < 20; at++) await newCode();
     await expect(newCode()).rejects.toMatchObject({ code: 'vendor_cas.limit' });

@@ -10,7 +10,7 @@ export interface Vendor {
   readonly verify: (code: string, options?: SignOptions) => Promise<Certificate>;
   readonly device: (subject: string, options?: SignOptions) => Promise<VendorDevice>;
   /** The CA's key certified again, as of another certificate of it. */
-  readonly again: (subject: string) => Promise<Certificate>;
+  readonly again: (subject: string, days?: string) => Promise<Certificate>;
 }
 
 export interface VendorDevice {
@@ -57,10 +57,10 @@ export async function newVendor(folder: TemporaryFolder, options: VendorOptions 
   const name = `vendor-${++made}`;
   const keyFile = folder.join(`${name}.key`);
   await newKey(keyFile, algorithm);
-  const certify = async (file: string, as: string): Promise<Certificate> => {
+  const certify = async (file: string, as: string, days = options.days): Promise<Certificate> => {
     const added = extensions.flatMap((each) => ['-addext', each]);
     const args = ['req', '-x509', '-config', emptyConfig(folder), '-new', '-key', keyFile];
-    await openssl([...args, '-subj', as, '-days', options.days ?? '3650', ...added, '-out', file]);
+    await openssl([...args, '-subj', as, '-days', days ?? '3650', ...added, '-out', file]);
     return read(file);
   };
   const caFile = folder.join(`${name}.pem`);
@@ -72,7 +72,7 @@ export async function newVendor(folder: TemporaryFolder, options: VendorOptions 
     caPem: readFileSync(caFile, 'latin1'),
     verify: async (code, given = {}) => (await sign(`/CN=${code}`, { extensions: [], ...given })).certificate,
     device: (as, given = {}) => sign(as, given),
-    again: (as) => certify(folder.join(`${name}-again-${++made}.pem`), as),
+    again: (as, days) => certify(folder.join(`${name}-again-${++made}.pem`), as, days),
   };
 }
 

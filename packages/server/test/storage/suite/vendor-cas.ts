@@ -56,6 +56,7 @@ export function describeVendorCas(opened: () => Opened): void {
       false,
       false,
     ]);
+    expect([await stores.vendorCas.countCodes(99), await stores.vendorCas.countCodes(100)]).toEqual([1, 0]);
     expect(await transact((tx) => stores.vendorCas.removeEndedCodes(tx, 50))).toBe(1);
     expect(await transact((tx) => stores.vendorCas.removeEndedCodes(tx, 100))).toBe(0);
   });
