@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   needs,
@@ -56,6 +56,19 @@ needs('softhsm2-util', 'softhsm2').describe('keys in a token', () => {
     for (const algorithm of algorithms)
       expect(await isSigned(await second.signer(parseKeyName(`in-${algorithm}`)))).toBe(true);
     await second.close();
+  });
+
+  test('sign again once a token that was pulled out is back, in the same process', async () => {
+    const signing = await start();
+    const signer = await signing.signer(parseKeyName('in-ecdsa-p256-sha256'));
+    const [tokens, away] = [join(folder.path, 'tokens'), join(folder.path, 'pulled-out')];
+    expect(await isSigned(signer)).toBe(true);
+    renameSync(tokens, away);
+    for (let attempt = 0; attempt < 3; attempt++)
+      await expect(signer.sign(message)).rejects.toMatchObject({ code: 'keys.hsm' });
+    renameSync(away, tokens);
+    expect(await isSigned(signer)).toBe(true);
+    await signing.close();
   });
 
   test('do not come out: not by reading, not by wrapping, and nobody can allow it afterwards', async () => {

@@ -18,6 +18,7 @@ interface Mechanism {
 export interface Pkcs11 {
   load(modulePath: string): void;
   C_Initialize(): void;
+  C_Finalize(): void;
   C_GetSlotList(tokenPresent: boolean): Handle[];
   C_GetTokenInfo(slot: Handle): { readonly label: string };
   C_OpenSession(slot: Handle, flags: number): Handle;

@@ -21,7 +21,7 @@ export interface OpenSession {
 }
 
 /**
- * One logged-in session, opened when it is first needed and again after a fault. A refused PIN is not tried again, neither by this
+ * One logged-in session, opened when it is first needed and again after a fault, for which the module is initialised anew. A refused PIN is not tried again, neither by this
  * process nor by the next: a token locks itself after a few.
  */
 export class Token {
@@ -47,8 +47,9 @@ export class Token {
     try {
       return work(this.#open());
     } catch (cause) {
-      this.#close();
+      this.#closeSession();
       if (cause instanceof KeysError) throw cause;
+      this.#unload();
       const message = `the token \`${this.#settings.tokenLabel}\` does not ${what}: ${reasonOf(cause)}`;
       throw new KeysError('keys.hsm', message, { cause });
     }
@@ -107,11 +108,21 @@ export class Token {
       .replace(/\r?\n$/, '');
   }
 
-  #close(): void {
+  #closeSession(): void {
     const session = this.#session;
     this.#session = undefined;
+    if (session !== undefined) this.#quietly((pkcs11) => pkcs11.C_CloseSession(session));
+  }
+
+  /** SoftHSM, for one, goes on failing until it is initialised anew, though the token is back. All sessions of it are ours. */
+  #unload(): void {
+    this.#quietly((pkcs11) => pkcs11.C_Finalize());
+    this.#pkcs11 = undefined;
+  }
+
+  #quietly(end: (pkcs11: Pkcs11) => void): void {
     try {
-      if (session !== undefined) this.#pkcs11?.C_CloseSession(session);
+      if (this.#pkcs11 !== undefined) end(this.#pkcs11);
     } catch {
       // It is gone with the fault that brought us here.
     }
