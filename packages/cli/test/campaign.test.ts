@@ -84,6 +84,14 @@ test('terms are read as people write them, and the last stage has nothing to go 
   expect(termsOf({ requires: { region: 'eu' }, battery: 30 })).toEqual({
     prerequisites: { attributes: { region: 'eu' }, batteryPercentMin: 30 },
   });
+  const growing = { rate: 10, rateMax: 100, rateFactor: 2, rateIncreaseAfter: 50 };
+  expect(termsOf({ ...growing, rateIncreaseOn: 'succeeded' }).rate).toEqual({
+    baseRatePerMinute: 10,
+    incrementFactor: 2,
+    increaseAfter: { of: 'succeeded', count: 50 },
+    maximumPerMinute: 100,
+  });
+  expect(termsOf(growing).rate?.increaseAfter?.of).toBe('notified');
   expect(termsOf({})).toEqual({});
 });
 

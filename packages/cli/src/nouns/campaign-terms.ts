@@ -13,6 +13,7 @@ export interface TermFlags {
   readonly rateMax?: number;
   readonly rateFactor?: number;
   readonly rateIncreaseAfter?: number;
+  readonly rateIncreaseOn?: 'notified' | 'succeeded';
   readonly abort?: NonNullable<Body['abort']>;
   readonly trouble?: NonNullable<Body['trouble']>;
   readonly window?: Pick<NonNullable<Body['window']>, 'days' | 'fromMinute' | 'toMinute'>;
@@ -68,6 +69,7 @@ const needs = [
   ['rateMax', 'rate'],
   ['rateFactor', 'rate'],
   ['rateIncreaseAfter', 'rate'],
+  ['rateIncreaseOn', 'rateIncreaseAfter'],
 ] as const satisfies readonly (readonly [keyof TermFlags, keyof TermFlags])[];
 
 function assertSaysSomething(flags: TermFlags): void {
@@ -87,14 +89,15 @@ function withSuccess(stages: Stages, success = 95): Stages {
   }));
 }
 
-function rateOf({ rate, rateMax, rateFactor = 1, rateIncreaseAfter }: TermFlags): Body['rate'] {
+function rateOf(flags: TermFlags): Body['rate'] {
+  const { rate, rateMax, rateFactor = 1, rateIncreaseAfter, rateIncreaseOn = 'notified' } = flags;
   if (rate === undefined) return undefined;
   return {
     baseRatePerMinute: rate,
     incrementFactor: rateFactor,
     ...(rateIncreaseAfter === undefined
       ? {}
-      : { increaseAfter: { of: 'notified' as const, count: rateIncreaseAfter } }),
+      : { increaseAfter: { of: rateIncreaseOn, count: rateIncreaseAfter } }),
     maximumPerMinute: rateMax ?? rate,
   };
 }

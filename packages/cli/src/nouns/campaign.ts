@@ -129,6 +129,12 @@ function addTermOptions(verb: Command): Command {
     )
     .addOption(
       new Option(
+        '--rate-increase-on <what>',
+        'what is counted for that: things that were offered it, or that have it; default `notified`',
+      ).choices(['notified', 'succeeded']),
+    )
+    .addOption(
+      new Option(
         '--abort <rule>',
         'halts for good: `10%/20`, of at least 20 that ended in a stage 10 % did not succeed; `FAILED:`, `REJECTED:` or `TIMED_OUT:` before it counts those alone (may be repeated); default `10%/20`',
       ).argParser(parseAbort),
