@@ -64,6 +64,10 @@ needs('softhsm2-util', 'softhsm2').describe('keys in a token', () => {
     const [tokens, away] = [join(folder.path, 'tokens'), join(folder.path, 'pulled-out')];
     expect(await isSigned(signer)).toBe(true);
     renameSync(tokens, away);
+    await expect(signer.sign(message)).rejects.toMatchObject({ code: 'keys.hsm' });
+    renameSync(away, tokens);
+    expect(await isSigned(signer)).toBe(true);
+    renameSync(tokens, away);
     for (let attempt = 0; attempt < 3; attempt++)
       await expect(signer.sign(message)).rejects.toMatchObject({ code: 'keys.hsm' });
     renameSync(away, tokens);

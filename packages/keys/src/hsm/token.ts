@@ -47,9 +47,8 @@ export class Token {
     try {
       return work(this.#open());
     } catch (cause) {
-      this.#closeSession();
-      if (cause instanceof KeysError) throw cause;
       this.#unload();
+      if (cause instanceof KeysError) throw cause;
       const message = `the token \`${this.#settings.tokenLabel}\` does not ${what}: ${reasonOf(cause)}`;
       throw new KeysError('keys.hsm', message, { cause });
     }
@@ -108,21 +107,16 @@ export class Token {
       .replace(/\r?\n$/, '');
   }
 
-  #closeSession(): void {
-    const session = this.#session;
-    this.#session = undefined;
-    if (session !== undefined) this.#quietly((pkcs11) => pkcs11.C_CloseSession(session));
-  }
-
-  /** SoftHSM, for one, goes on failing until it is initialised anew, though the token is back. All sessions of it are ours. */
+  /**
+   * Ends the module, and with it the session. After any failure: SoftHSM, for one, says that a key is not there when its folder is gone,
+   * and goes on failing once that is back until it is initialised anew.
+   */
   #unload(): void {
-    this.#quietly((pkcs11) => pkcs11.C_Finalize());
+    const pkcs11 = this.#pkcs11;
     this.#pkcs11 = undefined;
-  }
-
-  #quietly(end: (pkcs11: Pkcs11) => void): void {
+    this.#session = undefined;
     try {
-      if (this.#pkcs11 !== undefined) end(this.#pkcs11);
+      pkcs11?.C_Finalize();
     } catch {
       // It is gone with the fault that brought us here.
     }
