@@ -12,18 +12,27 @@ export function sendPieces(
 ): FastifyReply {
   const answer = reply.raw;
   reply.hijack();
-  // Node counts a write that the peer takes some of as progress.
-  answer.socket?.setTimeout(stalledWriteMs);
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) answer.setHeader(name, value);
   }
   answer.statusCode = reply.statusCode;
-  writePieces(answer, pieces).catch((cause: Error) => answer.destroy(cause));
+  writePieces(answer, { pieces, stalledWriteMs }).catch((cause: Error) => answer.destroy(cause));
   return reply;
 }
 
-async function writePieces(answer: ServerResponse, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const piece of pieces) await written(answer, piece);
+async function writePieces(
+  answer: ServerResponse,
+  { pieces, stalledWriteMs }: { readonly pieces: AsyncIterable<Uint8Array>; readonly stalledWriteMs: number },
+): Promise<void> {
+  const { socket } = answer;
+  socket?.setTimeout(0); // a piece that waits for a cap is no fault of the client's
+  for await (const piece of pieces) {
+    // Node counts a write that the peer takes some of as progress.
+    socket?.setTimeout(stalledWriteMs);
+    await written(answer, piece);
+    socket?.setTimeout(0);
+  }
+  socket?.setTimeout(stalledWriteMs);
   answer.end();
 }
 
