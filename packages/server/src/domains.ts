@@ -378,6 +378,8 @@ function openDownloads(
     artifacts,
     rules: campaigns,
     downloadsMax: settings.downloadsMax,
+    deviceDownloadsMax: settings.deviceDownloadsMax,
+    yieldsAfterMs: settings.downloadYieldsAfterMs,
     totalBytesPerSecond: settings.downloadBytesPerSecondMax,
     deviceBytesPerSecond: settings.deviceDownloadBytesPerSecondMax,
     monotonicMs: () => performance.now(),

@@ -149,7 +149,7 @@ export function createPlatformMetrics(parts: {
   });
   new Gauge({
     name: 'fleetward_downloads',
-    help: 'Downloads of artifacts: under way now; since the start completed, broken off, bytes, refused to the device, over `releases.downloadsMax`, and pieces that waited for a cap',
+    help: 'Downloads of artifacts: under way now; since the start completed, broken off, bytes, refused to the device, over `releases.downloadsMax` or `deviceDownloadsMax`, times that a slow one made room, and pieces that waited for a cap',
     labelNames: ['counter'] as const,
     registers: [registry],
     collect() {

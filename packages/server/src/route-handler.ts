@@ -28,8 +28,11 @@ export interface OpenableBytes {
   readonly lengthBytes: number;
   /** Names the content, such as its SHA-256, without quotes. */
   readonly etag: string;
-  /** Both ends are included. A piece need be valid only until the next one is asked for. */
-  open(range: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
+  /** Both ends are included. A piece need be valid only until the next one is asked for. `cut` ends the connection at once. */
+  open(
+    range: { readonly start: number; readonly end: number },
+    cut: (cause: Error) => void,
+  ): AsyncIterable<Uint8Array>;
 }
 
 /** What answers a route whose answer is `bytes`. */

@@ -324,7 +324,7 @@ export class Ddi {
       contentType: 'application/octet-stream',
       lengthBytes: release.lengthBytes,
       etag: release.sha256,
-      open: (range) => this.#parts.downloads.read(device, { target: release, range, signal }),
+      open: (range, cut) => this.#parts.downloads.read(device, { target: release, range, signal, cut }),
     };
   }
 

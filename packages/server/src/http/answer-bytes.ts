@@ -36,7 +36,8 @@ function sendFile(
   const { start, end } = range ?? { start: 0, end: file.lengthBytes - 1 };
   reply.header('content-length', end - start + 1);
   if (request.method === 'HEAD' || end < start) return reply.send();
-  return sendPieces(reply, { pieces: file.open({ start, end }), stalledWriteMs });
+  const cut = (cause: Error): void => void reply.raw.destroy(cause);
+  return sendPieces(reply, { pieces: file.open({ start, end }, cut), stalledWriteMs });
 }
 
 /** RFC 9110 §14.2: ranges are of GET alone. §13.1.5: one is served only while the client's copy is of these bytes. */

@@ -3,6 +3,7 @@ import type { ArtifactRange } from './artifact-store.ts';
 import type { Artifacts } from './artifacts.ts';
 import { Bandwidth, type BandwidthParts, type Cap } from './bandwidth.ts';
 import { ReleaseError } from './errors.ts';
+import { type Place, Places, type PlacesOptions } from './places.ts';
 import type { ListedTarget } from './rules.ts';
 
 /** Who asks for a target. */
@@ -19,11 +20,9 @@ export interface DownloadRules {
   capsOf(device: DownloadingDevice, artifact: { readonly sha256: Sha256 }): readonly Cap[];
 }
 
-export interface DownloadsParts extends BandwidthParts {
+export interface DownloadsParts extends BandwidthParts, PlacesOptions {
   readonly artifacts: Pick<Artifacts, 'read'>;
   readonly rules: DownloadRules;
-  /** At once; one more is told to try again. */
-  readonly downloadsMax: number;
   /** Of one device; 0: no cap. */
   readonly deviceBytesPerSecond: number;
 }
@@ -32,15 +31,17 @@ export interface DownloadsParts extends BandwidthParts {
 export class Downloads {
   readonly #parts: DownloadsParts;
   readonly #bandwidth: Bandwidth;
-  readonly #counts = { underWay: 0, completed: 0, broken: 0, bytes: 0, refused: 0, overLimit: 0 };
+  readonly #places: Places;
+  readonly #counts = { completed: 0, broken: 0, bytes: 0, refused: 0, overLimit: 0, madeRoom: 0 };
 
   constructor(parts: DownloadsParts) {
     this.#parts = parts;
     this.#bandwidth = new Bandwidth(parts);
+    this.#places = new Places(parts);
   }
 
   get counts(): Readonly<Record<string, number>> {
-    return { ...this.#counts, waits: this.#bandwidth.waits };
+    return { underWay: this.#places.count, ...this.#counts, waits: this.#bandwidth.waits };
   }
 
   /** Throws `ReleaseError`. */
@@ -49,39 +50,46 @@ export class Downloads {
       this.#counts.refused++;
       throw new ReleaseError('releases.not_offered', `\`${target.path}\` is not offered to this device`);
     }
-    if (this.#counts.underWay < this.#parts.downloadsMax) return;
+    const setting = this.#places.obstacle(keyOf(device));
+    if (setting === undefined) return;
     this.#counts.overLimit++;
     throw new ReleaseError(
       'releases.too_many_downloads',
-      'too many downloads at once (setting `releases.downloadsMax`): try again later',
+      `too many downloads at once (setting \`releases.${setting}\`): try again later`,
     );
   }
 
-  /** A range of a target that was checked, as fast as the caps allow. */
-  async *read(
-    device: DownloadingDevice,
-    {
-      target,
-      range,
-      signal,
-    }: { readonly target: ListedTarget; readonly range: ArtifactRange; readonly signal: AbortSignal },
-  ): AsyncGenerator<Uint8Array, void, undefined> {
+  /** A range of a target that was checked, as fast as the caps allow. `cut` ends the connection. */
+  async *read(device: DownloadingDevice, reading: Reading): AsyncGenerator<Uint8Array, void, undefined> {
+    const { target, range, signal, cut } = reading;
     const counts = this.#counts;
-    const by = { device: keyOf(device), caps: this.#capsOf(device, target), signal };
+    const key = keyOf(device);
+    const by = { device: key, caps: this.#capsOf(device, target), signal };
+    const { place, isMadeRoom } = this.#places.take(key, cut);
+    if (isMadeRoom) counts.madeRoom++;
     let isWhole = false;
-    counts.underWay++;
     try {
       for await (const piece of this.#parts.artifacts.read(target.sha256, range)) {
         const turn = this.#bandwidth.take(piece.length, by);
         if (turn !== undefined) await turn;
         counts.bytes += piece.length;
-        yield piece;
+        yield* this.#passed(piece, place);
       }
       isWhole = true;
     } finally {
-      counts.underWay--;
+      this.#places.leave(place);
       counts[isWhole ? 'completed' : 'broken']++;
     }
+  }
+
+  /** Whoever asks for the next piece has taken this one. */
+  *#passed(piece: Uint8Array, place: Place): Generator<Uint8Array, void, undefined> {
+    const sinceMs = this.#parts.monotonicMs();
+    place.waitingSinceMs = sinceMs;
+    yield piece;
+    place.waitingSinceMs = undefined;
+    place.readerMs += this.#parts.monotonicMs() - sinceMs;
+    place.bytes += piece.length;
   }
 
   #capsOf(device: DownloadingDevice, target: ListedTarget): readonly Cap[] {
@@ -91,7 +99,14 @@ export class Downloads {
   }
 }
 
-/** What its share is counted by. */
-function keyOf({ certificateId, thingName }: DownloadingDevice): string {
-  return certificateId ?? `thing ${thingName}`;
+interface Reading {
+  readonly target: ListedTarget;
+  readonly range: ArtifactRange;
+  readonly signal: AbortSignal;
+  readonly cut: (cause: Error) => void;
+}
+
+/** A thing is one device, however many certificates it has. */
+function keyOf({ thingName, certificateId }: DownloadingDevice): string {
+  return thingName === undefined ? `certificate ${certificateId}` : `thing ${thingName}`;
 }

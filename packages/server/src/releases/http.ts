@@ -123,7 +123,7 @@ function targetAnswer(parts: UpdateParts, request: TargetRequest): OpenableBytes
     contentType: 'application/octet-stream',
     lengthBytes: target.lengthBytes,
     etag: target.sha256,
-    open: (range) => downloads.read(device, { target, range, signal: request.signal }),
+    open: (range, cut) => downloads.read(device, { target, range, signal: request.signal, cut }),
   };
 }
 

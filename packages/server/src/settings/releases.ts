@@ -13,9 +13,23 @@ export const releases = section(
       'Uploads that broke off and may be gone on with, those under way included; one more is told to finish or remove one.',
       { maximum: 1_024 },
     ),
-    downloadsMax: count(1_000, 'Downloads of artifacts at once; one more is told to try again.', {
-      maximum: 100_000,
-    }),
+    downloadsMax: count(
+      1_000,
+      'Downloads of artifacts at once. For one more the slowest reader of those that had `downloadYieldsAfterMs` is cut, and goes on where it stopped; where there is none, it is told to try again.',
+      { maximum: 100_000 },
+    ),
+    deviceDownloadsMax: count(
+      4,
+      'Downloads of artifacts by one thing at once; one more is told to try again.',
+      {
+        maximum: 1_000,
+      },
+    ),
+    downloadYieldsAfterMs: count(
+      10_000,
+      'How long a download is left alone when there are `downloadsMax`, before it makes room for another.',
+      { maximum: 3_600_000 },
+    ),
     downloadBytesPerSecondMax: count(
       0,
       'Bytes a second of all downloads of artifacts together, shared evenly between the devices that download; 0: no cap. Devices give up what is slower than they allow, so lower `downloadsMax` with it.',
@@ -23,7 +37,7 @@ export const releases = section(
     ),
     deviceDownloadBytesPerSecondMax: count(
       0,
-      'Bytes a second of the downloads of one device certificate together; 0: no cap.',
+      'Bytes a second of the downloads of one thing together, whatever certificates it has; 0: no cap.',
       { minimum: 0 },
     ),
     unfinishedUploadHours: count(24, 'How long an upload that broke off is kept.', { maximum: 8_760 }),

@@ -68,6 +68,7 @@ let device: ApiClient;
 let isOffered = true;
 let capBytesPerSecond = 0;
 let gate = Promise.resolve();
+let nowMs = 0;
 let counts: () => Readonly<Record<string, number>>;
 const denied: DenialReport[] = [];
 const pausesMs: number[] = [];
@@ -99,9 +100,11 @@ beforeAll(async () => {
           : [{ key: `campaign ${capBytesPerSecond}`, bytesPerSecond: capBytesPerSecond }],
     },
     downloadsMax: 1,
+    deviceDownloadsMax: 2,
+    yieldsAfterMs: 10_000,
     totalBytesPerSecond: 0,
     deviceBytesPerSecond: 0,
-    monotonicMs: () => 0,
+    monotonicMs: () => nowMs,
     pause: (ms) => {
       pausesMs.push(ms);
       return gate;
@@ -280,6 +283,28 @@ test('one more download than allowed is told to try again', async () => {
     explanation: expect.stringContaining('downloadsMax'),
   });
   expect(counts()).toMatchObject({ underWay: 0, overLimit: 1 });
+});
+
+test('a download that had its time is cut for another where all places are taken', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate = promise;
+  capBytesPerSecond = 2;
+  const before = counts();
+  await fetchTarget();
+  const path = `/tuf/targets/${name.split('/').map(encodeURIComponent).join('/')}`;
+  const { port } = listening;
+  const waiting = rawRequest({ port, ca: certificates.ca, path, client: certificates }).catch(
+    (error: unknown) => error,
+  );
+  await expect.poll(() => counts().underWay).toBe(1);
+  nowMs += 10_000;
+  capBytesPerSecond = 0;
+  expect((await device.call(getDeviceTarget, { params: { '*': name } })).length).toBe(firmware.length);
+  expect(await waiting).toMatchObject({ code: 'ECONNRESET' });
+  resolve();
+  await expect.poll(() => counts().broken).toBe(before.broken! + 1);
+  expect(counts()).toMatchObject({ underWay: 0, madeRoom: 1 });
+  nowMs = 0;
 });
 
 test('a download waits for the cap that the rules name', async () => {
