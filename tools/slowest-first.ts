@@ -9,6 +9,7 @@ export const slowest: readonly string[] = [
   'packages/device/test/agent-kill.test.ts',
   'tools/test/docs.test.ts',
   'packages/cli/test/serve.test.ts',
+  'packages/server/test/ddi/ddi.test.ts',
   'packages/updates/test/conformance-client.test.ts',
   'packages/server/test/e2e/lost-storage.test.ts',
   'packages/server/test/storage/durability.test.ts',

@@ -89,11 +89,13 @@ export class TargetTokens {
 
   /** Read from the records each time: one that was deleted on another node is good no more. */
   async judge(thingName: ThingName, secret: string): Promise<TokenVerdict> {
-    if (!this.#isAllowed(thingName))
-      return refused('no group of the thing allows target tokens (setting `ddi.targetTokenGroups`)');
+    // Looked up and compared whatever comes of it, so that the time does not say which things there are, or have one.
     const token = await this.#parts.store.find(thingName);
-    // Compared all the same, so that the time says nothing of whether there is one.
     const isRight = isSame(token?.hash ?? absent, hashOf(secret));
+    if (!this.#isAllowed(thingName))
+      return refused(
+        'no group of it allows target tokens (setting `ddi.targetTokenGroups`), or there is no such thing',
+      );
     if (token === undefined) return refused('the thing has no target token');
     if (!isRight) return refused('the target token is not that of the thing');
     if (this.#isShutOut(token))

@@ -1,4 +1,3 @@
-import { parseThingName } from '@fleetward/core';
 import { FakeClock } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 import { createDdiAuthentication } from '../../src/gateway/ddi/authentication.ts';
@@ -6,9 +5,8 @@ import type { RawRequestHead } from '../../src/http/index.ts';
 
 test('the requests of a target token are bounded over all its connections, and come again with time', async () => {
   const clock = new FakeClock();
-  const thing = { name: parseThingName('lamp'), attributes: {}, createdAtMs: 0 };
   const authenticate = createDdiAuthentication({
-    things: { attachmentsOf: () => [], known: () => thing },
+    things: { attachmentsOf: () => [] },
     targetTokens: { judge: async () => ({ kind: 'good' }) },
     admit: () => ({ kind: 'anonymous' }),
     denials: { record: () => undefined },

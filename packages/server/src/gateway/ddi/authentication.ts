@@ -9,7 +9,7 @@ import { TokenBuckets } from '../../token-buckets.ts';
 import type { Admission, Admit } from '../admission.ts';
 
 export interface DdiAuthenticationParts {
-  readonly things: Pick<Things, 'attachmentsOf' | 'known'>;
+  readonly things: Pick<Things, 'attachmentsOf'>;
   readonly targetTokens: Pick<TargetTokens, 'judge'>;
   readonly admit: Admit;
   readonly denials: Pick<Denials, 'record'>;
@@ -60,11 +60,7 @@ function byCertificate(
 /** `Authorization: TargetToken SECRET`. */
 async function byToken(
   { headers, params }: RawRequestHead,
-  {
-    things,
-    targetTokens,
-    rate,
-  }: Pick<DdiAuthenticationParts, 'things' | 'targetTokens'> & { readonly rate: TokenBuckets },
+  { targetTokens, rate }: Pick<DdiAuthenticationParts, 'targetTokens'> & { readonly rate: TokenBuckets },
 ): Promise<Omit<DdiPeer, 'base'>> {
   const secret = /^TargetToken ([A-Za-z0-9_-]{1,256})$/i.exec(headers.authorization ?? '')?.[1];
   if (secret === undefined)
@@ -72,7 +68,6 @@ async function byToken(
   const name = params.controllerId ?? '';
   if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(name)) throw unknownTo('the path names no thing');
   const thingName = parseThingName(name);
-  if (things.known(thingName) === undefined) throw unknownTo(`there is no thing \`${thingName}\``);
   const verdict = await targetTokens.judge(thingName, secret);
   if (verdict.kind === 'refused') throw unknownTo(`thing \`${thingName}\`: ${verdict.explanation}`);
   const turn = rate.take(thingName);
