@@ -5,6 +5,9 @@ import type { Database } from './database.ts';
 import { type Migration, migrations } from './migrations/index.ts';
 import { queriesOf } from './open-transaction.ts';
 
+/** Of all steps together. A step may read or write whole tables of a large fleet, while nobody else is served. */
+export const migrationMs = 600_000;
+
 /**
  * Brings the schema to the newest version in one transaction, forward only. Refuses a database that a newer Fleetward wrote
  * (`store.newer`): it may hold what this code does not understand.

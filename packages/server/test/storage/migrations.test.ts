@@ -29,6 +29,12 @@ test('what waited for the issuance log before schema 22 waits after it', async (
   expect(waiting).toEqual(certificateIds.map((certificateId, at) => ({ sinceMs: 7 + at, certificateId })));
 });
 
+test('a schema that takes longer than a transaction may is brought up to date all the same', async () => {
+  using folder = temporaryFolder();
+  const storage = await openStorage({ kind: 'sqlite', folder: folder.path, transactionMs: 1 });
+  await storage.close();
+});
+
 /** The records as a program had them that knew `version` migrations. */
 async function withSchema(
   folder: string,

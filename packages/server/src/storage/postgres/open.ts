@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { StoreError } from '../../store-error.ts';
 import type { Database } from '../database.ts';
-import { migrate } from '../migrate.ts';
+import { migrate, migrationMs } from '../migrate.ts';
 import { queriesOver, type Statement } from '../statement.ts';
 import { PostgresTransactor, statementsOn, type TransactionLimits } from './transactor.ts';
 import { columnParsers } from './types.ts';
@@ -42,12 +42,23 @@ export async function openPostgres(config: PostgresConfig): Promise<Database> {
   const { lost } = transactor;
   const database: Database = { kind: 'postgres', transactor, reads, lost, close };
   try {
-    await migrate(database);
+    await migratePatiently(settings);
   } catch (cause) {
     await database.close();
     throw cause;
   }
   return database;
+}
+
+/** On a connection of its own, where nothing is given up as soon as elsewhere. */
+async function migratePatiently(settings: typeof defaults & { readonly url: string }): Promise<void> {
+  const patient = { ...settings, connectionsMax: 1, statementMs: migrationMs, transactionMs: migrationMs };
+  const pool = createPool(patient);
+  try {
+    await migrate({ kind: 'postgres', transactor: new PostgresTransactor(pool, patient) });
+  } finally {
+    await pool.end();
+  }
 }
 
 function createPool(settings: typeof defaults & { readonly url: string }): pg.Pool {

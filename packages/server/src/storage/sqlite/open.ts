@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Database } from '../database.ts';
-import { migrate } from '../migrate.ts';
+import { migrate, migrationMs } from '../migrate.ts';
 import { queriesOver, type Statement } from '../statement.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
 import { createPrivateFile } from './private-file.ts';
@@ -48,7 +48,8 @@ export async function openSqlite(config: SqliteConfig): Promise<Database> {
   const run = (statement: Statement) => leastBusy(readers).run(statement, { inTransaction: false });
   const opened = { kind: 'sqlite', transactor, reads: queriesOver(run, 'sqlite'), close } as const;
   try {
-    await migrate(opened);
+    const patient = new GroupCommit(writer, { ...settings, transactionMs: migrationMs });
+    await migrate({ kind: 'sqlite', transactor: patient });
     for (let count = 0; count < settings.readers; count++) readers.push(await open('reader'));
   } catch (cause) {
     await close();
