@@ -1,7 +1,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type RunningProgram, seededRandom } from '@fleetward/testkit';
+import { type RunningProgram, seededRandom, startProgram } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
+import { agentProgram } from '../src/programs.ts';
 import { exists, firmware, RealDevice } from './real-device.ts';
 import { TestPlatform } from './test-platform.ts';
 import { TestRepository } from './test-repository.ts';
@@ -87,13 +88,17 @@ describe('the agent and the starter as programs', () => {
     expect(wrong.stderr).toMatch(/--attempts-max/);
   });
 
-  test('name the file that the agent cannot read, in one line', async () => {
-    await using platform = await TestPlatform.start(await TestRepository.create());
-    await using device = await RealDevice.create(platform);
-    const settings = device.folder.join('agent.json');
-    rmSync(settings);
-    const { code, stderr } = await device.startAgent().outcome;
-    expect(stderr.toString()).toBe(`agent: ENOENT: \`${settings}\` cannot be read or written\n`);
+  test('say what belongs into the settings that the agent cannot read, in one line', async () => {
+    const agent = startProgram(process.execPath, [
+      '--conditions=fleetward-source',
+      agentProgram,
+      '--config',
+      '/nonexistent/agent.json',
+    ]);
+    const { code, stderr } = await agent.outcome;
+    expect(stderr).toMatch(
+      /^agent: device\.config_invalid: `\/nonexistent\/agent\.json` cannot be read \(ENOENT\)[^\n]*`url`.*`probe`: see docs[^\n]*\n$/,
+    );
     expect(code).toBe(1);
   });
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as configFuzz from '../fuzz/agent-config.fuzz.ts';
 import * as slotsFuzz from '../fuzz/slots.fuzz.ts';
-import { parseAgentConfig } from '../src/agent/config.ts';
+import { parseAgentConfig, requiredSettings } from '../src/agent/config.ts';
 import { agentVersion } from '../src/agent/version.ts';
 import { parseStarterArguments } from '../src/starter/arguments.ts';
 
@@ -30,6 +30,13 @@ describe("the agent's settings", () => {
         { kind: 'platform', timeoutMs: 5000 },
       ],
     });
+  });
+
+  test.each(requiredSettings)('are refused without %s', (path) => {
+    const { [path]: _, ...rest } = good;
+    expect(() => parse(rest)).toThrow(
+      expect.objectContaining({ details: expect.objectContaining({ path }) }),
+    );
   });
 
   test('take an installer, with its times', () => {

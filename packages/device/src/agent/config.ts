@@ -52,20 +52,25 @@ const defaultProcessForMs = 10_000;
 const probesMax = 8;
 const configBytesMax = 64 * 1024;
 
+/** What has no default. */
+export const requiredSettings = [
+  'url',
+  'identityFolder',
+  'trustedFolder',
+  'rootFile',
+  'slotsFolder',
+  'product',
+  'hardware',
+  'probe',
+] as const;
+
 /** Reads the settings. Unknown ones, and those of a wrong form, are refused with their path. */
 export function parseAgentConfig(bytes: Uint8Array): AgentConfig {
   const json = parseStrictJson(bytes, { bytesMax: configBytesMax, depthMax: 4 });
   const names = [
-    'url',
-    'identityFolder',
-    'trustedFolder',
-    'rootFile',
-    'slotsFolder',
+    ...requiredSettings,
     'agentSlotsFolder',
-    'product',
-    'hardware',
     'thingName',
-    'probe',
     'installer',
     'trial',
     'limits',

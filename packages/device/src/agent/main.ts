@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { isAppError } from '@fleetward/core';
-import { parseAgentConfig } from './config.ts';
+import { DeviceError } from '../errors.ts';
+import { parseAgentConfig, requiredSettings } from './config.ts';
 import { openAgent } from './wiring.ts';
 
 const usage = 'usage: fleetward-agent --config FILE [--once]\n';
@@ -14,7 +15,7 @@ function log(line: string): void {
 }
 
 async function main(configFile: string, isOnce: boolean): Promise<void> {
-  const config = parseAgentConfig(readFileSync(configFile));
+  const config = parseAgentConfig(readSettings(configFile));
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   const { agent, close } = await openAgent(config, { clock: Date, log, environment: process.env });
@@ -27,6 +28,20 @@ async function main(configFile: string, isOnce: boolean): Promise<void> {
     log('stopped; the next pass goes on from here');
   } finally {
     close();
+  }
+}
+
+function readSettings(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    const settings = requiredSettings.map((name) => `\`${name}\``).join(', ');
+    throw new DeviceError(
+      'device.config_invalid',
+      `\`${file}\` cannot be read (${why}); it is one JSON object with at least ${settings}: see docs/how-to/update-a-device.md`,
+      { cause },
+    );
   }
 }
 
