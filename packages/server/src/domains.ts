@@ -254,6 +254,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     store: stores.campaigns,
     things,
     groups,
+    search,
     releases,
     denials,
     announce,

@@ -41,6 +41,7 @@ interface CreateFlags extends TermFlags {
   readonly release: string;
   readonly name?: string;
   readonly group?: string;
+  readonly query?: string;
   readonly all?: boolean;
   readonly attribute?: Readonly<Record<string, string>>;
   readonly continuous?: boolean;
@@ -62,6 +63,7 @@ function addCreate(noun: Command, { output, withApi, terminal }: Shell): void {
     .requiredOption('--release <target-path>', 'the release, by its path in `release list`')
     .option('--name <name>', 'what people call it; the path, if not given')
     .option('--group <name>', 'things of this group and under it')
+    .option('--query <query>', 'things that match it, as `thing list --query` finds them')
     .option('--all', 'every thing there is')
     .addOption(
       new Option('--attribute <name=value>', 'only things with this attribute (may be repeated)').argParser(
@@ -75,12 +77,13 @@ function addCreate(noun: Command, { output, withApi, terminal }: Shell): void {
       'it starts by itself then, or once it is approved after that: `2026-05-01T22:00:00Z`, or `8h` from now',
     );
   addTermOptions(verb).action(async (flags: CreateFlags) => {
-    const { release, name, group, all, attribute, continuous, needsApproval, startAt } = flags;
+    const { release, name, group, query, all, attribute, continuous, needsApproval, startAt } = flags;
     const nowMs = terminal.clock.now();
     const body = {
       releasePath: release,
       ...(name === undefined ? {} : { name }),
       ...(group === undefined ? {} : { groupName: group }),
+      ...(query === undefined ? {} : { query }),
       ...(all === undefined ? {} : { all }),
       ...(attribute === undefined ? {} : { attributes: attribute }),
       ...(continuous === undefined ? {} : { isContinuous: continuous }),
@@ -322,11 +325,12 @@ function addRollBack(noun: Command, { output, withApi }: Shell): void {
 }
 
 function targetText({ target }: Campaign): string {
-  const { groupName, attributes, isContinuous, updatedBy } = target;
+  const { groupName, query, attributes, isContinuous, updatedBy } = target;
+  const chosen = query === undefined ? 'all' : `query ${query}`;
   const base =
     updatedBy === undefined
       ? groupName === undefined
-        ? 'all'
+        ? chosen
         : `group ${groupName}`
       : `back from ${updatedBy}`;
   const wanted = Object.entries(attributes).map(([name, value]) => `${name}=${value}`);

@@ -237,6 +237,7 @@ const campaign = Type.Object({
   }),
   target: Type.Object({
     groupName: Type.Optional(groupNameSchema),
+    query: Type.Optional(Type.String()),
     attributes: Type.Record(Type.String(), Type.String()),
     isContinuous: Type.Boolean(),
     updatedBy: Type.Optional(Type.String({ description: 'The campaign that this one takes back.' })),
@@ -284,7 +285,16 @@ export const createCampaign = defineRoute({
       name: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
       releasePath: Type.String({ minLength: 1, maxLength: 512, description: 'Target path, as published.' }),
       groupName: Type.Optional(groupNameSchema),
-      all: Type.Optional(Type.Boolean({ description: 'Every thing; no group may be given then.' })),
+      query: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 65_536,
+          description: 'Things that match it, when the campaign starts (docs/reference/search.md).',
+        }),
+      ),
+      all: Type.Optional(
+        Type.Boolean({ description: 'Every thing; no group and no query may be given then.' }),
+      ),
       attributes: Type.Optional(attributes),
       isContinuous: Type.Optional(
         Type.Boolean({

@@ -79,11 +79,18 @@ function wantedOf(body: Body): NewCampaign {
 }
 
 /** The whole fleet is asked for by name: a group that was forgotten must not mean it. */
-function targetOf({ groupName, all = false, attributes = {}, isContinuous = false }: Body): CampaignTarget {
-  if (all === (groupName !== undefined))
-    throw new CampaignsError('campaigns.invalid', 'say for which things: a group, or `all` of them');
+function targetOf({
+  groupName,
+  query,
+  all = false,
+  attributes = {},
+  isContinuous = false,
+}: Body): CampaignTarget {
+  if ([all, groupName !== undefined, query !== undefined].filter(Boolean).length !== 1)
+    throw new CampaignsError('campaigns.invalid', 'say for which things: a group, a query, or `all` of them');
   return {
     ...(groupName === undefined ? {} : { groupName: parseGroupName(groupName) }),
+    ...(query === undefined ? {} : { query }),
     attributes,
     isContinuous,
   };

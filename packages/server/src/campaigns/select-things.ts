@@ -1,17 +1,19 @@
 import type { Random, ThingName } from '@fleetward/core';
 import type { Groups } from '../groups/index.ts';
+import type { Search } from '../search/index.ts';
 import type { Things } from '../things/index.ts';
 import type { CampaignStore, CampaignTarget } from './store.ts';
 
 export interface SelectParts {
   readonly things: Pick<Things, 'known' | 'names'>;
   readonly groups: Pick<Groups, 'get' | 'thingsUnder'>;
+  readonly search: Pick<Search, 'select'>;
   readonly store: Pick<CampaignStore, 'actions'>;
 }
 
 const pageSize = 1_000;
 
-/** The things of a target as they are now, from memory. A search of the fleet, once there is one, is one more kind of target here. */
+/** The things of a target as they are now, from memory. Throws `groups.not_found`, and what a search throws of a query. */
 export async function selectThings(
   target: CampaignTarget,
   parts: SelectParts,
@@ -28,10 +30,11 @@ export async function selectThings(
 }
 
 async function namesOf(
-  { groupName, updatedBy }: CampaignTarget,
-  { things, groups, store }: SelectParts,
+  { groupName, query, updatedBy }: CampaignTarget,
+  { things, groups, search, store }: SelectParts,
 ): Promise<Iterable<ThingName>> {
   if (updatedBy !== undefined) return thingsOffered(updatedBy, store);
+  if (query !== undefined) return search.select(query);
   if (groupName === undefined) return things.names();
   groups.get(groupName);
   return groups.thingsUnder(groupName);

@@ -8,6 +8,7 @@ import {
 } from '@fleetward/core';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
 import type { ReleaseService } from '../releases/index.ts';
+import type { Search } from '../search/index.ts';
 import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
@@ -45,6 +46,7 @@ export interface CampaignLimits {
 
 export interface CampaignsOptions extends BookParts, Omit<AdvanceParts, 'book' | 'limits' | 'assertThings'> {
   readonly releases: Pick<ReleaseService, 'release' | 'releases'>;
+  readonly search: Pick<Search, 'select' | 'assertQuery'>;
   readonly things: AdvanceParts['things'] & Pick<Things, 'attachmentsOf'>;
   readonly denials: Pick<Denials, 'record'>;
   readonly limits: CampaignLimits;
@@ -274,7 +276,7 @@ export class Campaigns {
     if (askedAndDenied.has(report.cause)) this.sees(report, 'denials');
   }
 
-  /** Throws `campaigns.release_unknown`, `campaigns.invalid`, `campaigns.limit`, or `groups.not_found`. */
+  /** Throws `campaigns.release_unknown`, `campaigns.invalid`, `campaigns.limit`, `groups.not_found`, or what a search throws of a query. */
   create({ releasePath, ...rest }: NewCampaign, by: Operator): Promise<CampaignView> {
     return this.#inTurn(async () => {
       const published = this.#options.releases.release(releasePath);
@@ -377,12 +379,13 @@ export class Campaigns {
   }
 
   async #create(wanted: CampaignDefinition, by: Operator): Promise<Campaign> {
-    const { clock, random, limits, groups } = this.#options;
+    const { clock, random, limits, groups, search } = this.#options;
     assertTerms(wanted.terms);
     if (wanted.startAtMs !== undefined && wanted.startAtMs < clock.now())
       throw new CampaignsError('campaigns.invalid', 'the time of the start has passed');
     if (this.#book.runs.length >= limits.openMax) throw tooMany(limits.openMax);
     if (wanted.target.groupName !== undefined) groups.get(wanted.target.groupName);
+    if (wanted.target.query !== undefined) search.assertQuery(wanted.target.query);
     const needsApproval = wanted.needsApproval || limits.needApproval;
     const campaign: Campaign = {
       ...wanted,
@@ -400,14 +403,14 @@ export class Campaigns {
 
   /** What would never end, or never fit, is not begun. */
   async #assertThings({ target }: Campaign): Promise<void> {
-    const { store, things, groups, limits } = this.#options;
-    const { length } = await selectThings(target, { store, things, groups });
+    const { store, things, groups, search, limits } = this.#options;
+    const { length } = await selectThings(target, { store, things, groups, search });
     if (length === 0 && !target.isContinuous)
       throw new CampaignsError('campaigns.empty', 'there is no thing that the campaign is for');
     if (length > limits.thingsMax)
       throw new CampaignsError(
         'campaigns.limit',
-        `the campaign is for ${length} things; it may have ${limits.thingsMax} (setting \`campaigns.thingsMax\`): choose by group or attribute`,
+        `the campaign is for ${length} things; it may have ${limits.thingsMax} (setting \`campaigns.thingsMax\`): choose by group, query or attribute`,
       );
   }
 

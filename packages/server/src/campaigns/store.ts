@@ -16,11 +16,13 @@ export interface CampaignRelease {
   readonly hardware: readonly string[];
 }
 
-/** Which things: those under the group, or every one, that have the attributes; or those that a campaign updated. */
+/** Which things: those under the group, those that match the query, or every one, that have the attributes; or those that a campaign updated. */
 export interface CampaignTarget {
   readonly groupName?: GroupName;
+  /** As in docs/reference/search.md. */
+  readonly query?: string;
   readonly attributes: Readonly<Record<string, string>>;
-  /** Whether things that come to the group later join. */
+  /** Whether things that come to the group, or to match the query, later join. */
   readonly isContinuous: boolean;
   /** Campaign id: what it updated is taken back. */
   readonly updatedBy?: string;

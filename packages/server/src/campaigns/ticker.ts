@@ -1,5 +1,6 @@
 import { AppError, type ThingName } from '@fleetward/core';
 import type { Groups } from '../groups/index.ts';
+import type { Search } from '../search/index.ts';
 import type { Things } from '../things/index.ts';
 import type { CampaignBook } from './book.ts';
 import type { CampaignRun } from './run.ts';
@@ -12,6 +13,7 @@ export interface AdvanceParts {
   readonly book: CampaignBook;
   readonly things: Pick<Things, 'known' | 'names' | 'findReport' | 'revision'>;
   readonly groups: Pick<Groups, 'get' | 'thingsUnder' | 'revision'>;
+  readonly search: Pick<Search, 'select'>;
   /** Throws for a campaign that may not be started as things are. */
   readonly assertThings: (campaign: Campaign) => Promise<void>;
   readonly limits: { readonly thingsMax: number; readonly keptMax: number; readonly stepsPerTickMax: number };
@@ -107,8 +109,8 @@ export class Ticker {
   }
 
   get #selectParts(): SelectParts {
-    const { book, things, groups } = this.#parts;
-    return { things, groups, store: book.parts.store };
+    const { book, things, groups, search } = this.#parts;
+    return { things, groups, search, store: book.parts.store };
   }
 
   /** Takes some of the names out of the list, as new actions. */
@@ -207,14 +209,15 @@ export class Ticker {
     return new Map(found);
   }
 
-  /** Things that have come to the group since; looked for when something has changed, and not too often. */
+  /** Things that have come since; looked for when something has changed, and not too often. Time alone can bring things to a query. */
   async #join(run: CampaignRun): Promise<void> {
     const { book, things, groups } = this.#parts;
-    const { campaignId } = run.campaign;
+    const { campaignId, target } = run.campaign;
     const revision = `${things.revision} ${groups.revision}`;
     const atMs = book.parts.clock.now();
     const looked = this.#looked.get(campaignId);
-    if (looked?.revision === revision || (looked !== undefined && atMs - looked.atMs < joinEveryMs)) return;
+    if (looked !== undefined && atMs - looked.atMs < joinEveryMs) return;
+    if (looked?.revision === revision && target.query === undefined) return;
     const missing = await this.#missingOrStop(run);
     if (missing === undefined) return;
     await this.#takeIn(run, missing);
@@ -236,7 +239,7 @@ export class Ticker {
   }
 }
 
-/** Of the campaign itself, or of the group that it is for; anything else may pass. */
+/** Of the campaign itself, or of the group or query that it is for; anything else may pass. */
 function isRefusal(error: unknown): error is AppError {
-  return error instanceof AppError && /^(campaigns|groups)\./.test(error.code);
+  return error instanceof AppError && /^(campaigns|groups|search)\./.test(error.code);
 }

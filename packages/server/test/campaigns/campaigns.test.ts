@@ -463,6 +463,37 @@ test('things that come to the group of a continuous campaign join it, and it goe
   expect((await fleet.campaigns.get(campaignId)).endedAtMs).toBeDefined();
 });
 
+test('a query is settled at the start, and what comes to match it joins a continuous campaign, also by time alone', async () => {
+  const snapshot = { query: 'name:pump-0*', attributes: {}, isContinuous: false };
+  const { campaignId } = await fleet.create({}, { target: snapshot });
+  await change(campaignId, 'start');
+  await fleet.tick(1_000, 2);
+  fleet.join('pump-0-more');
+  await fleet.tick(20_000, 2);
+  expect(await fleet.campaigns.get(campaignId)).toMatchObject({ things: 1, target: snapshot });
+
+  const target = { query: 'created.age>1h', attributes: {}, isContinuous: true };
+  const late = await fleet.create({}, { target, releasePath: 'pump-2.1.0.bin' });
+  await change(late.campaignId, 'start');
+  await fleet.tick(1_000, 2);
+  const { things } = await fleet.campaigns.get(late.campaignId);
+  fleet.join('young', fleet.clock.now());
+  await fleet.tick(20_000, 2);
+  expect((await fleet.campaigns.get(late.campaignId)).things).toBe(things);
+  await fleet.tick(61 * minuteMs, 2);
+  expect((await fleet.campaigns.get(late.campaignId)).things).toBe(things + 1);
+});
+
+test('a campaign is not made for a query that is none, and not begun for one that finds nothing', async () => {
+  const wanted = (query: string) => ({ target: { query, attributes: {}, isContinuous: false } });
+  await expect(fleet.create({}, wanted('colour:red'))).rejects.toMatchObject({
+    code: 'search.field_unknown',
+  });
+  await expect(fleet.create({}, wanted('name:'))).rejects.toMatchObject({ code: 'search.query_invalid' });
+  const { campaignId } = await fleet.create({}, wanted('type:none'));
+  await expect(change(campaignId, 'start')).rejects.toMatchObject({ code: 'campaigns.empty' });
+});
+
 test('a group that is removed pauses its continuous campaign, and ends one that has yet to take its things in', async () => {
   const groupName = parseGroupName('pumps');
   const target = { groupName, attributes: {}, isContinuous: true };

@@ -12,6 +12,7 @@ import type { CampaignStore } from '../../src/campaigns/store.ts';
 import type { Terms } from '../../src/campaigns/terms.ts';
 import { GroupsError } from '../../src/groups/errors.ts';
 import type { PublishedRelease } from '../../src/releases/index.ts';
+import { Search } from '../../src/search/index.ts';
 import { sha256Of } from '../releases/engineer.ts';
 import { MemoryRecords } from './memory-records.ts';
 
@@ -69,6 +70,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
   const published = new Map(
     [release('1.0.0'), release('2.0.0'), release('2.1.0')].map((one) => [one.path, one]),
   );
+  const created = new Map<ThingName, number>();
   const removedGroups = new Set<string>();
   const denied: string[] = [];
   const stopped: string[] = [];
@@ -77,7 +79,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
   const things = {
     known: (name: ThingName) => {
       const known = attributes.get(name);
-      return known && { name, attributes: known, createdAtMs: 0 };
+      return known && { name, attributes: known, createdAtMs: created.get(name) ?? 0 };
     },
     names: () => attributes.keys(),
     attachmentsOf: () => [],
@@ -89,6 +91,16 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
       return revision;
     },
   };
+  const search = new Search({
+    clock,
+    thing: things.known,
+    groupsOf: () => [],
+    certificatesOf: () => [],
+    withAncestors: (names) => names,
+    monotonicMs: () => 0,
+    limits: { queryLengthMax: 100, queryTermsMax: 4, queryDepthMax: 4, attributesMax: 4, searchesMax: 1 },
+  });
+  for (const name of attributes.keys()) search.touch(name);
   const options = {
     store: kept?.store ?? records,
     transactor: kept?.transactor ?? records.transactor,
@@ -100,6 +112,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     clock,
     random,
     things,
+    search,
     groups: {
       get: (name: never) => {
         if (removedGroups.has(name))
@@ -133,8 +146,10 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     restart: async () => {
       campaigns = await Campaigns.open(options);
     },
-    join: (name: string) => {
+    join: (name: string, atMs = 0) => {
       attributes.set(parseThingName(name), {});
+      created.set(parseThingName(name), atMs);
+      search.touch(parseThingName(name));
       revision++;
     },
     report: async (thingName: ThingName, report: JsonObject) => {
