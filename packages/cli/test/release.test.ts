@@ -198,6 +198,33 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
     expect(await run('verify', 'releases')).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
   });
 
+  test('takes no second release of a version for the same hardware, and replaces one only when told so', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    const add = (file: string, version: string, ...more: readonly string[]) => {
+      const about = [
+        '--product',
+        'lamp',
+        '--version',
+        version,
+        '--path',
+        `lamp/${version}/lamp.img`,
+        ...more,
+      ];
+      return cli.run(['release', 'add', 'releases', file, ...about, '--json']);
+    };
+    writeFileSync(cli.home.join('one.img'), 'one');
+    writeFileSync(cli.home.join('two.img'), 'two');
+    const revB = ['--hardware', 'rev-b'];
+    expect(await add('one.img', '1.0.0', ...revB)).toMatchObject({ code: 0 });
+    const refused = { code: 2, error: { code: 'updates.target_invalid' } };
+    expect(await add('two.img', '1.0', ...revB)).toMatchObject(refused);
+    expect(await add('two.img', '1.0', '--hardware', 'rev-c')).toMatchObject({ code: 0 });
+    expect(await add('two.img', '1.0.0', ...revB)).toMatchObject(refused);
+    expect(await add('one.img', '1.0.0', ...revB, '--changelog', 'said later')).toMatchObject({ code: 0 });
+    expect(await add('two.img', '1.0.0', ...revB, '--replace')).toMatchObject({ code: 0 });
+  });
+
   test('holds a patch between two versions, listed beside the release it leads to and withdrawn with it', async () => {
     using cli = openCli();
     await startFolder(cli);
@@ -292,6 +319,11 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
     await run('sign', 'directed', '--key', 'ada.key');
     expect(await run('rotate', 'directed', '--online-keys', 'without.json')).toBeDefined();
     expect(directorOf('directed')).toEqual(named);
+    await run('sign', 'directed', '--key', 'ada.key');
+    expect(await run('rotate', 'directed', '--without-director')).toMatchObject({
+      warnings: expect.arrayContaining([warning]),
+    });
+    expect(directorOf('directed')).toBeUndefined();
   });
 
   test('keeps the key encrypted and private, and never writes over one', async () => {

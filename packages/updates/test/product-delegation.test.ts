@@ -83,10 +83,10 @@ function delegate(signers: readonly Signer[] | undefined, threshold = signers?.l
 }
 
 async function add(path: string, product: string): Promise<void> {
-  const custom = { ...lampRelease('1.0.0', 1), product };
+  const custom = { ...lampRelease(/\d+(\.\d+)*/.exec(path)?.[0] ?? '9', 1), product };
   const target = await describeTarget(path, { content: chunks(fileOf(path)), custom });
   repository.files.set(targetFilePath(target), fileOf(path));
-  await addToRelease(folder, { target, expiresMs });
+  await addToRelease(folder, { target, expiresMs, isReplaced: true });
 }
 
 /** What is published already is left out, as the server does. */

@@ -56,11 +56,11 @@ async function startedFolder(keys = everybody): Promise<Story> {
     files,
     artifacts,
     keys,
-    add: async (path, content, custom = lampRelease('1.0.0', 1)) => {
+    add: async (path, content, custom = lampRelease(`${/\d/.exec(path)?.[0] ?? 9}.0.0`, 1)) => {
       const bytes = fileOf(content);
       const target = await describeTarget(path, { content: chunks(bytes), custom });
       artifacts.set(target.sha256, bytes);
-      await addToRelease(folder, { target, expiresMs });
+      await addToRelease(folder, { target, expiresMs, isReplaced: true });
     },
     sign: async (by = keys) => void (await signRelease(folder, [...by.root, ...by.targets.slice(0, 2)])),
     root: (version = 1) => files.get(`${version}.root.json`)!,

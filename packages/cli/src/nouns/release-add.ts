@@ -23,6 +23,7 @@ interface AddFlags extends RecordFlags {
   readonly securityVersion: number;
   readonly path?: string;
   readonly expires: string;
+  readonly replace?: boolean;
 }
 
 /** `fleetward release add`: one more artifact for the next list of releases. */
@@ -31,7 +32,7 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
     summary: 'add an artifact to the next list of releases',
     description:
       'Copies an artifact into the folder and adds it to the next list of releases, unsigned until `release sign`. A device installs only what is ' +
-      'for its product and hardware, and never goes below the highest security version it confirmed. With `--component agent` it replaces the update agent. ' +
+      'for its product and hardware, and never goes below the highest security version it confirmed. A path that the list has with other bytes, and a version that devices could not tell from another one for the same hardware, are refused. With `--component agent` it replaces the update agent. ' +
       'An SBOM and an attestation are checked now and when they are published, and signed for with the release; they become artifacts beside it. So does an index of its chunks from 1 MiB on: devices fetch only what they lack.',
     examples: [
       'fleetward release add releases lamp-1.4.2.img --product lamp --version 1.4.2 --hardware lamp-rev-b --security-version 3',
@@ -62,6 +63,7 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
       'how it was built: an in-toto statement in a DSSE envelope, about this file',
     )
     .option('--provenance-key <file>', 'with `--provenance`: the public key that made it, PEM')
+    .option('--replace', 'take the place of other bytes that the list has at the same path')
     .option('--expires <duration>', 'when the list of releases must be signed anew', '90d')
     .action(async (folder: string, file: string, flags: AddFlags) => {
       const { component, product, version, hardware, securityVersion } = flags;
@@ -81,7 +83,12 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
       const chunks = index === undefined ? {} : customOfChunks(index);
       const target = { ...kept, custom: { ...custom, ...customOfRecord(record), ...chunks } };
       const beside = [...documents, ...(index === undefined ? [] : [index])];
-      await addToRelease(releases, { target, documents: beside, expiresMs });
+      await addToRelease(releases, {
+        target,
+        documents: beside,
+        expiresMs,
+        isReplaced: flags.replace === true,
+      });
       output.record(target, {
         path: target.path,
         bytes: target.length,

@@ -21,6 +21,7 @@ interface RotateFlags {
   readonly mldsa65Key?: readonly string[];
   readonly mldsa65Threshold?: number;
   readonly onlineKeys?: string;
+  readonly withoutDirector?: boolean;
   readonly rootExpires: string;
 }
 
@@ -40,6 +41,7 @@ export function addReleaseRotate(noun: Command, { terminal, output }: Shell): vo
     .addOption(repeatable('--targets-key <file>', 'a key (or its `.pub`) that may release'))
     .addOption(mldsa65Keys())
     .option('--online-keys <file>', 'what `release online-keys` wrote')
+    .option('--without-director', 'name no director: devices choose among all that is released')
     .addOption(
       whole('--root-threshold <count>', { description: 'how many root keys must sign', min: 1, max: 100 }),
     )
@@ -73,7 +75,11 @@ export function addReleaseRotate(noun: Command, { terminal, output }: Shell): vo
 }
 
 /** A file of online keys without a director, from an older platform, takes none away. */
-function directorRole(key: Uint8Array | undefined, { director }: RootRoles): Pick<RootRoles, 'director'> {
+function directorRole(
+  key: Uint8Array | undefined,
+  { before: { director }, flags }: { readonly before: RootRoles; readonly flags: RotateFlags },
+): Pick<RootRoles, 'director'> {
+  if (flags.withoutDirector === true) return {};
   if (key !== undefined) return { director: { publicKeys: [key], threshold: 1 } };
   return director === undefined ? {} : { director };
 }
@@ -115,7 +121,7 @@ async function rolesOf(
     }),
     snapshot: onlineRole(online?.snapshot, before.snapshot),
     timestamp: onlineRole(online?.timestamp, before.timestamp),
-    ...directorRole(online?.director, before),
+    ...directorRole(online?.director, { before, flags }),
     ...((flags.mldsa65Key ?? before.mldsa65) && {
       mldsa65: await offlineRole(before.mldsa65 ?? { publicKeys: [], threshold: 1 }, {
         files: flags.mldsa65Key,

@@ -13,6 +13,7 @@ import { parsePatches, patchPath } from '../patches/patch-list.ts';
 import { documentPath } from '../record/release-record.ts';
 import { isFirstSigner, type ReleaseSigner } from '../release-signer.ts';
 import { makeFolder, nodeFileLayer, replaceFile } from '../store/file-layer.ts';
+import { assertAddable } from './assert-addable.ts';
 import {
   changeTargets,
   draftRoot,
@@ -135,12 +136,15 @@ export async function addToRelease(
     readonly target: NewTarget;
     readonly documents?: readonly NewTarget[];
     readonly expiresMs: number;
+    /** Other bytes at the same path are taken for it. */
+    readonly isReplaced?: boolean;
   },
 ): Promise<void> {
-  const { target, documents = [], expiresMs } = change;
+  const { target, documents = [], expiresMs, isReplaced = false } = change;
   const list = await listOfPath(folder, target.path);
   assertProduct(target, list);
   const before = await readNewest(folder, list);
+  assertAddable(target, { list: before, isReplaced });
   const remove = documentsOf([target.path], before);
   await folder.write(list, changeTargets(before, { remove, add: [target, ...documents], expiresMs }));
 }
