@@ -1,0 +1,31 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { needs, runProgram, temporaryFolder } from '@fleetward/testkit';
+import { expect, test } from 'vitest';
+
+const unit = readFileSync(join(import.meta.dirname, '../systemd/fleetward-agent.service'), 'utf8');
+
+needs('systemd-analyze', 'systemd').describe("the agent's systemd unit", () => {
+  const analyze = async (args: readonly string[], text = unit) => {
+    using folder = temporaryFolder();
+    const file = folder.join('fleetward-agent.service');
+    // Its program is looked for; where a device has Node is not where this machine has it.
+    writeFileSync(file, text.replace('/usr/bin/node', process.execPath));
+    return await runProgram('systemd-analyze', [...args, file], { environment: { PATH: process.env.PATH } });
+  };
+
+  test('is one that systemd understands, every line of it', async () => {
+    expect(await analyze(['verify', '--man=no'])).toMatchObject({ code: 0, stderr: '' });
+    const misspelt = unit.replace('ProtectClock', 'ProtectClocks');
+    expect((await analyze(['verify', '--man=no'], misspelt)).stderr).toMatch(/ProtectClocks/);
+  });
+
+  test('leaves the agent so little that systemd rates it below 2.0 of 10', async () => {
+    const rate = (text?: string) => analyze(['security', '--offline=true', '--threshold=20'], text);
+    expect((await rate()).stdout.toString()).toMatch(
+      /Overall exposure level for fleetward-agent\.service: [01]\.\d/,
+    );
+    expect((await rate()).code).toBe(0);
+    expect((await rate(unit.replaceAll(/^(Protect|Private|Restrict|SystemCall).*$/gm, ''))).code).toBe(1);
+  });
+});
