@@ -39,15 +39,15 @@ export class NameOrder {
     if (block.length === 0) this.#blocks.splice(at, 1);
   }
 
-  /** The slots from the first name that is not less than `name` to the end of its block; none at the end. */
+  /** The slots from the first name that is not less than `name` to the end of its block, for this tick only; none at the end. */
   blockFrom(name: string): Uint32Array {
     if (this.#blocks.length === 0) return new Uint32Array(0);
     const at = this.#blockOf(name);
     const found = this.#blocks[at]!;
     const place = this.#placeIn(found, name);
-    if (place < found.length) return found.slots.slice(place, found.length);
+    if (place < found.length) return found.slots.subarray(place, found.length);
     const next = this.#blocks[at + 1];
-    return next === undefined ? new Uint32Array(0) : next.slots.slice(0, next.length);
+    return next === undefined ? new Uint32Array(0) : next.slots.subarray(0, next.length);
   }
 
   /** A name that comes after all is added to the last block, so that names in their order fill the blocks. */
