@@ -169,6 +169,9 @@ export class Provisioning {
         if (!(await store.takeToken(tx, hash))) return;
         const late = { certificateId, reason: 'it was not provisioned in time' };
         if (await certificates.removeUnused(tx, late, system)) return;
+        // Whoever revoked or deleted it has ended it already, and must not leave the others behind it for ever.
+        const { state = 'REVOKED' } = (await certificates.find(certificateId, tx)) ?? {};
+        if (state === 'REVOKED') return;
         await certificates.setStateWithin(tx, { ...late, state: 'INACTIVE' }, system);
       });
     }

@@ -222,6 +222,21 @@ describe('an ownership token', () => {
   });
 });
 
+test('a certificate that was revoked or deleted meanwhile keeps no other from being deleted in time', async () => {
+  const lasting = await newClaim(platform, { validityMs: 86_400_000 });
+  const [revoked, deleted, late] = [await create(lasting), await create(lasting), await create(lasting)];
+  for (const { signed } of [revoked, deleted])
+    await platform.certificates.revoke(
+      { certificateId: signed.record.certificateId, reason: 'superseded' },
+      operator,
+    );
+  await platform.certificates.remove(deleted.signed.record.certificateId, operator);
+  platform.clock.advance(3_600_000);
+  await platform.provisioning.cleanUp();
+  expect(standing(revoked)).toBe('revoked');
+  expect(standing(late)).toBe('unknown');
+});
+
 describe('a claim', () => {
   test('is over after five minutes, or when it is revoked, also between a request and its write', async () => {
     const { ownershipToken } = await create();
