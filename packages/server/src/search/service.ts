@@ -51,6 +51,8 @@ export interface Found {
 
 /** A search gives way to other work after so long. */
 const sliceMs = 4;
+/** It looks at so many things at first, and then at more or fewer at a time: by the values and the query, one may take long. */
+const piece = { first: 256, min: 8 };
 
 /** Finds and counts the things of the fleet by what is known of them, from memory. */
 export class Search {
@@ -173,19 +175,25 @@ export class Search {
     const mask = new Uint8Array(blockMax);
     const nowMs = clock.now();
     let from = after === undefined || after < prefix ? prefix : afterName(after);
-    let sliceEndMs = monotonicMs() + sliceMs;
+    let pieceMax = piece.first;
+    let beganAtMs = monotonicMs();
+    let sliceEndMs = beganAtMs + sliceMs;
     extent.readers++;
     try {
       for (;;) {
-        const slots = order.blockFrom(from);
+        const slots = order.blockFrom(from).subarray(0, pieceMax);
         const [first] = slots;
         if (first === undefined || !names[first]!.startsWith(prefix)) return;
         filter({ slots, nowMs }, mask);
         if (visit({ slots, nowMs }, mask)) return;
         from = afterName(names[slots.at(-1)!]!);
-        if (monotonicMs() < sliceEndMs) continue;
+        const endedAtMs = monotonicMs();
+        pieceMax = nextPiece(pieceMax, endedAtMs - beganAtMs);
+        beganAtMs = endedAtMs;
+        if (endedAtMs < sliceEndMs) continue;
         await setImmediate();
-        sliceEndMs = monotonicMs() + sliceMs;
+        beganAtMs = monotonicMs();
+        sliceEndMs = beganAtMs + sliceMs;
       }
     } finally {
       extent.readers--;
@@ -219,6 +227,12 @@ export class Search {
       this.#underWay--;
     }
   }
+}
+
+/** What takes long is cut smaller at once, what is quick grows again up to whole blocks. */
+function nextPiece(before: number, tookMs: number): number {
+  if (tookMs > sliceMs) return Math.max(piece.min, Math.floor((before * sliceMs) / (2 * tookMs)));
+  return tookMs < sliceMs / 4 ? Math.min(blockMax, 2 * before) : before;
 }
 
 /** The least name that is greater: no name holds this character. */

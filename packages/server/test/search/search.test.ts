@@ -294,6 +294,37 @@ test('a fleet of many blocks, made in any order, is paged in the order of the na
   expect(found.every((name) => name.startsWith('t-'))).toBe(true);
 });
 
+test('a search that takes long on each thing lets others have their turn after a few of them', async () => {
+  let ms = 0;
+  const search = new Search({
+    clock,
+    thing: (name) => ({ name, attributes: {}, createdAtMs: 0 }),
+    groupsOf: (name) => [`group-of-${name}`],
+    certificatesOf: () => [],
+    // It is asked once for each value that is judged.
+    withAncestors: (names) => {
+      ms++;
+      return names;
+    },
+    monotonicMs: () => ms,
+    limits: { queryLengthMax: 64, queryTermsMax: 1, queryDepthMax: 1, attributesMax: 1, searchesMax: 1 },
+  });
+  for (let n = 0; n < 3_000; n++) search.touch(parseThingName(`t-${n}`));
+  const turns: number[] = [];
+  let lastMs = ms;
+  const turn = () => {
+    turns.push(ms - lastMs);
+    lastMs = ms;
+    if (!isOver) setImmediate(turn);
+  };
+  let isOver = false;
+  setImmediate(turn);
+  expect(await search.select('group:*7')).toHaveLength(300);
+  isOver = true;
+  expect(Math.max(...turns)).toBe(256);
+  expect(Math.max(...turns.slice(2))).toBe(8);
+});
+
 const codeOf = (promise: Promise<unknown>) =>
   promise.then(
     () => 'found',
