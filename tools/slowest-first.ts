@@ -4,18 +4,17 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The longest first: begun last, one of them alone would keep a whole run waiting. By size alone they look short. */
 export const slowest: readonly string[] = [
   'packages/cli/test/online.test.ts',
-  'bench/test/bench.test.ts',
+  'bench/test/bench.long.test.ts',
   'packages/cli/test/demo.test.ts',
-  'packages/device/test/agent-kill.test.ts',
-  'tools/test/docs.test.ts',
+  'packages/device/test/agent-kill.long.test.ts',
+  'tools/test/docs.long.test.ts',
   'packages/cli/test/serve.test.ts',
   'packages/server/test/ddi/ddi.test.ts',
-  'packages/updates/test/conformance-client.test.ts',
-  'packages/server/test/e2e/lost-storage.test.ts',
-  'packages/server/test/storage/durability.test.ts',
-  'packages/server/test/e2e/kill-between-steps.test.ts',
+  'packages/server/test/e2e/lost-storage.long.test.ts',
+  'packages/server/test/storage/durability.long.test.ts',
+  'packages/server/test/e2e/kill-between-steps.long.test.ts',
   'packages/cli/test/usage.test.ts',
-  'packages/device/test/processes.test.ts',
+  'packages/device/test/processes.long.test.ts',
 ];
 
 /** The order of the test files, also where no earlier run has measured them. */

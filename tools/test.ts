@@ -1,4 +1,4 @@
-// `npm test`: format, lint, types, then every test. Prints at the end which tests did not run and the apt line that would run them.
+// `npm test`: format, lint, types, then every test but the long ones; with `--long` (`npm run test:long`) those. Prints at the end which tests did not run and the apt line that would run them.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,11 +15,24 @@ interface Step {
   readonly args: readonly string[];
 }
 
+const [first, ...rest] = process.argv.slice(2);
+
+/** Those that kill, cut power or tell the whole story of the documentation, again and again. */
+const longTests: Step = {
+  name: 'long tests',
+  command: bin('vitest'),
+  args: ['run', '.long.test.ts', ...rest],
+};
+
 const steps: readonly Step[] = [
   { name: 'format and lint', command: bin('biome'), args: ['ci', '--error-on-warnings', '.'] },
   { name: 'types', command: bin('tsc'), args: ['--noEmit'] },
   { name: 'unused code', command: bin('knip'), args: ['--no-progress', '--no-config-hints'] },
-  { name: 'tests', command: bin('vitest'), args: ['run', ...process.argv.slice(2)] },
+  {
+    name: 'tests',
+    command: bin('vitest'),
+    args: ['run', '--exclude', '**/*.long.test.ts', ...process.argv.slice(2)],
+  },
   // Longer: npm run fuzz -- --runs 1000000
   {
     name: 'fuzz, short',
@@ -35,7 +48,7 @@ try {
 }
 
 function runAll(): number {
-  for (const { name, command, args } of steps) {
+  for (const { name, command, args } of first === '--long' ? [longTests] : steps) {
     console.error(`\n— ${name}`);
     const started = performance.now();
     const run = spawnSync(command, args, {

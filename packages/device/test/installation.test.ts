@@ -212,7 +212,7 @@ describe('an installer that fails, hangs or lies', () => {
 describe(`a power cut (seed ${seed})`, () => {
   const patterns = cutPatterns(seededRandom(seed));
 
-  /** A disk with 1.1.0 downloaded and nothing of it installed: `power-cut.test.ts` cuts until there. */
+  /** A disk with 1.1.0 downloaded and nothing of it installed: `power-cut.long.test.ts` cuts until there. */
   async function downloaded(): Promise<ForgetfulDisk> {
     const { disk, installer, pass } = newDevice();
     installer.lies.set('install', () => ({ kind: 'again', explanation: 'busy' }));
