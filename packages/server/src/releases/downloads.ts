@@ -50,7 +50,11 @@ export class Downloads {
       this.#counts.refused++;
       throw new ReleaseError('releases.not_offered', `\`${target.path}\` is not offered to this device`);
     }
-    const setting = this.#places.obstacle(keyOf(device));
+    this.#assertPlace(keyOf(device));
+  }
+
+  #assertPlace(device: string): void {
+    const setting = this.#places.obstacle(device);
     if (setting === undefined) return;
     this.#counts.overLimit++;
     throw new ReleaseError(
@@ -59,11 +63,12 @@ export class Downloads {
     );
   }
 
-  /** A range of a target that was checked, as fast as the caps allow. `cut` ends the connection. */
+  /** A range of a target that was checked, as fast as the caps allow. `cut` ends the connection. Throws as `check`: others may have come in between. */
   async *read(device: DownloadingDevice, reading: Reading): AsyncGenerator<Uint8Array, void, undefined> {
     const { target, range, signal, cut } = reading;
     const counts = this.#counts;
     const key = keyOf(device);
+    this.#assertPlace(key);
     const by = { device: key, caps: this.#capsOf(device, target), signal };
     const { place, isMadeRoom } = this.#places.take(key, cut);
     if (isMadeRoom) counts.madeRoom++;

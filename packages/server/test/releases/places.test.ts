@@ -1,4 +1,6 @@
+import { parseSha256, parseThingName } from '@fleetward/core';
 import { beforeEach, expect, test } from 'vitest';
+import { Downloads } from '../../src/releases/downloads.ts';
 import { Places } from '../../src/releases/places.ts';
 
 let nowMs: number;
@@ -67,4 +69,33 @@ test('a crowd that opens downloads and reads nothing keeps an honest device out 
     take(`hostile-again-${round}`).waitingSinceMs = nowMs;
   }
   expect(cut).not.toContain('honest');
+});
+
+test('requests that were all checked before the first of them began have no more places than others', async () => {
+  const sha256 = parseSha256('0'.repeat(64));
+  const downloads = new Downloads({
+    artifacts: {
+      read: async function* () {
+        yield new Uint8Array(1);
+      },
+    },
+    rules: { mayFetch: () => true, capsOf: () => [] },
+    deviceBytesPerSecond: 0,
+    totalBytesPerSecond: 0,
+    downloadsMax: 3,
+    deviceDownloadsMax: 2,
+    yieldsAfterMs: 1_000,
+    monotonicMs: () => 0,
+    pause: async () => undefined,
+  });
+  const device = { thingName: parseThingName('a') };
+  const target = { path: 'lamp/1', sha256, lengthBytes: 1 };
+  for (let times = 0; times < 20; times++) downloads.check(device, target);
+  const range = { start: 0, end: 0 };
+  const { signal } = new AbortController();
+  const reading = { target, range, signal, cut: () => undefined };
+  const began = Array.from({ length: 20 }, () => downloads.read(device, reading).next());
+  const outcomes = await Promise.allSettled(began);
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+  expect(downloads.counts).toMatchObject({ underWay: 2, overLimit: 18 });
 });
