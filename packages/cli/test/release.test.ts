@@ -198,6 +198,18 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
     expect(await run('verify', 'releases')).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
   });
 
+  test('takes products by any name that a device may have', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    writeFileSync(cli.home.join('one.img'), 'one');
+    for (const product of ['Pump', 'ACME:pump.2', 'root']) {
+      const about = ['--product', product, '--version', '1.0.0', '--hardware', 'rev-b', '--json'];
+      expect(await cli.run(['release', 'add', 'releases', 'one.img', ...about]), product).toMatchObject({
+        code: 0,
+      });
+    }
+  });
+
   test('takes no second release of a version for the same hardware, and replaces one only when told so', async () => {
     using cli = openCli();
     await startFolder(cli);

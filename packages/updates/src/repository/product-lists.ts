@@ -84,9 +84,10 @@ export async function listOfPath(folder: ReleaseFolder, path: string): Promise<s
 
 /** A release of a delegated product is its team's to sign, and nobody else's. */
 export function assertProduct(target: NewTarget, name: string): void {
+  if (name === 'targets.json') return; // any name of a product, also one that cannot be delegated
   const { product } = target.custom;
-  if (typeof product !== 'string' || name === productListName(product)) return;
-  if (name === 'targets.json') return;
+  if (typeof product !== 'string' || (isProductRoleName(product) && name === productListName(product)))
+    return;
   const message = `\`${target.path}\` is delegated to another team than that of \`${product}\`: begin the path with its product`;
   throw new UpdatesError('updates.target_invalid', message);
 }
