@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runProgram } from '@fleetward/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import * as configFuzz from '../fuzz/agent-config.fuzz.ts';
 import * as slotsFuzz from '../fuzz/slots.fuzz.ts';
 import { parseAgentConfig, requiredSettings } from '../src/agent/config.ts';
 import { agentVersion } from '../src/agent/version.ts';
-import { parseStarterArguments } from '../src/starter/arguments.ts';
+import { asksForHelp, parseStarterArguments } from '../src/starter/arguments.ts';
 
 const good = JSON.parse(Buffer.from(configFuzz.seeds[0]!).toString());
 const parse = (settings: unknown) => parseAgentConfig(Buffer.from(JSON.stringify(settings)));
@@ -73,6 +74,16 @@ describe("the agent's settings", () => {
   });
 });
 
+test.each(['agent', 'starter'])('the %s prints its usage when asked, and starts nothing', async (program) => {
+  const main = join(import.meta.dirname, `../src/${program}/main.ts`);
+  const run = await runProgram(process.execPath, ['--conditions=fleetward-source', main, '--help'], {
+    folder: import.meta.dirname,
+    environment: { PATH: process.env.PATH },
+  });
+  expect(run).toMatchObject({ code: 0, stderr: '' });
+  expect(run.stdout.toString()).toMatch(new RegExp(`^usage: fleetward-${program} `));
+});
+
 test('the version the agent was built with is that of its package', () => {
   const file = join(import.meta.dirname, '../package.json');
   expect(agentVersion).toBe(JSON.parse(readFileSync(file, 'utf8')).version);
@@ -86,6 +97,11 @@ describe("the starter's command line", () => {
       folder: '/s',
       settings: { attemptsMax: 5, command: ['node', '--slots', '{image}'], stopWithinMs: 10_000 },
     });
+  });
+
+  test('leaves `--help` to the program when it stands after `--`', () => {
+    expect(asksForHelp(['--slots', '/s', '--', 'node', '--help'])).toBe(false);
+    expect(asksForHelp(['-h'])).toBe(true);
   });
 
   test('takes the factory image as an absolute path', () => {

@@ -8,7 +8,12 @@ import { DeviceError } from '../errors.ts';
 import { parseAgentConfig, requiredSettings } from './config.ts';
 import { openAgent } from './wiring.ts';
 
-const usage = 'usage: fleetward-agent --config FILE [--once]\n';
+const usage = `usage: fleetward-agent --config FILE [--once]
+
+  --config FILE    its settings, JSON: docs/how-to/update-a-device.md
+  --once           one pass, and its outcome as a line of JSON; without it a pass every hour
+  --help           this
+`;
 
 function log(line: string): void {
   process.stderr.write(`agent: ${line}\n`);
@@ -47,7 +52,13 @@ function readSettings(file: string): Uint8Array {
 
 function readArguments() {
   try {
-    return parseArgs({ options: { config: { type: 'string' }, once: { type: 'boolean' } } }).values;
+    return parseArgs({
+      options: {
+        config: { type: 'string' },
+        once: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
   } catch (error) {
     if (error instanceof TypeError) return { problem: error.message };
     throw error;
@@ -55,7 +66,9 @@ function readArguments() {
 }
 
 const given = readArguments();
-if ('problem' in given || given.config === undefined) {
+if ('help' in given && given.help) {
+  process.stdout.write(usage);
+} else if ('problem' in given || given.config === undefined) {
   process.stderr.write(
     `fleetward-agent: ${'problem' in given ? given.problem : '`--config` is missing'}\n${usage}`,
   );

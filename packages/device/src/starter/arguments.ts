@@ -18,6 +18,7 @@ PROGRAM and its arguments may hold {image} (the path of the image to run) and {s
   --stop-within-ms N          how long a program may take to end (${defaultStarterSettings.stopWithinMs})
   --poll-ms N                 how often the slots are looked at (${defaultStarterSettings.pollMs})
   --restart-pause-max-ms N    longest pause before a proven image is started again (${defaultStarterSettings.restartPauseMaxMs})
+  --help                      this
 `;
 
 const names = [
@@ -27,6 +28,12 @@ const names = [
   'poll-ms',
   'restart-pause-max-ms',
 ] as const;
+
+/** Whether the starter's own arguments, not those of the program after `--`, ask for its usage. */
+export function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
+}
 
 /** Reads the command line; answers what is wrong with it as text. */
 export function parseStarterArguments(args: readonly string[]): StarterArguments | string {

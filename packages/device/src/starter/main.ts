@@ -3,7 +3,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { nodeFiles } from '../files/node-files.ts';
 import { openSlotFolder } from '../slots/folder.ts';
-import { parseStarterArguments, type StarterArguments, starterUsage } from './arguments.ts';
+import { asksForHelp, parseStarterArguments, type StarterArguments, starterUsage } from './arguments.ts';
 import { lockFolder } from './lock.ts';
 import { endOrphans } from './orphans.ts';
 import { runStarter } from './run.ts';
@@ -33,7 +33,9 @@ async function main({ folder: given, settings }: StarterArguments): Promise<void
 }
 
 const parsed = parseStarterArguments(process.argv.slice(2));
-if (typeof parsed === 'string') {
+if (asksForHelp(process.argv.slice(2))) {
+  process.stdout.write(starterUsage);
+} else if (typeof parsed === 'string') {
   process.stderr.write(`fleetward-starter: ${parsed}\n\n${starterUsage}`);
   process.exitCode = 2;
 } else {
