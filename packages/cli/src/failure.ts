@@ -75,6 +75,8 @@ const hints: Readonly<Record<string, string>> = {
   'http.too_many_failures': 'too many wrong tokens from this address; wait a minute',
   'operators.setup_refused':
     'the setup token works once, for one day; `fleetward init --new-setup-token` makes another',
+  'campaigns.empty':
+    '`fleetward campaign show` says for what it is, `fleetward thing list` with the same `--query` what that finds; with `--continuous` a campaign waits for things that come later',
   'campaigns.own_approval':
     'give the token of another operator with `--token-file`; a second one is made with `fleetward init --new-setup-token` while the platform is stopped, then `fleetward operator setup`',
   'campaigns.release_unknown': '`fleetward release list` shows the paths',

@@ -53,10 +53,11 @@ function addCreate(noun: Command, { output, withApi, terminal }: Shell): void {
   const verb = addVerb(noun, 'create', {
     summary: 'make a campaign for a published release',
     description:
-      'Makes a campaign that rolls a published release out to a group, or to every thing. It begins when it is started, or at the time that `--start-at` says. From now on these bytes go to ' +
+      'Makes a campaign that rolls a published release out to a group, to what a query finds, or to every thing. It begins when it is started, or at the time that `--start-at` says. From now on these bytes go to ' +
       'whom the campaign offers them and to nobody else.',
     examples: [
       'fleetward campaign create --release pump/2.0.0/pump-2.0.0.bin --group building-7',
+      "fleetward campaign create --release pump/2.0.0/pump-2.0.0.bin --query 'product:pump and firmware<2.0'",
       "fleetward campaign create --release pump/2.0.0/pump-2.0.0.bin --all --stages 1,5%,50%,100% --rate 60/min --abort 5%/20 --window 'mon-fri 02:00-04:00' --time-zone Europe/Berlin",
     ],
   })
