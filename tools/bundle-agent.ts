@@ -1,14 +1,14 @@
 // `npm run bundle-agent -- FILE`: the update agent and all it needs as one file for Node, to be shipped with a device or
-// released as its agent.
+// released as its agent. `npm run bundle-agent -- FILE starter`: the same of the starter.
 import { join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
-const [file] = process.argv.slice(2);
-if (file === undefined) {
-  console.error('usage: npm run bundle-agent -- FILE');
+const [file, program = 'agent'] = process.argv.slice(2);
+if (file === undefined || !['agent', 'starter'].includes(program)) {
+  console.error('usage: npm run bundle-agent -- FILE [starter]');
   process.exit(2);
 }
-const input = join(import.meta.dirname, '../packages/device/src/agent/main.ts');
+const input = join(import.meta.dirname, `../packages/device/src/${program}/main.ts`);
 const conditionNames = ['fleetward-source', 'node', 'import'];
 await using bundle = await rolldown({ input, platform: 'node', resolve: { conditionNames } });
 await bundle.write({ file: resolve(file), format: 'esm', codeSplitting: false });

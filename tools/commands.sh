@@ -17,6 +17,9 @@ elif node tools/bootstrap.mjs; then # says why, when it fails
   fleetward-bundle-agent() {
     "$fleetward_node" "$fleetward_clone/tools/bundle-agent.ts" "$@"
   }
+  fleetward-bundle-starter() {
+    "$fleetward_node" "$fleetward_clone/tools/bundle-agent.ts" "$1" starter
+  }
   fleetward-starter() {
     "$fleetward_node" --conditions=fleetward-source "$fleetward_clone/packages/device/src/starter/main.ts" "$@"
   }

@@ -20,6 +20,7 @@ const stories = {
     'docs/how-to/prove-a-policy.md',
     'docs/updates.md',
     'docs/how-to/update-a-device.md',
+    'docs/device.md',
     'docs/how-to/revoke.md',
     'docs/how-to/vendor-ca.md',
     'docs/how-to/issue-certificates.md',
