@@ -641,11 +641,25 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     const secrets = { ...environment, FLEETWARD_PASSPHRASE: 'correct horse' };
     mkdirSync(cli.home.join('work'), { recursive: true });
     writeFileSync(cli.home.join('lamp.img'), Buffer.alloc(300_000, 7));
+    const sbom = '{ "bomFormat": "CycloneDX", "specVersion": "1.6" }\n';
+    writeFileSync(cli.home.join('lamp.cdx.json'), sbom);
     await say(['release', 'online-keys', '--out', 'online.json']);
+    const linked = ['--sbom', 'lamp.cdx.json'];
     const steps: readonly (readonly string[])[] = [
       ['keygen', 'ada.key'],
       ['init', 'releases', '--root-key', 'ada.key', '--online-keys', 'online.json'],
-      ['add', 'releases', 'lamp.img', '--product', 'lamp', '--version', '1.0.0', '--hardware', 'rev-b'],
+      [
+        'add',
+        'releases',
+        'lamp.img',
+        '--product',
+        'lamp',
+        '--version',
+        '1.0.0',
+        '--hardware',
+        'rev-b',
+        ...linked,
+      ],
       ['sign', 'releases', '--key', 'ada.key'],
       ['publish', 'releases'],
     ];
@@ -659,6 +673,18 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     ]);
     expect((await say(['release', 'publish', 'releases'])).json).toMatchObject([{ uploaded: [] }]);
     expect((await say(['release', 'list'])).json).toEqual(listed.json);
+
+    const path = 'lamp/1.0.0/lamp.img';
+    const printed = await cli.run(['release', 'sbom', path], { environment });
+    expect(printed).toMatchObject({ code: 0, stdout: sbom });
+    const written = await say(['release', 'sbom', path, '--out', 'got.json']);
+    expect(written.json).toMatchObject([{ path, kind: 'sbom', lengthBytes: sbom.length, file: 'got.json' }]);
+    expect(readFileSync(cli.home.join('got.json'), 'utf8')).toBe(sbom);
+    expect((await run(['release', 'provenance', path])).error).toMatchObject({
+      code: 'cli.usage',
+      message: expect.stringContaining('has no attestation'),
+    });
+    expect((await run(['release', 'sbom', 'lamp/9'])).error).toMatchObject({ code: 'releases.not_found' });
   });
 
   test('a campaign is made, started, watched, paused and cancelled, and taken back only when there is a way', async () => {

@@ -1,6 +1,7 @@
 import type { Verbs } from '../load.ts';
 
 const sign = () => import('./release-sign.ts');
+const document = () => import('./release-document.ts');
 const verify = () => import('./release-verify.ts');
 
 /** `fleetward release …`: firmware, signed on the engineer's machine and published by the platform. */
@@ -19,6 +20,8 @@ export const releaseVerbs: Verbs = {
   expire: async () => (await import('./release-expire.ts')).addReleaseExpire,
   list: async () => (await import('./release-list.ts')).addReleaseList,
   show: async () => (await import('./release-show.ts')).addReleaseShow,
+  sbom: async () => (await document()).addReleaseSbom,
+  provenance: async () => (await document()).addReleaseProvenance,
   'sign-file': async () => (await verify()).addReleaseSignFile,
   verify: async () => (await verify()).addReleaseVerify,
 };

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { base64, sha256, timeMs } from './fields.ts';
+import { pageQuery } from './names.ts';
 
 /** Bytes of one uploaded metadata file at most. */
 export const metadataBytesMax = 4_194_304;
@@ -171,6 +172,82 @@ export const getOnlineKeys = defineRoute({
   summary: 'Show the public keys that sign snapshot, timestamp and what each device is instructed to have',
   access: 'operator',
   answer: Type.Object({ snapshot: onlineKey, timestamp: onlineKey, director: onlineKey }),
+});
+
+const targetPath = Type.String({ minLength: 1, maxLength: 1_024, description: 'Target path, as published.' });
+
+const listedFile = { path: targetPath, sha256, lengthBytes: Type.Integer({ minimum: 0 }) };
+
+const releaseFields = {
+  ...listedFile,
+  component: Type.Enum(['firmware', 'agent']),
+  product: Type.String(),
+  version: Type.String(),
+  securityVersion: Type.Integer({
+    minimum: 0,
+    description: 'Devices never go below it once they confirmed it.',
+  }),
+  hardware: Type.Array(Type.String()),
+  supportUntil: Type.Optional(Type.String({ description: 'The last day of its support, `YYYY-MM-DD`.' })),
+  sbom: Type.Optional(
+    Type.Object(listedFile, { description: 'Its bytes: `/v1/releases/documents/sbom/PATH` of the release.' }),
+  ),
+  provenance: Type.Optional(
+    Type.Object(
+      {
+        ...listedFile,
+        publicKey: Type.String({
+          description: 'Whose attestation it is: SubjectPublicKeyInfo, base64 of DER.',
+        }),
+      },
+      { description: 'Its bytes: `/v1/releases/documents/provenance/PATH` of the release.' },
+    ),
+  ),
+};
+
+/** What the newest lists offer, those of delegated roles too. */
+export const listReleases = defineRoute({
+  method: 'GET',
+  path: '/v1/releases',
+  noun: 'releases',
+  summary: 'List the published releases by their path',
+  access: 'operator',
+  query: pageQuery(targetPath),
+  answer: Type.Object({
+    releases: Type.Array(Type.Object(releaseFields)),
+    next: Type.Optional(
+      Type.String({ description: 'The `after` of the next page; none: this is the last.' }),
+    ),
+  }),
+});
+
+/** Below a folder of its own: a target path may begin as other routes do. */
+export const getRelease = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/published/*',
+  noun: 'releases',
+  summary: 'Show a published release by its path, with its changelog and what devices may fetch in its place',
+  access: 'operator',
+  params: Type.Object({ '*': targetPath }),
+  answer: Type.Object({
+    ...releaseFields,
+    changelog: Type.Optional(Type.String()),
+    chunks: Type.Optional(Type.Object(listedFile, { description: 'Its index of chunks.' })),
+    patches: Type.Array(Type.Object({ ...listedFile, fromSha256: sha256 }), {
+      description: 'Each leads to it from one image.',
+    }),
+  }),
+});
+
+/** As it was uploaded; what publishes it has checked that it is one. */
+export const getReleaseDocument = defineRoute({
+  method: 'GET',
+  path: '/v1/releases/documents/:kind/*',
+  noun: 'releases',
+  summary: 'Read the bill of materials (CycloneDX) or the attestation (DSSE) of a published release',
+  access: 'operator',
+  params: Type.Object({ kind: Type.Enum(['sbom', 'provenance']), '*': targetPath }),
+  answer: 'bytes',
 });
 
 /** TUF metadata by file name, for devices. */

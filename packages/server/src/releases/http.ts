@@ -5,9 +5,12 @@ import {
   getDeviceTarget,
   getMetadataFile,
   getOnlineKeys,
+  getRelease,
+  getReleaseDocument,
   getUploadState,
   listArtifacts,
   listMetadata,
+  listReleases,
   publishMetadata,
   putArtifact,
   removeArtifact,
@@ -16,9 +19,10 @@ import type { Denials } from '../denials/index.ts';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type OpenableBytes, type RouteHandler, type RouteRequest } from '../route-handler.ts';
 import type { Artifacts, ListedArtifact } from './artifacts.ts';
+import { describeRelease, documentOf, summaryOf } from './describe-release.ts';
 import type { DownloadingDevice, Downloads } from './downloads.ts';
 import { ReleaseError } from './errors.ts';
-import type { ListedTarget } from './rules.ts';
+import type { ListedTarget, PublishedRelease } from './rules.ts';
 import type { ReleaseService } from './service.ts';
 
 /** The engineer's routes, on the operators' listener. */
@@ -28,6 +32,7 @@ export function releaseHandlers(
 ): readonly RouteHandler[] {
   return [
     ...artifactHandlers(releases.artifacts),
+    ...publishedHandlers(releases),
     handle(publishMetadata, async ({ body, caller }) => {
       const upload = {
         roots: (body.roots ?? []).map(fromBase64),
@@ -78,6 +83,37 @@ function artifactHandlers(artifacts: Artifacts): readonly RouteHandler[] {
 
 function answerOf({ paths, ...artifact }: ListedArtifact) {
   return { ...artifact, paths: [...paths] };
+}
+
+function publishedHandlers(releases: ReleaseService): readonly RouteHandler[] {
+  return [
+    handle(listReleases, async ({ query: { after = '', limit = 100 } }) => {
+      const later = releases.releases().filter(({ path }) => path > after);
+      const page = later.sort((a, b) => (a.path < b.path ? -1 : 1)).slice(0, limit);
+      const next = later.length > page.length ? page.at(-1)?.path : undefined;
+      return {
+        releases: page.map((release) => summaryOf(releases, release)),
+        ...(next === undefined ? {} : { next }),
+      };
+    }),
+    handle(getRelease, async ({ params }) => describeRelease(releases, releaseAt(releases, params['*']))),
+    handle(getReleaseDocument, async ({ params }) => {
+      const release = releaseAt(releases, params['*']);
+      const document = documentOf(releases, { release, kind: params.kind });
+      if (document === undefined) throw notFound(`\`${release.path}\` has no ${params.kind}`);
+      const { sha256, lengthBytes } = document;
+      return {
+        ...{ contentType: 'application/json', lengthBytes, etag: sha256 },
+        open: (range) => releases.artifacts.read(sha256, range),
+      };
+    }),
+  ];
+}
+
+function releaseAt(releases: ReleaseService, path: string): PublishedRelease {
+  const release = releases.release(path);
+  if (release === undefined) throw notFound(`there is no published release \`${path}\``);
+  return release;
 }
 
 /** What a device reads, on the devices' listener. */

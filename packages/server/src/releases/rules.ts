@@ -10,6 +10,8 @@ export interface ListedTarget {
   readonly sha256: Sha256;
   /** What it says of itself, where it is a release. */
   readonly release?: Release;
+  /** All of that, as it was signed. */
+  readonly custom?: JsonObject;
 }
 
 /** A target that is a release. */
@@ -37,14 +39,15 @@ export function listTargets(verified: Uint8Array): readonly ListedTarget[] {
   const value = parseStrictJson(verified, { bytesMax: verified.length, depthMax: 64 });
   if (!Check(targetsShape, value)) throw new TypeError('verified targets metadata is not of its form');
   return Object.entries(value.signed.targets).map(([path, { length, hashes, custom }]) => {
-    const release = parseRelease((custom ?? {}) as JsonObject); // parsed from JSON a moment ago
+    const signed = (custom ?? {}) as JsonObject; // parsed from JSON a moment ago
+    const release = parseRelease(signed);
     const target = { path, lengthBytes: length, sha256: parseSha256(hashes.sha256) };
-    return { ...target, ...(release === undefined ? {} : { release }) };
+    return { ...target, ...(release === undefined ? {} : { release, custom: signed }) };
   });
 }
 
 /** The name a device asks for, decoded: `[FOLDER/]HASH.NAME` (TUF 6.2, consistent snapshots). */
-export function consistentName({ path, sha256 }: ListedTarget): string {
+export function consistentName({ path, sha256 }: Pick<ListedTarget, 'path' | 'sha256'>): string {
   const slash = path.lastIndexOf('/') + 1;
   return `${path.slice(0, slash)}${sha256}.${path.slice(slash)}`;
 }

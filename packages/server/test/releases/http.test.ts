@@ -10,15 +10,26 @@ import {
   getDeviceTarget,
   getMetadataFile,
   getOnlineKeys,
+  getRelease,
+  getReleaseDocument,
   getUploadState,
   listArtifacts,
   listMetadata,
+  listReleases,
   metadataBytesMax,
   publishMetadata,
   putArtifact,
   removeArtifact,
 } from '@fleetward/protocol';
-import { createMemoryStore, createUpdateClient, type Fetcher, installRoot } from '@fleetward/updates';
+import {
+  createMemoryStore,
+  createUpdateClient,
+  customOfChunks,
+  customOfRecord,
+  customOfRelease,
+  type Fetcher,
+  installRoot,
+} from '@fleetward/updates';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DenialReport } from '../../src/denials/index.ts';
 import type { Authenticate } from '../../src/http/index.ts';
@@ -355,4 +366,51 @@ test('metadata may be larger than other bodies, and is bounded all the same', as
   ).rejects.toMatchObject({
     problem: { status: 413, code: 'http.body_too_large' },
   });
+});
+
+test('published releases are listed in pages and shown with what stands beside them, and their documents are read', async () => {
+  const sbom = Buffer.from('{"bomFormat":"CycloneDX","specVersion":"1.6"}');
+  const index = Buffer.from('an index');
+  const paths = ['metadata/b+é.img', 'app/a.img', 'app/z.img'];
+  const release = { product: 'app', version: '1.0.0', securityVersion: 3, hardware: ['rev-b'] };
+  const documents = { 'metadata/b+é.img.sbom.json': sbom, 'metadata/b+é.img.chunks': index };
+  const images = Object.fromEntries(paths.map((path) => [path, firmware]));
+  const record = { changelog: 'quieter', supportUntil: '2031-12-31', sbom: sha256Of(sbom) };
+  const custom = customOfRelease(release);
+  const chunks = customOfChunks({ sha256: sha256Of(index), length: index.length });
+  const customs = {
+    ...Object.fromEntries(paths.map((path) => [path, custom])),
+    'metadata/b+é.img': { ...custom, ...customOfRecord(record), ...chunks },
+  };
+  for (const bytes of [sbom, index])
+    await operator.call(putArtifact, { params: { sha256: sha256Of(bytes) }, body: bytes });
+  const targets = toBase64(await engineer.targets(20, { ...images, ...documents }, customs));
+  await operator.call(publishMetadata, { body: { targets } });
+
+  const first = await operator.call(listReleases, { query: { limit: 2 } });
+  expect(first).toMatchObject({ releases: [{ path: paths[1] }, { path: paths[2] }], next: paths[2] });
+  const sbomFile = { path: `${paths[0]}.sbom.json`, sha256: sha256Of(sbom), lengthBytes: sbom.length };
+  const summary = {
+    ...{ path: paths[0], lengthBytes: firmware.length, sha256: sha256Of(firmware) },
+    ...{ ...release, component: 'firmware', supportUntil: '2031-12-31', sbom: sbomFile },
+  };
+  const second = await operator.call(listReleases, { query: { after: first.next!, limit: 2 } });
+  expect(second).toEqual({ releases: [summary] });
+
+  const params = { '*': paths[0]! };
+  const chunkFile = { path: `${paths[0]}.chunks`, sha256: sha256Of(index), lengthBytes: index.length };
+  expect(await operator.call(getRelease, { params })).toEqual({
+    ...{ ...summary, changelog: 'quieter', chunks: chunkFile, patches: [] },
+  });
+  const read = (kind: 'sbom' | 'provenance', path: string) =>
+    operator.call(getReleaseDocument, { params: { kind, '*': path } });
+  expect(Buffer.from(await read('sbom', paths[0]!)).equals(sbom)).toBe(true);
+  for (const nothing of [
+    () => read('provenance', paths[0]!),
+    () => read('sbom', paths[1]!),
+    () => read('sbom', `${paths[0]}.sbom.json`), // a document is no release
+    () => operator.call(getRelease, { params: { '*': 'metadata/1.root.json' } }),
+  ])
+    await expect(nothing()).rejects.toMatchObject({ problem: { status: 404, code: 'releases.not_found' } });
+  await expect(device.call(getRelease, { params })).rejects.toMatchObject({ problem: { status: 403 } });
 });
