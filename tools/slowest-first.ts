@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 export const slowest: readonly string[] = [
   'packages/cli/test/online.test.ts',
   'bench/test/bench.long.test.ts',
-  'packages/cli/test/demo.test.ts',
+  'packages/cli/test/demo.long.test.ts',
   'packages/device/test/agent-kill.long.test.ts',
   'tools/test/docs.long.test.ts',
   'packages/cli/test/serve.test.ts',
