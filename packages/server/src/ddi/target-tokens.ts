@@ -22,9 +22,9 @@ export interface TargetTokensParts {
   readonly trail: Pick<Trail, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly things: Pick<Things, 'get' | 'hold' | 'certificatesEverOf'>;
+  readonly things: Pick<Things, 'get' | 'hold' | 'certificatesOf' | 'certificatesEverOf'>;
   readonly groups: Pick<Groups, 'groupsOf' | 'withAncestors'>;
-  readonly certificates: Pick<Certificates, 'revocationOf'>;
+  readonly certificates: Pick<Certificates, 'revocationOf' | 'summary'>;
   /** Groups of which, and under which, things may have one. */
   readonly groupNames: readonly string[];
 }
@@ -100,6 +100,8 @@ export class TargetTokens {
     if (!isRight) return refused('the target token is not that of the thing');
     if (this.#isShutOut(token))
       return refused('a certificate of the thing was revoked after its target token was made');
+    if (this.#isSwitchedOff(thingName))
+      return refused('a certificate of the thing is INACTIVE: set it ACTIVE again, detach it, or revoke it');
     return { kind: 'good' };
   }
 
@@ -117,6 +119,14 @@ export class TargetTokens {
         revocation !== undefined && judgesDevice(revocation.reason) && revocation.revokedAtMs >= createdAtMs
       );
     });
+  }
+
+  /** By an operator, or because two devices seemed to hold its key: the thing is not to go on by its token instead. */
+  #isSwitchedOff(thingName: ThingName): boolean {
+    const { things, certificates } = this.#parts;
+    return things
+      .certificatesOf(thingName)
+      .some(({ certificateId }) => certificates.summary(certificateId)?.state === 'INACTIVE');
   }
 }
 

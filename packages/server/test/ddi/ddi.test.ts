@@ -11,6 +11,7 @@ import {
   removeTargetToken,
   revokeCertificate,
   rollBackCampaign,
+  setCertificateState,
   updateThing,
 } from '@fleetward/protocol';
 import type { TestDevice } from '@fleetward/testkit/platform';
@@ -391,13 +392,19 @@ describe('a target token', () => {
     });
   });
 
-  test('from before a revocation of its thing’s certificate does not bring the device back', async () => {
+  test('from before a revocation of its thing’s certificate does not bring the device back, nor while that is switched off', async () => {
     const { api } = fleet.platform;
     const { cert } = await fleet.platform.enrol('lamp-r');
     await api.call(addGroupThing, { params: { groupName: 'hall', thingName: 'lamp-r' } });
     const { secret } = await api.call(createTargetToken, { params: { thingName: 'lamp-r' } });
     expect(await pollsWith(secret, 'lamp-r')).toBe(200);
     const certificateId = parseCertificatesPem(cert)[0]!.id;
+    const set = (state: 'ACTIVE' | 'INACTIVE') =>
+      api.call(setCertificateState, { params: { certificateId }, body: { state } });
+    await set('INACTIVE'); // as the detection of clones does
+    expect(await pollsWith(secret, 'lamp-r')).toBe(401);
+    await set('ACTIVE');
+    expect(await pollsWith(secret, 'lamp-r')).toBe(200);
     await api.call(revokeCertificate, { params: { certificateId }, body: { reason: 'keyCompromise' } });
     expect(await pollsWith(secret, 'lamp-r')).toBe(401);
   });
