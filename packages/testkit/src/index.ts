@@ -18,7 +18,6 @@ export {
   runProgram,
   startProgram,
 } from './run-program.ts';
-export { samples } from './samples.ts';
 export { seededRandom } from './seeded-random.ts';
 export { type SoftHsm, softHsm } from './soft-hsm.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

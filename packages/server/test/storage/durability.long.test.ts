@@ -3,19 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseThingName } from '@fleetward/core';
 import { trailEntryHash, trailGenesis } from '@fleetward/protocol';
-import {
-  needs,
-  requireProgram,
-  runProgram,
-  samples,
-  startProgram,
-  temporaryFolder,
-} from '@fleetward/testkit';
+import { needs, requireProgram, runProgram, startProgram, temporaryFolder } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { syncsBeforeAcknowledgements } from './trace.ts';
 
-const rounds = samples({ quick: 8, thorough: 20 });
+const rounds = 20;
 const program = ['--conditions=fleetward-source', join(import.meta.dirname, 'acknowledge.ts')];
 
 test('kill -9 at any moment costs no acknowledged transaction and leaves none half made', {
