@@ -34,7 +34,7 @@ const stories = {
 } as const satisfies Record<string, readonly string[]>;
 
 /** Run where a platform with the settings that they need is there already. */
-const elsewhere = ['docs/how-to/roll-out-an-update.md roll-out']; // packages/cli/test/roll-out.test.ts
+const elsewhere = ['docs/how-to/roll-out-an-update.md roll-out']; // packages/cli/test/roll-out.long.test.ts
 
 const storyTimeoutMs = 360_000;
 
