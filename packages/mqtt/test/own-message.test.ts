@@ -20,8 +20,8 @@ async function subscribed(
   return client;
 }
 
-function send(clientId: string): string {
-  const outcome = rig.broker.get(clientId)?.sendOwn(topic, Buffer.from('answer'));
+function send(clientId: string, options?: { readonly unasked: boolean }): string {
+  const outcome = rig.broker.get(clientId)?.sendOwn(topic, Buffer.from('answer'), options);
   if (outcome === undefined) throw new Error('not connected');
   return outcome;
 }
@@ -56,12 +56,20 @@ describe('a message of the platform to one client', () => {
     expect(await received(asker)).toEqual([]);
   });
 
+  test('reaches it without any subscription when it need not have asked', async () => {
+    rig = await startRig();
+    const asker = await connected(rig, 4, { clientId: 'asker' });
+    expect(send('asker', { unasked: true })).toBe('sent');
+    expect(await received(asker)).toEqual([expect.objectContaining({ kind: 'publish', topic })]);
+  });
+
   test('is withheld from who may not receive it', async () => {
     rig = await startRig({ access: { ...allowAll, mayReceive: (name) => name !== topic } });
     const asker = await subscribed('asker', [topic], 4);
     expect(send('asker')).toBe('withheld');
+    expect(send('asker', { unasked: true })).toBe('withheld');
     expect(await received(asker)).toEqual([]);
-    expect(rig.broker.metrics().messagesWithheld).toBe(1);
+    expect(rig.broker.metrics().messagesWithheld).toBe(2);
   });
 
   test('is never kept, also for a client whose session is', async () => {

@@ -33,6 +33,7 @@ import { Presence } from './presence/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
 import { Downloads, openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
 import { RenewalCampaigns } from './renewals/index.ts';
+import type { PlatformSpoke } from './reserved-topic.ts';
 import type { Search } from './search/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
@@ -48,7 +49,8 @@ export type DomainEvent =
   | CertificateEvent
   | VendorCaEvent
   | CampaignStopped
-  | DetectionEvent;
+  | DetectionEvent
+  | PlatformSpoke;
 
 export interface Domains {
   readonly trail: Trail;

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@fleetward/core';
+import { type Clock, type Random, utf8 } from '@fleetward/core';
 import { type SigningProcess, type SigningProcessExit, startSigningProcess } from '@fleetward/keys';
 import { registeredTopic } from '@fleetward/protocol';
 import { type EventEffect, noEffect } from './certificates/index.ts';
@@ -172,7 +172,13 @@ function deliver(
       refresh();
       return mqtt.recheck();
     case 'certificate-registered':
-      mqtt.tell(registeredTopic(event.vendorCaId), registeredView(event, config));
+      mqtt.publish({
+        topic: registeredTopic(event.vendorCaId),
+        payload: utf8(JSON.stringify(registeredView(event, config))),
+      });
+      return noEffect;
+    case 'platform-spoke':
+      for (const message of event.messages) mqtt.publish(message);
       return noEffect;
   }
 }

@@ -24,7 +24,7 @@ export interface Broker<Peer> {
   start(): Promise<void>;
   /** Takes over a stream on which nothing was read yet. Who the peer is must be known by now. */
   accept(stream: Duplex, peer: Peer): Connection<Peer>;
-  /** Sends a message of the platform's own; returns to how many it was handed. Throws `MqttError` for what is no topic name. */
+  /** Sends a message of the platform's own, to other brokers too; returns to how many it was handed here. Throws `MqttError` for what is no topic name. */
   publish(topic: string, payload: Uint8Array, options: { readonly qos: Qos }): number;
   /**
    * Takes a message that another broker forwards; answers with those of its shared subscriptions that no member here can take.

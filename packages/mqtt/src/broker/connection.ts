@@ -99,9 +99,9 @@ export class BrokerConnection<Peer>
     this.#session?.replaceAccess(access);
   }
 
-  sendOwn(topic: string, payload: Uint8Array): SendOutcome {
+  sendOwn(topic: string, payload: Uint8Array, { unasked = false } = {}): SendOutcome {
     if (this.#session?.connection !== this) return 'closed';
-    return sendToOne(this.#session, { topic, payload }, this.#host);
+    return sendToOne(this.#session, { topic, payload, unasked }, this.#host);
   }
 
   disconnect(reasonCode: ReasonCode, options: DisconnectOptions = {}): void {

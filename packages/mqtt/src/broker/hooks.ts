@@ -70,10 +70,10 @@ export interface Connection<Peer> {
   /** From the very next packet on. */
   replaceAccess(access: Access): void;
   /**
-   * Sends a message of the platform's own to this client alone, by what it is subscribed to and may receive; with QoS 0, so that
-   * nothing of it is ever kept. Throws `MqttError` for what is no topic name.
+   * Sends a message of the platform's own to this client alone, if it may receive it and, unless that is `unasked`, is subscribed to
+   * it; with QoS 0, so that nothing of it is ever kept. Throws `MqttError` for what is no topic name.
    */
-  sendOwn(topic: string, payload: Uint8Array): SendOutcome;
+  sendOwn(topic: string, payload: Uint8Array, options?: { readonly unasked?: boolean }): SendOutcome;
   /** Cuts the connection now, also when the peer does not read; MQTT 5 is told the reason if its socket takes it. */
   disconnect(reasonCode: ReasonCode, options?: DisconnectOptions): void;
 }
@@ -119,8 +119,8 @@ export interface BrokerHooks<Peer> {
   /** Sees each allowed message, wills included, to a topic that begins with `$`; true: it is dealt with and not routed. The payload is valid during the call. */
   reserved?(connection: Connection<Peer>, message: ReservedMessage): boolean;
   /**
-   * Hears each message of a device, wills included, that is about to be routed, in the order of routing; no connection: a will of an
-   * earlier run. All bytes are valid during the call. Answers with the shared subscriptions (`$share/NAME/FILTER`) of which it goes
+   * Hears each message of a device, wills included, and of the platform that is about to be routed, in the order of routing; no
+   * connection: a will of an earlier run, or the platform's own. All bytes are valid during the call. Answers with the shared subscriptions (`$share/NAME/FILTER`) of which it goes
    * to a member at another broker.
    */
   published?(

@@ -14,11 +14,15 @@ import type { Subscription } from './subscriptions.ts';
  */
 export function sendToOne<Peer>(
   session: Session<Peer>,
-  { topic: text, payload }: Pick<ReservedMessage, 'topic' | 'payload'>,
+  {
+    topic: text,
+    payload,
+    unasked,
+  }: Pick<ReservedMessage, 'topic' | 'payload'> & { readonly unasked: boolean },
   { protocol, metrics }: Host<Peer>,
 ): SendOutcome {
   const matches = matchesOf(session, text);
-  if (matches.length === 0) return 'unsubscribed';
+  if (matches.length === 0 && !unasked) return 'unsubscribed';
   if (!mayReceive(session.access, text)) {
     metrics.messagesWithheld++;
     return 'withheld';

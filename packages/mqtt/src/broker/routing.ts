@@ -100,18 +100,15 @@ export class Routing<Peer> {
     });
   }
 
-  /** Sends the platform's own message; returns to how many it was handed. */
-  publishOwn(message: Pick<PublishedMessage, 'topic' | 'payload' | 'qos'>): number {
-    const { outgoing, topic } = this.#take({
-      ...message,
-      retain: false,
-      properties: NO_PROPERTIES,
-      owner: '',
-    });
+  /** Sends the platform's own message; returns to how many it was handed here. */
+  publishOwn(own: Pick<PublishedMessage, 'topic' | 'payload' | 'qos'>): number {
+    const message = { ...own, retain: false, properties: NO_PROPERTIES, owner: '' };
+    const { outgoing, topic } = this.#take(message);
+    const elsewhere = this.#host.hooks.published?.(undefined, message);
     return this.#send(outgoing, topic.text, {
       route: this.#host.subscriptions.route(topic),
       from: undefined,
-      elsewhere: undefined,
+      elsewhere,
     });
   }
 

@@ -1,14 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import {
-  type CertificateId,
-  type Clock,
-  type JsonObject,
-  parseCertificateId,
-  type Random,
-  toHex,
-  utf8,
-} from '@fleetward/core';
+import { type CertificateId, type Clock, parseCertificateId, type Random, toHex } from '@fleetward/core';
 import {
   type Broker,
   type BrokerHooks,
@@ -29,7 +21,7 @@ import type { Config } from '../config.ts';
 import type { DenialReport, Denials } from '../denials/index.ts';
 import type { Newcomer, NewcomerVerdict } from '../detections/index.ts';
 import type { Presence } from '../presence/index.ts';
-import type { ReservedTopic } from '../reserved-topic.ts';
+import type { PlatformMessage, ReservedTopic } from '../reserved-topic.ts';
 import type { VendorCas } from '../vendor-cas/index.ts';
 import type { Admission } from './admission.ts';
 import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
@@ -131,6 +123,7 @@ export class MqttGateway {
       topics: options.reservedTopics,
       denials,
       limits: options.config.reservedTopics,
+      publish: (message) => this.publish(message),
       warn: options.warn,
     });
     const node = toHex(options.random.bytes(8));
@@ -207,9 +200,13 @@ export class MqttGateway {
     return { sessionsCut, queuesFrozen: this.#away.recheck() };
   }
 
-  /** Says something as the platform, on a topic that no device may publish to. */
-  tell(topic: string, value: JsonObject): void {
-    this.broker.publish(topic, utf8(JSON.stringify(value)), { qos: 1 });
+  /** Says something as the platform, on a topic that no device may publish to. Does not throw: it runs in the tick of a commit. */
+  publish({ topic, payload }: PlatformMessage): void {
+    try {
+      this.broker.publish(topic, payload, { qos: 1 });
+    } catch (error) {
+      this.#options.warn(`mqtt: nobody was told on \`${topic}\``, error);
+    }
   }
 
   /** Compiles the rights of the certificate's live connections anew; the very next packet is decided by them. */

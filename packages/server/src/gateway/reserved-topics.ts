@@ -1,21 +1,29 @@
 import { type Connection, matchesFilter, type ReservedMessage } from '@fleetward/mqtt';
 import type { Denials } from '../denials/index.ts';
-import type { ReservedAnswer, ReservedRequest, ReservedTopic } from '../reserved-topic.ts';
+import type { PlatformMessage, ReservedAnswer, ReservedRequest, ReservedTopic } from '../reserved-topic.ts';
 import type { DevicePeer } from './mqtt-gateway.ts';
 
 interface ReservedTopicsOptions {
   readonly topics: readonly ReservedTopic[];
   readonly denials: Denials;
   readonly limits: { readonly requestsPerConnectionMax: number; readonly requestsMax: number };
+  readonly publish: (message: PlatformMessage) => void;
   readonly warn: (message: string, error: unknown) => void;
 }
 
 type Asker = Connection<DevicePeer>;
 
-/** Takes what devices publish on reserved topics to the service that answers there, and the answer to the asker alone. */
+interface Answered {
+  readonly service: ReservedTopic;
+  readonly request: ReservedRequest;
+  readonly answer: ReservedAnswer;
+}
+
+/** Takes what devices publish on reserved topics to the service that answers there, and the answer to whom it is for. */
 export class ReservedTopics {
   readonly #options: ReservedTopicsOptions;
-  readonly #ofConnection = new WeakMap<Asker, number>();
+  /** Under way, by service. */
+  readonly #ofConnection = new WeakMap<Asker, Map<string, number>>();
   #underWay = 0;
 
   constructor(options: ReservedTopicsOptions) {
@@ -41,15 +49,16 @@ export class ReservedTopics {
       clientId: asker.clientId,
       remoteAddress,
     };
-    const reached = this.#limitReached(asker);
+    const reached = this.#limitReached(asker, service);
     if (reached === undefined) void this.#serve(asker, service, request);
     else this.#refuse(asker, service, { request, reached });
     return true;
   }
 
-  #limitReached(asker: Asker): string | undefined {
+  #limitReached(asker: Asker, { service }: ReservedTopic): string | undefined {
     const { requestsPerConnectionMax, requestsMax } = this.#options.limits;
-    if ((this.#ofConnection.get(asker) ?? 0) >= requestsPerConnectionMax) return 'requestsPerConnectionMax';
+    const underWay = this.#ofConnection.get(asker)?.get(service) ?? 0;
+    if (underWay >= requestsPerConnectionMax) return 'requestsPerConnectionMax';
     return this.#underWay >= requestsMax ? 'requestsMax' : undefined;
   }
 
@@ -60,21 +69,22 @@ export class ReservedTopics {
   ): void {
     const explanation = `mqtt: too many requests under way (setting \`reservedTopics.${reached}\`)`;
     this.#record(request, { cause: 'limit', explanation });
-    this.#tell(asker, request, service.rejected(request, 'throttled'));
+    this.#tell(asker, { service, request, answer: service.rejected(request, 'throttled') });
   }
 
   async #serve(asker: Asker, service: ReservedTopic, request: ReservedRequest): Promise<void> {
-    this.#count(asker, 1);
+    this.#count(asker, service, 1);
     try {
-      this.#tell(asker, request, await this.#answer(service, request));
+      const answer = await this.#answer(service, request);
+      if (answer !== undefined) this.#tell(asker, { service, request, answer });
     } catch (error) {
       this.#options.warn(`mqtt: the answer on \`${request.topic}\` could not be sent`, error);
     } finally {
-      this.#count(asker, -1);
+      this.#count(asker, service, -1);
     }
   }
 
-  async #answer(service: ReservedTopic, request: ReservedRequest): Promise<ReservedAnswer> {
+  async #answer(service: ReservedTopic, request: ReservedRequest): Promise<ReservedAnswer | undefined> {
     try {
       return await service.answer(request);
     } catch (error) {
@@ -83,14 +93,21 @@ export class ReservedTopics {
     }
   }
 
-  #count(asker: Asker, change: 1 | -1): void {
+  #count(asker: Asker, { service }: ReservedTopic, change: 1 | -1): void {
     this.#underWay += change;
-    this.#ofConnection.set(asker, (this.#ofConnection.get(asker) ?? 0) + change);
+    const counts = this.#ofConnection.get(asker) ?? new Map<string, number>();
+    this.#ofConnection.set(asker, counts.set(service, (counts.get(service) ?? 0) + change));
   }
 
-  #tell(asker: Asker, request: ReservedRequest, { kind, payload }: ReservedAnswer): void {
-    const topic = `${request.topic}/${kind}`;
-    if (asker.sendOwn(topic, payload) !== 'unsubscribed') return;
+  #tell(asker: Asker, { service, request, answer }: Answered): void {
+    const { answersTo } = service;
+    const { payload } = answer;
+    const topic = `${request.topic}/${answer.kind}`;
+    if (answersTo === 'subscribers') {
+      this.#options.publish({ topic, payload });
+      return;
+    }
+    if (asker.sendOwn(topic, payload, { unasked: answersTo === 'asker' }) !== 'unsubscribed') return;
     const explanation = `the platform answered, and the device did not hear it: it is not subscribed to \`${topic}\``;
     this.#record(request, { cause: 'receive_denied', explanation, action: 'iot:Receive', resource: topic });
   }

@@ -44,7 +44,10 @@ function topic(
   work: (request: ReservedRequest, form: PayloadForm) => Promise<Outcome>,
 ): ReservedTopic {
   return {
+    service: 'provisioning',
     filter,
+    // Nobody who has not asked to hear it is told a certificate or a key.
+    answersTo: 'subscribed-asker',
     answer: async (request) => {
       const form = formOf(request);
       return answerOf(await attempt(provisioning, operation, request, () => work(request, form)), form);

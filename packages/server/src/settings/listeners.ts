@@ -122,7 +122,7 @@ export const reservedTopics = section(
   {
     requestsPerConnectionMax: count(
       10,
-      'Requests of one connection under way at once; one more is rejected.',
+      'Requests of one connection to one service (provisioning, shadows, …) under way at once; one more is rejected.',
       {
         maximum: 1_000,
       },

@@ -13,6 +13,7 @@ import { MqttGateway } from '../../src/gateway/mqtt-gateway.ts';
 import { MqttListener } from '../../src/gateway/mqtt-listener.ts';
 import { ServerCredentials } from '../../src/gateway/server-credentials.ts';
 import type { ClusterParts } from '../../src/gateway/session-ownership.ts';
+import type { ReservedTopic } from '../../src/reserved-topic.ts';
 import { openPlatform, type Platform } from '../certificates/test-platform.ts';
 
 /** A device certificate with its key, both PEM. */
@@ -36,7 +37,7 @@ const dayMs = 86_400_000;
 const anyPort = { host: '127.0.0.1', port: 0 };
 
 /** Two gateways of one platform on real TLS listeners. */
-export async function startGatewayPair(cluster: ClusterParts) {
+export async function startGatewayPair(cluster: ClusterParts, reservedTopics: readonly ReservedTopic[] = []) {
   const folder = temporaryFolder('fleetward-pair-');
   const random = seededRandom(Math.random());
   const clock = new FakeClock(Date.now());
@@ -55,8 +56,8 @@ export async function startGatewayPair(cluster: ClusterParts) {
   await credentials.ensureFresh();
   const faults: string[] = [];
   const gateways = [
-    await startGateway(platform, { credentials, cluster, faults }),
-    await startGateway(platform, { credentials, cluster, faults }),
+    await startGateway(platform, { credentials, cluster, faults, reservedTopics }),
+    await startGateway(platform, { credentials, cluster, faults, reservedTopics }),
   ] as const;
   const ca = encodePem('CERTIFICATE', platform.certificates.trust().roots[0]!.der);
   return {
@@ -78,7 +79,8 @@ export async function startGatewayPair(cluster: ClusterParts) {
       { key, cert }: Identity,
       clientId: string,
       more: Pick<IClientOptions, 'will' | 'clean' | 'properties'> = {},
-    ) => connect(gateways[at].port, { ca, key, cert, clientId, ...more }),
+      heard?: (topic: string, payload: Buffer) => void,
+    ) => connect(gateways[at].port, { ca, key, cert, clientId, ...more }, heard),
     async stop() {
       for (const { gateway, listener } of gateways) {
         await gateway.stop();
@@ -99,6 +101,7 @@ async function startGateway(
     readonly credentials: ServerCredentials;
     readonly cluster: ClusterParts;
     readonly faults: string[];
+    readonly reservedTopics: readonly ReservedTopic[];
   },
 ): Promise<Running> {
   const { certificates, vendorCas, denials, clock } = platform;
@@ -124,7 +127,6 @@ async function startGateway(
     authorizer: new Authorizer({ ...platform, clock }),
     certificates,
     vendorCas,
-    reservedTopics: [],
     denials,
     newcomer: () => ({ kind: 'pass' }),
     sees: () => undefined,
@@ -150,13 +152,18 @@ async function issueIdentity(platform: Platform, commonName: string): Promise<Id
 }
 
 /** Rejects when the gateway refuses or cuts before its CONNACK. */
-function connect(port: number, options: IClientOptions): Promise<MqttClient> {
+function connect(
+  port: number,
+  options: IClientOptions,
+  heard: (topic: string, payload: Buffer) => void = () => undefined,
+): Promise<MqttClient> {
   const client = mqtt.connect(`mqtts://localhost:${port}`, {
     ...options,
     protocolVersion: 5,
     reconnectPeriod: 0,
   });
   client.on('error', () => undefined);
+  client.on('message', heard); // what a kept session is owed comes with its CONNACK
   return new Promise((resolve, reject) => {
     client.once('connect', () => resolve(client));
     client.once('close', () => reject(new Error('closed before CONNACK')));
