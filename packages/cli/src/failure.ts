@@ -74,11 +74,11 @@ const hints: Readonly<Record<string, string>> = {
     'the token is wrong, expired or revoked: give another by `--token-file`, or make one with `fleetward operator create-token`; none left? stop the platform, `fleetward init --new-setup-token`',
   'http.too_many_failures': 'too many wrong tokens from this address; wait a minute',
   'operators.setup_refused':
-    'the setup token works once, for one day; `fleetward init --new-setup-token` makes another',
+    'the setup token works once and not for ever; an operator makes another for your name with `fleetward operator invite`; none left? stop the platform, `fleetward init --new-setup-token`',
   'campaigns.empty':
     '`fleetward campaign show` says for what it is, `fleetward thing list` with the same `--query` what that finds; with `--continuous` a campaign waits for things that come later',
   'campaigns.own_approval':
-    'give the token of another operator with `--token-file`; a second one is made with `fleetward init --new-setup-token` while the platform is stopped, then `fleetward operator setup`',
+    'give the token of another operator with `--token-file`: one whom nobody invited is made with `fleetward init --new-setup-token` while the platform is stopped, then `fleetward operator setup`',
   'campaigns.release_unknown': '`fleetward release list` shows the paths',
   'campaigns.state':
     '`fleetward campaign show` says where it is: `approve` what is PROPOSED, `start` what is READY, `resume` what is PAUSED; what is over takes `roll-back` alone',

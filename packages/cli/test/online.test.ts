@@ -99,6 +99,22 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(refused).toMatchObject({ code: 1, error: { code: 'http.unauthenticated' } });
   });
 
+  test('an operator invites another, who is one with the setup token that is printed', async () => {
+    const [invited] = (await say(['operator', 'invite', 'bob', '--valid-hours', '1'])).json as [
+      { setupToken: string },
+    ];
+    const open = await say(['operator', 'list-invitations']);
+    expect(open.json).toMatchObject([{ operatorName: 'bob' }]);
+    expect(open.stdout).not.toContain(invited.setupToken);
+    writeFileSync(cli.home.join('bob.setup-token'), invited.setupToken);
+    await say(['operator', 'setup', 'bob', '--setup-token-file', 'bob.setup-token', '--no-save']);
+    const people = await cli.run(['operator', 'list'], { environment });
+    expect(people.stdout).toMatch(/^bob .* tester *$/m);
+    await say(['operator', 'invite', 'cid']);
+    await say(['operator', 'withdraw-invitation', 'cid']);
+    expect((await say(['operator', 'list-invitations'])).json).toEqual([]);
+  });
+
   test('with the address of the devices’ listener it is told which listener is meant', async () => {
     writeFileSync(cli.home.join('setup-token'), 'fws_any');
     const refused = await cli.run(

@@ -73,9 +73,12 @@ export {
   completeSetup,
   createOperatorToken,
   getSelf,
+  inviteOperator,
+  listOperatorInvitations,
   listOperators,
   listOperatorTokens,
   revokeOperatorToken,
+  withdrawOperatorInvitation,
 } from './http/operators.ts';
 export { getHealth, getMetrics, getOpenApi, getPlatform, getReadiness } from './http/platform.ts';
 export {

@@ -259,6 +259,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     search,
     releases,
     denials,
+    operators,
     announce,
     limits: config.campaigns,
   });

@@ -12,12 +12,14 @@ import { addVerb, whole } from '../define.ts';
 import { readSecret } from '../secrets.ts';
 import type { Shell } from '../shell.ts';
 import { callPlatform } from '../with-api.ts';
+import { addOperatorInvitations } from './operator-invite.ts';
 
 /** `fleetward operator …`: the people and machines that run the platform, and their tokens. */
 export function addOperator(noun: Command, shell: Shell): void {
   addSetup(noun, shell);
   addWhoami(noun, shell);
   addList(noun, shell);
+  addOperatorInvitations(noun, shell);
   addCreateToken(noun, shell);
   addListTokens(noun, shell);
   addRevokeToken(noun, shell);
@@ -31,10 +33,10 @@ interface SetupFlags {
 
 function addSetup(noun: Command, shell: Shell): void {
   addVerb(noun, 'setup <operator-name>', {
-    summary: 'become an operator with the setup token of `init`',
+    summary: 'become an operator with a setup token',
     description:
       'Spends the one-time setup token on an operator and a token, and keeps that with the address and the CA in ' +
-      '`$XDG_CONFIG_HOME/fleetward/context.json` (mode 0600) for the commands to come. The first operator comes from `init`, each further one from `init --new-setup-token`. The setup token is read from a file, from ' +
+      '`$XDG_CONFIG_HOME/fleetward/context.json` (mode 0600) for the commands to come. The first operator’s setup token comes from `init`, each further one from `operator invite`, or from `init --new-setup-token`. The setup token is read from a file, from ' +
       'FLEETWARD_SETUP_TOKEN, or asked for.',
     examples: [
       'fleetward operator setup ada --url https://localhost:9443 --ca fleetward-data/root-ca.pem',
@@ -94,7 +96,12 @@ function addList(noun: Command, { output, withApi }: Shell): void {
     const { operators } = await withApi((api) => api.call(listOperators));
     output.list(
       operators,
-      { name: (row) => row.name, id: (row) => row.operatorId, created: (row) => ({ atMs: row.createdAtMs }) },
+      {
+        name: (row) => row.name,
+        id: (row) => row.operatorId,
+        created: (row) => ({ atMs: row.createdAtMs }),
+        'invited by': ({ invitedBy }) => operators.find(({ operatorId }) => operatorId === invitedBy)?.name,
+      },
       'no operators',
     );
   });

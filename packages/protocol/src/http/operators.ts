@@ -2,7 +2,16 @@ import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
 
-const operator = Type.Object({ operatorId: Type.String(), name: Type.String(), createdAtMs: timeMs });
+const operator = Type.Object({
+  operatorId: Type.String(),
+  name: Type.String(),
+  createdAtMs: timeMs,
+  invitedBy: Type.Optional(
+    Type.String({
+      description: 'The operator whose invitation it was; absent: a setup token of the machine.',
+    }),
+  ),
+});
 
 const operatorName = Type.String({
   minLength: 1,
@@ -88,4 +97,50 @@ export const revokeOperatorToken = defineRoute({
   summary: 'Revoke a bearer token',
   access: 'operator',
   params: Type.Object({ tokenId: Type.String({ minLength: 1, maxLength: 64 }) }),
+});
+
+const invitation = Type.Object({
+  operatorName,
+  invitedBy: Type.String(),
+  createdAtMs: timeMs,
+  expiresAtMs: timeMs,
+});
+
+/** An invitation made before for the same name is void. */
+export const inviteOperator = defineRoute({
+  method: 'POST',
+  path: '/v1/operator-invitations',
+  noun: 'operators',
+  summary: 'Make a one-time setup token with which another becomes an operator',
+  access: 'operator',
+  body: Type.Object({
+    operatorName,
+    validityHours: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 168, description: 'Hours until it expires; 24 when absent.' }),
+    ),
+  }),
+  status: 201,
+  answer: Type.Object({
+    operatorName,
+    expiresAtMs: timeMs,
+    setupToken: Type.String({ description: 'The setup token, `fws_…`; shown this once.' }),
+  }),
+});
+
+export const listOperatorInvitations = defineRoute({
+  method: 'GET',
+  path: '/v1/operator-invitations',
+  noun: 'operators',
+  summary: 'List the invitations that nobody has used yet, without their setup tokens',
+  access: 'operator',
+  answer: Type.Object({ invitations: Type.Array(invitation) }),
+});
+
+export const withdrawOperatorInvitation = defineRoute({
+  method: 'DELETE',
+  path: '/v1/operator-invitations/:operatorName',
+  noun: 'operators',
+  summary: 'Withdraw an invitation',
+  access: 'operator',
+  params: Type.Object({ operatorName }),
 });

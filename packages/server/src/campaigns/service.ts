@@ -7,6 +7,7 @@ import {
   toHex,
 } from '@fleetward/core';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
+import type { OperatorService } from '../operators/index.ts';
 import type { ReleaseService } from '../releases/index.ts';
 import type { Search } from '../search/index.ts';
 import type { Things } from '../things/index.ts';
@@ -49,6 +50,7 @@ export interface CampaignsOptions extends BookParts, Omit<AdvanceParts, 'book' |
   readonly search: Pick<Search, 'select' | 'assertQuery'>;
   readonly things: AdvanceParts['things'] & Pick<Things, 'attachmentsOf'>;
   readonly denials: Pick<Denials, 'record'>;
+  readonly operators: Pick<OperatorService, 'areIndependent'>;
   readonly limits: CampaignLimits;
 }
 
@@ -314,7 +316,7 @@ export class Campaigns {
       const campaign = await this.#book.find(campaignId);
       const run = this.#book.run(campaignId);
       if (run === undefined) throw over(campaign);
-      if (event === 'approve' && campaign.createdBy === by.operatorId) throw ownApproval();
+      if (event === 'approve') this.#assertAnother(by, campaign);
       if (event === 'start') await this.#assertThings(campaign);
       await this.#book.step(run, { event, actor: by });
       return this.#progress(run.campaign);
@@ -401,6 +403,15 @@ export class Campaigns {
     return campaign;
   }
 
+  /** Nobody who could have made the other for the purpose counts as another. */
+  #assertAnother({ operatorId }: Operator, { createdBy }: Campaign): void {
+    if (operatorId === createdBy) throw ownApproval('another operator approves than the one who made it');
+    if (this.#options.operators.areIndependent(operatorId, createdBy)) return;
+    throw ownApproval(
+      'you and the one who made it came by the same invitations: who approves has come by a setup token of the machine of their own',
+    );
+  }
+
   /** What would never end, or never fit, is not begun. */
   async #assertThings({ target }: Campaign): Promise<void> {
     const { store, things, groups, search, limits } = this.#options;
@@ -440,6 +451,6 @@ function over({ campaignId, state }: Campaign): CampaignsError {
   return new CampaignsError('campaigns.state', `campaign \`${campaignId}\` is over: ${state}`);
 }
 
-function ownApproval(): CampaignsError {
-  return new CampaignsError('campaigns.own_approval', 'another operator approves than the one who made it');
+function ownApproval(message: string): CampaignsError {
+  return new CampaignsError('campaigns.own_approval', message);
 }

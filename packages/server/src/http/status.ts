@@ -87,6 +87,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'operators.name_taken': 409,
   'operators.not_found': 404,
   'operators.too_many_tokens': 409,
+  'operators.too_many_invitations': 409,
   'trail.payload_too_large': 413,
   'trail.signer_unfit': 500,
   'things.not_found': 404,

@@ -2,9 +2,12 @@ import {
   completeSetup,
   createOperatorToken,
   getSelf,
+  inviteOperator,
+  listOperatorInvitations,
   listOperators,
   listOperatorTokens,
   revokeOperatorToken,
+  withdrawOperatorInvitation,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { type Caller, handle, type RouteHandler } from '../route-handler.ts';
@@ -32,6 +35,21 @@ export function operatorHandlers(operators: OperatorService): readonly RouteHand
     })),
     handle(revokeOperatorToken, async ({ params, caller }) => {
       await operators.revokeToken({ tokenId: params.tokenId, by: idOf(caller) });
+      return undefined;
+    }),
+    handle(inviteOperator, async ({ body, caller }) => {
+      const { invitation, secret } = await operators.invite({ ...body, by: idOf(caller) });
+      return { operatorName: body.operatorName, expiresAtMs: invitation.expiresAtMs, setupToken: secret };
+    }),
+    handle(listOperatorInvitations, async () => ({
+      invitations: (await operators.invitations()).map(({ invitation, createdAtMs, expiresAtMs }) => ({
+        ...invitation,
+        createdAtMs,
+        expiresAtMs,
+      })),
+    })),
+    handle(withdrawOperatorInvitation, async ({ params, caller }) => {
+      await operators.withdrawInvitation({ operatorName: params.operatorName, by: idOf(caller) });
       return undefined;
     }),
   ];

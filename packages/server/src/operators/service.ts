@@ -2,10 +2,11 @@ import { type Clock, type Random, type Transactor, toHex } from '@fleetward/core
 import { StoreError } from '../store-error.ts';
 import type { Trail } from '../trail/index.ts';
 import { OperatorError } from './errors.ts';
+import { invite, type NewInvitation, openInvitations, withdrawInvitation } from './invitations.ts';
 import { loadOperatorRegistry, type OperatorRegistry } from './registry.ts';
-import { dayMs, refusalOf, tokenValidityDaysDefault, usableTokensMax } from './rules.ts';
+import { dayMs, isUsable, originOf, refusalOf, tokenValidityDaysDefault, usableTokensMax } from './rules.ts';
 import { hashSecret, makeSecret } from './secret.ts';
-import type { Operator, OperatorStore, OperatorToken, SetupToken } from './store.ts';
+import type { Invitation, Operator, OperatorStore, OperatorToken } from './store.ts';
 
 /** A token with its secret, which nobody can read again. */
 export interface NewToken {
@@ -23,6 +24,21 @@ export interface OperatorService {
     readonly setupToken: string;
     readonly operatorName: string;
   }): Promise<{ readonly operator: Operator; readonly token: NewToken }>;
+  /**
+   * A setup token for this name alone; one made before for it is void. Throws `operators.name_taken` and
+   * `operators.too_many_invitations`.
+   */
+  invite(request: {
+    readonly operatorName: string;
+    readonly by: string;
+    readonly validityHours?: number;
+  }): Promise<NewInvitation>;
+  /** Neither used, withdrawn nor expired. */
+  invitations(): Promise<readonly Invitation[]>;
+  /** Throws `operators.not_found`. */
+  withdrawInvitation(request: { readonly operatorName: string; readonly by: string }): Promise<void>;
+  /** False where one of the two may have made the other, or somebody both of them. */
+  areIndependent(operatorId: string, other: string): boolean;
   /** Throws `operators.too_many_tokens`. */
   createToken(request: { readonly operatorId: string; readonly validityDays?: number }): Promise<NewToken>;
   /** Takes effect on the next request. Throws `operators.not_found` for one that is unknown or was revoked. */
@@ -46,6 +62,13 @@ export async function openOperatorService(parts: OperatorServiceParts): Promise<
   const registry = await loadOperatorRegistry(parts.store);
   return {
     completeSetup: (request) => completeSetup(parts, registry, request),
+    invite: (request) => invite(parts, registry, request),
+    invitations: () => openInvitations(parts),
+    withdrawInvitation: (request) => withdrawInvitation(parts, request),
+    areIndependent: (...both) => {
+      const [one, other] = both.map((id) => originOf(id, registry.operator));
+      return one !== other;
+    },
     createToken: (request) => createToken(parts, registry, request),
     revokeToken: (request) => revokeToken(parts, registry, request),
     authenticate: (secret) => authenticate(parts, registry, secret),
@@ -62,8 +85,10 @@ async function completeSetup(
   const { store, clock, random } = parts;
   const nowMs = clock.now();
   const setup = await store.findSetupToken(hashSecret(request.setupToken));
-  if (setup === undefined || !isUsable(setup, nowMs)) throw setupRefused();
-  const operator = { operatorId: newId(random), name: request.operatorName, createdAtMs: nowMs };
+  const { operatorName } = request;
+  if (setup === undefined || !isUsable(setup, { operatorName, nowMs })) throw setupRefused();
+  const invitedBy = setup.invitation === undefined ? {} : { invitedBy: setup.invitation.invitedBy };
+  const operator = { operatorId: newId(random), name: operatorName, createdAtMs: nowMs, ...invitedBy };
   const token = newToken(parts, operator.operatorId, tokenValidityDaysDefault);
   const { operatorId, name } = operator;
   const { tokenId, expiresAtMs } = token.token;
@@ -74,7 +99,8 @@ async function completeSetup(
     await store.addToken(tx, token.token);
     const actor = { kind: 'setup' } as const;
     await parts.trail.append(tx, { kind: 'setup.completed', actor, payload: { operatorId } });
-    await parts.trail.append(tx, { kind: 'operator.created', actor, payload: { operatorId, name } });
+    const created = { operatorId, name, ...invitedBy };
+    await parts.trail.append(tx, { kind: 'operator.created', actor, payload: created });
     const payload = { operatorId, tokenId, expiresAtMs };
     await parts.trail.append(tx, { kind: 'operator.token_created', actor, payload });
     tx.afterCommit(() => {
@@ -85,15 +111,11 @@ async function completeSetup(
   return { operator, token };
 }
 
-function isUsable(setup: SetupToken, nowMs: number): boolean {
-  return setup.usedAtMs === undefined && nowMs < setup.expiresAtMs;
-}
-
-/** One text for unknown, used and expired: whoever guesses learns nothing. */
+/** One text for unknown, used, expired and another's: whoever guesses learns nothing. */
 function setupRefused(): OperatorError {
   return new OperatorError(
     'operators.setup_refused',
-    'the setup token is unknown, was used or has expired: it is good for one operator',
+    'the setup token is unknown, was used, withdrawn or has expired, or is for another name: it is good for one operator',
   );
 }
 

@@ -1,10 +1,19 @@
-import type { Operator, OperatorStore, OperatorToken, SetupToken } from '../operators/store.ts';
+import type { DeleteQueryBuilder, DeleteResult } from 'kysely';
+import type { Invitation, Operator, OperatorStore, OperatorToken, SetupToken } from '../operators/store.ts';
 import type { Database } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
 import { allRows, pageRowsMax } from './paging.ts';
-import type { OperatorTokenRow } from './schema.ts';
+import type { OperatorTokenRow, Schema } from './schema.ts';
 
-const operatorColumns = ['operator_id', 'name', 'created_at_ms'] as const;
+const operatorColumns = ['operator_id', 'name', 'created_at_ms', 'invited_by'] as const;
+const setupTokenColumns = [
+  'hash',
+  'created_at_ms',
+  'expires_at_ms',
+  'used_at_ms',
+  'operator_name',
+  'invited_by',
+] as const;
 const tokenColumns = [
   'token_id',
   'operator_id',
@@ -25,29 +34,33 @@ export function createOperatorStore({ reads }: Database): OperatorStore {
           created_at_ms: token.createdAtMs,
           expires_at_ms: token.expiresAtMs,
           used_at_ms: token.usedAtMs ?? null,
+          operator_name: token.invitation?.operatorName ?? null,
+          invited_by: token.invitation?.invitedBy ?? null,
         })
         .execute();
     },
-    removeUnusedSetupTokens: async (tx) => {
-      const { numDeletedRows } = await queriesOf(tx)
-        .deleteFrom('setup_tokens')
-        .where('used_at_ms', 'is', null)
-        .executeTakeFirst();
+    removeUnusedSetupTokens: async (tx, which) => {
+      const all = queriesOf(tx).deleteFrom('setup_tokens').where('used_at_ms', 'is', null);
+      const { numDeletedRows } = await narrowed(all, which).executeTakeFirst();
       return Number(numDeletedRows);
+    },
+    unusedInvitations: async (tx) => {
+      const rows = await (tx === undefined ? reads : queriesOf(tx))
+        .selectFrom('setup_tokens')
+        .select(setupTokenColumns)
+        .where('used_at_ms', 'is', null)
+        .where('operator_name', 'is not', null)
+        .orderBy('operator_name')
+        .execute();
+      return rows.map(toSetupToken).filter(isInvitation);
     },
     findSetupToken: async (hash) => {
       const row = await reads
         .selectFrom('setup_tokens')
-        .select(['hash', 'created_at_ms', 'expires_at_ms', 'used_at_ms'])
+        .select(setupTokenColumns)
         .where('hash', '=', hash)
         .executeTakeFirst();
-      if (row === undefined) return undefined;
-      const token: SetupToken = {
-        hash: row.hash,
-        createdAtMs: row.created_at_ms,
-        expiresAtMs: row.expires_at_ms,
-      };
-      return row.used_at_ms === null ? token : { ...token, usedAtMs: row.used_at_ms };
+      return row && toSetupToken(row);
     },
     useSetupToken: async (tx, { hash, atMs }) => {
       const { numUpdatedRows } = await queriesOf(tx)
@@ -65,6 +78,7 @@ export function createOperatorStore({ reads }: Database): OperatorStore {
           operator_id: operator.operatorId,
           name: operator.name,
           created_at_ms: operator.createdAtMs,
+          invited_by: operator.invitedBy ?? null,
         })
         .execute();
     },
@@ -129,12 +143,32 @@ export function createOperatorStore({ reads }: Database): OperatorStore {
   };
 }
 
-function toOperator(row: {
-  readonly operator_id: string;
-  readonly name: string;
-  readonly created_at_ms: number;
-}): Operator {
-  return { operatorId: row.operator_id, name: row.name, createdAtMs: row.created_at_ms };
+type Removal = DeleteQueryBuilder<Schema, 'setup_tokens', DeleteResult>;
+
+function narrowed(all: Removal, which: Parameters<OperatorStore['removeUnusedSetupTokens']>[1]): Removal {
+  if (which === undefined) return all;
+  if ('operatorName' in which) return all.where('operator_name', '=', which.operatorName);
+  return all.where('operator_name', 'is not', null).where('expires_at_ms', '<=', which.expiredAtMs);
+}
+
+function toSetupToken(row: Schema['setup_tokens']): SetupToken {
+  const { operator_name: operatorName, invited_by: invitedBy, used_at_ms: usedAtMs } = row;
+  return {
+    hash: row.hash,
+    createdAtMs: row.created_at_ms,
+    expiresAtMs: row.expires_at_ms,
+    ...(usedAtMs === null ? {} : { usedAtMs }),
+    ...(operatorName === null || invitedBy === null ? {} : { invitation: { operatorName, invitedBy } }),
+  };
+}
+
+function isInvitation(token: SetupToken): token is Invitation {
+  return token.invitation !== undefined;
+}
+
+function toOperator(row: Schema['operators']): Operator {
+  const { operator_id: operatorId, name, created_at_ms: createdAtMs, invited_by: invitedBy } = row;
+  return { operatorId, name, createdAtMs, ...(invitedBy === null ? {} : { invitedBy }) };
 }
 
 function toToken(row: OperatorTokenRow): OperatorToken {

@@ -36,8 +36,16 @@ export interface Schema {
     readonly created_at_ms: number;
     readonly expires_at_ms: number;
     readonly used_at_ms: number | null;
+    /** Both for an invitation. */
+    readonly operator_name: string | null;
+    readonly invited_by: string | null;
   };
-  readonly operators: { readonly operator_id: string; readonly name: string; readonly created_at_ms: number };
+  readonly operators: {
+    readonly operator_id: string;
+    readonly name: string;
+    readonly created_at_ms: number;
+    readonly invited_by: string | null;
+  };
   readonly operator_tokens: OperatorTokenRow;
   readonly things: ThingRow;
   readonly thing_certificates: {

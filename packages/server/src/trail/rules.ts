@@ -19,6 +19,8 @@ type TrailKind =
   | 'operator.created'
   | 'operator.token_created'
   | 'operator.token_revoked'
+  | 'operator.invited'
+  | 'operator.invitation_withdrawn'
   | 'ca.requested'
   | 'ca.created'
   | 'ca.state_changed'

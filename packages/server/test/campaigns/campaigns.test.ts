@@ -6,7 +6,7 @@ import type { ActionState } from '../../src/campaigns/steps.ts';
 import type { Terms } from '../../src/campaigns/terms.ts';
 import { ada, bob, type Fleet, minuteMs, openFleet, release, runs, sha256Hex, told } from './fleet.ts';
 
-type Operator = typeof ada | typeof bob;
+type Operator = { readonly kind: 'operator'; readonly operatorId: string };
 let fleet: Fleet;
 
 beforeEach(async () => {
@@ -125,6 +125,13 @@ describe('what an operator does', () => {
     await expect(change(campaignId, 'start')).rejects.toMatchObject({ code: 'campaigns.state' });
     await expect(change(campaignId, 'approve', ada)).rejects.toMatchObject({
       code: 'campaigns.own_approval',
+    });
+    // The fleet takes operators whose names begin alike for one person.
+    await expect(
+      change(campaignId, 'approve', { kind: 'operator', operatorId: 'ada-2' }),
+    ).rejects.toMatchObject({
+      code: 'campaigns.own_approval',
+      message: expect.stringContaining('invitations'),
     });
     expect((await change(campaignId, 'approve', bob)).approvedBy).toBe('bob');
     expect((await change(campaignId, 'start')).state).toBe('GATHERING');

@@ -124,6 +124,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     },
     releases: { release: (path: string) => published.get(path), releases: () => [...published.values()] },
     denials: { record: ({ explanation }: { explanation: string }) => void denied.push(explanation) },
+    operators: { areIndependent: (one: string, other: string) => one.split('-')[0] !== other.split('-')[0] },
     announce: ({ campaignId }: { campaignId: string }) => void stopped.push(campaignId),
     limits: { ...standardLimits, ...limits },
   };

@@ -91,6 +91,89 @@ describe('setup', () => {
   });
 });
 
+describe('an invitation', () => {
+  const invitedBy = async () => (await setUp()).operator.operatorId;
+
+  test('makes one operator of its name, in its time, and is in the trail', async () => {
+    const by = await invitedBy();
+    const { secret, invitation } = await operators.invite({ operatorName: 'bob', by });
+    expect(invitation.expiresAtMs).toBe(records.clock.now() + dayMs);
+    const asEve = operators.completeSetup({ setupToken: secret, operatorName: 'eve' });
+    await expect(asEve).rejects.toMatchObject({ code: 'operators.setup_refused' });
+    const { operator } = await operators.completeSetup({ setupToken: secret, operatorName: 'bob' });
+    expect(operator).toMatchObject({ name: 'bob', invitedBy: by });
+    const again = operators.completeSetup({ setupToken: secret, operatorName: 'bob' });
+    await expect(again).rejects.toMatchObject({ code: 'operators.setup_refused' });
+    const late = await operators.invite({ operatorName: 'cid', by, validityHours: 1 });
+    records.clock.advance(dayMs / 24);
+    const tooLate = operators.completeSetup({ setupToken: late.secret, operatorName: 'cid' });
+    await expect(tooLate).rejects.toMatchObject({ code: 'operators.setup_refused' });
+    expect((await records.kinds()).slice(3)).toEqual([
+      'operator.invited',
+      'setup.completed',
+      'operator.created',
+      'operator.token_created',
+      'operator.invited',
+    ]);
+    operators = await open();
+    expect(operators.operators()).toContainEqual(operator);
+  });
+
+  test('is void when it is withdrawn, when there is a newer one for the name, and after a setup token of the machine', async () => {
+    const by = await invitedBy();
+    const first = await operators.invite({ operatorName: 'bob', by });
+    const second = await operators.invite({ operatorName: 'bob', by });
+    expect((await operators.invitations()).map(({ hash }) => hash)).toEqual([second.invitation.hash]);
+    await operators.withdrawInvitation({ operatorName: 'bob', by });
+    expect(await operators.invitations()).toEqual([]);
+    const none = operators.withdrawInvitation({ operatorName: 'bob', by });
+    await expect(none).rejects.toMatchObject({ code: 'operators.not_found' });
+    const third = await operators.invite({ operatorName: 'bob', by });
+    const { transactor, stores } = records.storage;
+    expect(await transactor.transact((tx) => stores.operators.removeUnusedSetupTokens(tx))).toBe(1);
+    for (const { secret } of [first, second, third]) {
+      const refused = operators.completeSetup({ setupToken: secret, operatorName: 'bob' });
+      await expect(refused).rejects.toMatchObject({ code: 'operators.setup_refused' });
+    }
+  });
+
+  test('is for nobody who is here, and there are twenty at most; those that expired take no room', async () => {
+    const by = await invitedBy();
+    const taken = operators.invite({ operatorName: 'ada', by });
+    await expect(taken).rejects.toMatchObject({ code: 'operators.name_taken' });
+    for (let at = 0; at < 20; at++) await operators.invite({ operatorName: `o${at}`, by });
+    const more = operators.invite({ operatorName: 'bob', by });
+    await expect(more).rejects.toMatchObject({ code: 'operators.too_many_invitations' });
+    await operators.invite({ operatorName: 'o7', by });
+    records.clock.advance(dayMs);
+    expect(await operators.invitations()).toEqual([]);
+    await operators.invite({ operatorName: 'bob', by });
+    expect(await records.storage.stores.operators.unusedInvitations()).toHaveLength(1);
+  });
+
+  test('leads back to who came by the machine: nobody makes a second person of themselves', async () => {
+    const ada = await invitedBy();
+    const come = async (operatorName: string, by: string) => {
+      const { secret } = await operators.invite({ operatorName, by });
+      return (await operators.completeSetup({ setupToken: secret, operatorName })).operator.operatorId;
+    };
+    const bob = await come('bob', ada);
+    const [cid, dan] = [await come('cid', bob), await come('dan', ada)];
+    const { operatorId: eve } = (await setUp('eve')).operator;
+    for (const [one, other] of [
+      [ada, bob],
+      [cid, ada],
+      [cid, dan],
+    ] as const)
+      expect([operators.areIndependent(one, other), operators.areIndependent(other, one)]).toEqual([
+        false,
+        false,
+      ]);
+    expect(operators.areIndependent(cid, eve)).toBe(true);
+    expect(operators.areIndependent(await come('fay', eve), dan)).toBe(true);
+  });
+});
+
 describe('a token', () => {
   test('is good until it is revoked, then at once not', async () => {
     const { operator } = await setUp();

@@ -24,6 +24,7 @@ import { provisionedAnswers } from './0020-provisioned-answers.ts';
 import { fetchedCas } from './0021-fetched-cas.ts';
 import { cheaperIssuing } from './0022-cheaper-issuing.ts';
 import { targetTokens } from './0023-target-tokens.ts';
+import { operatorInvitations } from './0024-operator-invitations.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -57,4 +58,5 @@ export const migrations: readonly Migration[] = [
   fetchedCas,
   cheaperIssuing,
   targetTokens,
+  operatorInvitations,
 ];

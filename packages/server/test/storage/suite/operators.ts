@@ -29,6 +29,32 @@ export function describeOperators(opened: () => Opened): void {
     expect(await stores.operators.findSetupToken(hash)).toBeUndefined();
   });
 
+  test('an invitation is found until it is used, or removed by its name or because it has expired', async () => {
+    const { stores, transact } = opened();
+    const invited = (operatorName: string, expiresAtMs = 20) => ({
+      ...setupToken(`for ${operatorName}`),
+      expiresAtMs,
+      invitation: { operatorName, invitedBy: 'ada' },
+    });
+    const [bob, cid, dan, eve] = [invited('bob'), invited('cid'), invited('dan', 30), invited('eve', 30)];
+    await transact(async (tx) => {
+      await stores.operators.removeUnusedSetupTokens(tx);
+      for (const one of [setupToken('of the machine'), eve, dan, cid, bob])
+        await stores.operators.addSetupToken(tx, one);
+      expect(await stores.operators.unusedInvitations(tx)).toEqual([bob, cid, dan, eve]);
+      await stores.operators.useSetupToken(tx, { hash: cid.hash, atMs: 15 });
+    });
+    expect(await stores.operators.findSetupToken(cid.hash)).toEqual({ ...cid, usedAtMs: 15 });
+    const remove = (which: { operatorName: string } | { expiredAtMs: number }) =>
+      transact((tx) => stores.operators.removeUnusedSetupTokens(tx, which));
+    expect(await remove({ operatorName: 'dan' })).toBe(1);
+    expect(await remove({ operatorName: 'cid' })).toBe(0);
+    expect(await remove({ expiredAtMs: 19 })).toBe(0);
+    expect(await remove({ expiredAtMs: 20 })).toBe(1);
+    expect(await stores.operators.unusedInvitations()).toEqual([eve]);
+    expect(await stores.operators.findSetupToken(setupToken('of the machine').hash)).toBeDefined();
+  });
+
   test('unused setup tokens are removed, used ones stay', async () => {
     const { stores, transact } = opened();
     const [spent, open] = [setupToken('spent'), setupToken('open')];
@@ -59,6 +85,9 @@ export function describeOperators(opened: () => Opened): void {
     });
     expect(await stores.operators.findOperator('grace')).toEqual(operator('grace'));
     expect(await stores.operators.findOperator('nobody')).toBeUndefined();
+    const invited = { ...operator('hedy'), invitedBy: 'grace' };
+    await transact((tx) => stores.operators.addOperator(tx, invited));
+    expect(await stores.operators.findOperator('hedy')).toEqual(invited);
     expect((await stores.operators.listOperators()).map((one) => one.operatorId)).toContain('grace');
     expect(await stores.operators.findToken(sha256Of('g-1'))).toEqual(token('g-1', 'grace'));
     expect(await stores.operators.findToken(sha256Of('g-9'))).toBeUndefined();
