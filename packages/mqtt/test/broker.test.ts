@@ -229,6 +229,13 @@ describe('messages', () => {
     expect(await client.next()).toEqual(disconnect(0x94));
   });
 
+  test('may not name their topic by an alias that was never set: a protocol error', async () => {
+    rig = await startRig();
+    const client = await connected(rig, 5);
+    client.send(publishPacket({ topic: '', properties: { topicAlias: 1 } }));
+    expect(await client.next()).toEqual(disconnect(0x82));
+  });
+
   test('of devices, wills included, are told to `published`; those refused, dealt with or of the platform are not', async () => {
     const told: string[] = [];
     rig = await startRig({

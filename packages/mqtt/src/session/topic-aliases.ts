@@ -14,10 +14,10 @@ export class TopicAliases<Route> {
 
   /** The topic of a message that carries an alias: sets it, or looks it up. */
   resolve(frame: PublishFrame, alias: number, table: TopicTable<Route>): Topic<Route> {
-    if (alias > this.#aliasMax) throw invalid(alias); // MQTT5-3.3.2-9
+    if (alias > this.#aliasMax) throw tooLarge(alias, this.#aliasMax); // MQTT5-3.3.2-9
     if (frame.topicStart === frame.topicEnd) {
       const known = this.#topics.get(alias);
-      if (known === undefined) throw invalid(alias);
+      if (known === undefined) throw protocolError(`the topic alias \`${alias}\` stands for no topic yet`);
       return known;
     }
     const topic = table.intern(frame.bytes, frame.topicStart, frame.topicEnd);
@@ -26,6 +26,6 @@ export class TopicAliases<Route> {
   }
 }
 
-function invalid(alias: number): Error {
-  return protocolError(`the topic alias \`${alias}\` is not known or too large`, REASON.topicAliasInvalid);
+function tooLarge(alias: number, max: number): Error {
+  return protocolError(`the topic alias \`${alias}\` is above \`${max}\``, REASON.topicAliasInvalid);
 }
