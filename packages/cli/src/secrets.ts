@@ -28,9 +28,14 @@ export async function readSecret(source: SecretSource, terminal: Terminal): Prom
 /** Like `readSecret`; a person types it twice. */
 export async function readNewSecret(source: SecretSource, terminal: Terminal): Promise<string> {
   const secret = await readSecret(source, terminal);
-  const typed = source.file === undefined && !terminal.environment[source.variable];
-  if (!typed || (await ask(`${source.what}, once more`, terminal)) === secret) return secret;
+  if (!isTyped(source, terminal) || (await ask(`${source.what}, once more`, terminal)) === secret)
+    return secret;
   throw usage(`the two entries of the ${source.what} differ`);
+}
+
+/** Whether a person is asked for it. */
+export function isTyped({ file, variable }: SecretSource, { environment }: Terminal): boolean {
+  return file === undefined && !environment[variable];
 }
 
 async function readSecretFile(path: string, terminal: Terminal): Promise<string> {

@@ -2,6 +2,7 @@ export { generatePrivateKey } from './algorithms.ts';
 export { createMasterKeyFile } from './create-master-key.ts';
 export type { Envelope } from './envelope.ts';
 export { KeysError, type KeysErrorCode } from './errors.ts';
+export { generatePersonalKey, type PersonalToken, signWithPersonalKey } from './hsm/personal-token.ts';
 export type { HsmSettings } from './hsm/token.ts';
 export type { KeySpec, KeyStore } from './key-folder.ts';
 export { localSigner } from './local-signer.ts';

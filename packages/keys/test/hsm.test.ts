@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { constants, createPublicKey, verify } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -14,7 +14,13 @@ import { type HsmSettings, type KeySigner, parseKeyName, type SigningProcess } f
 import { keySpec, startSigning } from './signing-fixture.ts';
 
 const message = Buffer.from('what is to be signed');
-const algorithms = ['ecdsa-p256-sha256', 'ecdsa-p384-sha384', 'rsa-pkcs1-sha256'] as const;
+const algorithms = [
+  'ecdsa-p256-sha256',
+  'ecdsa-p384-sha384',
+  'rsa-pkcs1-sha256',
+  'rsa-pss-sha256',
+  'ed25519',
+] as const;
 
 needs('softhsm2-util', 'softhsm2').describe('keys in a token', () => {
   let folder: TemporaryFolder;
@@ -36,8 +42,11 @@ needs('softhsm2-util', 'softhsm2').describe('keys in a token', () => {
 
   async function isSigned(signer: KeySigner): Promise<boolean> {
     const key = createPublicKey({ key: Buffer.from(signer.publicKey), type: 'spki', format: 'der' });
+    const signature = await signer.sign(message);
+    if (signer.algorithm === 'ed25519') return verify(null, message, key, signature);
     const hash = signer.algorithm.endsWith('384') ? 'sha384' : 'sha256';
-    return verify(hash, message, key, await signer.sign(message));
+    const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+    return verify(hash, message, signer.algorithm === 'rsa-pss-sha256' ? { key, ...pss } : key, signature);
   }
 
   test('are made there, sign there, and are found again by the next process', async () => {
@@ -145,7 +154,7 @@ needs('softhsm2-util', 'softhsm2').describe('keys in a token', () => {
 
   test('of a kind that tokens do not make are refused, and without a token all are', async () => {
     const signing = await start();
-    const made = signing.generate({ ...keySpec('edwards', { algorithm: 'ed25519' }), store: 'hsm' });
+    const made = signing.generate({ ...keySpec('lattice', { algorithm: 'ml-dsa-65' }), store: 'hsm' });
     await expect(made).rejects.toMatchObject({ code: 'keys.algorithm' });
     await signing.close();
     using other = temporaryFolder();

@@ -125,4 +125,5 @@ export {
   type TargetRefusal,
   type TargetVerifier,
 } from './target-verifier.ts';
+export { isTokenKeyFile, parseTokenKey, type TokenKey, writeTokenKey } from './token-key-file.ts';
 export { compareVersions, isVersion } from './version-order.ts';

@@ -5,6 +5,7 @@ import { tufKeyFromSpki } from './metadata/key.ts';
 import { mldsa65KeyFromSpki } from './metadata/second-signature.ts';
 import { type KeyFileHeader, parseKeyFile, sealKey, unsealKey, writeKeyFile } from './release-key-file.ts';
 import { type ReleaseKeyAlgorithm, type ReleaseSigner, signerOf } from './release-signer.ts';
+import { isTokenKeyFile, parseTokenKey } from './token-key-file.ts';
 
 export interface NewReleaseKey {
   readonly algorithm: ReleaseKeyAlgorithm;
@@ -51,11 +52,15 @@ export function openReleaseKey(file: Uint8Array, passphrase: string): OpenReleas
   return { keyId: header.keyId, signer: signerOf(key, header.algorithm) };
 }
 
-/** The public half of a key file (SubjectPublicKeyInfo, DER): needs no passphrase and so is not authenticated. */
+/** The public half of a key file, also of one whose key is in a token (SubjectPublicKeyInfo, DER): needs no passphrase and so is not authenticated. */
 export function readReleasePublicKey(file: Uint8Array): {
   readonly keyId: string;
   readonly publicKey: Uint8Array;
 } {
+  if (isTokenKeyFile(file)) {
+    const { publicKey } = parseTokenKey(file);
+    return { keyId: tufKeyFromSpki(publicKey).keyID, publicKey };
+  }
   const { publicKey, algorithm } = parseKeyFile(file).header;
   return { keyId: keyIdOf({ publicKey, algorithm }), publicKey };
 }

@@ -1,9 +1,11 @@
 import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import { canonicalJson } from '@fleetward/core';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { signPlainWithReleaseKey } from '../src/plain/sign-plain.ts';
 import { verifyPlainSignature } from '../src/plain/verify-plain.ts';
 import { generateReleaseKey, openReleaseKey, readReleasePublicKey } from '../src/release-key.ts';
+import { isTokenKeyFile, parseTokenKey, writeTokenKey } from '../src/token-key-file.ts';
 import { fileOf } from './kit.ts';
 
 const passphrase = 'correct horse battery staple';
@@ -81,5 +83,48 @@ describe('release keys', () => {
     await expect(signPlainWithReleaseKey(message, { keyFile, passphrase })).rejects.toThrow(
       /RSA .* or Ed25519/,
     );
+  });
+});
+
+describe('the file of a key in a token', () => {
+  const { publicKey } = newKey().signer;
+  const tokenKey = { publicKey: new Uint8Array(publicKey), tokenLabel: 'ada', objectId: new Uint8Array([7]) };
+  const file = writeTokenKey(tokenKey);
+
+  it('is read as it was written, and its public half serves as that of any key', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 64 }),
+        fc.stringMatching(/^[\x21-\x7e]([\x20-\x7e]{0,30}[\x21-\x7e])?$/),
+        (objectId, tokenLabel) => {
+          const written = { ...tokenKey, objectId, tokenLabel };
+          expect(parseTokenKey(writeTokenKey(written))).toEqual(written);
+        },
+      ),
+    );
+    expect(isTokenKeyFile(file)).toBe(true);
+    expect(isTokenKeyFile(newKey().file)).toBe(false);
+    expect(readReleasePublicKey(file).publicKey).toEqual(tokenKey.publicKey);
+  });
+
+  it.each([
+    { token: '' },
+    { token: ' ada' },
+    { token: 'a'.repeat(33) },
+    { token: 'a\u0000' },
+    { objectId: '' },
+    { objectId: '00'.repeat(65) },
+    { objectId: 'zz' },
+    { publicKey: 'AAAA' },
+    { format: 'fleetward-token-key-2' },
+  ])('is refused with %o', (change) => {
+    const invalid = expect.objectContaining({ code: 'updates.key_invalid' });
+    expect(() => parseTokenKey(changed(file, change))).toThrow(invalid);
+  });
+
+  it('is of one of TUF’s schemes', () => {
+    const { signer } = generateReleaseKey({ algorithm: 'ml-dsa-65', passphrase, random, scryptCostLog2: 14 });
+    const invalid = expect.objectContaining({ code: 'updates.key_invalid' });
+    expect(() => parseTokenKey(writeTokenKey({ ...tokenKey, publicKey: signer.publicKey }))).toThrow(invalid);
   });
 });

@@ -8,6 +8,7 @@ import { showChange } from './release-changes.ts';
 import { passphraseFiles } from './release-keys.ts';
 import { openSigners, type SignFlags, showStatus } from './release-sign.ts';
 import { readRootFile } from './release-verify-folder.ts';
+import { pinFile } from './token-key.ts';
 
 interface CoSignFlags extends SignFlags {
   readonly root?: string;
@@ -28,9 +29,13 @@ export function addReleaseCoSign(noun: Command, shell: Shell): void {
     ],
   })
     .addOption(
-      repeatable('--key <file>', 'an encrypted release key, or `command:PROGRAM`').makeOptionMandatory(),
+      repeatable(
+        '--key <file>',
+        'a release key, encrypted or in a token, or `command:PROGRAM`',
+      ).makeOptionMandatory(),
     )
     .addOption(passphraseFiles())
+    .addOption(pinFile())
     .option('--root <file>', 'your own copy of a root of these releases')
     .option('--yes', 'do not ask: needed where nobody can be asked')
     .action(async (folder: string, flags: CoSignFlags) => {

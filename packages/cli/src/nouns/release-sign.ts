@@ -1,5 +1,6 @@
 import {
   isComplete,
+  isTokenKeyFile,
   openReleaseFolder,
   openReleaseKey,
   type ReleaseSigner,
@@ -11,10 +12,12 @@ import { addVerb, repeatable } from '../define.ts';
 import type { Shell } from '../shell.ts';
 import { commandOf, openCommandKey } from './command-key.ts';
 import { passphraseFiles, readKeyFile, readPassphrase } from './release-keys.ts';
+import { openTokenKey, pinFile } from './token-key.ts';
 
 export interface SignFlags {
   readonly key: readonly string[];
   readonly passphraseFile?: readonly string[];
+  readonly pinFile?: string;
 }
 
 /** `fleetward release sign`: signatures of release engineers, on their own machines. */
@@ -23,7 +26,7 @@ export function addReleaseSign(noun: Command, shell: Shell): void {
     summary: 'sign what your key may sign in a folder of releases',
     description:
       'Signs the root, the list of releases and those of delegated products, whichever the keys may sign, and tells how many signatures are there and needed. Engineers can sign one ' +
-      'after another, each on their own machine. A key may be in a program instead of a file: `PROGRAM public-key` prints its public half in PEM, and `PROGRAM sign ALGORITHM` ' +
+      'after another, each on their own machine. A key may be in a PKCS #11 token, whose PIN is asked for, or read from a file or FLEETWARD_PIN; or in a program: `PROGRAM public-key` prints its public half in PEM, and `PROGRAM sign ALGORITHM` ' +
       'reads the message from standard input and writes the signature, as bytes, to standard output (120 s and 16 KiB at most). What does not verify is not taken.',
     examples: [
       'fleetward release sign releases --key ada.key',
@@ -32,9 +35,13 @@ export function addReleaseSign(noun: Command, shell: Shell): void {
     ],
   })
     .addOption(
-      repeatable('--key <file>', 'an encrypted release key, or `command:PROGRAM`').makeOptionMandatory(),
+      repeatable(
+        '--key <file>',
+        'a release key, encrypted or in a token, or `command:PROGRAM`',
+      ).makeOptionMandatory(),
     )
     .addOption(passphraseFiles())
+    .addOption(pinFile())
     .action(async (folder: string, flags: SignFlags) => {
       const signers = await openSigners(flags, shell);
       const status = await signRelease(await openReleaseFolder(folder), signers);
@@ -58,7 +65,7 @@ export function addReleaseStatus(noun: Command, shell: Shell): void {
 
 /** The keys of `--key`, opened one after the other. */
 export async function openSigners(
-  { key, passphraseFile = [] }: SignFlags,
+  { key, passphraseFile = [], pinFile }: SignFlags,
   { terminal }: Shell,
 ): Promise<readonly ReleaseSigner[]> {
   const signers: ReleaseSigner[] = [];
@@ -69,6 +76,12 @@ export async function openSigners(
       continue;
     }
     const bytes = await readKeyFile(file, terminal);
+    if (isTokenKeyFile(bytes)) {
+      signers.push(
+        await openTokenKey(bytes, { name: file, flags: { ...(pinFile && { pinFile }) }, terminal }),
+      );
+      continue;
+    }
     const passphrase = await readPassphrase(file, { files: passphraseFile, index, terminal });
     signers.push(openReleaseKey(bytes, passphrase).signer);
   }

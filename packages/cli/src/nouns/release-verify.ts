@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import { signPlainWithReleaseKey, verifyPlainSignature } from '@fleetward/updates';
+import { isTokenKeyFile, signPlainWithReleaseKey, verifyPlainSignature } from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { CliError, usage } from '../errors.ts';
@@ -90,6 +90,10 @@ export function addReleaseSignFile(noun: Command, { terminal, output }: Shell): 
     .addOption(passphraseFiles())
     .action(async (file: string, flags: { key: string; out: string; passphraseFile?: readonly string[] }) => {
       const keyFile = await readKeyFile(flags.key, terminal);
+      if (isTokenKeyFile(keyFile))
+        throw usage(
+          `the key of \`${flags.key}\` is in a token: it signs lists, single files only a key in a file`,
+        );
       const passphrase = await readPassphrase(flags.key, {
         files: flags.passphraseFile ?? [],
         index: 0,

@@ -9,9 +9,17 @@ export interface Attribute {
   readonly value?: number | boolean | string | Buffer;
 }
 
-interface Mechanism {
+export interface Mechanism {
   readonly mechanism: number;
-  readonly parameter: null;
+  readonly parameter: PssParameter | null;
+}
+
+/** CK_RSA_PKCS_PSS_PARAMS; `type` is how `pkcs11js` knows it. */
+interface PssParameter {
+  readonly type: number;
+  readonly hashAlg: number;
+  readonly mgf: number;
+  readonly saltLen: number;
 }
 
 /** What we use of `pkcs11js`: the C functions of PKCS #11 2.40 by their names. */
@@ -20,7 +28,7 @@ export interface Pkcs11 {
   C_Initialize(): void;
   C_Finalize(): void;
   C_GetSlotList(tokenPresent: boolean): Handle[];
-  C_GetTokenInfo(slot: Handle): { readonly label: string };
+  C_GetTokenInfo(slot: Handle): { readonly label: string; readonly flags: number };
   C_OpenSession(slot: Handle, flags: number): Handle;
   C_Login(session: Handle, userType: number, pin: string): void;
   C_GenerateKeyPair(
@@ -41,13 +49,14 @@ export interface Pkcs11 {
   C_Sign(session: Handle, data: Buffer, signature: Buffer): Buffer;
 }
 
-/** Values of PKCS #11 2.40. */
+/** Values of PKCS #11 2.40, those of Edwards curves of 3.0, and `pssParameters` of `pkcs11js`. */
 export const cki = {
   serialAndWritable: 0x6,
   user: 1,
   privateKey: 3,
   pinIncorrect: 0xa0,
   pinLocked: 0xa4,
+  userPinCountLow: 0x10000,
   class: 0x0,
   token: 0x1,
   private: 0x2,
@@ -64,8 +73,14 @@ export const cki = {
   ecPoint: 0x181,
   rsaKeyPairGen: 0x0,
   rsaPkcs: 0x1,
+  rsaPkcsPss: 0xd,
+  sha256: 0x250,
+  mgf1Sha256: 0x2,
+  pssParameters: 5,
   ecKeyPairGen: 0x1040,
   ecdsa: 0x1041,
+  edwardsKeyPairGen: 0x1055,
+  eddsa: 0x1057,
 } as const;
 
 /**

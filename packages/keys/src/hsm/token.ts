@@ -1,15 +1,19 @@
 import { KeysError } from '../errors.ts';
-import { type Environment, readSource, type SecretSource } from '../secret-source.ts';
+import type { SecretSource } from '../secret-source.ts';
 import { cki, type Handle, loadPkcs11, type Pkcs11, reasonOf } from './pkcs11.ts';
-import type { RefusedPin } from './refused-pin.ts';
+import type { TokenPin, TokenState } from './token-pin.ts';
 
 /** A PKCS #11 token, such as a hardware security module. */
-export interface HsmSettings {
+export interface TokenSettings {
   /** Folder of the compiled `pkcs11js`; without it, it is looked for beside our own package. */
   readonly packagePath?: string;
   /** The vendor's shared library. */
   readonly modulePath: string;
   readonly tokenLabel: string;
+}
+
+/** The token of a service. */
+export interface HsmSettings extends TokenSettings {
   readonly pin: SecretSource;
   /** Names of variables that the module reads, such as where its settings are. */
   readonly environment: readonly string[];
@@ -25,21 +29,15 @@ export interface OpenSession {
  * process nor by the next: a token locks itself after a few.
  */
 export class Token {
-  readonly #settings: HsmSettings;
-  readonly #environment: Environment;
-  readonly #refusedPin: RefusedPin;
+  readonly #settings: TokenSettings;
+  readonly #pin: TokenPin;
   #pkcs11: Pkcs11 | undefined;
-  #pin: string | undefined;
   #session: Handle | undefined;
   #refusal: KeysError | undefined;
 
-  constructor(
-    settings: HsmSettings,
-    { environment, refusedPin }: { readonly environment: Environment; readonly refusedPin: RefusedPin },
-  ) {
+  constructor(settings: TokenSettings, pin: TokenPin) {
     this.#settings = settings;
-    this.#environment = environment;
-    this.#refusedPin = refusedPin;
+    this.#pin = pin;
   }
 
   /** Throws `keys.hsm`, or what `work` throws of ours. */
@@ -47,7 +45,7 @@ export class Token {
     try {
       return work(this.#open());
     } catch (cause) {
-      this.#unload();
+      this.close();
       if (cause instanceof KeysError) throw cause;
       const message = `the token \`${this.#settings.tokenLabel}\` does not ${what}: ${reasonOf(cause)}`;
       throw new KeysError('keys.hsm', message, { cause });
@@ -59,9 +57,11 @@ export class Token {
     this.#pkcs11 ??= loadPkcs11(this.#settings);
     const pkcs11 = this.#pkcs11;
     if (this.#session !== undefined) return { pkcs11, session: this.#session };
-    const session = pkcs11.C_OpenSession(this.#slot(pkcs11), cki.serialAndWritable);
+    const slot = this.#slot(pkcs11);
+    const session = pkcs11.C_OpenSession(slot, cki.serialAndWritable);
     this.#session = session;
-    this.#login(pkcs11, session);
+    const hasRefused = (pkcs11.C_GetTokenInfo(slot).flags & cki.userPinCountLow) !== 0;
+    this.#login(session, { pkcs11, state: { label: this.#settings.tokenLabel, hasRefused } });
     return { pkcs11, session };
   }
 
@@ -78,40 +78,32 @@ export class Token {
     );
   }
 
-  #login(pkcs11: Pkcs11, session: Handle): void {
-    const pin = this.#pin ?? this.#readPin();
-    this.#pin = pin;
-    const { tokenLabel } = this.#settings;
-    if (this.#refusedPin.is(tokenLabel, pin)) throw this.#refused('it did so before');
+  #login(session: Handle, { pkcs11, state }: { readonly pkcs11: Pkcs11; readonly state: TokenState }): void {
+    const pin = this.#pin.read();
+    const whyNot = this.#pin.whyNot(pin, state);
+    if (whyNot !== undefined) throw this.#refused(whyNot);
     try {
       pkcs11.C_Login(session, cki.user, pin);
     } catch (cause) {
       const { code } = cause as { readonly code?: number };
       if (code !== cki.pinIncorrect && code !== cki.pinLocked) throw cause;
-      if (code === cki.pinIncorrect) this.#refusedPin.keep(tokenLabel, pin);
+      if (code === cki.pinIncorrect) this.#pin.refused(pin, state);
       throw this.#refused(reasonOf(cause), cause);
     }
-    this.#refusedPin.forget();
+    this.#pin.taken();
   }
 
   #refused(why: string, cause?: unknown): KeysError {
-    const message = `the token \`${this.#settings.tokenLabel}\` refuses the PIN (${why}); the same one is not tried again: give the right one, or remove \`${this.#refusedPin.path}\` to try it once more`;
+    const message = `the token \`${this.#settings.tokenLabel}\` refuses the PIN (${why}); ${this.#pin.remedy}`;
     this.#refusal = new KeysError('keys.hsm', message, { cause });
     return this.#refusal;
-  }
-
-  #readPin(): string {
-    const wanted = { environment: this.#environment, what: 'PIN', code: 'keys.hsm' } as const;
-    return readSource(this.#settings.pin, wanted)
-      .toString('utf8')
-      .replace(/\r?\n$/, '');
   }
 
   /**
    * Ends the module, and with it the session. After any failure: SoftHSM, for one, says that a key is not there when its folder is gone,
    * and goes on failing once that is back until it is initialised anew.
    */
-  #unload(): void {
+  close(): void {
     const pkcs11 = this.#pkcs11;
     this.#pkcs11 = undefined;
     this.#session = undefined;

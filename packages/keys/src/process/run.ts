@@ -5,6 +5,7 @@ import { createEnvelope, type Envelope } from '../envelope.ts';
 import { KeysError } from '../errors.ts';
 import { RefusedPin } from '../hsm/refused-pin.ts';
 import { Token } from '../hsm/token.ts';
+import { servicePin } from '../hsm/token-pin.ts';
 import { type KeyFolder, type LoadedKey, openKeyFolder } from '../key-folder.ts';
 import { readMasterKeys } from '../master-key.ts';
 import type { KeyName, SigningPurpose } from '../names.ts';
@@ -121,7 +122,7 @@ function tokenOf(
         'keys in a token need the setting `hsm`, which says where it is (docs/how-to/keys-in-an-hsm.md)',
       );
     const refusedPin = new RefusedPin(keyFolder, envelope);
-    token ??= new Token(settings, { environment: process.env, refusedPin });
+    token ??= new Token(settings, servicePin(settings.pin, { environment: process.env, refusedPin }));
     return token;
   };
 }

@@ -30,7 +30,8 @@ for (const key of keys) {
     pkcs11.C_GetAttributeValue(session, key, [{ type }])[0].value[0] === 1,
   ]);
   const label = pkcs11.C_GetAttributeValue(session, key, [{ type: p11.CKA_LABEL }])[0].value.toString();
-  const isRsa = label.includes('rsa');
+  const [keyType] = pkcs11.C_GetAttributeValue(session, key, [{ type: p11.CKA_KEY_TYPE }]);
+  const isRsa = keyType.value[0] === p11.CKK_RSA;
   const secret = isRsa ? p11.CKA_PRIVATE_EXPONENT : p11.CKA_VALUE;
   const said = {
     label,
