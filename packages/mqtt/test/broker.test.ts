@@ -225,7 +225,7 @@ describe('messages', () => {
       publishPacket({ topic: '', properties: { topicAlias: 1 } }),
     );
     expect([await client.next(), await client.next()]).toEqual([message('a/b'), message('a/b')]);
-    client.send(publishPacket({ topic: '', properties: { topicAlias: 2 } }));
+    client.send(publishPacket({ topic: '', properties: { topicAlias: 17 } }));
     expect(await client.next()).toEqual(disconnect(0x94));
   });
 
@@ -236,7 +236,7 @@ describe('messages', () => {
     expect(await client.next()).toEqual(disconnect(0x82));
   });
 
-  test('of devices, wills included, are told to `published`; those refused, dealt with or of the platform are not', async () => {
+  test('of devices, wills included, and of the platform are told to `published`; those refused or dealt with are not', async () => {
     const told: string[] = [];
     rig = await startRig({
       access: { ...allowAll, mayPublish: (topic) => topic !== 'secret' },
@@ -254,7 +254,7 @@ describe('messages', () => {
     rig.broker.publish('own', Buffer.from('x'), { qos: 0 });
     client.socket.destroy();
     await until(() => rig.broker.get('device-1') === undefined);
-    expect(told).toEqual(['device-1 a/b hello 1', 'device-1 w gone 1']);
+    expect(told).toEqual(['device-1 a/b hello 1', 'undefined own x 0', 'device-1 w gone 1']);
   });
 
   test('of the platform itself reach those who may receive them', async () => {
