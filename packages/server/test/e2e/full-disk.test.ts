@@ -1,35 +1,16 @@
-import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPolicy, getMetrics, listDenials, listTrail } from '@fleetward/protocol';
-import { needsRoot, runProgram } from '@fleetward/testkit';
+import { needsRoot } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice } from '@fleetward/testkit/platform';
 import mqtt, { type MqttClient } from 'mqtt';
 import { expect, test } from 'vitest';
+import { onSmallDisk } from './small-disk.ts';
 
 const everything = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: 'iot:*', Resource: '*' }],
 };
-
-/** What a test in it calls its folder for temporary files lies on a disk of its own. */
-async function onSmallDisk(megabytes: number, work: (disk: string) => Promise<void>): Promise<void> {
-  const disk = mkdtempSync(join(tmpdir(), 'fleetward-small-disk-'));
-  const before = process.env.TMPDIR;
-  const options = `size=${megabytes}m,mode=700`;
-  try {
-    const mounted = await runProgram('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', disk]);
-    // Without it the machine's own disk would be filled.
-    if (mounted.code !== 0) throw new Error(`mount: ${mounted.stderr}`);
-    process.env.TMPDIR = disk;
-    await work(disk);
-  } finally {
-    if (before === undefined) delete process.env.TMPDIR;
-    else process.env.TMPDIR = before;
-    await runProgram('umount', ['-l', disk]);
-    rmdirSync(disk);
-  }
-}
 
 function fill(disk: string): () => void {
   const { bavail, bsize } = statfsSync(disk);
