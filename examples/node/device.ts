@@ -1,0 +1,71 @@
+// A device in Node with the SDK: enrolment, MQTT that reconnects, renewal with a new key.
+// usage: node device.ts NAME FOLDER     (examples/README.md says what is in the environment and in the folder)
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { connectDevice, enroll, renew, renewalTimeMs, replaceIdentity } from '@fleetward/device';
+
+const [name = '', folder = '.'] = process.argv.slice(2);
+const environment = process.env;
+const host = environment.FLEETWARD_HOST ?? 'localhost';
+const url = `https://${host}:${environment.FLEETWARD_HTTPS_PORT ?? '8443'}`;
+const mqttUrl = `mqtts://${host}:${environment.FLEETWARD_MQTT_PORT ?? '8883'}`;
+const everyMs = Number(environment.FLEETWARD_EVERY_SECONDS ?? 60) * 1_000;
+const tokenFile = join(folder, 'join-token');
+const identityFolder = join(folder, 'identity');
+
+const outcome = await enroll({
+  url,
+  trust: readFileSync(join(folder, 'root.pem'), 'utf8'),
+  joinToken: existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : '',
+  name,
+  folder: identityFolder,
+  clock: Date,
+});
+if (outcome.kind === 'refused') throw new Error(`not enrolled: ${outcome.reason}`);
+rmSync(tokenFile, { force: true });
+console.log('enrolled');
+
+let { identity } = outcome;
+const client = connectDevice({ url: mqttUrl, identity, random: { bytes: (length) => randomBytes(length) } });
+client.on('error', (error) => console.log(`not connected: ${error.message}`));
+client.on('message', (_topic, command) => {
+  console.log(`command: ${command.toString()}`);
+  client.publish(`telemetry/${name}/done`, command, { qos: 1 });
+});
+client.subscribe(`commands/${name}`, { qos: 1 });
+
+while (true) {
+  if (isRenewalDue()) await renewIdentity();
+  // What is measured while nobody can be told is not kept.
+  if (client.connected) client.publish(`telemetry/${name}`, measured(), { qos: 1 });
+  await setTimeout(everyMs);
+}
+
+function measured(): string {
+  return JSON.stringify({ uptime: Math.round(uptime()) });
+}
+
+/** At two thirds of the certificate's life, or so many days before its end. */
+function isRenewalDue(): boolean {
+  const days = environment.FLEETWARD_RENEW_DAYS;
+  if (days === undefined) return Date.now() >= renewalTimeMs(identity);
+  const endsAtMs = new X509Certificate(identity.chain).validToDate.getTime();
+  return Date.now() + Number(days) * 86_400_000 > endsAtMs;
+}
+
+/** From the next connection on; where it fails, the next round tries again. */
+async function renewIdentity(): Promise<void> {
+  try {
+    const next = await renew({ url, folder: identityFolder, clock: Date });
+    if (next.kind === 'refused') throw new Error(next.reason);
+    identity = next.identity;
+    replaceIdentity(client, identity);
+    console.log('renewed');
+    client.reconnect();
+  } catch (error) {
+    console.log(`not renewed: ${error instanceof Error ? error.message : error}`);
+  }
+}
