@@ -17,6 +17,9 @@ elif node tools/bootstrap.mjs; then # says why, when it fails
   fleetward-bundle-agent() {
     "$fleetward_node" "$fleetward_clone/tools/bundle-agent.ts" "$@"
   }
+  fleetward-bundle-installer() {
+    "$fleetward_node" "$fleetward_clone/tools/bundle-agent.ts" "$1" installer
+  }
   fleetward-bundle-starter() {
     "$fleetward_node" "$fleetward_clone/tools/bundle-agent.ts" "$1" starter
   }

@@ -11,6 +11,8 @@ export type DeviceErrorCode =
   | 'device.root_refused'
   | 'device.trust_invalid'
   | 'device.firmware_refused'
+  | 'device.step_invalid'
+  | 'device.not_protected'
   | 'device.too_slow'
   | 'device.unreachable'
   | 'device.answer_invalid';

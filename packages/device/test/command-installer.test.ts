@@ -78,6 +78,15 @@ describe('a program as the installer', () => {
     });
   });
 
+  test('is not started for an image that the disk has lost, and it is said why', async () => {
+    const lost = { ...image(), path: folder.join('lost') };
+    expect(await installerOf('touch "$AT/began"').ask('install', { image: lost })).toEqual({
+      kind: 'failed',
+      explanation: expect.stringMatching(/^the image cannot be read: ENOENT/),
+    });
+    expect(existsSync(folder.join('began'))).toBe(false);
+  });
+
   test('that hangs is killed at its time with all it started, and said to hang', async () => {
     const script = 'sleep 600 & echo $! > "$AT/pid"; echo writing >&2; wait';
     const installer = installerOf(script, { ...times, installWithinMs: 1_000 });

@@ -65,6 +65,11 @@ describe("the agent's settings", () => {
     ['a number of nothing', { ...good, limits: { reserveBytes: 0 } }, 'limits.reserveBytes'],
     ['slots of the agent that are no path', { ...good, agentSlotsFolder: 7 }, 'agentSlotsFolder'],
     ['an installer that is no list', { ...good, installer: { command: 'rauc' } }, 'installer.command'],
+    [
+      'a socket of an installer without its whole path',
+      { ...good, installer: { command: ['x'], socket: 'run/x.sock' } },
+      'installer.socket',
+    ],
     ['an unknown one of an installer', { ...good, installer: { shell: true } }, 'installer.shell'],
     ['no product', { ...good, product: undefined }, 'product'],
   ])('refuse %s and name it', (_, settings, path) => {

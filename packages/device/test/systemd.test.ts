@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import { needs, runProgram, temporaryFolder } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 
-const unit = readFileSync(join(import.meta.dirname, '../systemd/fleetward-agent.service'), 'utf8');
+const read = (name: string) => readFileSync(join(import.meta.dirname, '../systemd', name), 'utf8');
+const unit = read('fleetward-agent.service');
 
 needs('systemd-analyze', 'systemd').describe("the agent's systemd unit", () => {
-  const analyze = async (args: readonly string[], text = unit) => {
+  const analyze = async (args: readonly string[], text = unit, name = 'fleetward-agent.service') => {
     using folder = temporaryFolder();
-    const file = folder.join('fleetward-agent.service');
+    const file = folder.join(name);
     // Its program is looked for; where a device has Node is not where this machine has it.
-    writeFileSync(file, text.replace('/usr/bin/node', process.execPath));
+    writeFileSync(file, text.replaceAll('/usr/bin/node', process.execPath));
+    // A socket is judged with what it starts.
+    if (name.endsWith('.socket'))
+      writeFileSync(folder.join('fleetward-installer@.service'), read('fleetward-installer@.service'));
     return await runProgram('systemd-analyze', [...args, file], { environment: { PATH: process.env.PATH } });
   };
 
@@ -19,6 +23,14 @@ needs('systemd-analyze', 'systemd').describe("the agent's systemd unit", () => {
     const misspelt = unit.replace('ProtectClock', 'ProtectClocks');
     expect((await analyze(['verify', '--man=no'], misspelt)).stderr).toMatch(/ProtectClocks/);
   });
+
+  test.each(['fleetward-installer.socket', 'fleetward-installer@.service'])(
+    'comes with an installer service: systemd understands %s',
+    async (name) => {
+      const given = name.replace('@', '@1');
+      expect(await analyze(['verify', '--man=no'], read(name), given)).toMatchObject({ code: 0, stderr: '' });
+    },
+  );
 
   test('leaves the agent so little that systemd rates it below 2.0 of 10', async () => {
     const rate = (text?: string) => analyze(['security', '--offline=true', '--threshold=20'], text);

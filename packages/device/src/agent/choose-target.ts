@@ -67,9 +67,13 @@ function isWanted(
   return isDirected ? order !== 0 : order > 0;
 }
 
-function flawOf(
+/** Why this device may not have it. */
+export function flawOf(
   { target, release }: Offer,
-  { model, state }: { readonly model: DeviceModel; readonly state: SlotsState },
+  {
+    model,
+    state,
+  }: { readonly model: DeviceModel; readonly state: Pick<SlotsState, 'securityFloor' | 'rejected'> },
 ): Refused | undefined {
   const refuse = (reason: DeviceRefusalReason, explanation: string) =>
     refusedByDevice(target.path, { reason, explanation });

@@ -2,9 +2,12 @@ import { realpathSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '@fleetward/core';
 import { getDeviceMetadata } from '@fleetward/protocol';
+import type { Fetcher } from '@fleetward/updates';
 import { DeviceError } from '../errors.ts';
 import { nodeFiles } from '../files/node-files.ts';
 import { commandInstaller } from '../installer/command.ts';
+import type { Installer } from '../installer/installer.ts';
+import { socketInstaller } from '../installer/socket.ts';
 import { type DeviceIdentity, openIdentityFolder } from '../sdk/identity.ts';
 import { connectPlatform, isRenewalAsked, report } from '../sdk/platform-client.ts';
 import { openUpdateClient } from '../sdk/update-client.ts';
@@ -12,6 +15,8 @@ import { openSlotFolder } from '../slots/folder.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { powerSupplies, readBatteryPercent } from './battery.ts';
 import type { AgentConfig } from './config.ts';
+import { platformFetcher } from './fetcher.ts';
+import type { InstallerSettings } from './installer-settings.ts';
 import { renewWhenDue } from './keep-identity.ts';
 import { probeHealth } from './probe.ts';
 import { createSelfUpdate, type SelfUpdate, type SelfUpdateParts } from './self-update.ts';
@@ -51,9 +56,12 @@ export async function openAgent(
     api = connectPlatform(next, { url: config.url });
   };
   const { model, limits } = config;
+  const current: Pick<typeof api, 'download'> = { download: (...of) => api.download(...of) };
+  const pace = { bytesPerSecondMin: limits.bytesPerSecondMin, monotonicMs: () => performance.now() };
+  const fetcher = platformFetcher(current, pace);
   const client = await openUpdateClient({
     ...config,
-    api: { download: (...of) => api.download(...of) },
+    api: current,
     thingName: config.thingName ?? enrolled.name,
     product: model.product,
     bytesPerSecondMin: limits.bytesPerSecondMin,
@@ -78,7 +86,7 @@ export async function openAgent(
       isAlive,
     },
     installation: config.installer && {
-      installer: commandInstaller(config.installer, environment),
+      installer: openInstaller(config.installer, { environment, fetcher }),
       attemptsMax: config.installer.attemptsMax,
     },
     batteryPercent: () => readBatteryPercent(powerSupplies),
@@ -88,6 +96,16 @@ export async function openAgent(
     log,
   });
   return { agent, close: () => api.close() };
+}
+
+/** A program of the agent's own rights, or the service that has more. */
+function openInstaller(
+  { socket, ...settings }: InstallerSettings,
+  { environment, fetcher }: Pick<OpenAgentOptions, 'environment'> & { readonly fetcher: Fetcher },
+): Installer {
+  return socket === undefined
+    ? commandInstaller(settings, environment)
+    : socketInstaller({ ...settings, socket }, fetcher);
 }
 
 /** An agent that no starter of its own slots runs stays as it is: nobody could go back to it. */

@@ -25,6 +25,7 @@ export function commandInstaller(settings: CommandInstallerSettings, environment
   return {
     async ask(verb, options) {
       const input = openImage(verb, options.image);
+      if (typeof input === 'object') return input;
       try {
         return await run(verb, { ...options, settings, environment, input });
       } finally {
@@ -41,8 +42,18 @@ interface Run extends AskOptions {
   readonly input: number | undefined;
 }
 
-function openImage(verb: InstallerVerb, image: InstallerImage | undefined): number | undefined {
-  return verb === 'install' && image !== undefined ? openSync(image.path, 'r') : undefined;
+/** A file descriptor, or why there is none: it was there when it was verified, and a disk may lose it since. */
+function openImage(
+  verb: InstallerVerb,
+  image: InstallerImage | undefined,
+): number | undefined | InstallerAnswer {
+  if (verb !== 'install' || image === undefined) return undefined;
+  try {
+    return openSync(image.path, 'r');
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    return { kind: 'failed', explanation: `the image cannot be read: ${error.message}` };
+  }
 }
 
 /** In a process group of its own, so that nothing it started outlives a step that hangs. */

@@ -33,8 +33,7 @@ export interface UpdateClientOptions {
  */
 export async function openUpdateClient(options: UpdateClientOptions): Promise<UpdateClient> {
   const { api, trustedFolder, rootFile, clock, thingName, product, bytesPerSecondMin = 512 } = options;
-  const store = await openFileStore(trustedFolder);
-  await trustFirstRoot(store, rootFile);
+  const store = await openTrustedStore(trustedFolder, rootFile);
   const pace = { bytesPerSecondMin, monotonicMs: () => performance.now() };
   const memoryBytes = () => process.availableMemory();
   const fetcher = platformFetcher(api, pace);
@@ -42,9 +41,11 @@ export async function openUpdateClient(options: UpdateClientOptions): Promise<Up
 }
 
 /** A root that is trusted already is kept; only the chain of signatures replaces it. */
-async function trustFirstRoot(store: TrustedStore, rootFile: string): Promise<void> {
-  if ((await store.read('root')) !== undefined) return;
+export async function openTrustedStore(trustedFolder: string, rootFile: string): Promise<TrustedStore> {
+  const store = await openFileStore(trustedFolder);
+  if ((await store.read('root')) !== undefined) return store;
   const outcome = await installRoot(store, readFileSync(rootFile));
   if (outcome.kind === 'refused')
     throw new DeviceError('device.root_refused', `\`${rootFile}\`: ${outcome.explanation}`);
+  return store;
 }

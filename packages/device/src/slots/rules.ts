@@ -40,7 +40,7 @@ export function nextSlots(state: SlotsState, event: SlotEvent): SlotTransition {
   }
 }
 
-export function isRejected(state: SlotsState, sha256: string): boolean {
+export function isRejected(state: Pick<SlotsState, 'rejected'>, sha256: string): boolean {
   return state.rejected.some((image) => image.sha256 === sha256);
 }
 
