@@ -160,7 +160,7 @@ export class OperatorIssuance {
         await things.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
       }
       for (const policyName of policyNames)
-        await policies.attachWithin(tx, { policyName, certificateId }, actor);
+        await policies.attachments.attachWithin(tx, { policyName, certificateId }, actor);
     }
   }
 }

@@ -174,7 +174,7 @@ export class Renewals {
     for (const { thingName, exclusive } of attachments)
       await things.attachWithin(tx, { thingName, certificateId, exclusive }, actor);
     for (const policyName of this.#policiesOf(current.id))
-      await policies.attachWithin(tx, { policyName, certificateId }, actor);
+      await policies.attachments.attachWithin(tx, { policyName, certificateId }, actor);
     const isInGrace = clock.now() > current.notAfterMs;
     const payload = { certificateId, renews: current.id, isNewKey: !isSameKey, isInGrace };
     await trail.append(tx, { kind: 'certificate.renewed', actor, payload });

@@ -373,7 +373,7 @@ export class Enrollment {
     await certificates.record(tx, signed, actor);
     if (speaksForThings(token.profile)) await this.#bindThing(tx, admitted, certificateId);
     for (const policyName of token.policies)
-      await policies.attachWithin(tx, { policyName, certificateId }, actor);
+      await policies.attachments.attachWithin(tx, { policyName, certificateId }, actor);
     await store.addUse(tx, { tokenId, certificateId, publicKeyHash: keyHash });
     const explanation = 'a certificate was issued';
     const end = { outcome: 'issued', reason: 'ok', explanation, remoteAddress, certificateId } as const;

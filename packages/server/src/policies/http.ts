@@ -103,26 +103,26 @@ function documentHandlers({ policies }: PolicyHandlersOptions): readonly RouteHa
 function attachmentHandlers({ policies, things }: PolicyHandlersOptions): readonly RouteHandler[] {
   return [
     handle(attachPolicy, async ({ params, caller }) => {
-      await policies.attach(attachmentOf(params), operatorActor(caller));
+      await policies.attachments.attach(attachmentOf(params), operatorActor(caller));
       return undefined;
     }),
     handle(detachPolicy, async ({ params, caller }) => {
-      await policies.detach(attachmentOf(params), operatorActor(caller));
+      await policies.attachments.detach(attachmentOf(params), operatorActor(caller));
       return undefined;
     }),
     handle(attachGroupPolicy, async ({ params, caller }) => {
-      await policies.attachToGroup(groupAttachmentOf(params), operatorActor(caller));
+      await policies.attachments.attachToGroup(groupAttachmentOf(params), operatorActor(caller));
       return undefined;
     }),
     handle(detachGroupPolicy, async ({ params, caller }) => {
-      await policies.detachFromGroup(groupAttachmentOf(params), operatorActor(caller));
+      await policies.attachments.detachFromGroup(groupAttachmentOf(params), operatorActor(caller));
       return undefined;
     }),
     handle(attachThingPolicy, async ({ params, caller }) => {
       const policyName = parsePolicyName(params.policyName);
       const thing = things.get(parseThingName(params.thingName));
       const certificateIds = things.certificatesOf(thing.name).map(({ certificateId }) => certificateId);
-      await policies.attachAll({ policyName, certificateIds }, operatorActor(caller));
+      await policies.attachments.attachAll({ policyName, certificateIds }, operatorActor(caller));
       return { certificateIds };
     }),
   ];

@@ -21,24 +21,12 @@ import { certificatesUnder, type PolicyChange, type Surroundings } from './attac
 import { PoliciesError, policyNotFound, versionInForce, versionInTrial } from './errors.ts';
 import { GuardedChanges } from './guarded-changes.ts';
 import { type Guardrail, Guardrails, type GuardrailsOptions } from './guardrails.ts';
+import { PolicyAttachments } from './policy-attachments.ts';
 import { type ProofLimits, Prover } from './prover.ts';
 import { PolicyRecords, type VersionKey } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
-import {
-  assertAttachable,
-  assertGroupAttachable,
-  assertRemovable,
-  type SavedVersion,
-  savedVersion,
-} from './rules.ts';
-import type {
-  GroupAttachment,
-  PolicyAttachment,
-  PolicyRecord,
-  PolicyStore,
-  PolicyTrial,
-  PolicyVersion,
-} from './store.ts';
+import { assertRemovable, type SavedVersion, savedVersion } from './rules.ts';
+import type { PolicyRecord, PolicyStore, PolicyTrial, PolicyVersion } from './store.ts';
 import { TrialRegistry } from './trial-registry.ts';
 
 /** The rights of these certificates' connections changed. */
@@ -57,9 +45,9 @@ export interface PoliciesOptions {
   readonly binding: PolicyBinding;
   /** Called in the tick in which the commit is known; must not throw. */
   readonly announce: (event: PolicyEvent) => void;
-  /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   /** What decides for a claim certificate, and alone; undefined for any other. */
   readonly claimPolicies: (certificateId: CertificateId) => readonly AttachedPolicy[] | undefined;
+  /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
   readonly groups: Pick<
     Groups,
@@ -84,6 +72,7 @@ export class Policies {
   readonly #records: PolicyRecords;
   readonly #registry = new PolicyRegistry();
   readonly #changes: GuardedChanges;
+  readonly attachments: PolicyAttachments;
   readonly guardrails: Guardrails;
   readonly prover: Prover;
   /** Versions that decide in shadow, in memory. */
@@ -105,6 +94,14 @@ export class Policies {
       names: async () => (await this.list()).map(({ name }) => name),
     });
     this.trials = new TrialRegistry(options.trialFindingsMax ?? 200);
+    this.attachments = new PolicyAttachments({
+      ...options,
+      records: this.#records,
+      registry: this.#registry,
+      policiesPerCertificateMax: options.policiesPerCertificateMax ?? 10,
+      transact: (change, work) => this.#transact(change, work),
+      announce: (name, certificateIds) => this.#announce(name, certificateIds),
+    });
   }
 
   /**
@@ -232,99 +229,6 @@ export class Policies {
       tx.afterCommit(() => {
         this.trials.end(name);
         this.#registry.remove(name);
-      });
-    });
-  }
-
-  /** Throws `policies.not_found`, `policies.certificate_unknown` or `policies.attachment_limit`. */
-  async attach(attachment: PolicyAttachment, actor: Actor): Promise<void> {
-    if (!this.#options.isKnownCertificate(attachment.certificateId)) {
-      throw new PoliciesError(
-        'policies.certificate_unknown',
-        `there is no certificate \`${attachment.certificateId}\``,
-      );
-    }
-    const { policyName, certificateId } = attachment;
-    const change = { kind: 'attached', name: policyName, certificateIds: [certificateId] } as const;
-    await this.#transact(change, (tx) => this.attachWithin(tx, attachment, actor));
-  }
-
-  /** Attaches to all of the certificates or to none. Throws as `attach`. */
-  attachAll(
-    wanted: { readonly policyName: PolicyName; readonly certificateIds: readonly CertificateId[] },
-    actor: Actor,
-  ): Promise<void> {
-    const { policyName, certificateIds } = wanted;
-    return this.#transact({ kind: 'attached', name: policyName, certificateIds }, async (tx) => {
-      await this.#records.get(policyName, tx);
-      for (const certificateId of certificateIds)
-        await this.attachWithin(tx, { policyName, certificateId }, actor);
-    });
-  }
-
-  /** As `attach`, as part of a change that makes the certificate itself. */
-  async attachWithin(tx: Transaction, attachment: PolicyAttachment, actor: Actor): Promise<void> {
-    await this.#records.get(attachment.policyName, tx);
-    const present = this.#registry.certificates.policiesOf(attachment.certificateId);
-    assertAttachable(attachment, { present, max: this.#options.policiesPerCertificateMax ?? 10 });
-    await this.#options.store.attach(tx, attachment);
-    await this.#options.trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
-    tx.afterCommit(() => {
-      this.#registry.certificates.attach(attachment.policyName, attachment.certificateId);
-      this.#announce(attachment.policyName, [attachment.certificateId]);
-    });
-  }
-
-  /** Throws `policies.not_attached`. */
-  detach(attachment: PolicyAttachment, actor: Actor): Promise<void> {
-    const { policyName, certificateId } = attachment;
-    const change = { kind: 'detached', name: policyName, certificateIds: [certificateId] } as const;
-    return this.#transact(change, async (tx) => {
-      if (!(await this.#options.store.detach(tx, attachment))) {
-        const message = `policy \`${policyName}\` is not attached to certificate \`${certificateId}\``;
-        throw new PoliciesError('policies.not_attached', message);
-      }
-      await this.#options.trail.append(tx, { kind: 'policy.detached', actor, payload: { ...attachment } });
-      tx.afterCommit(() => {
-        this.#registry.certificates.detach(attachment.policyName, attachment.certificateId);
-        this.#announce(attachment.policyName, [attachment.certificateId]);
-      });
-    });
-  }
-
-  /** It holds for every thing of the group and of what is under it, at once. Throws `policies.not_found`, `groups.not_found` or `policies.attachment_limit`. */
-  attachToGroup(attachment: GroupAttachment, actor: Actor): Promise<void> {
-    const { policyName, groupName } = attachment;
-    const { groups, store, trail } = this.#options;
-    return groups.hold(async () => {
-      groups.get(groupName);
-      const present = this.#registry.groups.policiesOf(groupName);
-      assertGroupAttachable(attachment, { present, max: groups.limits.policiesPerGroupMax });
-      await this.#transact({ kind: 'attached-to-group', name: policyName, groupName }, async (tx) => {
-        await this.#records.get(policyName, tx);
-        await store.attachToGroup(tx, attachment);
-        await trail.append(tx, { kind: 'policy.attached', actor, payload: { ...attachment } });
-        tx.afterCommit(() => {
-          this.#registry.groups.attach(policyName, groupName);
-          this.#announce(policyName, groups.certificatesUnder(groupName));
-        });
-      });
-    });
-  }
-
-  /** Throws `policies.not_attached`. */
-  detachFromGroup(attachment: GroupAttachment, actor: Actor): Promise<void> {
-    const { policyName, groupName } = attachment;
-    const { groups, store, trail } = this.#options;
-    return this.#transact({ kind: 'detached-from-group', name: policyName, groupName }, async (tx) => {
-      if (!(await store.detachFromGroup(tx, attachment))) {
-        const message = `policy \`${policyName}\` is not attached to group \`${groupName}\``;
-        throw new PoliciesError('policies.not_attached', message);
-      }
-      await trail.append(tx, { kind: 'policy.detached', actor, payload: { ...attachment } });
-      tx.afterCommit(() => {
-        this.#registry.groups.detach(policyName, groupName);
-        this.#announce(policyName, groups.certificatesUnder(groupName));
       });
     });
   }

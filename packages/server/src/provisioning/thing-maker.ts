@@ -130,7 +130,7 @@ export class ThingMaker {
     await this.#writeThing(tx, plan);
     await things.attachWithin(tx, { thingName, certificateId, exclusive: isExclusive }, actor);
     for (const policyName of filled.policyNames)
-      await policies.attachWithin(tx, { policyName, certificateId }, actor);
+      await policies.attachments.attachWithin(tx, { policyName, certificateId }, actor);
     const payload = {
       certificateId,
       thingName,

@@ -104,12 +104,12 @@ test('one that a thing or a policy is attached to is not deleted', async () => {
   await platform.things.create({ name: thingName }, operator);
   await platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
   await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
-  await platform.policies.attach({ policyName, certificateId }, operator);
+  await platform.policies.attachments.attach({ policyName, certificateId }, operator);
   await setState(device, 'INACTIVE');
   await expect(remove(device)).rejects.toMatchObject({ code: 'certificates.attached' });
   await platform.things.detach({ thingName, certificateId }, operator);
   await expect(remove(device)).rejects.toMatchObject({ code: 'certificates.attached' });
-  await platform.policies.detach({ policyName, certificateId }, operator);
+  await platform.policies.attachments.detach({ policyName, certificateId }, operator);
   expect(standing(device)).toBe('inactive');
   await remove(device);
   await expect(remove(device)).rejects.toMatchObject({ code: 'certificates.not_found' });

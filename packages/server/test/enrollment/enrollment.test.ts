@@ -311,7 +311,7 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       await platform.groups.create({ name: groupName }, operator);
       await platform.policies.create({ name: own, document: documentOf(`up/${thing}`) }, operator);
       await platform.policies.create({ name: ofGroup, document: documentOf(`up/eu-${thing}`) }, operator);
-      await platform.policies.attachToGroup({ policyName: ofGroup, groupName }, operator);
+      await platform.policies.attachments.attachToGroup({ policyName: ofGroup, groupName }, operator);
       await platform.policies.requireProof(
         { name: 'apart', property: { kind: 'no-cross-device' } },
         operator,

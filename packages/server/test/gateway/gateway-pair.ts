@@ -146,7 +146,7 @@ async function issueIdentity(platform: Platform, commonName: string): Promise<Id
   const request = { profile: 'device', commonName, publicKey: parsePublicKey(spki) } as const;
   const { chain } = await platform.certificates.issue(request, operator);
   const certificateId = chain[0]!.id;
-  await platform.policies.attach({ policyName, certificateId }, operator);
+  await platform.policies.attachments.attach({ policyName, certificateId }, operator);
   const cert = chain.map(({ der }) => encodePem('CERTIFICATE', der)).join('');
   return { certificateId, cert, key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString() };
 }

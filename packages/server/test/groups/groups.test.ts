@@ -156,9 +156,9 @@ describe('a group', () => {
     expect(await removed()).toBe('groups.not_empty');
     await platform.groups.removeThing({ groupName: ovens, thingName: oven }, operator);
     await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
-    await platform.policies.attachToGroup({ policyName, groupName: ovens }, operator);
+    await platform.policies.attachments.attachToGroup({ policyName, groupName: ovens }, operator);
     expect(await removed()).toBe('groups.not_empty');
-    await platform.policies.detachFromGroup({ policyName, groupName: ovens }, operator);
+    await platform.policies.attachments.detachFromGroup({ policyName, groupName: ovens }, operator);
     expect([await removed(), await removed()]).toEqual(['done', 'groups.not_found']);
   });
 
@@ -168,7 +168,7 @@ describe('a group', () => {
       [
         platform.groups.addThing({ groupName: ovens, thingName: oven }, operator),
         platform.groups.remove(ovens, operator),
-        platform.policies.attachToGroup({ policyName, groupName: ovens }, operator),
+        platform.policies.attachments.attachToGroup({ policyName, groupName: ovens }, operator),
       ].map(codeOf),
     );
     expect(outcomes.filter((outcome) => outcome === 'done').length).toBeGreaterThan(0);
@@ -210,37 +210,42 @@ describe('a policy on a group', () => {
   });
 
   test('comes through the groups, says through which, and is there after a restart', async () => {
-    await platform.policies.attachToGroup({ policyName, groupName: site }, operator);
+    await platform.policies.attachments.attachToGroup({ policyName, groupName: site }, operator);
     const through = { name: policyName, via: 'group', groupName: 'site' };
     expect(platform.policies.ofGroups([ovens, hall, site])).toMatchObject([through]);
     await reopen();
     expect(platform.policies.ofGroups([ovens, hall, site])).toMatchObject([through]);
-    await platform.policies.detachFromGroup({ policyName, groupName: site }, operator);
+    await platform.policies.attachments.detachFromGroup({ policyName, groupName: site }, operator);
     expect(platform.policies.ofGroups([ovens, hall, site])).toEqual([]);
-    expect(await codeOf(platform.policies.detachFromGroup({ policyName, groupName: site }, operator))).toBe(
-      'policies.not_attached',
-    );
+    expect(
+      await codeOf(platform.policies.attachments.detachFromGroup({ policyName, groupName: site }, operator)),
+    ).toBe('policies.not_attached');
   });
 
   test('is announced to everybody under the group: its attachment, a new version, its detachment', async () => {
     await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
     platform.events.length = 0;
-    await platform.policies.attachToGroup({ policyName, groupName: site }, operator);
+    await platform.policies.attachments.attachToGroup({ policyName, groupName: site }, operator);
     const version = { name: policyName, document: allow('iot:Receive', '*'), setAsDefault: true };
     await platform.policies.createVersion(version, operator);
-    await platform.policies.detachFromGroup({ policyName, groupName: site }, operator);
+    await platform.policies.attachments.detachFromGroup({ policyName, groupName: site }, operator);
     const event = { kind: 'policies-changed', policyName, certificateIds: [certificateId] };
     expect(platform.events).toEqual([event, event, event]);
   });
 
   test('keeps its policy from being removed, and there are only so many a group', async () => {
-    await platform.policies.attachToGroup({ policyName, groupName: site }, operator);
+    await platform.policies.attachments.attachToGroup({ policyName, groupName: site }, operator);
     expect(await codeOf(platform.policies.remove(policyName, operator))).toBe('policies.attached');
     const second = parsePolicyName('second');
     await platform.policies.create({ name: second, document: allow('iot:Publish', '*') }, operator);
-    const attached = platform.policies.attachToGroup({ policyName: second, groupName: site }, operator);
+    const attached = platform.policies.attachments.attachToGroup(
+      { policyName: second, groupName: site },
+      operator,
+    );
     expect(await codeOf(attached)).toBe('policies.attachment_limit');
     const nowhere = { policyName, groupName: parseGroupName('nowhere') };
-    expect(await codeOf(platform.policies.attachToGroup(nowhere, operator))).toBe('groups.not_found');
+    expect(await codeOf(platform.policies.attachments.attachToGroup(nowhere, operator))).toBe(
+      'groups.not_found',
+    );
   });
 });

@@ -71,14 +71,14 @@ describe('a guard rail', { timeout: 60_000 }, () => {
   test('refuses a version that breaks it only beside another policy of the same certificate', async () => {
     await platform.policies.create({ name: extra, document: publish(`up/eu-${thing}`) }, operator);
     for (const policyName of [lamps, extra])
-      await platform.policies.attach({ policyName, certificateId }, operator);
+      await platform.policies.attachments.attach({ policyName, certificateId }, operator);
     await expect(platform.policies.requireProof(apart, operator)).rejects.toMatchObject({
       code: 'policies.guardrail_broken',
     });
-    await platform.policies.detach({ policyName: extra, certificateId }, operator);
+    await platform.policies.attachments.detach({ policyName: extra, certificateId }, operator);
     await platform.policies.requireProof(apart, operator);
     await expect(
-      platform.policies.attach({ policyName: extra, certificateId }, operator),
+      platform.policies.attachments.attach({ policyName: extra, certificateId }, operator),
     ).rejects.toMatchObject({
       code: 'policies.guardrail_broken',
       message: expect.stringContaining('`lamps` version 1 with `extra` version 1'),
@@ -161,9 +161,9 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
     await policies.create({ name: closing, document: denyPublish('up/eu-*') }, operator);
     await things.create({ name: thingName }, operator);
     for (const name of [europe, closed, inner]) await groups.create({ name }, operator);
-    await policies.attachToGroup({ policyName: extra, groupName: europe }, operator);
-    await policies.attachToGroup({ policyName: closing, groupName: closed }, operator);
-    await policies.attach({ policyName: lamps, certificateId }, operator);
+    await policies.attachments.attachToGroup({ policyName: extra, groupName: europe }, operator);
+    await policies.attachments.attachToGroup({ policyName: closing, groupName: closed }, operator);
+    await policies.attachments.attach({ policyName: lamps, certificateId }, operator);
   });
 
   const speak = () => platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
@@ -194,16 +194,17 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
     [
       'the Deny leaves the group',
       [speak, () => join(closed), () => join(europe)],
-      () => platform.policies.detachFromGroup({ policyName: closing, groupName: closed }, operator),
+      () =>
+        platform.policies.attachments.detachFromGroup({ policyName: closing, groupName: closed }, operator),
     ],
     [
       'the Deny leaves the certificate',
       [
-        () => platform.policies.attach({ policyName: closing, certificateId }, operator),
+        () => platform.policies.attachments.attach({ policyName: closing, certificateId }, operator),
         speak,
         () => join(europe),
       ],
-      () => platform.policies.detach({ policyName: closing, certificateId }, operator),
+      () => platform.policies.attachments.detach({ policyName: closing, certificateId }, operator),
     ],
   ])('refuses when %s, and changes nothing', async (_, given, change) => {
     for (const step of given) await step();
@@ -233,7 +234,7 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
     const third = parsePolicyName('third');
     await platform.policies.create({ name: third, document: publish(`up/us-${thing}`) }, operator);
     for (const policyName of [extra, third])
-      await platform.policies.attach({ policyName, certificateId }, operator);
+      await platform.policies.attachments.attach({ policyName, certificateId }, operator);
     const { keys, clock } = platform;
     await platform.close();
     platform = await openPlatform({ folder: folder.path, keys, clock, guardrails: [apart] });
@@ -255,17 +256,17 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
     ]);
     // More is refused; less is let through, though it is not whole yet.
     await expect(addVersion(`up/${thing}`, 'b/*')).rejects.toMatchObject(broken);
-    await platform.policies.detach({ policyName: extra, certificateId }, operator);
+    await platform.policies.attachments.detach({ policyName: extra, certificateId }, operator);
     await platform.policies.checkGuardrails();
     expect(platform.policies.guardrails.broken).toHaveLength(1);
-    await platform.policies.detach({ policyName: third, certificateId }, operator);
+    await platform.policies.attachments.detach({ policyName: third, certificateId }, operator);
     await platform.policies.checkGuardrails();
     expect(platform.policies.guardrails.broken).toEqual([]);
   });
 
   test('waits for changes that began before it was asked for', async () => {
     const [attached, required] = await Promise.allSettled([
-      platform.policies.attach({ policyName: extra, certificateId }, operator),
+      platform.policies.attachments.attach({ policyName: extra, certificateId }, operator),
       platform.policies.requireProof(apart, operator),
     ]);
     expect(attached.status).toBe('fulfilled');

@@ -70,7 +70,7 @@ describe('saving a document', () => {
 describe('a new version', () => {
   beforeEach(async () => {
     await platform.policies.create({ name, document: allow('iot:Publish', 'topic/old') }, operator);
-    await platform.policies.attach({ policyName: name, certificateId }, operator);
+    await platform.policies.attachments.attach({ policyName: name, certificateId }, operator);
     platform.events.length = 0;
   });
 
@@ -144,32 +144,32 @@ describe('an attachment', () => {
   });
 
   test('gives and its end takes away, at once, and is announced', async () => {
-    await platform.policies.attach({ policyName: name, certificateId }, operator);
+    await platform.policies.attachments.attach({ policyName: name, certificateId }, operator);
     expect(mayPublish('a')).toBe(true);
-    await platform.policies.detach({ policyName: name, certificateId }, operator);
+    await platform.policies.attachments.detach({ policyName: name, certificateId }, operator);
     expect(mayPublish('a')).toBe(false);
     const event = { kind: 'policies-changed', policyName: name, certificateIds: [certificateId] };
     expect(platform.events).toEqual([event, event]);
     await expect(
-      platform.policies.detach({ policyName: name, certificateId }, operator),
+      platform.policies.attachments.detach({ policyName: name, certificateId }, operator),
     ).rejects.toMatchObject({
       code: 'policies.not_attached',
     });
   });
 
   test('keeps its policy from being removed', async () => {
-    await platform.policies.attach({ policyName: name, certificateId }, operator);
+    await platform.policies.attachments.attach({ policyName: name, certificateId }, operator);
     await expect(platform.policies.remove(name, operator)).rejects.toMatchObject({
       code: 'policies.attached',
     });
-    await platform.policies.detach({ policyName: name, certificateId }, operator);
+    await platform.policies.attachments.detach({ policyName: name, certificateId }, operator);
     await platform.policies.remove(name, operator);
     await expect(platform.policies.get(name)).rejects.toMatchObject({ code: 'policies.not_found' });
   });
 
   test('that races with the removal of its policy leaves no certificate with a policy that is gone', async () => {
     await Promise.allSettled([
-      platform.policies.attach({ policyName: name, certificateId }, operator),
+      platform.policies.attachments.attach({ policyName: name, certificateId }, operator),
       platform.policies.remove(name, operator),
     ]);
     const inMemory = platform.policies.attachedTo(certificateId).map((policy) => policy.name);
@@ -180,20 +180,20 @@ describe('an attachment', () => {
   test('needs a policy and a certificate that exist, and there are at most ten a certificate', async () => {
     const mistyped = parseCertificateId('0'.repeat(64));
     await expect(
-      platform.policies.attach({ policyName: name, certificateId: mistyped }, operator),
+      platform.policies.attachments.attach({ policyName: name, certificateId: mistyped }, operator),
     ).rejects.toMatchObject({
       code: 'policies.certificate_unknown',
     });
     const missing = parsePolicyName('missing');
     await expect(
-      platform.policies.attach({ policyName: missing, certificateId }, operator),
+      platform.policies.attachments.attach({ policyName: missing, certificateId }, operator),
     ).rejects.toMatchObject({
       code: 'policies.not_found',
     });
     for (let n = 1; n <= 11; n++) {
       const policyName = parsePolicyName(`p${n}`);
       await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
-      const attached = platform.policies.attach({ policyName, certificateId }, operator);
+      const attached = platform.policies.attachments.attach({ policyName, certificateId }, operator);
       if (n <= 10) await attached;
       else await expect(attached).rejects.toMatchObject({ code: 'policies.attachment_limit' });
     }
@@ -204,10 +204,10 @@ describe('an attachment', () => {
     for (let n = 1; n <= 10; n++) {
       const policyName = parsePolicyName(`p${n}`);
       await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
-      await platform.policies.attach({ policyName, certificateId: second }, operator);
+      await platform.policies.attachments.attach({ policyName, certificateId: second }, operator);
     }
     const both = { policyName: name, certificateIds: [certificateId, second] };
-    await expect(platform.policies.attachAll(both, operator)).rejects.toMatchObject({
+    await expect(platform.policies.attachments.attachAll(both, operator)).rejects.toMatchObject({
       code: 'policies.attachment_limit',
     });
     expect(platform.policies.attachedTo(certificateId)).toEqual([]);

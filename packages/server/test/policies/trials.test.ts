@@ -16,7 +16,7 @@ beforeEach(async () => {
   platform = await openPlatform({ folder: folder.path });
   certificateId = (await issueDevice(platform, 'pump')).record.certificateId;
   await platform.policies.create({ name, document: allow('iot:Publish', 'topic/*') }, operator);
-  await platform.policies.attach({ policyName: name, certificateId }, operator);
+  await platform.policies.attachments.attach({ policyName: name, certificateId }, operator);
   await addVersion('topic/a');
   platform.events.length = 0;
 });

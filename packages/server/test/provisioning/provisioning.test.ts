@@ -213,7 +213,10 @@ describe('an ownership token', () => {
     const first = await ask();
     expect(await ask()).toMatchObject({ reason: 'key_in_use' });
     const { certificateId } = (await create(lasting)).signed.record;
-    await platform.policies.attach({ policyName: parsePolicyName('lamps'), certificateId }, operator);
+    await platform.policies.attachments.attach(
+      { policyName: parsePolicyName('lamps'), certificateId },
+      operator,
+    );
     platform.clock.advance(3_600_000);
     await platform.provisioning.cleanUp();
     expect(await ask()).toMatchObject({ kind: 'created' });
@@ -252,7 +255,10 @@ describe('a claim', () => {
 
   test('is decided by its own policy alone, whatever is attached to it', async () => {
     const { certificateId } = claim;
-    await platform.policies.attach({ policyName: parsePolicyName('lamps'), certificateId }, operator);
+    await platform.policies.attachments.attach(
+      { policyName: parsePolicyName('lamps'), certificateId },
+      operator,
+    );
     const decided = platform.policies.ofClaim(certificateId);
     expect(decided).toMatchObject([{ name: 'claim-lamps' }]);
     const created = await create();
@@ -469,7 +475,7 @@ describe('what a template gives', () => {
     ]);
     await platform.groups.create({ name: parseGroupName('loud') }, operator);
     const attachment = { policyName: parsePolicyName('hear'), groupName: parseGroupName('loud') };
-    await platform.policies.attachToGroup(attachment, operator);
+    await platform.policies.attachments.attachToGroup(attachment, operator);
     const property = { kind: 'no-cross-device' } as const;
     await platform.policies.requireProof({ name: 'apart', policyName: undefined, property }, operator);
     await versionWith({ ThingGroups: ['loud'] }, 'shout');

@@ -194,7 +194,10 @@ describe('what was taken from a vendor’s device stays taken', () => {
     const certificateId = one.certificate.id;
     await platform.certificates.revoke({ certificateId, reason: 'unspecified' }, operator);
     await platform.things.detach({ thingName: parseThingName('one'), certificateId }, operator);
-    await platform.policies.detach({ policyName: parsePolicyName('lamps'), certificateId }, operator);
+    await platform.policies.attachments.detach(
+      { policyName: parsePolicyName('lamps'), certificateId },
+      operator,
+    );
     await platform.certificates.remove(certificateId, operator);
     expect(await connect(one)).toBe('certificate_revoked');
     await platform.vendorCas.setState(vendor.ca.id, 'inactive', operator);
