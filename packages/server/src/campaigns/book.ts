@@ -1,9 +1,9 @@
 import type { Clock, JsonObject, Random, Sha256, ThingName, Transaction, Transactor } from '@fleetward/core';
 import { paceFrom } from '../pace.ts';
 import type { ReleaseService } from '../releases/index.ts';
+import { rateNow } from '../rollout-rate.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { CampaignsError } from './errors.ts';
-import { rateNow } from './rollout.ts';
 import { CampaignRun } from './run.ts';
 import { type CampaignEvent, type CampaignState, campaignSteps, isStopped } from './steps.ts';
 import type { Action, Campaign, CampaignStore, StopReason } from './store.ts';

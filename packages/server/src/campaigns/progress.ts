@@ -1,4 +1,5 @@
-import { rateNow, stageSize } from './rollout.ts';
+import { rateNow } from '../rollout-rate.ts';
+import { stageSize } from './rollout.ts';
 import type { ActionState } from './steps.ts';
 import type { ActionCount, Campaign } from './store.ts';
 import { Tally } from './tally.ts';

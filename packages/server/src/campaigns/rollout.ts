@@ -1,7 +1,7 @@
 import type { ActionState } from './steps.ts';
 import type { StopReason } from './store.ts';
 import type { Tally } from './tally.ts';
-import type { AbortRule, FailureKind, Rate, Stage, StageShare, TroubleRule } from './terms.ts';
+import type { AbortRule, FailureKind, Stage, StageShare, TroubleRule } from './terms.ts';
 import { brokenTrouble, type TroubleSeen, troubleText } from './trouble.ts';
 
 /** What is to become of a campaign by itself. */
@@ -83,15 +83,4 @@ function reachOf({ stages, stage, tally }: Place): number {
 
 function countOf(share: StageShare, eligible: number): number {
   return share.kind === 'things' ? share.count : Math.ceil((eligible * share.percent) / 100);
-}
-
-/** Things that may be offered the release a minute, now. */
-export function rateNow(rate: Rate, tally: Tally): number {
-  const { baseRatePerMinute, incrementFactor, increaseAfter, maximumPerMinute } = rate;
-  if (increaseAfter === undefined) return Math.min(baseRatePerMinute, maximumPerMinute);
-  const reached = increaseAfter.of === 'notified' ? tally.notified : tally.of('SUCCEEDED');
-  const increases = Math.floor(reached / increaseAfter.count);
-  // Far above any maximum long before; a power without bound would be infinite.
-  const factor = incrementFactor ** Math.min(increases, 1_000);
-  return Math.max(1, Math.floor(Math.min(baseRatePerMinute * factor, maximumPerMinute)));
 }

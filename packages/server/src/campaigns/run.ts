@@ -1,9 +1,10 @@
 import type { Random, ThingName } from '@fleetward/core';
+import { DueQueue } from '../due-queue.ts';
 import { takeCalls } from '../pace.ts';
+import { rateNow } from '../rollout-rate.ts';
 import { type ActionChange, changedAction, failedAction, offeredAction, timesOutAtMs } from './action.ts';
-import { DueQueue } from './due-queue.ts';
 import type { Feedback } from './report.ts';
-import { rateNow, startable, type Verdict, verdictOf } from './rollout.ts';
+import { startable, type Verdict, verdictOf } from './rollout.ts';
 import { isActive, isEnd, isStopped } from './steps.ts';
 import type { Action, Campaign } from './store.ts';
 import { Tally } from './tally.ts';

@@ -7,6 +7,7 @@ import {
   toHex,
 } from '@fleetward/core';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
+import { Inbox } from '../inbox.ts';
 import type { OperatorService } from '../operators/index.ts';
 import type { ReleaseService } from '../releases/index.ts';
 import type { Search } from '../search/index.ts';
@@ -15,7 +16,6 @@ import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { type BookParts, CampaignBook } from './book.ts';
 import { CampaignsError } from './errors.ts';
-import { Inbox, type Letter } from './inbox.ts';
 import { type CampaignProgress, progressOf } from './progress.ts';
 import { actionIdOf, type Feedback, judgeReport } from './report.ts';
 import type { CampaignRun } from './run.ts';
@@ -93,6 +93,14 @@ const askedAndDenied: ReadonlySet<DenialCause> = new Set([
   'request_denied',
 ]);
 
+/** What the device of a thing said of its action. */
+interface Letter {
+  readonly thingName: ThingName;
+  readonly campaignId: string;
+  readonly actionId: number;
+  readonly feedback: Feedback;
+}
+
 /** Outcomes that one transaction makes durable. */
 const lettersMax = 500;
 
@@ -101,7 +109,7 @@ export class Campaigns {
   readonly #options: CampaignsOptions;
   readonly #book: CampaignBook;
   readonly #ticker: Ticker;
-  readonly #inbox: Inbox;
+  readonly #inbox: Inbox<Letter, undefined>;
   readonly #turns = new Turns();
   readonly #noting = new Set<number>();
 
@@ -361,7 +369,7 @@ export class Campaigns {
   }
 
   /** All in one transaction. What came to nothing meanwhile changes nothing. */
-  async #settle(letters: readonly Letter[]): Promise<void> {
+  async #settle(letters: readonly Letter[]): Promise<readonly undefined[]> {
     const { clock, random, transactor } = this.#options;
     const settled = new Map<CampaignRun, Map<ThingName, Action>>();
     for (const { campaignId, thingName, actionId, feedback } of letters) {
@@ -373,11 +381,12 @@ export class Campaigns {
       const after = run.settled(action, feedback, { nowMs: clock.now(), random });
       if (after !== undefined) settled.set(run, changed.set(thingName, after));
     }
-    if (settled.size === 0) return;
-    await transactor.transact(async (tx) => {
-      for (const [run, changed] of settled)
-        await this.#book.saveWithin(tx, run, { actions: [...changed.values()] });
-    });
+    if (settled.size > 0)
+      await transactor.transact(async (tx) => {
+        for (const [run, changed] of settled)
+          await this.#book.saveWithin(tx, run, { actions: [...changed.values()] });
+      });
+    return letters.map(() => undefined);
   }
 
   async #create(wanted: CampaignDefinition, by: Operator): Promise<Campaign> {

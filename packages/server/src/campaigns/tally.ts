@@ -64,6 +64,10 @@ export class Tally {
     return this.#sum(isStarted);
   }
 
+  get succeeded(): number {
+    return this.of('SUCCEEDED');
+  }
+
   stage(stage: number): StageCount {
     const own = (kind: Kind) => kind.stage === stage;
     return {

@@ -1,3 +1,5 @@
+import type { Rate } from '../rollout-rate.ts';
+
 /** How far a stage reaches: in all, from the first stage on. */
 export type StageShare =
   | { readonly kind: 'things'; readonly count: number }
@@ -9,15 +11,6 @@ export interface Stage {
   readonly executedMin?: number;
   /** Of those that ended; below it the campaign pauses. */
   readonly successPercentMin: number;
-}
-
-/** AWS IoT's exponential rate; a factor of 1 is a constant one. */
-export interface Rate {
-  readonly baseRatePerMinute: number;
-  readonly incrementFactor: number;
-  /** The rate grows by the factor each time so many more things were offered the release, or have it. */
-  readonly increaseAfter?: { readonly of: 'notified' | 'succeeded'; readonly count: number };
-  readonly maximumPerMinute: number;
 }
 
 export type FailureKind = 'FAILED' | 'REJECTED' | 'TIMED_OUT' | 'ALL';

@@ -2,13 +2,13 @@ import { seededRandom } from '@fleetward/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { retryDelayMs } from '../../src/campaigns/action.ts';
-import { DueQueue } from '../../src/campaigns/due-queue.ts';
 import { actionIdOf, judgeReport } from '../../src/campaigns/report.ts';
-import { rateNow } from '../../src/campaigns/rollout.ts';
 import { actionStates, actionSteps, campaignSteps, isEnd, isStopped } from '../../src/campaigns/steps.ts';
 import { Tally } from '../../src/campaigns/tally.ts';
 import { assertTerms } from '../../src/campaigns/terms-rules.ts';
 import { releaseOf } from '../../src/campaigns/way-back.ts';
+import { DueQueue } from '../../src/due-queue.ts';
+import { rateNow } from '../../src/rollout-rate.ts';
 import { release, runs, standardTerms, told } from './fleet.ts';
 
 const bringing = releaseOf(release('2.0.0'));
