@@ -34,6 +34,7 @@ const domains = [
   'campaigns',
   'director',
   'ddi',
+  'jobs',
   'detections',
 ];
 

@@ -61,6 +61,18 @@ export {
   listIssuanceLogEntries,
 } from './http/issuance-log.ts';
 export {
+  cancelJob,
+  cancelJobExecution,
+  createJob,
+  deleteJob,
+  getJob,
+  getJobExecution,
+  jobExecutionStatuses,
+  listJobExecutions,
+  listJobs,
+  listThingJobExecutions,
+} from './http/jobs.ts';
+export {
   createJoinToken,
   getEnrollmentAttempt,
   getJoinToken,
@@ -179,6 +191,7 @@ export {
   verifyIssuanceProof,
 } from './issuance-log/verify-inclusion-proof.ts';
 export { isConsistent, isIncluded, pathHashesMax } from './issuance-log/verify-proofs.ts';
+export { jobEventTopic, jobExecutionEventTopic, jobsFilter, jobTopics } from './reserved/jobs.ts';
 export { type ProvisioningRejected, provisioningFilters } from './reserved/provisioning.ts';
 export { registeredTopic } from './reserved/registered.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';

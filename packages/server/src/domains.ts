@@ -22,6 +22,7 @@ import type { Director } from './director/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { IssuanceLog } from './issuance-log/index.ts';
+import { Jobs } from './jobs/index.ts';
 import { keyRulesOf } from './key-rules.ts';
 import { openDirector, openDirectorKey } from './open-director.ts';
 import { openProvisioning } from './open-provisioning.ts';
@@ -78,6 +79,7 @@ export interface Domains {
   readonly director: Director;
   readonly ddi: Ddi;
   readonly targetTokens: TargetTokens;
+  readonly jobs: Jobs;
 }
 
 export interface DomainParts {
@@ -130,6 +132,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       await activity.forget(tx, thingName);
       await campaigns.forgetThing(tx, thingName);
       await targetTokens.forgetThing(tx, thingName);
+      await jobs.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -274,6 +277,14 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     certificates,
     groupNames: config.ddi.targetTokenGroups,
   });
+  const jobs: Jobs = await Jobs.open({
+    ...shared,
+    store: stores.jobs,
+    things,
+    groups,
+    announce,
+    limits: config.jobs,
+  });
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -301,6 +312,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     director,
     ddi,
     targetTokens,
+    jobs,
   };
 }
 

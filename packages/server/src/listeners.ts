@@ -49,6 +49,7 @@ import {
   trailHandlers,
 } from './http/index.ts';
 import { issuanceLogDeviceHandlers, issuanceLogHandlers } from './issuance-log/index.ts';
+import { jobHandlers, jobTopicServices } from './jobs/index.ts';
 import type { Log } from './log.ts';
 import { operatorHandlers } from './operators/index.ts';
 import { createPlatformMetrics } from './platform-metrics.ts';
@@ -138,7 +139,7 @@ export async function startListeners(
     certificates: domains.certificates,
     vendorCas: domains.vendorCas,
     store: parts.messages,
-    reservedTopics: provisioningTopics(domains.provisioning),
+    reservedTopics: [...provisioningTopics(domains.provisioning), ...jobTopicServices(domains.jobs, clock)],
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
     presence: domains.presence,
@@ -368,6 +369,7 @@ function operatorApi(
         director: domains.director,
         ddi: domains.ddi,
         campaigns: domains.campaigns,
+        jobs: domains.jobs,
         provisioning: domains.provisioning,
         vendorCas: domains.vendorCas,
         certificates: domains.certificates,
@@ -417,6 +419,7 @@ function operatorApi(
     ...releaseHandlers(domains.releases, domains.releaseKeys),
     ...campaignHandlers(domains.campaigns),
     ...targetTokenHandlers(domains.targetTokens),
+    ...jobHandlers(domains.jobs),
     ...detectionHandlers(domains.detections),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),
   ];

@@ -13,6 +13,7 @@ import type { LiveSockets } from './gateway/live-sockets.ts';
 import type { MqttGateway } from './gateway/mqtt-gateway.ts';
 import type { Groups } from './groups/index.ts';
 import type { IssuanceLog } from './issuance-log/index.ts';
+import type { Jobs } from './jobs/index.ts';
 import type { Policies } from './policies/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
 import type { Downloads } from './releases/index.ts';
@@ -39,6 +40,7 @@ export function createPlatformMetrics(parts: {
   readonly enrollment: Pick<Enrollment, 'endCounts'>;
   readonly renewals: Pick<RenewalCampaigns, 'openCounts'>;
   readonly campaigns: Pick<Campaigns, 'counts'>;
+  readonly jobs: Pick<Jobs, 'counts'>;
   readonly issuanceLog: IssuanceLog;
   readonly downloads: Pick<Downloads, 'counts'>;
   readonly provisioning: Provisioning;
@@ -163,6 +165,15 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       for (const [counter, value] of Object.entries(parts.campaigns.counts)) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_jobs',
+    help: 'Jobs that are not over, and those that are and still listed; things of the largest one that is not over; executions of all that wait for the roll-out, are queued, and under way; starts and updates that wait to be kept',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.jobs.counts)) this.set({ counter }, value);
     },
   });
   gauge(registry, 'fleetward_policy_trials', 'Policies with a version in trial', (metric) =>

@@ -9,6 +9,7 @@ import {
 } from './settings/certificates.ts';
 import { ddi } from './settings/ddi.ts';
 import { clones, groups, search } from './settings/fleet.ts';
+import { jobs } from './settings/jobs.ts';
 import { hsm, masterKey, previousMasterKeys } from './settings/keys.ts';
 import { section, text } from './settings/kinds.ts';
 import { httpLimits, listeners, plainMqtt, reservedTopics, tlsLimits } from './settings/listeners.ts';
@@ -93,6 +94,7 @@ export const settings = section(
     campaigns,
     director,
     ddi,
+    jobs,
     groups,
     search,
     activity,

@@ -8,6 +8,7 @@ import type { DirectorErrorCode } from '../director/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
 import type { GroupsErrorCode } from '../groups/index.ts';
 import type { IssuanceLogErrorCode } from '../issuance-log/index.ts';
+import type { JobsErrorCode } from '../jobs/index.ts';
 import type { OperatorErrorCode } from '../operators/index.ts';
 import type { PoliciesErrorCode } from '../policies/index.ts';
 import type { ProvisioningErrorCode } from '../provisioning/index.ts';
@@ -49,7 +50,8 @@ type KnownCode =
   | ReleaseErrorCode
   | CampaignsErrorCode
   | DirectorErrorCode
-  | DdiErrorCode;
+  | DdiErrorCode
+  | JobsErrorCode;
 
 /** The one place where a code becomes an HTTP status. A code that is missing here does not compile. */
 const statuses: Readonly<Record<KnownCode, number>> = {
@@ -210,6 +212,13 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'ddi.no_digests': 503,
   'ddi.token_not_allowed': 409,
   'ddi.token_not_found': 404,
+  'jobs.not_found': 404,
+  'jobs.execution_not_found': 404,
+  'jobs.exists': 409,
+  'jobs.invalid': 400,
+  'jobs.empty': 409,
+  'jobs.limit': 409,
+  'jobs.state': 409,
 };
 
 /** The HTTP status of a code, or `undefined` for one that is not known and must not be told to a client. */

@@ -6,6 +6,7 @@ import type { TargetTokenStore } from '../ddi/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { GroupStore } from '../groups/store.ts';
 import type { IssuanceLogStore } from '../issuance-log/store.ts';
+import type { JobStore } from '../jobs/store.ts';
 import type { OperatorStore } from '../operators/store.ts';
 import type { PolicyStore } from '../policies/store.ts';
 import type { ProvisioningStore } from '../provisioning/store.ts';
@@ -21,6 +22,7 @@ import { createCertificateStore } from './certificates.ts';
 import { createEnrollmentStore } from './enrollment.ts';
 import { createGroupStore } from './groups.ts';
 import { createIssuanceLogStore } from './issuance-log.ts';
+import { createJobStore } from './jobs.ts';
 import { createOperatorStore } from './operators.ts';
 import { createPolicyStore } from './policies.ts';
 import { openPostgres, type PostgresConfig } from './postgres/open.ts';
@@ -57,6 +59,7 @@ export interface Stores {
   readonly releases: ReleaseStore;
   readonly campaigns: CampaignStore;
   readonly targetTokens: TargetTokenStore;
+  readonly jobs: JobStore;
 }
 
 export interface Storage {
@@ -89,6 +92,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       releases: createReleaseStore(database),
       campaigns: createCampaignStore(database),
       targetTokens: createTargetTokenStore(database),
+      jobs: createJobStore(database),
     },
     lost: database.lost,
     close: () => database.close(),

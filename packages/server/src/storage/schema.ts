@@ -7,6 +7,7 @@ import type {
   RevocationReason,
 } from '../certificates/store.ts';
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
+import type { Job, JobExecution } from '../jobs/store.ts';
 import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
 import type { VendorCaState } from '../vendor-cas/store.ts';
 
@@ -155,6 +156,8 @@ export interface Schema {
   readonly renewal_members: RenewalMemberRow;
   readonly campaigns: CampaignRow;
   readonly campaign_actions: CampaignActionRow;
+  readonly jobs: JobRow;
+  readonly job_executions: JobExecutionRow;
   readonly target_tokens: {
     readonly thing_name: ThingName;
     readonly hash: Sha256;
@@ -361,4 +364,37 @@ export interface CampaignActionRow {
   readonly from_sha256: string | null;
   readonly cause: string | null;
   readonly explanation: string | null;
+}
+
+export interface JobRow {
+  readonly job_id: string;
+  /** JSON. */
+  readonly definition: string;
+  /** JSON. */
+  readonly document: string;
+  readonly state: Job['state'];
+  /** 0 or 1. */
+  readonly is_forced: number;
+  readonly paced_from_ms: number;
+  readonly because: string | null;
+  readonly created_at_ms: number;
+  readonly created_by: string;
+  readonly ended_at_ms: number | null;
+}
+
+export interface JobExecutionRow {
+  readonly job_id: string;
+  readonly thing_name: ThingName;
+  readonly position: number;
+  readonly status: JobExecution['status'];
+  /** JSON. */
+  readonly status_details: string;
+  readonly execution_number: number;
+  readonly version_number: number;
+  readonly failures: number;
+  readonly time_outs: number;
+  readonly queued_at_ms: number;
+  readonly started_at_ms: number | null;
+  readonly updated_at_ms: number;
+  readonly step_due_ms: number | null;
 }

@@ -25,6 +25,7 @@ import { fetchedCas } from './0021-fetched-cas.ts';
 import { cheaperIssuing } from './0022-cheaper-issuing.ts';
 import { targetTokens } from './0023-target-tokens.ts';
 import { operatorInvitations } from './0024-operator-invitations.ts';
+import { jobs } from './0025-jobs.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -59,4 +60,5 @@ export const migrations: readonly Migration[] = [
   cheaperIssuing,
   targetTokens,
   operatorInvitations,
+  jobs,
 ];

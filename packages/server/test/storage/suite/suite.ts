@@ -6,6 +6,7 @@ import { describeCertificates } from './certificates.ts';
 import { describeEnrollment } from './enrollment.ts';
 import { describeGroups } from './groups.ts';
 import { describeIssuanceLog } from './issuance-log.ts';
+import { describeJobs } from './jobs.ts';
 import { describeOperators } from './operators.ts';
 import { describePolicies } from './policies.ts';
 import { describeProvisioning } from './provisioning.ts';
@@ -36,6 +37,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   releases: describeReleases,
   campaigns: describeCampaigns,
   'target tokens': describeTargetTokens,
+  jobs: describeJobs,
 };
 
 /** Every promise of the stores, kept by `backend`. */

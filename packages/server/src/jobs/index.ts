@@ -1,0 +1,4 @@
+export type { JobsErrorCode } from './errors.ts';
+export { jobHandlers } from './http.ts';
+export { jobTopicServices } from './mqtt.ts';
+export { Jobs } from './service.ts';

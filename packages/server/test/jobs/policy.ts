@@ -1,0 +1,16 @@
+const thing = '${iot:Connection.Thing.ThingName}';
+const arn = (tail: string) => `arn:aws:iot:REGION:ACCOUNT_ID:${tail}`;
+
+/** What AWS recommends for a device that does jobs: its own topics alone. */
+export const jobPolicy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Action: 'iot:Connect', Resource: arn(`client/${thing}`) },
+    {
+      Effect: 'Allow',
+      Action: ['iot:Publish', 'iot:Receive'],
+      Resource: arn(`topic/$aws/things/${thing}/jobs/*`),
+    },
+    { Effect: 'Allow', Action: 'iot:Subscribe', Resource: arn(`topicfilter/$aws/things/${thing}/jobs/*`) },
+  ],
+});
