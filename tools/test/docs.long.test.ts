@@ -12,6 +12,7 @@ const stories = {
   readme: ['README.md'],
   policy: ['docs/policy.md'],
   prove: ['docs/how-to/prove-a-policy.md'],
+  aws: ['docs/migrate-from-aws-iot.md'],
   fleet: [
     'docs/tutorials/first-device.md',
     'docs/how-to/read-a-denial.md',
