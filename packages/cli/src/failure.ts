@@ -82,6 +82,9 @@ const hints: Readonly<Record<string, string>> = {
   'campaigns.release_unknown': '`fleetward release list` shows the paths',
   'campaigns.state':
     '`fleetward campaign show` says where it is: `approve` what is PROPOSED, `start` what is READY, `resume` what is PAUSED; what is over takes `roll-back` alone',
+  'jobs.exists': '`fleetward job delete` removes one that is over; without `--id` one is made',
+  'jobs.not_found': '`fleetward job list` shows the jobs',
+  'jobs.state': '`fleetward job show` says where it is; `--force` also ends what devices have begun',
   'ddi.token_not_found': '`fleetward target-token list` shows which things have one',
   'enrollment.token_not_found': '`fleetward join-token list` shows the join tokens',
   'groups.not_found': '`fleetward group list` shows the groups, `fleetward group create` makes one',

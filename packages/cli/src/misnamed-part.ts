@@ -25,6 +25,11 @@ const forms: Readonly<Record<string, NameForm>> = {
     expected: '16 hex digits',
     hint: 'see `fleetward renewal list` or `fleetward campaign list`',
   },
+  jobId: {
+    what: 'job id',
+    expected: '1 to 64 letters, digits and `_-`',
+    hint: 'see `fleetward job list`',
+  },
   attemptId: { what: 'attempt id', expected: '8 to 64 hex digits', hint: 'see `fleetward enrollment list`' },
   tokenId: { what: 'token id', expected: '16 to 64 hex digits', hint: 'see `fleetward join-token list`' },
   policyName,

@@ -136,6 +136,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/campaign.ts')).addCampaign,
   },
   {
+    name: 'job',
+    summary: 'what things are told to do',
+    load: async () => (await import('./nouns/job.ts')).addJob,
+  },
+  {
     name: 'policy',
     summary: 'what devices may do',
     load: async (words) => loadVerbs((await import('./nouns/policy.ts')).policyVerbs, words),

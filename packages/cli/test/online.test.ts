@@ -349,6 +349,31 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     await say(['group', 'delete', 'suricatta']);
   });
 
+  test('a thing is given a job, which is followed, cancelled and removed', async () => {
+    writeFileSync(cli.home.join('job.json'), '{"operation":"reboot"}');
+    const create = ['job', 'create', '--id', 'reboot', '--document', 'job.json', '--thing', 'lamp-7'];
+    const [job] = (await say(create)).json as [object];
+    expect(job).toMatchObject({ jobId: 'reboot', things: 1 });
+    expect((await say(['job', 'executions', 'reboot'])).json).toMatchObject([
+      { thingName: 'lamp-7', status: 'QUEUED' },
+    ]);
+    expect((await say(['job', 'of-thing', 'lamp-7'])).json).toMatchObject([{ jobId: 'reboot' }]);
+    expect((await say(['job', 'show', 'reboot'])).json).toMatchObject([
+      { document: { operation: 'reboot' } },
+    ]);
+    expect((await run(create)).error).toMatchObject({ code: 'jobs.exists' });
+    expect((await run(['job', 'delete', 'reboot'])).error).toMatchObject({ code: 'jobs.state' });
+    expect((await say(['job', 'cancel-execution', 'reboot', 'lamp-7'])).json).toMatchObject([
+      { status: 'CANCELED' },
+    ]);
+    expect((await say(['job', 'execution', 'reboot', 'lamp-7'])).json).toMatchObject([{ versionNumber: 2 }]);
+    const watched = (await say(['job', 'watch', 'reboot'])).json as readonly { state: string }[];
+    expect(watched.at(-1)?.state).toBe('COMPLETED');
+    expect((await say(['job', 'list'])).json).toMatchObject([{ jobId: 'reboot', counts: { CANCELED: 1 } }]);
+    expect((await run(['job', 'cancel', 'reboot'])).error).toMatchObject({ code: 'jobs.state' });
+    await say(['job', 'delete', 'reboot']);
+  });
+
   test('an enrolment left its trace, step by step', async () => {
     const attempts = (await say(['enrollment', 'list'])).json as readonly { attemptId: string }[];
     expect(attempts).toContainEqual(expect.objectContaining({ outcome: 'issued', thingName: 'lamp-7' }));
