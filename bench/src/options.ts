@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly profileFolder: string | undefined;
   /** Where the plot and its figures go. */
   readonly outFolder: string;
+  /** Sizes of the fleet that is searched, each larger than the one before. */
+  readonly things: readonly number[];
   /** Files of two releases, for the bench of chunks. */
   readonly releases: Releases | undefined;
 }
@@ -24,7 +26,7 @@ export interface Releases {
 }
 
 const names = benches.map(({ name }) => name);
-const usage = `npm run bench -- [--only ${names.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER] [--out FOLDER] [--old FILE --new FILE]`;
+const usage = `npm run bench -- [--only ${names.join('|')}] [--json] [--seconds S] [--rounds N] [--profile FOLDER] [--out FOLDER] [--old FILE --new FILE] [--things N,N,…]`;
 
 /** Parses the arguments after the program's name. Throws with the usage for what it does not know. */
 export function parseOptions(args: readonly string[]): BenchOptions {
@@ -36,6 +38,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     rounds: Math.round(within('rounds', Number(values.rounds), { least: 1, most: 9 })),
     profileFolder: values.profile,
     outFolder: values.out,
+    things: sizesOf(values.things),
     releases: bothOrNone(values),
   };
 }
@@ -51,6 +54,7 @@ function parsedArgs(args: readonly string[]) {
         rounds: { type: 'string', default: '3' },
         profile: { type: 'string' },
         out: { type: 'string', default: 'bench/results' },
+        things: { type: 'string', default: '10000,100000,1000000' },
         old: { type: 'string' },
         new: { type: 'string' },
       },
@@ -59,6 +63,12 @@ function parsedArgs(args: readonly string[]) {
     // What node:util says of an unknown option is longer and knows nothing of ours.
     throw new Error(`usage: ${usage}`);
   }
+}
+
+function sizesOf(text: string): readonly number[] {
+  const sizes = text.split(',').map((size) => within('things', Number(size), { least: 1, most: 1e7 }));
+  if (sizes.every((size, at) => Number.isInteger(size) && (at === 0 || size > sizes[at - 1]!))) return sizes;
+  throw new Error(`\`--things\` takes whole numbers, each larger than the one before: ${usage}`);
 }
 
 function bothOrNone(values: {

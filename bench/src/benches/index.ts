@@ -13,6 +13,7 @@ import { ocsp } from './ocsp.ts';
 import { policy } from './policy.ts';
 import { prove } from './prove.ts';
 import { revocation } from './revocation.ts';
+import { search } from './search.ts';
 import { sweep } from './sweep.ts';
 import { throughputBench } from './throughput.ts';
 
@@ -33,4 +34,5 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   download,
   chunks,
   issue,
+  search,
 ];

@@ -196,7 +196,14 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
     vendorCas: () => vendorCas.list().map(({ certificate }) => certificate),
   });
-  search = await openSearch({ clock, things, groups, certificates, limits: config.search });
+  search = await openSearch({
+    clock,
+    things,
+    groups,
+    certificatesOf: (name) =>
+      things.certificatesOf(name).flatMap(({ certificateId }) => certificates.summary(certificateId) ?? []),
+    limits: config.search,
+  });
   const presence = new Presence({
     clock,
     changed: (name, state) => search?.present(name, state),

@@ -1,7 +1,6 @@
-import { type Clock, parseGroupName } from '@fleetward/core';
-import type { Certificates } from './certificates/index.ts';
+import { type Clock, parseGroupName, type ThingName } from '@fleetward/core';
 import type { Groups } from './groups/index.ts';
-import { Search, type SearchLimits } from './search/index.ts';
+import { type CertificateFacts, Search, type SearchLimits } from './search/index.ts';
 import type { Things } from './things/index.ts';
 
 /** The search of the fleet over the registries as they are; from then on they tell it of each change. */
@@ -9,17 +8,16 @@ export async function openSearch(parts: {
   readonly clock: Clock;
   readonly things: Things;
   readonly groups: Groups;
-  readonly certificates: Pick<Certificates, 'summary'>;
+  readonly certificatesOf: (name: ThingName) => readonly CertificateFacts[];
   readonly limits: SearchLimits;
 }): Promise<Search> {
-  const { clock, things, groups, certificates, limits } = parts;
+  const { clock, things, groups, certificatesOf, limits } = parts;
   const search = new Search({
     clock,
     thing: (name) => things.known(name),
     groupsOf: (name) => groups.groupsOf(name),
     withAncestors: (names) => groups.withAncestors(names.map((name) => parseGroupName(name))),
-    certificatesOf: (name) =>
-      things.certificatesOf(name).flatMap(({ certificateId }) => certificates.summary(certificateId) ?? []),
+    certificatesOf,
     monotonicMs: () => performance.now(),
     limits,
   });

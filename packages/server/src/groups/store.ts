@@ -29,6 +29,8 @@ export interface GroupStore {
   page(range: { readonly after?: GroupName; readonly limit: number }): Promise<readonly Group[]>;
   /** Idempotent; refuses a group that does not exist with `StoreError` `store.conflict`. */
   addThing(tx: Transaction, membership: Membership): Promise<void>;
+  /** Many that are not there yet: all of them or none; refuses one that is, and a group that does not exist, with `StoreError` `store.conflict`. */
+  addThings(tx: Transaction, memberships: readonly Membership[]): Promise<void>;
   removeThing(tx: Transaction, membership: Membership): Promise<boolean>;
   /** Takes the thing out of every group. */
   forgetThing(tx: Transaction, thingName: ThingName): Promise<void>;

@@ -2,6 +2,7 @@ import type { Group, GroupStore } from '../groups/store.ts';
 import type { Database } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
 import { allRows, pageLimit, pageRowsMax } from './paging.ts';
+import { rowInserter } from './row-inserter.ts';
 import type { Schema } from './schema.ts';
 
 type GroupRow = Schema['thing_groups'];
@@ -9,6 +10,7 @@ type MembershipRow = Schema['group_things'];
 
 /** Groups, their hierarchy and their things in the records. */
 export function createGroupStore({ reads }: Database): GroupStore {
+  const insertMemberships = rowInserter('group_things');
   return {
     add: async (tx, { name, parentName, createdAtMs }) => {
       const row = { name, parent_name: parentName ?? null, created_at_ms: createdAtMs };
@@ -45,6 +47,11 @@ export function createGroupStore({ reads }: Database): GroupStore {
         .onConflict((conflict) => conflict.columns(['group_name', 'thing_name']).doNothing())
         .execute();
     },
+    addThings: (tx, memberships) =>
+      insertMemberships(
+        tx,
+        memberships.map(({ groupName, thingName }) => ({ group_name: groupName, thing_name: thingName })),
+      ),
     removeThing: async (tx, { groupName, thingName }) => {
       const { numDeletedRows } = await queriesOf(tx)
         .deleteFrom('group_things')

@@ -3,6 +3,7 @@ import type { CertificateAttachment, DeviceReport, Thing, ThingStore } from '../
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
 import { allRows, pageLimit, pageRowsMax, storedJson } from './paging.ts';
+import { rowInserter } from './row-inserter.ts';
 import type { Schema, ThingRow } from './schema.ts';
 
 const thingColumns = ['name', 'type_name', 'attributes', 'created_at_ms'] as const;
@@ -13,10 +14,12 @@ type PastRow = Schema['past_thing_certificates'];
 /** Things, their certificates and their last reports in the records. */
 export function createThingStore(database: Database): ThingStore {
   const { reads } = database;
+  const insertThings = rowInserter('things');
   return {
     add: async (tx, thing) => {
       await queriesOf(tx).insertInto('things').values(thingRow(thing)).execute();
     },
+    addAll: (tx, things) => insertThings(tx, things.map(thingRow)),
     find: async (name, tx) => {
       const row = await readsOf(database, tx)
         .selectFrom('things')

@@ -2,4 +2,4 @@ export { ThingsError, type ThingsErrorCode } from './errors.ts';
 export { thingHandlers } from './http.ts';
 export { deviceReportHandlers } from './report-http.ts';
 export { type ReportLimits, type ThingEvent, Things } from './service.ts';
-export type { CertificateAttachment } from './store.ts';
+export type { CertificateAttachment, DeviceReport, Thing } from './store.ts';

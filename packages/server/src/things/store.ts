@@ -26,6 +26,8 @@ export interface DeviceReport {
 export interface ThingStore {
   /** Refuses a name that exists with `StoreError` `store.conflict`. */
   add(tx: Transaction, thing: Thing): Promise<void>;
+  /** As `add` for many: all of them or none. */
+  addAll(tx: Transaction, things: readonly Thing[]): Promise<void>;
   find(name: ThingName, tx?: Transaction): Promise<Thing | undefined>;
   /** Replaces type and attributes. */
   update(tx: Transaction, thing: Pick<Thing, 'name' | 'typeName' | 'attributes'>): Promise<boolean>;

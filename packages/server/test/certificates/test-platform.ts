@@ -230,7 +230,14 @@ export async function openPlatform(options: PlatformOptions) {
     whileKept: (change, work) => policies.whileKept({ kind: 'hierarchy', ...change }, work),
     ...(options.groups === undefined ? {} : { limits: options.groups }),
   });
-  search = await openSearch({ clock, things, groups, certificates, limits: standardSearch });
+  search = await openSearch({
+    clock,
+    things,
+    groups,
+    certificatesOf: (name) =>
+      things.certificatesOf(name).flatMap(({ certificateId }) => certificates.summary(certificateId) ?? []),
+    limits: standardSearch,
+  });
   const activity = await Activity.open({
     ...shared,
     store: stores.activity,
