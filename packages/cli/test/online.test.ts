@@ -638,6 +638,41 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['connection', 'list'])).json).toEqual([]);
   });
 
+  test('things are found by what is known of them, also by a connection that is there now, and counted', async () => {
+    const names = async (query: string) =>
+      ((await say(['thing', 'list', '--query', query])).json as { thingName: string }[]).map(
+        ({ thingName }) => thingName,
+      );
+    const query = 'connected:true and cert.state:active and not type:pump';
+    expect(await names(query)).toEqual([]);
+    const client = await connectDevice();
+    expect(await names(query)).toEqual(['lamp-7']);
+    await client.endAsync(true);
+    await expect.poll(() => names('connected:true')).toEqual([]);
+    expect(await names('attribute.site:hall and type:pump')).toEqual(['pump-1']);
+    const counted = await say(['thing', 'count', '--by', 'type', '--query', 'attribute.site:hall']);
+    expect(counted.json).toEqual([{ value: 'pump', count: 1 }]);
+    const shown = await cli.run(['thing', 'count', '--by', 'cert.state'], { environment });
+    expect(shown.stdout).toMatch(/^active\s+\d+$/m);
+    expect(shown.stderr).toMatch(/^\d+ things, \d+ without `cert\.state`$/m);
+  });
+
+  test.for([
+    ['type:pump and fimware<2', 'search.field_unknown', /^at 15: there is no field `fimware`/],
+    ['cert.state:fine', 'search.query_invalid', /^at 12: `cert\.state` is one of active,/],
+    ['(type:pump', 'search.query_invalid', /^at 1: this `\(` is not closed$/],
+    ['', 'search.query_invalid', /^at 1: here a condition is missing, such as `type:oven`$/],
+  ] as const)(
+    'the query `%s` is refused with what is wrong with it, and where',
+    async ([query, code, message]) => {
+      for (const verb of [['list'], ['count', '--by', 'type']])
+        expect(await run(['thing', ...verb, '--query', query])).toMatchObject({
+          code: 1,
+          error: { code, message: expect.stringMatching(message) },
+        });
+    },
+  );
+
   test('the trail is exported, verified with a checkpoint kept before, and listed', async () => {
     await say(['trail', 'checkpoint', '--out', 'checkpoint.json']);
     const key = await cli.run(['trail', 'public-key'], { environment });

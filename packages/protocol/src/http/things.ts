@@ -20,7 +20,6 @@ const attributes = Type.Record(attributeName, attributeValue, {
 const typeName = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
 
 const querySchema = Type.String({
-  minLength: 1,
   maxLength: 65_536,
   description: 'Which things, such as `group:oven* and connected:false` (docs/reference/search.md).',
 });
