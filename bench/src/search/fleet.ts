@@ -40,6 +40,8 @@ export function fleetPart(
       name: nameOf(n),
       typeName: kindOf(n),
       attributes: attributesOf(n),
+      tags: { batch: String(n % 50), ring: String(among(n, 'ring', 3)) },
+      state: among(n, 'lifecycle', 100) === 0 ? 'quarantined' : 'active',
       createdAtMs: nowMs - among(n, 'created', 400) * dayMs,
     })),
     memberships: numbers.flatMap((n) => [

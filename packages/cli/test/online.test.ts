@@ -248,14 +248,30 @@ needs('openssl', 'openssl').describe('against a platform', () => {
 
   test('a thing is changed, attribute by attribute, and deleted', async () => {
     await say(['thing', 'create', 'fan-1', '--type', 'fan', '--attribute', 'site=hall']);
-    await say(['thing', 'update', 'fan-1', '--attribute', 'floor=2']);
+    await say(['thing', 'update', 'fan-1', '--attribute', 'floor=2', '--tag', 'ring=1', '--tag', 'old=x']);
+    await say(['thing', 'update', 'fan-1', '--remove-tag', 'old']);
     expect((await say(['thing', 'show', 'fan-1'])).json).toMatchObject([
       { typeName: 'fan', attributes: { site: 'hall', floor: '2' } },
     ]);
     const changed = await say(['thing', 'update', 'fan-1', '--no-type', '--remove-attribute', 'site']);
     expect(changed.json).toEqual([
-      { thingName: 'fan-1', attributes: { floor: '2' }, createdAtMs: expect.any(Number) },
+      {
+        thingName: 'fan-1',
+        attributes: { floor: '2' },
+        tags: { ring: '1' },
+        lifecycleState: 'manufactured',
+        createdAtMs: expect.any(Number),
+      },
     ]);
+    const retired = await say(['thing', 'set-state', 'fan-1', '--to', 'retired', '--reason', 'burnt']);
+    expect(retired.json).toMatchObject([{ lifecycleState: 'retired' }]);
+    expect((await say(['thing', 'list', '--query', 'state:retired and tag.ring:1'])).json).toMatchObject([
+      { thingName: 'fan-1' },
+    ]);
+    expect(await run(['thing', 'set-state', 'fan-1', '--to', 'active'])).toMatchObject({
+      code: 1,
+      error: { code: 'things.state_refused' },
+    });
     await say(['thing', 'delete', 'fan-1']);
     expect(await run(['thing', 'show', 'fan-1'])).toMatchObject({ error: { code: 'things.not_found' } });
     expect(await run(['thing', 'delete', 'lamp-7'])).toMatchObject({ error: { code: 'things.attached' } });

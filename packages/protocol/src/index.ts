@@ -168,6 +168,7 @@ export {
   getThing,
   listThings,
   removeThing,
+  setThingState,
   transferCertificate,
   updateThing,
 } from './http/things.ts';

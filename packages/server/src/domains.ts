@@ -117,12 +117,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   // The index is made of all that is below it, which tells it of each change.
   let search: Search | undefined;
   const changed = (thingName: ThingName): void => search?.touch(thingName);
-  const things = await Things.open({
+  const things: Things = await Things.open({
     ...shared,
     store: stores.things,
     announce,
     changed,
-    reported: (report) => search?.reported(report),
+    reported: (report) => {
+      search?.reported(report);
+      things.seen(report.thingName);
+    },
     isKnownCertificate,
     isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
     reportLimits: reportLimitsOf(config),
@@ -206,7 +209,10 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   });
   const presence = new Presence({
     clock,
-    changed: (name, state) => search?.present(name, state),
+    changed: (name, state) => {
+      search?.present(name, state);
+      if (state.isConnected) things.seen(name);
+    },
   });
   const renewals = await RenewalCampaigns.open({
     ...shared,

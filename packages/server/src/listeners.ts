@@ -124,6 +124,7 @@ export async function startListeners(
       certificates: domains.certificates,
       vendorCas: domains.vendorCas,
       known,
+      things: domains.things,
       clock,
       graceMs: config.certificates.graceDays * dayMs,
     }),

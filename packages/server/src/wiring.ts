@@ -130,9 +130,12 @@ function deliver(
   { mqtt, credentials }: Listeners,
   {
     config,
+    clock,
     log,
     domains,
-  }: { readonly config: Config; readonly log: Log; readonly domains: Pick<Domains, 'campaigns'> },
+  }: Pick<ServingParts, 'config' | 'clock' | 'log'> & {
+    readonly domains: Pick<Domains, 'campaigns' | 'certificates'>;
+  },
 ): EventEffect {
   // The names of CAs are in each handshake, and what is above our own certificate may be another.
   const refresh = (): void =>
@@ -147,6 +150,17 @@ function deliver(
     case 'thing-attachments-changed':
     case 'thing-changed':
     case 'group-changed':
+      mqtt.refresh(event.certificateIds);
+      return noEffect;
+    case 'thing-shut-out':
+      for (const certificateId of event.certificateIds) mqtt.suspend(certificateId);
+      return noEffect;
+    case 'thing-let-in':
+      // One that is on hold, or switched off, stays out.
+      for (const certificateId of event.certificateIds)
+        if (domains.certificates.standing(certificateId, clock.now()) === 'active')
+          mqtt.resume(certificateId);
+      // Of an earlier run: what was decided while it was out.
       mqtt.refresh(event.certificateIds);
       return noEffect;
     case 'certificate-transferred':

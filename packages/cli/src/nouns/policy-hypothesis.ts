@@ -2,7 +2,7 @@ import type { Part, testPolicy } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { repeatable } from '../define.ts';
 import { usage } from '../errors.ts';
-import { parseAttribute } from './thing-change.ts';
+import { parsePair } from './thing-change.ts';
 
 type Question = Part<(typeof testPolicy)['body']>;
 
@@ -56,7 +56,9 @@ function thingOf({ hypotheticalThing, type, attribute, group }: HypothesisFlags)
   return {
     thingName: hypotheticalThing,
     ...(type === undefined ? {} : { typeName: type }),
-    ...(attribute === undefined ? {} : { attributes: Object.fromEntries(attribute.map(parseAttribute)) }),
+    ...(attribute === undefined
+      ? {}
+      : { attributes: Object.fromEntries(attribute.map(parsePair('--attribute'))) }),
     ...(group === undefined ? {} : { groupNames: [...group] }),
   };
 }

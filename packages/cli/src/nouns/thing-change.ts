@@ -1,5 +1,5 @@
-import { removeThing, updateThing } from '@fleetward/protocol';
-import type { Command } from 'commander';
+import { removeThing, setThingState, updateThing } from '@fleetward/protocol';
+import { type Command, Option } from 'commander';
 import { addVerb, repeatable } from '../define.ts';
 import { usage } from '../errors.ts';
 import type { Shell } from '../shell.ts';
@@ -8,13 +8,15 @@ interface UpdateFlags {
   readonly type?: string | false;
   readonly attribute?: readonly string[];
   readonly removeAttribute?: readonly string[];
+  readonly tag?: readonly string[];
+  readonly removeTag?: readonly string[];
 }
 
 export function addThingUpdate(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'update <thing-name>', {
-    summary: 'change the type and attributes of a thing',
+    summary: 'change the type, attributes and tags of a thing',
     description:
-      'Sets or takes away the type and attributes that are named; the others stay. Policies that name them decide by the new values from the next packet on.',
+      'Sets or takes away the type, attributes and tags that are named; the others stay. Policies that name them decide by the new values from the next packet on.',
     examples: [
       'fleetward thing update lamp-7 --attribute site=yard',
       'fleetward thing update lamp-7 --no-type --remove-attribute site',
@@ -24,6 +26,8 @@ export function addThingUpdate(noun: Command, { output, withApi }: Shell): void 
     .option('--no-type', 'it has no type')
     .addOption(repeatable('--attribute <name=value>', 'a fact about it'))
     .addOption(repeatable('--remove-attribute <name>', 'a fact no longer kept'))
+    .addOption(repeatable('--tag <name=value>', 'a mark to find it by'))
+    .addOption(repeatable('--remove-tag <name>', 'a mark no longer kept'))
     .action(async (thingName: string, flags: UpdateFlags) => {
       const body = changeOf(flags);
       const thing = await withApi((api) => api.call(updateThing, { params: { thingName }, body }));
@@ -31,17 +35,54 @@ export function addThingUpdate(noun: Command, { output, withApi }: Shell): void 
     });
 }
 
-function changeOf({ type, attribute = [], removeAttribute = [] }: UpdateFlags) {
-  const attributes: Record<string, string | null> = Object.fromEntries(attribute.map(parseAttribute));
-  for (const name of removeAttribute) attributes[name] = null;
-  return { ...(type === undefined ? {} : { typeName: type === false ? null : type }), attributes };
+function changeOf({ type, attribute, removeAttribute, tag, removeTag }: UpdateFlags) {
+  return {
+    ...(type === undefined ? {} : { typeName: type === false ? null : type }),
+    attributes: changedPairs('--attribute', { set: attribute, remove: removeAttribute }),
+    tags: changedPairs('--tag', { set: tag, remove: removeTag }),
+  };
+}
+
+function changedPairs(
+  flag: string,
+  {
+    set = [],
+    remove = [],
+  }: { readonly set?: readonly string[] | undefined; readonly remove?: readonly string[] | undefined },
+): Readonly<Record<string, string | null>> {
+  const pairs: Record<string, string | null> = Object.fromEntries(set.map(parsePair(flag)));
+  for (const name of remove) pairs[name] = null;
+  return pairs;
 }
 
 /** `NAME=VALUE`. */
-export function parseAttribute(text: string): readonly [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw usage(`\`--attribute ${text}\` is not \`NAME=VALUE\``);
-  return [text.slice(0, at), text.slice(at + 1)];
+export function parsePair(flag: string): (text: string) => readonly [string, string] {
+  return (text) => {
+    const at = text.indexOf('=');
+    if (at < 1) throw usage(`\`${flag} ${text}\` is not \`NAME=VALUE\``);
+    return [text.slice(0, at), text.slice(at + 1)];
+  };
+}
+
+const states = ['manufactured', 'provisioned', 'active', 'quarantined', 'retired'] as const;
+
+export function addThingSetState(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'set-state <thing-name>', {
+    summary: 'put a thing into another state of its life',
+    description:
+      'Says where a thing stands in its life. `quarantined` and `retired` cut its connections at once and let no device of it connect, over whatever protocol, until it is `active` again; nothing leaves `retired`.',
+    examples: [
+      "fleetward thing set-state lamp-7 --to quarantined --reason 'sends what no lamp sends'",
+      'fleetward thing set-state lamp-7 --to active',
+    ],
+  })
+    .addOption(new Option('--to <state>', 'the state').choices(states).makeOptionMandatory())
+    .option('--reason <text>', 'for the trail')
+    .action(async (thingName: string, { to, reason }: { to: (typeof states)[number]; reason?: string }) => {
+      const body = { lifecycleState: to, ...(reason === undefined ? {} : { reason }) };
+      const thing = await withApi((api) => api.call(setThingState, { params: { thingName }, body }));
+      output.done(thing, `thing \`${thingName}\` is ${thing.lifecycleState}`);
+    });
 }
 
 export function addThingDelete(noun: Command, { output, withApi }: Shell): void {

@@ -12,7 +12,7 @@ import { addVerb, limit, repeatable, whole } from '../define.ts';
 import type { Cell } from '../output.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
-import { addThingDelete, addThingUpdate, parseAttribute } from './thing-change.ts';
+import { addThingDelete, addThingSetState, addThingUpdate, parsePair } from './thing-change.ts';
 
 /** `fleetward thing …`: the devices as the registry knows them. */
 export function addThing(noun: Command, shell: Shell): void {
@@ -21,9 +21,16 @@ export function addThing(noun: Command, shell: Shell): void {
   addCount(noun, shell);
   addShow(noun, shell);
   addThingUpdate(noun, shell);
+  addThingSetState(noun, shell);
   addThingDelete(noun, shell);
   addAttach(noun, shell);
   addDetach(noun, shell);
+}
+
+interface CreateFlags {
+  readonly type?: string;
+  readonly attribute?: readonly string[];
+  readonly tag?: readonly string[];
 }
 
 function addCreate(noun: Command, { output, withApi }: Shell): void {
@@ -34,10 +41,12 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
   })
     .option('--type <name>', 'its type, for `${iot:Connection.Thing.ThingTypeName}` in policies')
     .addOption(repeatable('--attribute <name=value>', 'a fact about it, for policies'))
-    .action(async (thingName: string, flags: { type?: string; attribute?: readonly string[] }) => {
-      const { type, attribute = [] } = flags;
-      const attributes = Object.fromEntries(attribute.map(parseAttribute));
-      const body = { thingName, attributes, ...(type === undefined ? {} : { typeName: type }) };
+    .addOption(repeatable('--tag <name=value>', 'a mark to find it by; policies do not see it'))
+    .action(async (thingName: string, flags: CreateFlags) => {
+      const { type, attribute = [], tag = [] } = flags;
+      const attributes = Object.fromEntries(attribute.map(parsePair('--attribute')));
+      const tags = Object.fromEntries(tag.map(parsePair('--tag')));
+      const body = { thingName, attributes, tags, ...(type === undefined ? {} : { typeName: type }) };
       const thing = await withApi((api) => api.call(createThing, { body }));
       output.done(thing, `thing \`${thing.thingName}\` is created`);
     });
@@ -68,7 +77,9 @@ function addList(noun: Command, { output, withApi }: Shell): void {
         {
           thing: (row) => row.thingName,
           type: (row) => row.typeName,
-          attributes: (row) => attributesText(row.attributes),
+          state: (row) => row.lifecycleState,
+          attributes: (row) => pairsText(row.attributes),
+          tags: (row) => pairsText(row.tags),
           created: (row) => ({ atMs: row.createdAtMs }),
         },
         flags.query === undefined ? 'no things' : 'no things match',
@@ -102,8 +113,8 @@ function addCount(noun: Command, { output, withApi }: Shell): void {
     });
 }
 
-function attributesText(attributes: Readonly<Record<string, string>>): string {
-  return Object.entries(attributes)
+function pairsText(pairs: Readonly<Record<string, string>>): string {
+  return Object.entries(pairs)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 }
@@ -112,14 +123,16 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'show <thing-name>', {
     summary: 'show a thing, its groups, its certificates and its last report',
     description:
-      'Shows a thing: its attributes, the groups it is in, the certificates that speak for it, and what the device last reported of itself.',
+      'Shows a thing: where it stands in its life, its attributes and tags, the groups it is in, the certificates that speak for it, and what the device last reported of itself.',
     examples: ['fleetward thing show lamp-7'],
   }).action(async (thingName: string) => {
     const thing = await withApi((api) => api.call(getThing, { params: { thingName } }));
     output.record(thing, {
       thing: thing.thingName,
       type: thing.typeName,
-      attributes: attributesText(thing.attributes),
+      state: thing.lifecycleState,
+      attributes: pairsText(thing.attributes),
+      tags: pairsText(thing.tags),
       groups: thing.groupNames.join(', '),
       created: { atMs: thing.createdAtMs },
       certificates: thing.certificates.map(certificateText).join(', '),

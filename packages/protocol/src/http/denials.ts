@@ -14,6 +14,7 @@ export const denialCauses = [
   'certificate_revoked',
   'certificate_unknown',
   'certificate_inactive',
+  'thing_shut_out',
   'certificate_profile',
   'certificate_pending',
   'certificate_new',

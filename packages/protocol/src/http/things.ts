@@ -17,6 +17,17 @@ const attributes = Type.Record(attributeName, attributeValue, {
   description: 'Facts about the thing, for `${iot:Connection.Thing.Attributes[name]}` in policies.',
 });
 
+const tagName = Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=+[\\]-]{1,128}$' });
+const tagValue = Type.String({ maxLength: 256 });
+const tags = Type.Record(tagName, tagValue, {
+  maxProperties: 50,
+  description: 'For operators to find and sort by; policies do not see them.',
+});
+
+const lifecycleState = Type.Enum(['manufactured', 'provisioned', 'active', 'quarantined', 'retired'], {
+  description: 'Devices of a thing that is `quarantined` or `retired` may not connect.',
+});
+
 const typeName = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
 
 const querySchema = Type.String({
@@ -28,6 +39,8 @@ const thing = Type.Object({
   thingName: thingNameSchema,
   typeName: Type.Optional(typeName),
   attributes,
+  tags,
+  lifecycleState,
   createdAtMs: timeMs,
 });
 
@@ -49,7 +62,12 @@ export const createThing = defineRoute({
   summary: 'Create a thing',
   access: 'operator',
   body: Type.Object(
-    { thingName: thingNameSchema, typeName: Type.Optional(typeName), attributes: Type.Optional(attributes) },
+    {
+      thingName: thingNameSchema,
+      typeName: Type.Optional(typeName),
+      attributes: Type.Optional(attributes),
+      tags: Type.Optional(tags),
+    },
     { additionalProperties: false },
   ),
   status: 201,
@@ -126,7 +144,7 @@ export const updateThing = defineRoute({
   method: 'PATCH',
   path: '/v1/things/:thingName',
   noun,
-  summary: 'Change type and attributes: what is named is set, `null` takes away, the rest stays',
+  summary: 'Change type, attributes and tags: what is named is set, `null` takes away, the rest stays',
   access: 'operator',
   params: thingParams,
   body: Type.Object(
@@ -135,6 +153,25 @@ export const updateThing = defineRoute({
       attributes: Type.Optional(
         Type.Record(attributeName, Type.Union([attributeValue, Type.Null()]), { maxProperties: 100 }),
       ),
+      tags: Type.Optional(Type.Record(tagName, Type.Union([tagValue, Type.Null()]), { maxProperties: 100 })),
+    },
+    { additionalProperties: false },
+  ),
+  answer: thing,
+});
+
+export const setThingState = defineRoute({
+  method: 'PUT',
+  path: '/v1/things/:thingName/state',
+  noun,
+  summary:
+    'Put a thing into another state of its life: `quarantined` and `retired` cut its connections at once',
+  access: 'operator',
+  params: thingParams,
+  body: Type.Object(
+    {
+      lifecycleState,
+      reason: Type.Optional(Type.String({ maxLength: 256, description: 'For the trail.' })),
     },
     { additionalProperties: false },
   ),

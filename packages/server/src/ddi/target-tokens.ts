@@ -11,7 +11,7 @@ import {
 } from '@fleetward/core';
 import { type Certificates, judgesDevice } from '../certificates/index.ts';
 import type { Groups } from '../groups/index.ts';
-import type { Things } from '../things/index.ts';
+import { maySpeak, type Things } from '../things/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { DdiError } from './errors.ts';
 import type { TargetToken, TargetTokenStore } from './store.ts';
@@ -22,7 +22,7 @@ export interface TargetTokensParts {
   readonly trail: Pick<Trail, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly things: Pick<Things, 'get' | 'hold' | 'certificatesOf' | 'certificatesEverOf'>;
+  readonly things: Pick<Things, 'get' | 'known' | 'hold' | 'certificatesOf' | 'certificatesEverOf'>;
   readonly groups: Pick<Groups, 'groupsOf' | 'withAncestors'>;
   readonly certificates: Pick<Certificates, 'revocationOf' | 'summary'>;
   /** Groups of which, and under which, things may have one. */
@@ -98,6 +98,8 @@ export class TargetTokens {
       );
     if (token === undefined) return refused('the thing has no target token');
     if (!isRight) return refused('the target token is not that of the thing');
+    const state = this.#parts.things.known(thingName)?.state;
+    if (state === undefined || !maySpeak(state)) return refused(`the thing is ${state ?? 'gone'}`);
     if (this.#isShutOut(token))
       return refused('a certificate of the thing was revoked after its target token was made');
     if (this.#isSwitchedOff(thingName))

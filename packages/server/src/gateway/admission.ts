@@ -8,6 +8,7 @@ import {
   type Trust,
 } from '../certificates/index.ts';
 import type { DenialCause } from '../denials/index.ts';
+import type { Things } from '../things/index.ts';
 import type { NewVendorCertificate, VendorCa, VendorCas } from '../vendor-cas/index.ts';
 import { AcceptedPaths } from './accepted-paths.ts';
 import type { KnownCertificates } from './known-certificates.ts';
@@ -51,6 +52,7 @@ interface AdmissionParts {
   readonly certificates: Certificates;
   readonly vendorCas: Pick<VendorCas, 'find' | 'issuersOf'>;
   readonly known: KnownCertificates;
+  readonly things: Pick<Things, 'shutOut'>;
   readonly clock: Clock;
   /** How long after its end a certificate may still renew. */
   readonly graceMs: number;
@@ -73,7 +75,7 @@ export function createAdmission(platform: AdmissionParts): Admit {
     const leaf = readCertificate(peerDer, known);
     if (leaf.kind === 'refused') return leaf;
     try {
-      const admission = judge(leaf.certificate, judging);
+      const admission = notShutOut(judge(leaf.certificate, judging), platform);
       if (admission.kind === 'admitted' || admission.kind === 'claim') known.keep(leaf.certificate);
       return admission;
     } catch {
@@ -92,6 +94,15 @@ function readCertificate(
   } catch (error) {
     return untrusted(error instanceof PkiError ? error.message : 'the certificate cannot be read');
   }
+}
+
+/** A thing that is quarantined or retired takes along every certificate that speaks for it, whatever else that may be. */
+function notShutOut(admission: Admission, { things }: AdmissionParts): Admission {
+  if (admission.kind === 'anonymous' || admission.kind === 'refused') return admission;
+  const thing = things.shutOut(admission.certificateId);
+  if (thing === undefined) return admission;
+  const explanation = `thing \`${thing.name}\` is ${thing.state} (\`fleetward thing set-state\`)`;
+  return refused('thing_shut_out', explanation, admission.certificateId);
 }
 
 type Refused = Extract<Admission, { kind: 'refused' }>;

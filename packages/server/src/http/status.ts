@@ -99,6 +99,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'things.certificate_unknown': 404,
   'things.not_attached': 404,
   'things.attachment_refused': 409,
+  'things.state_refused': 409,
   'things.too_many_reports': 429,
   'groups.not_found': 404,
   'groups.exists': 409,

@@ -1,7 +1,7 @@
 import { type CertificateId, parseThingName } from '@fleetward/core';
-import { type AttachedPolicy, associateThing } from '@fleetward/policy';
+import { type AttachedPolicy, associateThing, parsePolicy } from '@fleetward/policy';
 import type { Groups } from '../groups/index.ts';
-import type { Things } from '../things/index.ts';
+import type { Thing, Things } from '../things/index.ts';
 import type { Policies } from './service.ts';
 
 /** Whom a connection is decided as: the thing it is, if it is one, and every policy that has a say. */
@@ -26,6 +26,8 @@ export function policiesInEffect(
 ): InEffect {
   const ofClaim = policies.ofClaim(certificateId);
   if (ofClaim !== undefined) return { thing: undefined, policies: ofClaim };
+  const barred = things.shutOut(certificateId);
+  if (barred !== undefined) return { thing: barred, policies: [denyAll(barred)] };
   const attachments = things.attachmentsOf(certificateId);
   const association = associateThing(attachments, clientId);
   const thing =
@@ -34,6 +36,16 @@ export function policiesInEffect(
   const ofGroups = policies.ofGroups(groups.lineageOf(thingNames));
   return { thing, policies: together(policies.attachedTo(certificateId), ofGroups) };
 }
+
+/** What stands in the place of every policy while a thing is quarantined, and after it was retired. */
+function denyAll({ state }: Pick<Thing, 'state'>): AttachedPolicy {
+  return { name: `lifecycle state ${state}`, versionId: 1, document: nothing, via: 'certificate' };
+}
+
+const nothing = parsePolicy(
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iot:*","Resource":"*"}]}',
+  { region: 'local', accountId: '000000000000' },
+).document;
 
 /** A policy that also the certificate has is decided once, with its Allows. */
 export function together(

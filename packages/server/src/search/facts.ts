@@ -5,6 +5,8 @@ export interface ThingFacts {
   readonly name: ThingName;
   readonly typeName?: string | undefined;
   readonly attributes: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly state: string;
   readonly createdAtMs: number;
   /** The groups the thing itself is in. */
   readonly groupNames: readonly string[];

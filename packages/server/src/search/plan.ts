@@ -9,7 +9,9 @@ import { holds, numberOf, parseDuration, parseNumber, textTest } from './query/v
 /** Sets 1 for each slot of the block that matches, and 0 for the others. */
 export type Filter = (block: Block, mask: Uint8Array) => void;
 
-const attributePrefix = 'attribute.';
+/** Fields with a name of their own behind the dot: a column is there for those that some thing has. */
+const named = { 'attribute.': 'attributes', 'tag.': 'tags' } as const;
+type Prefix = keyof typeof named;
 
 /** Makes of a query what finds its things in the index. Throws `search.field_unknown`, `search.not_indexed` and `search.query_invalid`. */
 export function planQuery(query: Query, index: FleetIndex): Filter {
@@ -31,27 +33,37 @@ export function fieldOf(
   index: FleetIndex,
   { field: name, position }: Pick<Term, 'field' | 'position'>,
 ): Field {
-  const field = name.startsWith(attributePrefix)
-    ? attributeField(index, name.slice(attributePrefix.length))
-    : index.field(name);
+  const prefix = prefixOf(name);
+  const field =
+    prefix === undefined ? index.field(name) : namedField(index, { prefix, name: name.slice(prefix.length) });
   if (field !== undefined) return field;
-  const known = [...index.fieldNames, `${attributePrefix}…`].map((one) => `\`${one}\``).join(', ');
+  const known = [...index.fieldNames, ...Object.keys(named).map((one) => `${one}…`)]
+    .map((one) => `\`${one}\``)
+    .join(', ');
   const message = `at ${position}: there is no field \`${name}\`; there are ${known}`;
   throw new SearchError('search.field_unknown', message, { details: { position } });
 }
 
-function attributeField(index: FleetIndex, name: string): Field | undefined {
+function prefixOf(name: string): Prefix | undefined {
+  return (Object.keys(named) as Prefix[]).find((prefix) => name.startsWith(prefix));
+}
+
+function namedField(
+  index: FleetIndex,
+  { prefix, name }: { readonly prefix: Prefix; readonly name: string },
+): Field | undefined {
   if (name === '') return undefined;
-  const column = index.attributes.find(name);
+  const what = named[prefix];
+  const column = index[what].find(name);
   if (column !== undefined) return textField(column, { order: 'number' });
-  if (!index.attributes.isFull) return nowhere;
+  if (!index[what].isFull) return nowhere;
   throw new SearchError(
     'search.not_indexed',
-    `things have more attributes than are searched, and \`${name}\` is not among those: raise the setting \`search.attributesMax\` and restart`,
+    `things have more ${what} than are searched, and \`${name}\` is not among those: raise the setting \`search.attributesMax\` and restart`,
   );
 }
 
-/** An attribute that no thing has. */
+/** An attribute or a tag that no thing has. */
 const nowhere: TextField = {
   kind: 'text',
   order: 'number',

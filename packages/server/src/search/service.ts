@@ -21,6 +21,8 @@ interface KnownThing {
   readonly name: ThingName;
   readonly typeName?: string;
   readonly attributes: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly state: string;
   readonly createdAtMs: number;
 }
 
@@ -84,9 +86,15 @@ export class Search {
     }
   }
 
-  get counts(): Readonly<Record<'things' | 'attributes' | 'underWay' | 'refused', number>> {
-    const { size: things, attributes } = this.#index;
-    return { things, attributes: attributes.size, underWay: this.#underWay, refused: this.#refused };
+  get counts(): Readonly<Record<'things' | 'attributes' | 'tags' | 'underWay' | 'refused', number>> {
+    const { size: things, attributes, tags } = this.#index;
+    return {
+      things,
+      attributes: attributes.size,
+      tags: tags.size,
+      underWay: this.#underWay,
+      refused: this.#refused,
+    };
   }
 
   /** Changes whenever something that can be searched for has changed; what only time changes does not. */

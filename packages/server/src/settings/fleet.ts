@@ -19,7 +19,7 @@ export const search = section(
     queryDepthMax: count(16, 'Parentheses and `not`s in one another in a query.', { maximum: 100 }),
     attributesMax: count(
       256,
-      'Different names of attributes that can be searched for: about 6 bytes of memory a thing for each. Things may have others; a query that names one of those is refused.',
+      'Different names of attributes that can be searched for, and as many of tags: about 6 bytes of memory a thing for each. Things may have others; a query that names one of those is refused.',
       { maximum: 10_000 },
     ),
     searchesMax: count(8, 'Searches of operators at once; one more is told to try again.', { maximum: 256 }),

@@ -9,6 +9,7 @@ import type {
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
 import type { Job, JobExecution } from '../jobs/store.ts';
 import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
+import type { LifecycleState } from '../things/lifecycle.ts';
 import type { VendorCaState } from '../vendor-cas/store.ts';
 
 /**
@@ -259,6 +260,8 @@ export interface ThingRow {
   readonly name: ThingName;
   readonly type_name: string | null;
   readonly attributes: string;
+  readonly tags: string;
+  readonly state: LifecycleState;
   readonly created_at_ms: number;
 }
 

@@ -6,7 +6,7 @@ import { allRows, pageLimit, pageRowsMax, storedJson } from './paging.ts';
 import { rowInserter } from './row-inserter.ts';
 import type { Schema, ThingRow } from './schema.ts';
 
-const thingColumns = ['name', 'type_name', 'attributes', 'created_at_ms'] as const;
+const thingColumns = ['name', 'type_name', 'attributes', 'tags', 'state', 'created_at_ms'] as const;
 type AttachmentRow = Schema['thing_certificates'];
 type ReportRow = Schema['device_reports'];
 type PastRow = Schema['past_thing_certificates'];
@@ -31,8 +31,21 @@ export function createThingStore(database: Database): ThingStore {
     update: async (tx, { name, ...thing }) => {
       const { numUpdatedRows } = await queriesOf(tx)
         .updateTable('things')
-        .set({ type_name: thing.typeName ?? null, attributes: JSON.stringify(thing.attributes) })
+        .set({
+          type_name: thing.typeName ?? null,
+          attributes: JSON.stringify(thing.attributes),
+          tags: JSON.stringify(thing.tags),
+        })
         .where('name', '=', name)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
+    setState: async (tx, { name, from, to }) => {
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('things')
+        .set({ state: to })
+        .where('name', '=', name)
+        .where('state', '=', from)
         .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
@@ -154,6 +167,8 @@ function thingRow(thing: Thing): ThingRow {
     name: thing.name,
     type_name: thing.typeName ?? null,
     attributes: JSON.stringify(thing.attributes),
+    tags: JSON.stringify(thing.tags),
+    state: thing.state,
     created_at_ms: thing.createdAtMs,
   };
 }
@@ -162,6 +177,8 @@ function toThing(row: ThingRow): Thing {
   const thing: Thing = {
     name: row.name,
     attributes: storedJson(row.attributes, isTexts),
+    tags: storedJson(row.tags, isTexts),
+    state: row.state,
     createdAtMs: row.created_at_ms,
   };
   return row.type_name === null ? thing : { ...thing, typeName: row.type_name };

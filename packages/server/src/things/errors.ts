@@ -8,6 +8,7 @@ export type ThingsErrorCode =
   | 'things.certificate_unknown'
   | 'things.not_attached'
   | 'things.attachment_refused'
+  | 'things.state_refused'
   | 'things.too_many_reports';
 
 /** What an operator asked of a thing cannot be done; nothing was changed. */

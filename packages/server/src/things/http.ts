@@ -6,6 +6,7 @@ import {
   getThing,
   listThings,
   removeThing,
+  setThingState,
   transferCertificate,
   updateThing,
 } from '@fleetward/protocol';
@@ -46,6 +47,12 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
     handle(updateThing, async ({ params, body, caller }) =>
       viewOf(await things.update(parseThingName(params.thingName), body, operatorActor(caller))),
     ),
+    handle(setThingState, async ({ params, body, caller }) => {
+      const { lifecycleState: to, ...rest } = body;
+      return viewOf(
+        await things.setState({ name: parseThingName(params.thingName), to, ...rest }, operatorActor(caller)),
+      );
+    }),
     handle(removeThing, async ({ params, caller }) => {
       await things.remove(parseThingName(params.thingName), operatorActor(caller));
       return undefined;
@@ -95,10 +102,12 @@ async function detailsOf({ things, groupsOf }: ThingHandlersOptions, name: Thing
   };
 }
 
-function viewOf({ name, typeName, attributes, createdAtMs }: Thing) {
+function viewOf({ name, typeName, attributes, tags, state, createdAtMs }: Thing) {
   return {
     thingName: name,
     attributes: { ...attributes },
+    tags: { ...tags },
+    lifecycleState: state,
     createdAtMs,
     ...(typeName === undefined ? {} : { typeName }),
   };

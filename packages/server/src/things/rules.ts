@@ -3,6 +3,7 @@ import { ThingsError } from './errors.ts';
 import type { CertificateAttachment, Thing } from './store.ts';
 
 const attributesMax = 50;
+const tagsMax = 50;
 const reportBytesMax = 16_384;
 
 /** Throws `things.invalid` when type name or attributes are outside AWS IoT's bounds. */
@@ -15,24 +16,49 @@ export function assertThing(thing: Thing): void {
     throw invalid(`${attributes.length} attributes were given; a thing has at most ${attributesMax}`);
   }
   for (const [name, value] of attributes) assertAttribute(name, value);
+  assertTags(thing.tags);
+}
+
+/** Throws `things.invalid` for tags beyond AWS's bounds. */
+export function assertTags(tags: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(tags);
+  if (entries.length > tagsMax)
+    throw invalid(`${entries.length} tags were given; there are at most ${tagsMax}`);
+  for (const [name, value] of entries) {
+    if (!/^[a-zA-Z0-9_.,@/:#=+[\]-]{1,128}$/.test(name))
+      throw invalid(
+        `the tag name \`${name.slice(0, 64)}\` is not 1 to 128 of a-z A-Z 0-9 _ . , @ / : # = + [ ] -`,
+      );
+    if (value.length > 256 || /\p{Cc}/u.test(value))
+      throw invalid(
+        `the value of tag \`${name}\` is longer than 256 characters or holds a control character`,
+      );
+  }
 }
 
 /** What an operator wants changed of a thing: `null` takes away, what is not named stays (RFC 7396). */
 export interface ThingChange {
   readonly typeName?: string | null;
   readonly attributes?: Readonly<Record<string, string | null>>;
+  readonly tags?: Readonly<Record<string, string | null>>;
 }
 
 export function changedThing({ typeName: oldType, ...thing }: Thing, change: ThingChange): Thing {
   const typeName = change.typeName === undefined ? oldType : (change.typeName ?? undefined);
-  const attributes = Object.entries({ ...thing.attributes, ...change.attributes }).filter(
-    (entry): entry is [string, string] => entry[1] !== null,
-  );
   return {
     ...thing,
     ...(typeName === undefined ? {} : { typeName }),
-    attributes: Object.fromEntries(attributes),
+    attributes: merged(thing.attributes, change.attributes),
+    tags: merged(thing.tags, change.tags),
   };
+}
+
+function merged(
+  before: Readonly<Record<string, string>>,
+  change: Readonly<Record<string, string | null>> | undefined,
+): Readonly<Record<string, string>> {
+  const entries = Object.entries({ ...before, ...change });
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 function assertAttribute(name: string, value: string): void {

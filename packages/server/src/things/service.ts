@@ -4,6 +4,7 @@ import { TokenBuckets } from '../token-buckets.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { ThingsError } from './errors.ts';
+import { assertTransition, type LifecycleState, maySpeak } from './lifecycle.ts';
 import { ThingRegistry } from './registry.ts';
 import { ReportWriter } from './report-writer.ts';
 import {
@@ -27,6 +28,12 @@ export type ThingEvent =
   /** The rights of these certificates' connections may have changed. */
   | {
       readonly kind: 'thing-attachments-changed' | 'thing-changed';
+      readonly thingName: ThingName;
+      readonly certificateIds: readonly CertificateId[];
+    }
+  /** Its devices may not connect any more; or may again. */
+  | {
+      readonly kind: 'thing-shut-out' | 'thing-let-in';
       readonly thingName: ThingName;
       readonly certificateIds: readonly CertificateId[];
     }
@@ -85,7 +92,17 @@ const standardReportLimits: ReportLimits = {
   reportsPendingMax: 1_024,
 };
 
-export type NewThing = Pick<Thing, 'name' | 'typeName'> & { readonly attributes?: Thing['attributes'] };
+export type NewThing = Pick<Thing, 'name' | 'typeName'> & Partial<Pick<Thing, 'attributes' | 'tags'>>;
+
+/** `reason`: for the trail. */
+export interface StateChange {
+  readonly name: ThingName;
+  readonly to: LifecycleState;
+  readonly reason?: string;
+}
+
+/** Transactions at once that note that a device came for the first time. */
+const becomingActiveMax = 64;
 
 /** The things of the fleet and which certificates speak for them. */
 export class Things {
@@ -95,6 +112,7 @@ export class Things {
   readonly #turns = new Turns();
   readonly #reportRate: TokenBuckets;
   readonly #reports: ReportWriter;
+  readonly #becomingActive = new Set<ThingName>();
 
   private constructor(options: ThingsOptions) {
     this.#options = options;
@@ -130,6 +148,8 @@ export class Things {
     const thing: Thing = {
       ...wanted,
       attributes: wanted.attributes ?? {},
+      tags: wanted.tags ?? {},
+      state: 'manufactured',
       createdAtMs: this.#options.clock.now(),
     };
     assertThing(thing);
@@ -155,10 +175,62 @@ export class Things {
     if (!(await this.#options.store.update(tx, thing))) throw thingNotFound(name);
     await this.#options.trail.append(tx, { kind: 'thing.updated', actor, payload: payloadOf(thing) });
     tx.afterCommit(() => {
-      this.#registry.add(thing);
-      const certificateIds = this.certificatesOf(name).map(({ certificateId }) => certificateId);
-      this.#options.announce({ kind: 'thing-changed', thingName: name, certificateIds });
+      // Its state is changed by others, also meanwhile.
+      this.#registry.add({ ...thing, state: this.known(name)?.state ?? thing.state });
+      this.#options.announce({ kind: 'thing-changed', thingName: name, certificateIds: this.#idsOf(name) });
     });
+  }
+
+  /**
+   * `quarantined` and `retired` cut its live connections in the tick of the commit, and refuse its devices from then on, over every
+   * protocol. Throws `things.not_found`, or `things.state_refused` for a change that is not one of the lifecycle.
+   */
+  setState({ name, to, reason }: StateChange, actor: Actor): Promise<Thing> {
+    return this.hold(name, () =>
+      this.#options.transactor.transact(async (tx) => {
+        const thing = this.get(name);
+        const { state: from } = thing;
+        assertTransition(from, to);
+        if (!(await this.#options.store.setState(tx, { name, from, to }))) throw thingNotFound(name);
+        const payload = { thingName: name, from, to, ...(reason === undefined ? {} : { reason }) };
+        await this.#options.trail.append(tx, { kind: 'thing.state_changed', actor, payload });
+        tx.afterCommit(() => this.#becomes(name, to));
+        return { ...thing, state: to };
+      }),
+    );
+  }
+
+  /** A device of the thing is there: what was provisioned is active from now on. */
+  seen(name: ThingName): void {
+    if (this.known(name)?.state !== 'provisioned') return;
+    // Many may come at once: whoever has no turn now has it when it comes again.
+    if (this.#becomingActive.has(name) || this.#becomingActive.size >= becomingActiveMax) return;
+    this.#becomingActive.add(name);
+    void this.setState({ name, to: 'active' }, { kind: 'system' })
+      .catch(() => undefined) // removed, or put elsewhere by an operator; or it is tried again when it comes again
+      .finally(() => this.#becomingActive.delete(name));
+  }
+
+  #becomes(name: ThingName, state: LifecycleState): void {
+    const before = this.known(name);
+    if (before === undefined) return;
+    this.#registry.add({ ...before, state });
+    if (maySpeak(before.state) === maySpeak(state)) return;
+    const kind = maySpeak(state) ? 'thing-let-in' : 'thing-shut-out';
+    this.#options.announce({ kind, thingName: name, certificateIds: this.#idsOf(name) });
+  }
+
+  #idsOf(name: ThingName): readonly CertificateId[] {
+    return this.certificatesOf(name).map(({ certificateId }) => certificateId);
+  }
+
+  /** From memory: the thing because of whose state the certificate may not speak at all, also where it speaks for others too. */
+  shutOut(certificateId: CertificateId): Thing | undefined {
+    for (const { thingName } of this.attachmentsOf(certificateId)) {
+      const thing = this.known(thingName);
+      if (thing !== undefined && !maySpeak(thing.state)) return thing;
+    }
+    return undefined;
   }
 
   /** With everything the platform keeps of it but the trail. Throws `things.not_found`, and `things.attached` while a certificate speaks for it. */
@@ -223,7 +295,9 @@ export class Things {
   /** As `attach`, as part of a change that makes the thing or the certificate itself. */
   async attachWithin(tx: Transaction, attachment: CertificateAttachment, actor: Actor): Promise<void> {
     assertAttachable(attachment, this.attachmentsOf(attachment.certificateId));
+    this.#assertIn(attachment.thingName);
     await this.#options.store.attach(tx, attachment);
+    await this.#provision(tx, attachment.thingName);
     await this.#options.trail.append(tx, {
       kind: 'thing.certificate_attached',
       actor,
@@ -235,10 +309,38 @@ export class Things {
     });
   }
 
-  /** Throws `things.not_attached`. */
+  /** What has a certificate is not only manufactured any more. */
+  async #provision(tx: Transaction, name: ThingName): Promise<void> {
+    const change = { name, from: 'manufactured', to: 'provisioned' } as const;
+    if (await this.#options.store.setState(tx, change))
+      tx.afterCommit(() => this.#becomes(name, 'provisioned'));
+  }
+
+  /** Throws `things.state_refused`: nothing may speak for such a thing. */
+  #assertIn(name: ThingName): void {
+    const state = this.known(name)?.state;
+    if (state === undefined || maySpeak(state)) return;
+    throw new ThingsError(
+      'things.state_refused',
+      `thing \`${name}\` is \`${state}\`: no certificate may speak for it`,
+    );
+  }
+
+  /** Throws `things.state_refused`: without that thing the certificate would speak again. */
+  #assertLeavable({ thingName, certificateId }: Pair): void {
+    const state = this.known(thingName)?.state;
+    if (state === undefined || maySpeak(state) || this.#options.isRevoked(certificateId)) return;
+    const message = `thing \`${thingName}\` is \`${state}\`, and certificate \`${certificateId}\` would speak again without it: revoke the certificate first`;
+    throw new ThingsError('things.state_refused', message);
+  }
+
+  /** Throws `things.not_attached`, and `things.state_refused` for a certificate that would speak again. */
   detach(pair: Pair, actor: Actor): Promise<void> {
     return this.#turns.take(pair.certificateId, () =>
-      this.#options.whileKept({ kind: 'thing-detached', ...pair }, () => this.#detach(pair, actor)),
+      this.#options.whileKept({ kind: 'thing-detached', ...pair }, () => {
+        this.#assertLeavable(pair);
+        return this.#detach(pair, actor);
+      }),
     );
   }
 
@@ -269,6 +371,8 @@ export class Things {
       const present = this.attachmentsOf(certificateId);
       const { thingName: from, exclusive } = transferredFrom(wanted, present);
       const attachment = { thingName: to, certificateId, exclusive };
+      this.#assertIn(to);
+      this.#assertLeavable({ thingName: from, certificateId });
       assertAttachable(
         attachment,
         present.filter(({ thingName }) => thingName !== from),
@@ -292,6 +396,7 @@ export class Things {
     return this.#options.transactor.transact(async (tx) => {
       if (!(await this.#options.store.detach(tx, old))) throw notAttached(old);
       await this.#options.store.attach(tx, attachment);
+      await this.#provision(tx, to);
       const payload = { certificateId, from, to, exclusive };
       await this.#options.trail.append(tx, { kind: 'thing.certificate_transferred', actor, payload });
       tx.afterCommit(() => {
@@ -362,8 +467,9 @@ export class Things {
   }
 }
 
-function payloadOf({ name, typeName, attributes }: Thing): JsonObject {
-  return { thingName: name, attributes, ...(typeName === undefined ? {} : { typeName }) };
+function payloadOf({ name, typeName, attributes, tags }: Thing): JsonObject {
+  const some = Object.keys(tags).length === 0 ? {} : { tags };
+  return { thingName: name, attributes, ...some, ...(typeName === undefined ? {} : { typeName }) };
 }
 
 function thingNotFound(name: ThingName): ThingsError {

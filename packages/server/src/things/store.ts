@@ -1,9 +1,13 @@
 import type { CertificateId, JsonObject, ThingName, Transaction } from '@fleetward/core';
+import type { LifecycleState } from './lifecycle.ts';
 
 export interface Thing {
   readonly name: ThingName;
   readonly typeName?: string;
   readonly attributes: Readonly<Record<string, string>>;
+  /** For operators to find and sort by; policies do not see them. */
+  readonly tags: Readonly<Record<string, string>>;
+  readonly state: LifecycleState;
   readonly createdAtMs: number;
 }
 
@@ -29,8 +33,13 @@ export interface ThingStore {
   /** As `add` for many: all of them or none. */
   addAll(tx: Transaction, things: readonly Thing[]): Promise<void>;
   find(name: ThingName, tx?: Transaction): Promise<Thing | undefined>;
-  /** Replaces type and attributes. */
-  update(tx: Transaction, thing: Pick<Thing, 'name' | 'typeName' | 'attributes'>): Promise<boolean>;
+  /** Replaces type, attributes and tags. */
+  update(tx: Transaction, thing: Pick<Thing, 'name' | 'typeName' | 'attributes' | 'tags'>): Promise<boolean>;
+  /** False when it is not in the state `from`. */
+  setState(
+    tx: Transaction,
+    change: { readonly name: ThingName; readonly from: LifecycleState; readonly to: LifecycleState },
+  ): Promise<boolean>;
   /** With its last report; refuses one that a certificate is attached to with `StoreError` `store.conflict`. */
   remove(tx: Transaction, name: ThingName): Promise<boolean>;
   /** Things with a name greater than `after`, by name. */

@@ -53,6 +53,7 @@ type TrailKind =
   | 'vendor_ca.deleted'
   | 'thing.created'
   | 'thing.updated'
+  | 'thing.state_changed'
   | 'thing.removed'
   | 'thing.certificate_attached'
   | 'thing.certificate_detached'

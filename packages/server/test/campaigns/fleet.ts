@@ -79,7 +79,15 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
   const things = {
     known: (name: ThingName) => {
       const known = attributes.get(name);
-      return known && { name, attributes: known, createdAtMs: created.get(name) ?? 0 };
+      return (
+        known && {
+          name,
+          attributes: known,
+          tags: {},
+          state: 'active' as const,
+          createdAtMs: created.get(name) ?? 0,
+        }
+      );
     },
     names: () => attributes.keys(),
     attachmentsOf: () => [],

@@ -19,8 +19,9 @@ const signer = localSigner(key.privateKey, 'rsa-pkcs1-sha256');
 const modulus = Buffer.from(key.publicKey.export({ format: 'jwk' }).n ?? '', 'base64url').toString('hex');
 const entry = createHash('sha1').update(`Modulus=${modulus.toUpperCase()}\n`).digest('hex').slice(20);
 
-function admissionOf({ certificates, vendorCas, clock }: Platform) {
+function admissionOf({ certificates, vendorCas, things, clock }: Platform) {
   return createAdmission({
+    things,
     certificates,
     vendorCas,
     clock,

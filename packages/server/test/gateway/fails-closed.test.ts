@@ -7,6 +7,7 @@ import { Certificates } from '../../src/certificates/index.ts';
 import { createAdmission } from '../../src/gateway/admission.ts';
 import { Authorizer } from '../../src/gateway/authorizer.ts';
 import { KnownCertificates } from '../../src/gateway/known-certificates.ts';
+import { Things } from '../../src/things/index.ts';
 import { VendorCas } from '../../src/vendor-cas/index.ts';
 
 const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
@@ -74,7 +75,15 @@ test('no bytes in place of a certificate make the admission throw or admit', () 
   const certificates = Object.create(Certificates.prototype) as Certificates;
   const known = new KnownCertificates({ certificatesMax: 1 });
   const vendorCas = Object.create(VendorCas.prototype) as VendorCas;
-  const admit = createAdmission({ certificates, vendorCas, known, clock: { now: () => 0 }, graceMs: 0 });
+  const things = Object.create(Things.prototype) as Things;
+  const admit = createAdmission({
+    certificates,
+    vendorCas,
+    things,
+    known,
+    clock: { now: () => 0 },
+    graceMs: 0,
+  });
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (der) => {
       expect(admit(der).kind).toBe('refused');

@@ -104,13 +104,14 @@ async function startGateway(
     readonly reservedTopics: readonly ReservedTopic[];
   },
 ): Promise<Running> {
-  const { certificates, vendorCas, denials, clock } = platform;
+  const { certificates, vendorCas, things, denials, clock } = platform;
   const config = loadConfig({ overrides: { folder: platform.folder, listeners: { mqtt: anyPort } } });
   const guard = {
     limits: { ...config.tlsLimits, connectsPerSecondMax: 1_000_000 }, // the clock stands still
     admit: createAdmission({
       certificates,
       vendorCas,
+      things,
       known: new KnownCertificates({ certificatesMax: 100 }),
       clock,
       graceMs: 0,

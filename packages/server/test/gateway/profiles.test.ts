@@ -42,8 +42,8 @@ const expected = {
 test.each(leafProfileNames)(
   'a `%s` certificate is a device to the gateway only if it is one',
   async (profile) => {
-    const { certificates, vendorCas, clock } = platform;
-    const admit = createAdmission({ certificates, vendorCas, known, clock, graceMs: 0 });
+    const { certificates, vendorCas, things, clock } = platform;
+    const admit = createAdmission({ certificates, vendorCas, things, known, clock, graceMs: 0 });
     const certificate = await issue(profile);
     // Twice: what is kept of the first time must not decide otherwise.
     for (let time = 0; time < 2; time++) {
@@ -54,10 +54,10 @@ test.each(leafProfileNames)(
 );
 
 test('a revoked certificate that is no device’s is called revoked', async () => {
-  const { certificates, vendorCas, clock } = platform;
+  const { certificates, vendorCas, things, clock } = platform;
   const claim = await issue('claim');
   await certificates.revoke({ certificateId: claim.id, reason: 'unspecified' }, operator);
-  const admission = createAdmission({ certificates, vendorCas, known, clock, graceMs: 0 })(claim.der);
+  const admission = createAdmission({ certificates, vendorCas, things, known, clock, graceMs: 0 })(claim.der);
   expect(admission).toMatchObject({ cause: 'certificate_revoked' });
 });
 

@@ -36,7 +36,10 @@ export function valuesOf(field: string, { facts, report, presence }: Known, opti
   const since = (atMs: number | undefined): Have => one(atMs === undefined ? undefined : nowMs - atMs);
   const { certificate } = facts;
   if (field.startsWith('attribute.')) return one(facts.attributes[field.slice('attribute.'.length)]);
+  if (field.startsWith('tag.')) return one(facts.tags[field.slice('tag.'.length)]);
   switch (field) {
+    case 'state':
+      return [facts.state];
     case 'name':
       return [facts.name];
     case 'type':

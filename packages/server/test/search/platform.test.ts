@@ -38,6 +38,7 @@ async function makeThing(
   more: {
     readonly typeName?: string;
     readonly attributes?: Readonly<Record<string, string>>;
+    readonly tags?: Readonly<Record<string, string>>;
     readonly group?: string;
   } = {},
 ): Promise<ThingName> {
@@ -149,15 +150,18 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
   const away = {};
   presence.speaksFor(away, parseThingName('oven-0001'));
   presence.speaksFor(away, undefined);
-  await makeThing('silent');
+  const silent = await makeThing('silent');
+  await things.setState({ name: silent, to: 'quarantined' }, operator);
   clock.advance(345 * dayMs);
   await report(parseThingName('oven-0001'), { installed: installed('2.0.9') });
-  await makeThing('new', {
+  const fresh = await makeThing('new', {
+    tags: { ring: '1' },
     group: 'site-berlin',
     attributes: { site: 'berlin', floor: '3', label: 'left (door)' },
   });
   await report(parseThingName('new'), { installed: installed('2.2.0'), batteryPercent: 12 });
   const { certificateId } = await makeCertified('new');
+  await things.setState({ name: fresh, to: 'active' }, operator);
   await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
   expect(documented.length).toBeGreaterThan(15);
   for (const query of documented) {

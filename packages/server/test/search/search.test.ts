@@ -6,6 +6,7 @@ import { reportFacts } from '../../src/search/facts.ts';
 import { Search } from '../../src/search/index.ts';
 import { printQuery } from '../../src/search/query/print-query.ts';
 import type { Operator, Query } from '../../src/search/query/query.ts';
+import { lifecycleStates } from '../../src/things/index.ts';
 import { type Known, matches, valuesOf } from './oracle.ts';
 
 const dayMs = 86_400_000;
@@ -26,8 +27,8 @@ function openFleet(limits: { readonly attributesMax?: number; readonly searchesM
     thing: (name) => {
       const known = fleet.get(name)?.facts;
       if (known === undefined) return undefined;
-      const { typeName, attributes, createdAtMs } = known;
-      return { name, attributes, createdAtMs, ...(typeName === undefined ? {} : { typeName }) };
+      const { typeName, attributes, tags, state, createdAtMs } = known;
+      return { name, attributes, tags, state, createdAtMs, ...(typeName === undefined ? {} : { typeName }) };
     },
     groupsOf: (name) => fleet.get(name)?.facts.groupNames ?? [],
     certificatesOf: (name) => {
@@ -76,6 +77,8 @@ const facts = fc.record({
   name: fc.integer({ min: 0, max: 30 }).map((n) => parseThingName(`${n % 2 === 0 ? 'a' : 'b'}-${n}`)),
   typeName: maybe(fc.constantFrom('a', 'ab', 'b')),
   attributes: fc.dictionary(fc.constantFrom('x', 'y'), words),
+  tags: fc.dictionary(fc.constantFrom('x', 'z'), words),
+  state: fc.constantFrom(...lifecycleStates),
   createdAtMs: days.map((ago) => clock.now() - ago * dayMs),
   groupNames: fc.subarray(['ovens', 'hall', 'other']),
   certificate: maybe(
@@ -242,7 +245,15 @@ test('counts by each field what it finds', async () => {
 });
 
 const thing = (name: string, more: Partial<Known['facts']> = {}): Known => ({
-  facts: { name: parseThingName(name), attributes: {}, createdAtMs: clock.now(), groupNames: [], ...more },
+  facts: {
+    name: parseThingName(name),
+    attributes: {},
+    tags: {},
+    state: 'active',
+    createdAtMs: clock.now(),
+    groupNames: [],
+    ...more,
+  },
 });
 
 test('numbers and time spans are counted in ranges', async () => {
@@ -298,7 +309,7 @@ test('a search that takes long on each thing lets others have their turn after a
   let ms = 0;
   const search = new Search({
     clock,
-    thing: (name) => ({ name, attributes: {}, createdAtMs: 0 }),
+    thing: (name) => ({ name, attributes: {}, tags: {}, state: 'active', createdAtMs: 0 }),
     groupsOf: (name) => [`group-of-${name}`],
     certificatesOf: () => [],
     // It is asked once for each value that is judged.
@@ -348,6 +359,17 @@ test.for([
   const [foundCode, foundMessage] = await codeOf(search.find({ query, limit: 1 }));
   expect(foundCode).toBe(code);
   expect(foundMessage).toContain(message);
+});
+
+test('an attribute that no thing has any more makes room for another', async () => {
+  const { search, put, remove } = openFleet({ attributesMax: 1 });
+  put(thing('one', { attributes: { first: '1' } }));
+  put(thing('one', { attributes: {} }));
+  put(thing('two', { attributes: { second: '2' } }));
+  expect((await search.find({ query: 'attribute.second:2', limit: 9 })).names).toEqual(['two']);
+  expect((await search.find({ query: 'attribute.first:*', limit: 9 })).names).toEqual([]);
+  remove(parseThingName('two'));
+  expect(search.counts).toMatchObject({ attributes: 0 });
 });
 
 test('an attribute beyond those that are searched is refused, never answered in part', async () => {

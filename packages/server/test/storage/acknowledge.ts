@@ -39,7 +39,13 @@ async function writeOn(): Promise<void> {
 function writePair(name: string): Promise<void> {
   return transactor.transact(async (tx) => {
     for (const half of ['a', 'b']) {
-      const thing = { name: parseThingName(`${name}-${half}`), attributes: {}, createdAtMs: 1 };
+      const thing = {
+        name: parseThingName(`${name}-${half}`),
+        attributes: {},
+        tags: {},
+        state: 'manufactured' as const,
+        createdAtMs: 1,
+      };
       await stores.things.add(tx, thing);
     }
     await trail.append(tx, { kind: 'thing.created', actor: { kind: 'system' }, payload: { name } });

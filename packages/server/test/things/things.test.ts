@@ -36,6 +36,8 @@ describe('a thing', () => {
       name: pump,
       typeName: 'pump',
       attributes: { site: 'north' },
+      tags: {},
+      state: 'manufactured',
       createdAtMs: platform.clock.now(),
     };
     expect(platform.things.known(pump)).toEqual(thing);
@@ -47,6 +49,49 @@ describe('a thing', () => {
     ]);
   });
 
+  test('is provisioned once a certificate speaks for it, and in memory and in the trail what an operator says it is', async () => {
+    const { things } = platform;
+    await things.attach({ thingName: pump, certificateId, exclusive: false }, operator);
+    expect(things.get(pump).state).toBe('provisioned');
+    await things.setState({ name: pump, to: 'quarantined', reason: 'smoke' }, operator);
+    expect(things.shutOut(certificateId)?.name).toBe(pump);
+    expect(platform.events.at(-1)).toEqual({
+      kind: 'thing-shut-out',
+      thingName: pump,
+      certificateIds: [certificateId],
+    });
+    expect((await trailOf(platform.trail)).at(-1)).toEqual({
+      kind: 'thing.state_changed',
+      payload: { thingName: pump, from: 'provisioned', to: 'quarantined', reason: 'smoke' },
+    });
+    await things.update(pump, { tags: { ring: '2' } }, operator);
+    await reopen();
+    expect(platform.things.get(pump)).toMatchObject({ state: 'quarantined', tags: { ring: '2' } });
+    await platform.things.setState({ name: pump, to: 'active' }, operator);
+    expect(platform.events).toMatchObject([{ kind: 'thing-let-in', certificateIds: [certificateId] }]);
+    expect(platform.things.shutOut(certificateId)).toBeUndefined();
+  });
+
+  test('that is quarantined takes no certificate, and lets none go that would speak again', async () => {
+    const { things, certificates } = platform;
+    const pair = { thingName: pump, certificateId };
+    await things.attach({ ...pair, exclusive: false }, operator);
+    const other = (await issueDevice(platform, 'valve')).record.certificateId;
+    await things.attach({ thingName: valve, certificateId: other, exclusive: false }, operator);
+    await things.setState({ name: pump, to: 'quarantined' }, operator);
+    const refused = { code: 'things.state_refused' };
+    const refusals = [
+      () => things.attach({ thingName: pump, certificateId: other, exclusive: false }, operator),
+      () => things.transfer({ certificateId: other, to: pump }, operator),
+      () => things.transfer({ certificateId, to: valve }, operator),
+      () => things.detach(pair, operator),
+    ];
+    for (const refusal of refusals) await expect(refusal()).rejects.toMatchObject(refused);
+    await certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
+    await things.detach(pair, operator);
+    expect(things.certificatesOf(pump)).toEqual([]);
+  });
+
   test('cannot be created twice', async () => {
     await expect(platform.things.create({ name: pump }, operator)).rejects.toMatchObject({
       code: 'things.exists',
@@ -56,6 +101,8 @@ describe('a thing', () => {
   test.for([
     ['a type name with a space', { typeName: 'a b' }],
     ['an attribute name with a space', { attributes: { 'a b': 'x' } }],
+    ['a tag name with a space', { tags: { 'a b': 'x' } }],
+    ['a tag value of 257 characters', { tags: { a: 'x'.repeat(257) } }],
     ['an attribute value with a line break', { attributes: { a: 'x\ny' } }],
     ['an attribute value of 801 characters', { attributes: { a: 'x'.repeat(801) } }],
     [

@@ -43,7 +43,13 @@ test('a change and its entry commit together or not at all', async () => {
   const trail = trailOf();
   const change = (name: string, failing: boolean) =>
     storage.transactor.transact(async (tx) => {
-      await storage.stores.things.add(tx, { name: parseThingName(name), attributes: {}, createdAtMs: 1 });
+      await storage.stores.things.add(tx, {
+        name: parseThingName(name),
+        attributes: {},
+        tags: {},
+        state: 'manufactured' as const,
+        createdAtMs: 1,
+      });
       await trail.append(tx, { kind: 'thing.created', actor: system, payload: { name } });
       if (failing) throw new Error('after the entry');
     });

@@ -23,6 +23,11 @@ export class Dictionary {
     return this.#values.length;
   }
 
+  /** Whether nothing has any value. */
+  get isEmpty(): boolean {
+    return this.#codes.size === 0;
+  }
+
   valueOf(code: number): string | undefined {
     return this.#values[code];
   }

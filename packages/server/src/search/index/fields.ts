@@ -104,7 +104,7 @@ export function certificateStateField(columns: {
   };
 }
 
-/** Columns of attributes, made as things with new ones come. */
+/** Columns of attributes or tags, made as things with new ones come, and gone when no thing has them any more. */
 export class AttributeColumns {
   readonly #columns = new Map<string, TextColumn>();
   readonly #extent: Extent;
@@ -131,8 +131,11 @@ export class AttributeColumns {
 
   set(slot: number, attributes: Readonly<Record<string, string>>): void {
     for (const name of Object.keys(attributes)) this.#ensure(name);
-    for (const [name, column] of this.#columns)
+    for (const [name, column] of this.#columns) {
       column.set(slot, Object.hasOwn(attributes, name) ? attributes[name] : undefined);
+      // A search that is under way looks at this column, and would miss one that is made anew meanwhile.
+      if (column.dictionary.isEmpty && this.#extent.readers === 0) this.#columns.delete(name);
+    }
   }
 
   #ensure(name: string): void {

@@ -1,4 +1,5 @@
 import type { ThingName } from '@fleetward/core';
+import { lifecycleStates } from '../../things/index.ts';
 import type { PresenceFacts, ReportFacts, ThingFacts } from '../facts.ts';
 import { NumberColumn, TextColumn } from './columns.ts';
 import type { Extent } from './dictionary.ts';
@@ -34,10 +35,12 @@ export class FleetIndex {
   readonly names: (ThingName | undefined)[] = [];
   readonly order = new NameOrder(this.names);
   readonly attributes: AttributeColumns;
+  readonly tags: AttributeColumns;
   readonly #slots = new Map<ThingName, number>();
   readonly #free: number[] = [];
   readonly #texts = {
     type: this.#text(),
+    lifecycle: this.#text(),
     groups: this.#text(),
     state: this.#text(),
     firmware: this.#text(),
@@ -59,11 +62,13 @@ export class FleetIndex {
 
   constructor({ attributesMax, withAncestors }: FleetIndexOptions) {
     this.attributes = new AttributeColumns(this.extent, attributesMax);
+    this.tags = new AttributeColumns(this.extent, attributesMax);
     const texts = this.#texts;
     const numbers = this.#numbers;
     this.#fields = new Map<string, Field>([
       ['name', { kind: 'name' }],
       ['type', textField(texts.type)],
+      ['state', textField(texts.lifecycle, { values: lifecycleStates })],
       ['group', groupField(texts.groups, withAncestors)],
       ['firmware', textField(texts.firmware, { order: 'version' })],
       ['product', textField(texts.product)],
@@ -89,7 +94,7 @@ export class FleetIndex {
     return this.#revision;
   }
 
-  /** But for those of attributes. */
+  /** But for those of attributes and tags. */
   get fieldNames(): readonly string[] {
     return [...this.#fields.keys()];
   }
@@ -104,11 +109,13 @@ export class FleetIndex {
     const { certificate, groupNames } = facts;
     this.#revision++;
     this.#texts.type.set(slot, facts.typeName);
+    this.#texts.lifecycle.set(slot, facts.state);
     this.#texts.groups.set(slot, groupNames.length === 0 ? undefined : groupNames.toSorted().join(' '));
     this.#texts.state.set(slot, certificate && stateValues[certificate.state]);
     this.#numbers.notAfterMs.set(slot, certificate?.notAfterMs);
     this.#numbers.createdAtMs.set(slot, facts.createdAtMs);
     this.attributes.set(slot, facts.attributes);
+    this.tags.set(slot, facts.tags);
   }
 
   putReport(name: ThingName, report: ReportFacts): void {
@@ -132,6 +139,7 @@ export class FleetIndex {
     for (const column of Object.values(this.#texts)) column.set(slot, undefined);
     for (const column of Object.values(this.#numbers)) column.set(slot, undefined);
     this.attributes.set(slot, {});
+    this.tags.set(slot, {});
     this.order.remove(slot);
     this.#slots.delete(name);
     this.names[slot] = undefined;

@@ -26,6 +26,7 @@ import { cheaperIssuing } from './0022-cheaper-issuing.ts';
 import { targetTokens } from './0023-target-tokens.ts';
 import { operatorInvitations } from './0024-operator-invitations.ts';
 import { jobs } from './0025-jobs.ts';
+import { lifecycle } from './0026-lifecycle.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -61,4 +62,5 @@ export const migrations: readonly Migration[] = [
   targetTokens,
   operatorInvitations,
   jobs,
+  lifecycle,
 ];

@@ -9,7 +9,15 @@ export function describeSchema(opened: () => Opened): void {
 
   test('records are there after closing and opening again, any number at once', async () => {
     const { stores, transact, reopen } = opened();
-    await transact((tx) => stores.things.add(tx, { name, attributes: {}, createdAtMs: 1 }));
+    await transact((tx) =>
+      stores.things.add(tx, {
+        name,
+        attributes: {},
+        tags: {},
+        state: 'manufactured' as const,
+        createdAtMs: 1,
+      }),
+    );
     const again = await Promise.all([reopen(), reopen(), reopen()]);
     for (const storage of again) expect(await storage.stores.things.find(name)).toBeDefined();
     await Promise.all(again.map((storage) => storage.close()));
@@ -19,7 +27,15 @@ export function describeSchema(opened: () => Opened): void {
     const { stores, transactor, close } = await opened().reopen();
     const names = Array.from({ length: 30 }, (_, index) => parseThingName(`waits-${index}`));
     const add = (one: typeof name) =>
-      transactor.transact((tx) => stores.things.add(tx, { name: one, attributes: {}, createdAtMs: 1 }));
+      transactor.transact((tx) =>
+        stores.things.add(tx, {
+          name: one,
+          attributes: {},
+          tags: {},
+          state: 'manufactured' as const,
+          createdAtMs: 1,
+        }),
+      );
     const waiting = names.map(add);
     const closing = close();
     expect(await outcomes([add(parseThingName('too-late'))])).toEqual(['store.unavailable']);

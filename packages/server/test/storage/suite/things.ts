@@ -3,11 +3,22 @@ import { expect, test } from 'vitest';
 import { certificateIdOf, type Opened, outcomes } from './backend.ts';
 
 export function describeThings(opened: () => Opened): void {
-  const thing = (name: string) => ({ name: parseThingName(name), attributes: {}, createdAtMs: 1 });
+  const thing = (name: string) => ({
+    name: parseThingName(name),
+    attributes: {},
+    tags: {},
+    state: 'manufactured' as const,
+    createdAtMs: 1,
+  });
 
   test('a thing comes back as it was stored', async () => {
     const { stores, transact } = opened();
-    const full = { ...thing('full'), typeName: 'pump', attributes: { site: 'Zürich', 'a"b': '\\' } };
+    const full = {
+      ...thing('full'),
+      typeName: 'pump',
+      attributes: { site: 'Zürich', 'a"b': '\\' },
+      tags: { team: 'blue' },
+    };
     await transact(async (tx) => {
       await stores.things.add(tx, full);
       await stores.things.add(tx, thing('bare'));
@@ -31,6 +42,27 @@ export function describeThings(opened: () => Opened): void {
     expect(await transact((tx) => stores.things.update(tx, after))).toBe(true);
     expect(await stores.things.find(before.name)).toEqual(after);
     expect(await transact((tx) => stores.things.update(tx, thing('none-such')))).toBe(false);
+  });
+
+  test('a state is changed only from the one that it is thought to be in', async () => {
+    const { stores, transact } = opened();
+    await transact((tx) => stores.things.add(tx, thing('staged')));
+    const name = parseThingName('staged');
+    const set = (from: 'manufactured' | 'active', to: 'active' | 'retired') =>
+      transact((tx) => stores.things.setState(tx, { name, from, to }));
+    expect(await set('active', 'retired')).toBe(false);
+    expect(await set('manufactured', 'active')).toBe(true);
+    expect(await stores.things.find(name)).toMatchObject({ state: 'active' });
+  });
+
+  test('many things are added in one go, or none of them', async () => {
+    const { stores, transact } = opened();
+    const many = Array.from({ length: 70 }, (_, at) => thing(`bulk-${at}`));
+    await transact((tx) => stores.things.addAll(tx, many));
+    expect(await stores.things.find(parseThingName('bulk-69'))).toEqual(many[69]);
+    const again = transact((tx) => stores.things.addAll(tx, [thing('bulk-new'), thing('bulk-3')]));
+    expect(await outcomes([again])).toEqual(['store.conflict']);
+    expect(await stores.things.find(parseThingName('bulk-new'))).toBeUndefined();
   });
 
   test('a thing is removed with its report, once, and not while a certificate is attached', async () => {

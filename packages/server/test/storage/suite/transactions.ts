@@ -5,7 +5,13 @@ import { type Opened, outcomes } from './backend.ts';
 
 export function describeTransactions(opened: () => Opened): void {
   const named = (name: string) => parseThingName(name);
-  const thing = (name: ThingName) => ({ name, attributes: {}, createdAtMs: 1 });
+  const thing = (name: ThingName) => ({
+    name,
+    attributes: {},
+    tags: {},
+    state: 'manufactured' as const,
+    createdAtMs: 1,
+  });
 
   test('a transaction that throws leaves nothing, and its neighbours in the same moment stay', async () => {
     const { stores, transact } = opened();
