@@ -10,7 +10,7 @@ function bench(...args: readonly string[]) {
   });
 }
 
-const quick = ['--seconds', '0.1', '--rounds', '1', '--json'];
+const quick = ['--seconds', '0.1', '--rounds', '1', '--things', '100,300', '--json'];
 
 interface PrintedBroker {
   readonly messagesPerCpuSecond: number;
@@ -19,7 +19,7 @@ interface PrintedBroker {
 
 /** One start of the program and of the brokers for all of them: starting costs more than what is measured. */
 needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
-  const names = ['policy', 'prove', 'issue', 'pipelined', 'durable', 'filters', 'latency', 'handshakes'];
+  const names = ['policy', 'prove', 'issue', 'search', 'pipelined', 'durable', 'filters', 'latency', 'handshakes'];
   let printed: ReadonlyMap<string, ReturnType<typeof JSON.parse>>;
 
   beforeAll(async () => {
@@ -36,7 +36,7 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
   });
 
   test('prints what it found of each broker beside throughput', () => {
-    const [durable, filters, latency, handshakes] = names.slice(4).map((name) => printed.get(name));
+    const [durable, filters, latency, handshakes] = names.slice(5).map((name) => printed.get(name));
     expect(durable.ratio).toBeGreaterThan(0);
     for (const { qos0 } of durable.brokers) expect(qos0).toMatchObject({ lost: 0 });
     expect(filters.brokers).toHaveLength(2);
@@ -53,6 +53,17 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
     const { ratio, floorRatio, fleetward, pkijs, 'node:crypto': floor } = printed.get('issue');
     for (const each of [ratio, floorRatio]) expect(each).toBeGreaterThan(0);
     for (const { runs } of [fleetward, floor, pkijs]) expect(runs).toHaveLength(1);
+  });
+
+  test('searches growing fleets on both databases, by every query of the reference and every field', () => {
+    const { curve } = printed.get('search');
+    const sizes = curve.map(({ backend, things }: Record<string, unknown>) => [backend, things]);
+    expect(sizes).toEqual(['sqlite', 'postgres'].flatMap((backend) => [100, 300].map((n) => [backend, n])));
+    for (const { pages, counts, pageP95Ms, countP95Ms } of curve) {
+      expect(pages.length).toBeGreaterThan(20);
+      expect(counts.length).toBeGreaterThan(30);
+      for (const ms of [pageP95Ms, countP95Ms]) expect(ms).toBeGreaterThan(0);
+    }
   });
 
   test('prints the ratios and the figures of each broker under load, and loses nothing', () => {

@@ -56,7 +56,10 @@ export async function openFleet({ things: count, limits, kept }: FleetOptions) {
     clock,
     random: seededRandom(1),
     things: {
-      known: (name: ThingName) => (known.has(name) ? { name, attributes: {}, createdAtMs: 0 } : undefined),
+      known: (name: ThingName) =>
+        known.has(name)
+          ? { name, attributes: {}, tags: {}, state: 'active' as const, createdAtMs: 0 }
+          : undefined,
       get revision() {
         return revision;
       },
