@@ -19,7 +19,17 @@ interface PrintedBroker {
 
 /** One start of the program and of the brokers for all of them: starting costs more than what is measured. */
 needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
-  const names = ['policy', 'prove', 'issue', 'search', 'pipelined', 'durable', 'filters', 'latency', 'handshakes'];
+  const names = [
+    'policy',
+    'prove',
+    'issue',
+    'search',
+    'pipelined',
+    'durable',
+    'filters',
+    'latency',
+    'handshakes',
+  ];
   let printed: ReadonlyMap<string, ReturnType<typeof JSON.parse>>;
 
   beforeAll(async () => {
