@@ -18,10 +18,6 @@ export function maySpeak(state: LifecycleState): boolean {
   return state === 'manufactured' || state === 'provisioned' || state === 'active';
 }
 
-export function isLifecycleState(text: string): text is LifecycleState {
-  return lifecycleStates.some((state) => state === text);
-}
-
 /** Throws `things.state_refused` for a change that the table above has not. */
 export function assertTransition(from: LifecycleState, to: LifecycleState): void {
   if (next[from].includes(to)) return;

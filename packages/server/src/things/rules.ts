@@ -20,7 +20,7 @@ export function assertThing(thing: Thing): void {
 }
 
 /** Throws `things.invalid` for tags beyond AWS's bounds. */
-export function assertTags(tags: Readonly<Record<string, string>>): void {
+function assertTags(tags: Readonly<Record<string, string>>): void {
   const entries = Object.entries(tags);
   if (entries.length > tagsMax)
     throw invalid(`${entries.length} tags were given; there are at most ${tagsMax}`);
