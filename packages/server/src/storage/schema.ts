@@ -9,7 +9,7 @@ import type {
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
 import type { Job, JobExecution } from '../jobs/store.ts';
 import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
-import type { LifecycleState } from '../things/lifecycle.ts';
+import type { Thing } from '../things/store.ts';
 import type { VendorCaState } from '../vendor-cas/store.ts';
 
 /**
@@ -261,7 +261,7 @@ export interface ThingRow {
   readonly type_name: string | null;
   readonly attributes: string;
   readonly tags: string;
-  readonly state: LifecycleState;
+  readonly state: Thing['state'];
   readonly created_at_ms: number;
 }
 
