@@ -24,7 +24,7 @@ const attemptsMax = 3;
 export class SimulatedDevice {
   readonly disk: ForgetfulDisk;
   readonly folder: SlotFolder;
-  readonly #repository: TestRepository;
+  readonly #repository: Pick<TestRepository, 'root' | 'fetcher' | 'clock'>;
   readonly #behaviourOf: (version: string) => Behaviour;
   #running: Extract<StartPlan, { kind: 'start' }> | undefined;
   readonly #store: TrustedStore;
@@ -32,7 +32,7 @@ export class SimulatedDevice {
   constructor(
     disk: ForgetfulDisk,
     options: {
-      readonly repository: TestRepository;
+      readonly repository: Pick<TestRepository, 'root' | 'fetcher' | 'clock'>;
       readonly behaviourOf?: (version: string) => Behaviour;
       /** What it trusts is on the disk too, and not in a memory that no power cut reaches. */
       readonly isTrustOnDisk?: boolean;

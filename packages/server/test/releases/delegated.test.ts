@@ -1,10 +1,14 @@
 import { parseSha256 } from '@fleetward/core';
 import {
   addToRelease,
+  customOfRecord,
   customOfRelease,
   delegateRelease,
   describeTarget,
+  documentPath,
   initRelease,
+  parseReleaseRecord,
+  type Release,
   type ReleaseFolder,
   readUpload,
   signRelease,
@@ -12,7 +16,7 @@ import {
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openArtifactFolder, openReleaseService, type ReleaseService } from '../../src/releases/index.ts';
 import { openRecords, type Records } from '../operators/records.ts';
-import { newSigner } from './engineer.ts';
+import { newSigner, sha256Of } from './engineer.ts';
 
 const actor = { kind: 'operator', operatorId: 'o1' } as const;
 const dayMs = 86_400_000;
@@ -51,8 +55,28 @@ beforeEach(async () => {
 
 afterEach(() => records.close());
 
-async function* content() {
-  yield Buffer.from('lamp');
+async function* content(bytes: Uint8Array = Buffer.from('lamp')) {
+  yield bytes;
+}
+
+const sbom = Buffer.from('{"bomFormat":"CycloneDX","specVersion":"1.6","components":[]}');
+const noSbom = Buffer.from('{"bomFormat":"none"}');
+
+/** The release, and in the same list what is told to be its SBOM. */
+async function addWithSbom(release: Release, document: Uint8Array) {
+  const custom = { ...customOfRelease(release), ...customOfRecord({ sbom: sha256Of(document) }) };
+  const target = await describeTarget(path, { content: content(), custom });
+  const beside = await describeTarget(documentPath(path, 'sbom'), {
+    content: content(document),
+    custom: { document: 'sbom' },
+  });
+  await addToRelease(folder, { target, documents: [beside], expiresMs, isReplaced: true });
+  return target;
+}
+
+function store(releases: ReleaseService, bytes: Uint8Array) {
+  const sha256 = parseSha256(sha256Of(bytes));
+  return releases.artifacts.upload({ sha256, bytes: content(bytes), fromByte: 0, actor });
 }
 
 async function open(): Promise<ReleaseService> {
@@ -73,20 +97,30 @@ test('a team publishes its list alone, which is served and offered, also after a
   const first = await open();
   await first.publish(await readUpload(folder, 0), actor);
   const release = { product: 'lamp', version: '1.0.0', securityVersion: 1, hardware: ['r1'] };
-  const target = await describeTarget(path, { content: content(), custom: customOfRelease(release) });
-  await addToRelease(folder, { target, expiresMs });
+  await addWithSbom(release, noSbom);
+  await signRelease(folder, [team]);
+  const withoutSbom = await readUpload(folder, 1);
+  await expect(first.publish(withoutSbom, actor)).rejects.toMatchObject({
+    code: 'releases.artifact_missing',
+  });
+  await store(first, Buffer.from('lamp'));
+  await store(first, noSbom);
+  await expect(first.publish(withoutSbom, actor)).rejects.toMatchObject({ code: 'releases.record_refused' });
+
+  const target = await addWithSbom(release, sbom);
   await signRelease(folder, [team]);
   const upload = await readUpload(folder, 1);
   await expect(first.publish(upload, actor)).rejects.toMatchObject({ code: 'releases.artifact_missing' });
-  const sha256 = parseSha256(target.sha256);
-  await first.artifacts.upload({ sha256, bytes: content(), fromByte: 0, actor });
+  await store(first, sbom);
+  const { sha256 } = target;
   const roles = await first.publish(upload, actor);
-  expect(roles).toContainEqual({ name: 'lamp', version: 2 });
+  expect(roles).toContainEqual({ name: 'lamp', version: 3 });
+  expect(parseReleaseRecord(first.release(path)?.custom ?? {})).toEqual({ sbom: sha256Of(sbom) });
   expect(await first.publish(upload, actor)).toEqual(roles); // an answer that was lost
 
   const again = await open();
   expect(again.roles()).toEqual(expect.arrayContaining([...roles]));
-  expect((await again.metadataFile('2.lamp.json'))?.bytes).toEqual(upload.delegated?.get('lamp'));
+  expect((await again.metadataFile('3.lamp.json'))?.bytes).toEqual(upload.delegated?.get('lamp'));
   expect(again.release(path)).toMatchObject({ sha256, release });
   expect(again.target(`lamp/1.0.0/${sha256}.lamp.img`)).toMatchObject({ path });
   records.clock.advance(60_000);
