@@ -23,7 +23,7 @@ const forms: Readonly<Record<string, NameForm>> = {
   campaignId: {
     what: 'campaign id',
     expected: '16 hex digits',
-    hint: 'see `fleetward renewal list` or `fleetward campaign list`',
+    hint: 'see `fleetward campaign list`; for a renewal see `fleetward renewal list`',
   },
   jobId: {
     what: 'job id',

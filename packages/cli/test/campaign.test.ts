@@ -78,6 +78,14 @@ test('terms are read as people write them, and the last stage has nothing to go 
   expect(parseTrouble('denials:2.5x/3', parseTrouble('none'))).toEqual([
     { kind: 'denials', thingsMin: 3, deviceHoursMin: 10, timesMin: 2.5 },
   ]);
+  expect(parseTrouble('disconnects:2x/50/100h')).toMatchObject([{ thingsMin: 50, deviceHoursMin: 100 }]);
+  expect(parseStages('0.5%,12.25%,100%').map(({ share }) => share)).toEqual(
+    [0.5, 12.25, 100].map((percent) => ({ kind: 'percent', percent })),
+  );
+  for (const none of ['0', '0%', '0.0%', '0.5', '1.234%', '-1'])
+    expect(() => parseStages(`${none},100%`), none).toThrow(/Expected numbers and percentages/);
+  for (const none of ['2x/5/0h', '2x/5/10', '2x/5/h'])
+    expect(() => parseTrouble(none), none).toThrow(/Expected/);
   expect(parseTrouble('2x/5').map(({ kind }) => kind)).toEqual(['disconnects', 'denials']);
   expect(parseWindow('fri-mon 23:00-01:30')).toEqual({ days: [5, 6, 0, 1], fromMinute: 1_380, toMinute: 90 });
   expect(parseWindow('02:00-04:00').days).toHaveLength(7);

@@ -802,8 +802,16 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(await watching.outcome).toMatchObject({ code: 0 });
     const listed = await cli.run(['campaign', 'list'], { environment });
     expect(listed.stdout).toMatch(/spring +1\.0\.0 +CANCELLED +all +0 of \d+ succeeded, \d+ let go/);
+    const [nothing, something] = ['type:none', 'name:*'].map((query) => [
+      ...['campaign', 'create', '--release', 'lamp/1.0.0/lamp.img', '--query', query],
+    ]);
+    const warned = await cli.run(nothing!, { environment });
+    expect(warned.stderr).toContain('nothing matches its query now');
+    expect((await cli.run([...nothing!, '--continuous'], { environment })).stderr).not.toContain('nothing');
+    expect((await cli.run(something!, { environment })).stderr).not.toContain('nothing');
     for (const wrong of [
       ['--stages', '1,x'],
+      ['--stages', '0%,100%'],
       ['--window', 'mon 25:00-26:00'],
       ['--abort', '5'],
     ])

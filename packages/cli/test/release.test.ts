@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { needs, openssl } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
@@ -196,6 +196,86 @@ describe('the engineer’s folder', { timeout: 120_000 }, () => {
       ],
     });
     expect(await run('verify', 'releases')).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
+  });
+
+  test('says when a key had signed all of it, and when the next root is missing', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    const run = (...args: readonly string[]) =>
+      cli.run(['release', ...args, '--json'], { environment: passphrases });
+    await run('keygen', 'eve.key', '--algorithm', 'ecdsa-p256');
+    await run('rotate', 'releases'); // root 1 is not signed yet: nothing is made
+    const signAs = (name: string) => run('sign', 'releases', '--key', `${name}.key`);
+    expect((await signAs('ada')).json).toMatchObject([{ hadSigned: false }]);
+    expect((await signAs('ada')).json).toMatchObject([{ hadSigned: true, root: { valid: 1 } }]);
+    expect((await signAs('bob')).json).toMatchObject([{ hadSigned: false, complete: true }]);
+    const told = await cli.run(['release', 'sign', 'releases', '--key', 'bob.key'], {
+      environment: passphrases,
+    });
+    expect(told.stderr).toContain('had signed all of this before');
+    // A key of the old root alone: the new root has as few of its own signatures as before, and yet this is news.
+    const roots = ['--root-key', 'bob.key', '--root-key', 'eve.key', '--root-threshold', '2'];
+    await run('rotate', 'releases', ...roots);
+    expect((await signAs('ada')).json).toMatchObject([{ hadSigned: false }]);
+    expect((await signAs('eve')).json).toMatchObject([{ hadSigned: false }]);
+    expect((await signAs('eve')).json).toMatchObject([{ hadSigned: true }]);
+    expect((await signAs('bob')).json).toMatchObject([{ hadSigned: false, complete: true }]);
+
+    const verify = ['verify', 'releases', '--root', 'releases/1.root.json'];
+    expect((await run(...verify)).json).toMatchObject([
+      { kind: 'accepted', root: 2, warnings: [expect.stringMatching(/names no director/)] },
+    ]);
+    rmSync(cli.home.join('releases/2.root.json'));
+    expect(await run(...verify)).toMatchObject({
+      code: 1,
+      json: [{ problems: [{ step: '5.3.3', explanation: expect.stringContaining('no `2.root.json`') }] }],
+    });
+  });
+
+  test('lets a team sign the releases of its product, which nobody else can, until the delegation ends', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    const run = (...args: readonly string[]) =>
+      cli.run(['release', ...args, '--json'], { environment: passphrases });
+    const sign = (...names: readonly string[]) =>
+      run('sign', 'releases', ...names.flatMap((name) => ['--key', `${name}.key`]));
+    await run('keygen', 'eve.key');
+    await run('keygen', 'dan.key');
+    const delegate = (...flags: readonly string[]) =>
+      run('delegate', 'releases', '--product', 'lock', ...flags);
+    expect(await delegate()).toMatchObject({ error: { message: expect.stringMatching(/who is to sign/) } });
+    const both = ['--key', 'eve.key.pub', '--key', 'dan.key'];
+    expect(await delegate(...both, '--threshold', '3')).toMatchObject({ error: { code: 'cli.usage' } });
+    expect((await delegate(...both, '--threshold', '2')).json).toMatchObject([
+      { product: 'lock', outcome: 'delegated', keys: 2, threshold: 2 },
+    ]);
+    writeFileSync(cli.home.join('lock.img'), 'lock');
+    writeFileSync(cli.home.join('lock.cdx.json'), '{"bomFormat":"CycloneDX","specVersion":"1.6"}');
+    const about = ['--product', 'lock', '--version', '1.0.0', '--hardware', 'rev-a'];
+    const add = (...more: readonly string[]) => run('add', 'releases', 'lock.img', ...about, ...more);
+    expect(await add('--sbom', 'lock.cdx.json', '--changelog', 'first')).toMatchObject({ code: 0 });
+    expect((await sign('ada', 'bob')).json).toMatchObject([
+      {
+        targets: { valid: 1, threshold: 1 },
+        delegated: { lock: { valid: 0, threshold: 2 } },
+        complete: false,
+      },
+    ]);
+    const verify = ['verify', 'releases', '--root', 'releases/1.root.json'];
+    expect((await run(...verify)).json).toMatchObject([
+      { problems: [{ subject: 'lock', step: '5.6.3', reason: 'below-threshold' }] },
+    ]);
+    expect((await sign('eve', 'dan')).json).toMatchObject([{ complete: true }]);
+    expect((await run(...verify)).json).toMatchObject([{ kind: 'accepted', releases: 1 }]);
+
+    // The same once more, which says that it leaves something out.
+    const again = await add('--changelog', 'second');
+    expect(again.json).toMatchObject([{ dropped: ['bill of materials'] }]);
+    expect((await delegate('--remove')).json).toMatchObject([{ outcome: 'removed' }]);
+    expect((await sign('ada')).json).toMatchObject([{ complete: true }]);
+    expect((await run('list', 'releases')).json).toEqual([]);
+    expect(await sign('eve')).toMatchObject({ error: { code: 'updates.key_invalid' } });
+    expect(await delegate('--remove')).toMatchObject({ error: { message: '`lock` is not delegated' } });
   });
 
   test('takes products by any name that a device may have', async () => {

@@ -105,9 +105,9 @@ function rateOf(flags: TermFlags): Body['rate'] {
 /** `1,5%,50%,100%`: things, or percent of them, that have been reached when a stage is full. */
 export function parseStages(text: string): Stages {
   return text.split(',').map((part) => {
-    const [, count, percent] = /^([1-9]\d{0,5})(%)?$/.exec(part.trim()) ?? [];
-    if (count === undefined)
-      throw new InvalidArgumentError('Expected numbers and percentages, such as `1,5%,50%,100%`.');
+    const [, count, percent] = /^(\d{1,6}|\d{1,2}\.\d{1,2}(?=%))(%)?$/.exec(part.trim()) ?? [];
+    if (count === undefined || Number(count) === 0)
+      throw new InvalidArgumentError('Expected numbers and percentages, such as `1,0.5%,50%,100%`.');
     const share =
       percent === undefined
         ? { kind: 'things' as const, count: Number(count) }
@@ -129,19 +129,19 @@ export function parseAbort(
   return [...before, rule];
 }
 
-/** `2x/5`, or `denials:2x/5`: so many times the rate of the others, of at least so many things; `none`. */
+/** `2x/5`, `denials:2x/5` or `2x/5/40h`: so many times the rate of the others, of at least so many things in so many device-hours; `none`. */
 export function parseTrouble(
   text: string,
   before: NonNullable<Body['trouble']> = [],
 ): NonNullable<Body['trouble']> {
   if (text === 'none') return before;
-  const [, kind, times, things] =
-    /^(?:(disconnects|denials):)?(\d{1,3}(?:\.\d)?)x\/([1-9]\d{0,3})$/.exec(text) ?? [];
+  const [, kind, times, things, hours = 10] =
+    /^(?:(disconnects|denials):)?(\d{1,3}(?:\.\d)?)x\/([1-9]\d{0,3})(?:\/([1-9]\d{0,5})h)?$/.exec(text) ?? [];
   if (times === undefined || things === undefined)
     throw new InvalidArgumentError(
-      'Expected how many times as often, of how many things: `2x/5`, or `none`.',
+      'Expected how many times as often, of how many things, and in how many hours of things if it is not 10: `2x/5`, `2x/5/40h`, or `none`.',
     );
-  const rule = { thingsMin: Number(things), deviceHoursMin: 10, timesMin: Number(times) };
+  const rule = { thingsMin: Number(things), deviceHoursMin: Number(hours), timesMin: Number(times) };
   const kinds = kind === undefined ? (['disconnects', 'denials'] as const) : [kind as 'denials'];
   return [...before, ...kinds.map((one) => ({ kind: one, ...rule }))];
 }

@@ -1,10 +1,12 @@
 import {
+  type ApiClient,
   campaignActionStates,
   changeCampaign,
   createCampaign,
   getCampaign,
   listCampaignActions,
   listCampaigns,
+  listThings,
   rollBackCampaign,
 } from '@fleetward/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -94,11 +96,22 @@ function addCreate(noun: Command, { output, withApi, terminal }: Shell): void {
         : { startAtMs: parseMomentMs(startAt, { flag: '--start-at', nowMs, isAhead: true }) }),
       ...termsOf(flags),
     };
-    const campaign = await withApi((api) => api.call(createCampaign, { body }));
+    const { campaign, findsNothing } = await withApi(async (api) => {
+      const made = await api.call(createCampaign, { body });
+      return { campaign: made, findsNothing: continuous !== true && (await isNothing(query, api)) };
+    });
     const { campaignId, state } = campaign;
     output.done(campaign, `campaign \`${campaignId}\` is ${state}`);
+    if (findsNothing)
+      output.note('note: nothing matches its query now, and it cannot be started until something does');
     noteNext(campaign, { output, terminal });
   });
+}
+
+async function isNothing(query: string | undefined, api: ApiClient): Promise<boolean> {
+  if (query === undefined) return false;
+  const { things } = await api.call(listThings, { query: { query, limit: 1 } });
+  return things.length === 0;
 }
 
 function noteNext(campaign: Campaign, { output, terminal }: Pick<Shell, 'output' | 'terminal'>): void {
@@ -146,7 +159,7 @@ function addTermOptions(verb: Command): Command {
     .addOption(
       new Option(
         '--trouble <rule>',
-        'pauses: `2x/5`, at least 5 updated things lose connections, or are denied what they ask for, at 2 times the rate of things that wait, or more; `disconnects:` or `denials:` before it watches those alone (may be repeated); `none`; default `2x/5`',
+        'pauses: `2x/5`, at least 5 updated things lose connections, or are denied what they ask for, at 2 times the rate of things that wait, or more; `disconnects:` or `denials:` before it watches those alone (may be repeated); `2x/5/40h` waits for 40 hours of things on each side instead of 10; `none`; default `2x/5`',
       ).argParser(parseTrouble),
     )
     .addOption(

@@ -6,6 +6,7 @@ import {
   customOfRelease,
   openReleaseFolder,
   type ReleaseComponent,
+  type ReleaseRecord,
 } from '@fleetward/updates';
 import { type Command, Option } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
@@ -13,6 +14,7 @@ import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 import { keepArtifact } from './release-artifacts.ts';
 import { keepChunkIndex } from './release-chunks.ts';
+import { readListed } from './release-read.ts';
 import { keepRecord, type RecordFlags } from './release-record.ts';
 
 interface AddFlags extends RecordFlags {
@@ -27,7 +29,8 @@ interface AddFlags extends RecordFlags {
 }
 
 /** `fleetward release add`: one more artifact for the next list of releases. */
-export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void {
+export function addReleaseAdd(noun: Command, shell: Shell): void {
+  const { terminal, output } = shell;
   addVerb(noun, 'add <folder> <file>', {
     summary: 'add an artifact to the next list of releases',
     description:
@@ -82,6 +85,7 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
       const index = await keepChunkIndex(kept, { folder, terminal });
       const chunks = index === undefined ? {} : customOfChunks(index);
       const target = { ...kept, custom: { ...custom, ...customOfRecord(record), ...chunks } };
+      const dropped = droppedOf(await listedRecord(path, { folder, shell }), record);
       const beside = [...documents, ...(index === undefined ? [] : [index])];
       await addToRelease(releases, {
         target,
@@ -89,7 +93,9 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
         expiresMs,
         isReplaced: flags.replace === true,
       });
-      output.record(target, {
+      for (const what of dropped)
+        output.note(`warning: \`${path}\` had a ${what} before, and has none now: give it again to keep it`);
+      output.record(dropped.length === 0 ? target : { ...target, dropped }, {
         path: target.path,
         bytes: target.length,
         'SHA-256': target.sha256,
@@ -97,4 +103,26 @@ export function addReleaseAdd(noun: Command, { terminal, output }: Shell): void 
         next: `fleetward release sign ${folder} --key FILE`,
       });
     });
+}
+
+async function listedRecord(
+  path: string,
+  { folder, shell }: { readonly folder: string; readonly shell: Shell },
+): Promise<ReleaseRecord> {
+  const { targets } = await readListed(folder, shell);
+  return targets.find((target) => target.path === path)?.record ?? {};
+}
+
+const recordNames = {
+  changelog: 'changelog',
+  supportUntil: 'last day of its support',
+  sbom: 'bill of materials',
+  provenance: 'attestation',
+} as const satisfies Readonly<Record<keyof ReleaseRecord, string>>;
+
+/** What the list told of an earlier release of the path, and does not of this one. */
+function droppedOf(before: ReleaseRecord, after: ReleaseRecord): readonly string[] {
+  return (Object.keys(recordNames) as (keyof ReleaseRecord)[])
+    .filter((name) => before[name] !== undefined && after[name] === undefined)
+    .map((name) => recordNames[name]);
 }

@@ -84,7 +84,8 @@ export function mldsa65Keys() {
   );
 }
 
-const noDirector =
+/** What is said of a root that leaves the choice to the devices. */
+export const noDirector =
   'the root names no director: every device takes the newest release that fits it, whatever a campaign says; ' +
   'get `--online-keys` anew with `fleetward release online-keys`';
 

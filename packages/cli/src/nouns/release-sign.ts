@@ -43,9 +43,12 @@ export function addReleaseSign(noun: Command, shell: Shell): void {
     .addOption(passphraseFiles())
     .addOption(pinFile())
     .action(async (folder: string, flags: SignFlags) => {
-      const signers = await openSigners(flags, shell);
-      const status = await signRelease(await openReleaseFolder(folder), signers);
-      showStatus(status, { shell, folder });
+      const releases = await openReleaseFolder(folder);
+      const before = await signRelease(releases, []);
+      const status = await signRelease(releases, await openSigners(flags, shell));
+      const hadSigned = isSignedBySame(before, status);
+      if (hadSigned) shell.output.note('note: these keys had signed all of this before');
+      showStatus(status, { shell, folder, more: { hadSigned } });
     });
 }
 
@@ -86,6 +89,16 @@ export async function openSigners(
     signers.push(openReleaseKey(bytes, passphrase).signer);
   }
   return signers;
+}
+
+/** Whether every file has the signers that it had: an RSA or ECDSA signature is another each time, and no news. */
+function isSignedBySame(before: ReleaseStatus, after: ReleaseStatus): boolean {
+  const signersOf = ({ root, targets, second, delegated }: ReleaseStatus) =>
+    JSON.stringify([
+      ...[root, targets, ...(delegated?.values() ?? [])].map(({ signers }) => signers),
+      [second?.root?.valid, second?.targets?.valid],
+    ]);
+  return signersOf(before) === signersOf(after);
 }
 
 /** Who co-signs looks at what somebody signed before. */

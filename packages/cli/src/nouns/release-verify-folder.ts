@@ -1,9 +1,16 @@
 import { parseSha256 } from '@fleetward/core';
-import { type FolderVerdict, openReleaseFolder, parseRelease, verifyReleaseFolder } from '@fleetward/updates';
+import {
+  type FolderVerdict,
+  openReleaseFolder,
+  parseRelease,
+  readRoles,
+  verifyReleaseFolder,
+} from '@fleetward/updates';
 import { readInput, streamInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
 import { artifactPath, hasArtifact } from './release-artifacts.ts';
+import { noDirector } from './release-init.ts';
 
 const rootBytesMax = 262_144;
 
@@ -23,21 +30,40 @@ export async function verifyFolder(
     hasArtifact(folder, sha256)
       ? streamInput(artifactPath(folder, parseSha256(sha256)), terminal)
       : undefined;
-  const verdict = await verifyReleaseFolder(await openReleaseFolder(folder), {
+  const releases = await openReleaseFolder(folder);
+  const verdict = await verifyReleaseFolder(releases, {
     trustedRoot: await readRootFile(flags.root, terminal),
     clock: terminal.clock,
     ...(flags.artifacts && { artifact }),
   });
-  show(verdict, shell);
+  const warnings = (await readRoles(releases)).director === undefined ? [noDirector] : [];
+  for (const warning of warnings) shell.output.note(`warning: ${warning}`);
+  show({ ...verdict, warnings }, shell);
   if (verdict.problems.length > 0) exitWith(1);
 }
 
-function show({ problems, root, targets, releases: listed }: FolderVerdict, { output }: Shell): void {
+function show(
+  {
+    problems,
+    root,
+    targets,
+    releases: listed,
+    warnings,
+  }: FolderVerdict & { readonly warnings: readonly string[] },
+  { output }: Shell,
+): void {
   const releases = listed.filter(({ custom }) => parseRelease(custom) !== undefined); // the rest are documents and indexes beside them
   const isAccepted = problems.length === 0;
   if (output.json || isAccepted) {
     output.record(
-      { kind: isAccepted ? 'accepted' : 'refused', root, targets, releases: releases.length, problems },
+      {
+        kind: isAccepted ? 'accepted' : 'refused',
+        root,
+        targets,
+        releases: releases.length,
+        problems,
+        warnings,
+      },
       { folder: output.mark('accepted', 'green'), root, targets, releases: releases.length },
     );
     return;

@@ -152,7 +152,8 @@ export class CampaignBook {
     await transactor.transact(async (tx) => {
       await this.#put(tx, run, next);
       // Who goes on nevertheless has seen what was counted.
-      if (event === 'resume' && before?.cause === 'trouble') tx.afterCommit(() => run.trouble?.clear());
+      const trouble = event === 'resume' && before?.cause === 'trouble' ? before.trouble : undefined;
+      if (trouble !== undefined) tx.afterCommit(() => run.trouble?.goOn(trouble.kind));
       await trail.append(tx, { kind: 'campaign.state_changed', actor, payload });
       if (actor.kind === 'system' && because !== undefined)
         tx.afterCommit(() => announce({ kind: 'campaign-stopped', campaignId, state, because }));

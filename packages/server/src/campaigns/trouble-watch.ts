@@ -38,10 +38,17 @@ export class TroubleWatch {
     denials: new Map(),
   };
 
+  /** Updated things whose trouble an operator knew of and went on: no news any more. */
+  readonly #known: Readonly<Record<TroubleKind, Set<ThingName>>> = {
+    disconnects: new Set(),
+    denials: new Set(),
+  };
+
   note(
     thingName: ThingName,
-    { side, sight, nowMs }: { readonly side: Side; readonly sight: Sight; readonly nowMs: number },
+    { side, sight: seen, nowMs }: { readonly side: Side; readonly sight: Sight; readonly nowMs: number },
   ): void {
+    const sight = seen !== 'present' && this.#known[seen].has(thingName) ? 'present' : seen;
     const { number, counts } = this.#hourAt(nowMs);
     const before = this.#noted.get(thingName) ?? 0;
     const after = before | bits[side].present | bits[side][sight];
@@ -62,11 +69,12 @@ export class TroubleWatch {
     }));
   }
 
-  /** Begins anew. */
-  clear(): void {
+  /** Begins anew, and what the things that had trouble of a kind have of it later does not count: a pause is for what nobody knew. */
+  goOn(kind: TroubleKind): void {
     this.#hours = [];
     this.#noted.clear();
-    for (const kind of kinds) this.#troubled[kind].clear();
+    for (const thingName of this.#troubled[kind].keys()) this.#known[kind].add(thingName);
+    for (const each of kinds) this.#troubled[each].clear();
   }
 
   /** The hour that runs; where the clock went back, the one that ran before. */

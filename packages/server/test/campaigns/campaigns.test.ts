@@ -501,6 +501,30 @@ test('a campaign is not made for a query that is none, and not begun for one tha
   await expect(change(campaignId, 'start')).rejects.toMatchObject({ code: 'campaigns.empty' });
 });
 
+test('a query for an attribute that is not searched any more pauses its continuous campaign, and starts none', async () => {
+  const query = { query: 'attribute.zone:north', attributes: {}, isContinuous: true };
+  const { campaignId } = await fleet.create({}, { target: query });
+  await change(campaignId, 'start');
+  await fleet.tick(1_000, 2);
+  for (const [at, attribute] of ['a', 'b', 'c', 'd', 'zone'].entries()) {
+    fleet.join(`extra-${at}`, 0, { [attribute]: 'north' });
+    await fleet.tick(1_000);
+  }
+  await fleet.tick(20_000, 2);
+  expect(await fleet.campaigns.get(campaignId)).toMatchObject({
+    state: 'PAUSED',
+    because: {
+      cause: 'target',
+      explanation: expect.stringContaining('raise the setting `search.attributesMax`'),
+    },
+  });
+  const snapshot = { ...query, isContinuous: false };
+  const refused = { code: 'search.not_indexed' };
+  await expect(fleet.create({}, { target: snapshot, releasePath: 'pump-2.1.0.bin' })).rejects.toMatchObject(
+    refused,
+  );
+});
+
 test('a group that is removed pauses its continuous campaign, and ends one that has yet to take its things in', async () => {
   const groupName = parseGroupName('pumps');
   const target = { groupName, attributes: {}, isContinuous: true };

@@ -155,8 +155,8 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     restart: async () => {
       campaigns = await Campaigns.open(options);
     },
-    join: (name: string, atMs = 0) => {
-      attributes.set(parseThingName(name), {});
+    join: (name: string, atMs = 0, own: Record<string, string> = {}) => {
+      attributes.set(parseThingName(name), own);
       created.set(parseThingName(name), atMs);
       search.touch(parseThingName(name));
       revision++;

@@ -179,18 +179,35 @@ describe('a campaign whose updated things have trouble', () => {
     expect((await fleet.campaigns.get(campaignId)).because).toEqual(paused.because);
   });
 
-  test('goes on when an operator says so, and counts anew from there', async () => {
-    const { updated } = await update();
-    see(updated, 'denials');
+  test('goes on when an operator says so, counts anew, and pauses for what is seen on other things alone', async () => {
+    const { updated: first } = await update();
+    see(first, 'denials');
     await fleet.tick(10);
     expect(await state()).toBe('PAUSED');
     await fleet.campaigns.change({ campaignId, event: 'resume' }, ada);
     await fleet.tick(minuteMs, 2);
     expect([await state(), offered().length > 0]).toEqual(['RUNNING', true]);
     see(fleet.names, 'present');
-    see(updated, 'denials');
+    see(first, 'denials');
+    await fleet.tick(10);
+    expect(await state()).toBe('RUNNING');
+    const { updated: second } = await update();
+    expect(second.length).toBeGreaterThan(10);
+    see(second, 'denials');
     await fleet.tick(10);
     expect(await state()).toBe('PAUSED');
+    expect((await fleet.campaigns.get(campaignId)).because?.trouble?.thingNames).toEqual(second.slice(0, 20));
+  });
+
+  test('known for one kind of trouble, things still count for the other', async () => {
+    const { updated } = await update();
+    see(updated, 'denials');
+    await fleet.tick(10);
+    await fleet.campaigns.change({ campaignId, event: 'resume' }, ada);
+    see(fleet.names, 'present');
+    see(updated, 'disconnects');
+    await fleet.tick(10);
+    expect((await fleet.campaigns.get(campaignId)).because?.trouble?.kind).toBe('disconnects');
   });
 
   test('does not pause for what all have alike, for what an update does by itself, or for one thing', async () => {

@@ -5,12 +5,14 @@ import { UpdatesError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import { delegatedKeys } from '../metadata/delegation.ts';
 import { tufKeyFromSpki } from '../metadata/key.ts';
-import { parseRoot, parseTargets } from '../metadata/parse.ts';
+import { parseRoot, parseTargets, type SignedFile } from '../metadata/parse.ts';
 import { coSignedBytes } from '../metadata/sign.ts';
 import { countSignatures, type SignatureCount } from '../metadata/threshold.ts';
 
 export interface SignedDraft extends SignatureCount {
   readonly bytes: Uint8Array;
+  /** Ids of the keys that it has signatures of, whether they count or not. */
+  readonly signers: readonly string[];
 }
 
 /**
@@ -33,7 +35,7 @@ export async function signRoot(
   const counts = roles.map((role) => countSignatures(file, role));
   // The root that is furthest from done speaks for both.
   const worst = counts.reduce((a, b) => (b.valid - b.threshold < a.valid - a.threshold ? b : a));
-  return { bytes: signed, ...worst };
+  return { bytes: signed, signers: signersOf(file), ...worst };
 }
 
 /** Signs a top-level targets file, and counts what it has against a root's targets role. */
@@ -44,7 +46,8 @@ export async function signTargets(
   const role = roleOf(parseRoot(root, defaultLimits.rootBytesMax).signed, 'targets');
   assertSigners(signers, role.keyIDs);
   const signed = await coSignedBytes(parseTargets(bytes, defaultLimits.targetsBytesMax), signers);
-  return { bytes: signed, ...countSignatures(parseTargets(signed, defaultLimits.targetsBytesMax), role) };
+  const file = parseTargets(signed, defaultLimits.targetsBytesMax);
+  return { bytes: signed, signers: signersOf(file), ...countSignatures(file, role) };
 }
 
 /** Signs a delegated list, and counts what it has against the list that delegates to it. */
@@ -61,7 +64,12 @@ export async function signDelegated(
     throw new UpdatesError('updates.repository_invalid', `the targets delegate to no role \`${name}\``);
   assertSigners(signers, role.keyIDs);
   const signed = await coSignedBytes(parseTargets(bytes, defaultLimits.targetsBytesMax), signers);
-  return { bytes: signed, ...countSignatures(parseTargets(signed, defaultLimits.targetsBytesMax), role) };
+  const file = parseTargets(signed, defaultLimits.targetsBytesMax);
+  return { bytes: signed, signers: signersOf(file), ...countSignatures(file, role) };
+}
+
+function signersOf({ signatures }: SignedFile<unknown>): readonly string[] {
+  return [...signatures.keys()].sort();
 }
 
 function roleOf(root: Root, name: 'root' | 'targets') {

@@ -3,8 +3,10 @@ import { type Refusal, refuse, type Step, type Unreachable } from '../client/out
 import type { RootFile } from '../client/root.ts';
 import { type Target, targetOf } from '../client/target.ts';
 import type { TargetsFile } from '../client/targets.ts';
-import { notExpired } from '../client/workflow.ts';
+import { notExpired, parsed } from '../client/workflow.ts';
 import { isUpdatesError } from '../errors.ts';
+import { defaultLimits } from '../limits.ts';
+import { parseRoot } from '../metadata/parse.ts';
 import { secondSuffix, verifySecond } from '../metadata/second-signature.ts';
 import { checkRecord } from '../record/check-record.ts';
 import { createTargetVerifier } from '../target-verifier.ts';
@@ -42,7 +44,7 @@ export async function verifyReleaseFolder(folder: ReleaseFolder, check: FolderCh
   note(chain);
   if (chain.kind !== 'ok') return { problems, releases: [] };
   const { newest: root, broken } = chain.value;
-  if (broken !== undefined) note(broken);
+  note(broken ?? leadsTo(await readNewest(folder, 'root.json'), root));
   note(notExpired(root, { step: '5.3.10', subject: 'root', nowMs }));
   const first = verifyTargets(root, await readNewest(folder, 'targets.json'));
   const second = await folder.read(`targets.json${secondSuffix}`);
@@ -62,6 +64,19 @@ export async function verifyReleaseFolder(folder: ReleaseFolder, check: FolderCh
   for (const target of releases) note(await verifyArtifact(target, check));
   for (const target of releases) note(await verifyRecord(target, { releases, check }));
   return { problems, ...versions(root, targets.value), releases };
+}
+
+/** TUF 5.3.3: what is published next would begin with a root that no device comes to. */
+function leadsTo(newest: Uint8Array, root: RootFile): Step<undefined> {
+  const file = parsed('root', {
+    step: '5.3.3',
+    parse: () => parseRoot(newest, defaultLimits.rootBytesMax),
+  });
+  if (file.kind !== 'ok') return file;
+  const { version } = file.value.signed;
+  if (version <= root.signed.version) return { kind: 'ok', value: undefined };
+  const explanation = `\`root.json\` is version ${version}, and the folder has no \`${root.signed.version + 1}.root.json\` that leads to it`;
+  return refuse('5.3.3', { subject: 'root', reason: 'missing', explanation });
 }
 
 function versions(root: RootFile, targets: TargetsFile) {
