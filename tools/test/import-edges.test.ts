@@ -30,6 +30,7 @@ const domains = [
   'enrollment',
   'provisioning',
   'vendor-cas',
+  'shadows',
   'releases',
   'campaigns',
   'director',

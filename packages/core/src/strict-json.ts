@@ -20,8 +20,8 @@ const valuesMaxDefault = 200_000;
 
 /**
  * Parses untrusted JSON: bounded in size and depth before anything is built and in its number of values while it is,
- * duplicate keys and a `__proto__` key refused, UTF-8 strict. Errors carry the JSON path in `details.path` (`$.a[0]["b c"]`) and, once
- * reading has begun, the place in `details.at`.
+ * duplicate keys and a `__proto__` key refused, UTF-8 strict. Errors carry the JSON path in `details.path` (`$.a[0]["b c"]`), once
+ * reading has begun the place in `details.at`, and for what is nested too deep `details.limit` `depth`.
  */
 export function parseStrictJson(input: Uint8Array | string, limits: StrictJsonLimits): Json {
   const text = decode(input, limits.bytesMax);
@@ -81,7 +81,11 @@ class Parser {
     const head = this.#text[this.#at];
     if (head === '{' || head === '[') {
       if (depth >= this.#depthMax)
-        throw failure(`nested deeper than ${this.#depthMax} levels`, path, this.#at);
+        throw new InvalidInputError(
+          'core.invalid_json',
+          `nested deeper than ${this.#depthMax} levels (at \`${path}\`)`,
+          { details: { path, at: this.#at, limit: 'depth' } },
+        );
       return head === '{' ? this.#object(path, depth) : this.#array(path, depth);
     }
     return head === '"' ? this.#string(path) : this.#literal(path);

@@ -158,6 +158,7 @@ export {
   startRenewal,
 } from './http/renewals.ts';
 export { deviceProtocolVersion, sendReport } from './http/reports.ts';
+export { deleteShadow, getShadow, listShadows, updateShadow } from './http/shadows.ts';
 export { createTargetToken, listTargetTokens, removeTargetToken } from './http/target-tokens.ts';
 export {
   attachThingCertificate,
@@ -195,6 +196,12 @@ export { isConsistent, isIncluded, pathHashesMax } from './issuance-log/verify-p
 export { jobEventTopic, jobExecutionEventTopic, jobsFilter, jobTopics } from './reserved/jobs.ts';
 export { type ProvisioningRejected, provisioningFilters } from './reserved/provisioning.ts';
 export { registeredTopic } from './reserved/registered.ts';
+export {
+  type ShadowOperation,
+  shadowFilters,
+  shadowOfTopic,
+  shadowTopic,
+} from './reserved/shadows.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,

@@ -36,6 +36,7 @@ import { Downloads, openArtifactFolder, openReleaseService, type ReleaseService 
 import { RenewalCampaigns } from './renewals/index.ts';
 import type { PlatformSpoke } from './reserved-topic.ts';
 import type { Search } from './search/index.ts';
+import { Shadows } from './shadows/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
 import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
@@ -71,6 +72,7 @@ export interface Domains {
   readonly enrollment: Enrollment;
   readonly provisioning: Provisioning;
   readonly vendorCas: VendorCas;
+  readonly shadows: Shadows;
   readonly releases: ReleaseService;
   readonly downloads: Downloads;
   readonly campaigns: Campaigns;
@@ -136,6 +138,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       await campaigns.forgetThing(tx, thingName);
       await targetTokens.forgetThing(tx, thingName);
       await jobs.forgetThing(tx, thingName);
+      await shadows.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -266,6 +269,13 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     warn: parts.warn,
     settings: config.vendorCas,
   });
+  const shadows = new Shadows({
+    ...shared,
+    store: stores.shadows,
+    isThing: (name) => things.known(name) !== undefined,
+    announce,
+    limits: config.shadows,
+  });
   const { releases, releaseKeys } = await openReleases(parts, trail);
   const campaigns: Campaigns = await Campaigns.open({
     ...shared,
@@ -317,6 +327,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     enrollment,
     provisioning,
     vendorCas,
+    shadows,
     releases,
     downloads,
     campaigns,

@@ -28,6 +28,7 @@ import { certificateContext } from './gateway/certificate-context.ts';
 import { connectionHandlers } from './gateway/connections-http.ts';
 import { ddiRoutes } from './gateway/ddi/routes.ts';
 import { DeviceHttp } from './gateway/device-http.ts';
+import { decidedRoutes } from './gateway/device-routes.ts';
 import { estRoutes } from './gateway/est/routes.ts';
 import { KnownCertificates } from './gateway/known-certificates.ts';
 import { LiveSockets } from './gateway/live-sockets.ts';
@@ -59,6 +60,7 @@ import { releaseHandlers, updateHandlers } from './releases/index.ts';
 import { deviceRenewalHandlers, renewalHandlers } from './renewals/index.ts';
 import type { RouteHandler } from './route-handler.ts';
 import { searchHandlers } from './search/index.ts';
+import { shadowDeviceRoutes, shadowHandlers, shadowTopics } from './shadows/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
 import { vendorCaHandlers } from './vendor-cas/index.ts';
@@ -133,21 +135,26 @@ export async function startListeners(
     denials: domains.denials,
     proxies: parseProxies(config.proxyAddresses),
   };
+  const authorizer = new Authorizer({ ...domains, clock });
   const mqtt = new MqttGateway({
     ...parts,
     guard,
-    authorizer: new Authorizer({ ...domains, clock }),
+    authorizer,
     certificates: domains.certificates,
     vendorCas: domains.vendorCas,
     store: parts.messages,
-    reservedTopics: [...provisioningTopics(domains.provisioning), ...jobTopicServices(domains.jobs, clock)],
+    reservedTopics: [
+      ...provisioningTopics(domains.provisioning),
+      ...jobTopicServices(domains.jobs, clock),
+      ...shadowTopics(domains.shadows, () => clock.now()),
+    ],
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
     presence: domains.presence,
     newcomer: (newcomer) => domains.detections.connecting(newcomer),
     sees: (peer, sight) => domains.campaigns.sees(peer, sight),
   });
-  await startDeviceListeners(parts, { guard, credentials, mqtt }, undo);
+  await startDeviceListeners(parts, { guard, credentials, mqtt, authorizer }, undo);
   ports.operators = await naming('operators', config, () =>
     startOperators(parts, { mqtt, live, known, credentials }, undo),
   );
@@ -157,7 +164,12 @@ export async function startListeners(
 /** 8883 and 8443 stop after the broker has said goodbye on both, as they wait for their connections to end. */
 async function startDeviceListeners(
   parts: ListenerParts,
-  gateway: { readonly guard: Guard; readonly credentials: ServerCredentials; readonly mqtt: MqttGateway },
+  gateway: {
+    readonly guard: Guard;
+    readonly credentials: ServerCredentials;
+    readonly mqtt: MqttGateway;
+    readonly authorizer: Authorizer;
+  },
   undo: Undo,
 ): Promise<void> {
   const { config, ports, domains } = parts;
@@ -183,6 +195,10 @@ async function startDeviceListeners(
     ],
     rawRoutes: [
       ...estRoutes({ ...domains, admit: gateway.guard.admit }),
+      ...decidedRoutes(
+        shadowDeviceRoutes(domains.shadows, () => parts.clock.now()),
+        { admit: gateway.guard.admit, authorizer: gateway.authorizer },
+      ),
       ...ddiRoutes({
         ...domains,
         admit: gateway.guard.admit,
@@ -369,6 +385,7 @@ function operatorApi(
         renewals: domains.renewals,
         director: domains.director,
         ddi: domains.ddi,
+        shadows: domains.shadows,
         campaigns: domains.campaigns,
         jobs: domains.jobs,
         provisioning: domains.provisioning,
@@ -391,6 +408,7 @@ function operatorApi(
       find: (wanted) => domains.search.find(wanted),
     }),
     ...searchHandlers(domains.search),
+    ...shadowHandlers({ shadows: domains.shadows, assertThing: (name) => void things.get(name) }),
     ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
     ...activityHandlers({ activity, things, collect }),
     ...policyHandlers({

@@ -19,6 +19,7 @@ import type { Provisioning } from './provisioning/index.ts';
 import type { Downloads } from './releases/index.ts';
 import type { RenewalCampaigns } from './renewals/index.ts';
 import type { Search } from './search/index.ts';
+import type { Shadows } from './shadows/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import type { VendorCas } from './vendor-cas/index.ts';
 
@@ -28,6 +29,7 @@ export function createPlatformMetrics(parts: {
   readonly detections: Pick<Detections, 'counts'>;
   readonly director: Pick<Director, 'counts' | 'keptCount'>;
   readonly ddi: Pick<Ddi, 'counts'>;
+  readonly shadows: Pick<Shadows, 'counts' | 'pending'>;
   readonly groups: Groups;
   readonly search: Pick<Search, 'counts'>;
   readonly activity: Activity;
@@ -114,6 +116,16 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       for (const [counter, value] of Object.entries(parts.ddi.counts)) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_shadows',
+    help: 'Requests about shadows since the start that were accepted and rejected, and updates and deletions that are under way, of `shadows.updatesPendingMax`',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      const { counts, pending } = parts.shadows;
+      for (const [counter, value] of Object.entries({ ...counts, pending })) this.set({ counter }, value);
     },
   });
   new Gauge({

@@ -16,7 +16,7 @@ export interface ReservedAnswer {
 }
 
 /** Why a request was not handed to its service, or did not come back from it. */
-export type ReservedFault = 'throttled' | 'failed';
+export type ReservedFault = 'throttled' | 'failed' | 'too-large';
 
 /**
  * Who is told an answer, if they may receive it. `asker`: the connection that asked, subscribed or not; `subscribed-asker`: only if it
@@ -31,6 +31,8 @@ export interface ReservedTopic {
   /** The topics it answers on, as a topic filter. */
   readonly filter: string;
   readonly answersTo: AnswersTo;
+  /** A longer one is rejected before anything of it is kept; without it the service itself looks. */
+  readonly payloadBytesMax?: number;
   /** Refusals are answers; a throw is a fault of the platform. What is accepted is durable. Undefined: the domain has published its answer. */
   answer(request: ReservedRequest): Promise<ReservedAnswer | undefined>;
   rejected(request: ReservedRequest, fault: ReservedFault): ReservedAnswer;

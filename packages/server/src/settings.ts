@@ -18,6 +18,7 @@ import { activity, guardrails, proofLimits, trials } from './settings/policies.t
 import { provisioning, vendorCas } from './settings/provisioning.ts';
 import { denials, trail } from './settings/records.ts';
 import { campaigns, director, releases } from './settings/releases.ts';
+import { shadows } from './settings/shadows.ts';
 import { storage, storageLimits } from './settings/storage.ts';
 
 // The schema is the documentation: docs/reference/settings.md is generated from the descriptions and defaults here and in settings/.
@@ -87,6 +88,7 @@ export const settings = section(
     renewals,
     issuanceLog,
     reservedTopics,
+    shadows,
     provisioning,
     vendorCas,
     trail,

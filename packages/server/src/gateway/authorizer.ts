@@ -14,6 +14,7 @@ import { Rights } from './rights.ts';
 /** What a device says of itself when it connects, and how it proved who it is. */
 export interface PrincipalClaim {
   readonly certificateId: CertificateId;
+  /** Empty for a request over HTTPS: it is no connection's, so no thing is associated and thing variables have no value. */
   readonly clientId: string;
   /** This and the others below are not known of a device that is away since before the start: what depends on them does not hold. */
   readonly certificate?: Certificate;
@@ -51,10 +52,22 @@ export class Authorizer {
 
   /** Compiles the rights as they stand now; the gateway asks again whenever policies, things, groups or attachments change. */
   principal(claim: PrincipalClaim): Principal {
+    return this.#access(claim);
+  }
+
+  /** Decides one request over HTTPS; a refusal is recorded. `name`: what follows `thing/` or `topic/`. */
+  mayAsk(
+    claim: Omit<PrincipalClaim, 'clientId' | 'connect'>,
+    { action, name }: { readonly action: PolicyAction; readonly name: string },
+  ): boolean {
+    return this.#access({ ...claim, clientId: '' }).mayAsk(action, name);
+  }
+
+  #access(claim: PrincipalClaim): CompiledAccess {
     const { clock } = this.#parts;
     const { thing, policies } = policiesInEffect(claim, this.#parts);
     const context: PrincipalContext = {
-      clientId: claim.clientId,
+      ...named(claim),
       ...(claim.remoteAddress === undefined ? {} : { sourceIp: claim.remoteAddress }),
       ...(claim.certificate === undefined ? {} : { certificate: certificateContext(claim.certificate) }),
       ...(claim.connect === undefined ? {} : { connect: claim.connect }),
@@ -130,6 +143,12 @@ class CompiledAccess implements Principal {
     const { clientId: name } = this.claim;
     if (!this.#check('iot:Connect', name, 'connect_denied')) return false;
     this.#countIn('iot:Connect', { name, count: 1, isSample: false });
+    return true;
+  }
+
+  mayAsk(action: PolicyAction, name: string): boolean {
+    if (!this.#check(action, name, 'request_denied')) return false;
+    this.#countIn(action, { name, count: 1, isSample: false });
     return true;
   }
 
@@ -270,11 +289,11 @@ class CompiledAccess implements Principal {
   }
 
   #deny(action: PolicyAction, name: string, cause: DenialCause): void {
-    const { certificateId, clientId, remoteAddress = '' } = this.claim;
+    const { certificateId, remoteAddress = '' } = this.claim;
     this.#parts.denials.record({
       cause,
       certificateId,
-      clientId,
+      ...named(this.claim),
       remoteAddress,
       action,
       resource: name,
@@ -301,6 +320,11 @@ class CompiledAccess implements Principal {
     this.#explainedInSecond++;
     return this.#explainedInSecond <= explainedPerSecondMax;
   }
+}
+
+/** The client id, where there is one. */
+function named({ clientId }: PrincipalClaim): { readonly clientId?: string } {
+  return clientId === '' ? {} : { clientId };
 }
 
 /** How a request was decided by what is in force, and how often. */

@@ -41,18 +41,24 @@ export class ReservedTopics {
     if (service === undefined) return false;
     const { certificateId } = asker.peer.admission;
     const { remoteAddress } = asker.peer;
+    const by = { topic, certificateId, clientId: asker.clientId, remoteAddress };
+    const { payloadBytesMax = payload.length } = service;
+    if (payload.length > payloadBytesMax) {
+      this.#refuseLong(asker, service, { ...by, payload: new Uint8Array() });
+      return true;
+    }
     // The bytes are the broker's again after this call.
-    const request = {
-      topic,
-      payload: Uint8Array.from(payload),
-      certificateId,
-      clientId: asker.clientId,
-      remoteAddress,
-    };
+    const request = { ...by, payload: Uint8Array.from(payload) };
     const reached = this.#limitReached(asker, service);
     if (reached === undefined) void this.#serve(asker, service, request);
     else this.#refuse(asker, service, { request, reached });
     return true;
+  }
+
+  #refuseLong(asker: Asker, service: ReservedTopic, request: ReservedRequest): void {
+    const explanation = `mqtt: a request on \`${request.topic}\` has ${service.payloadBytesMax} bytes at most`;
+    this.#record(request, { cause: 'limit', explanation });
+    this.#tell(asker, { service, request, answer: service.rejected(request, 'too-large') });
   }
 
   #limitReached(asker: Asker, { service }: ReservedTopic): string | undefined {

@@ -6,6 +6,7 @@ import type { OpenableBytes } from '../route-handler.ts';
 export interface RawRequestHead {
   readonly headers: IncomingHttpHeaders;
   readonly params: Readonly<Record<string, string | undefined>>;
+  readonly query: Readonly<Record<string, unknown>>;
   readonly socket: Socket;
   readonly remoteAddress: string;
 }
@@ -13,7 +14,6 @@ export interface RawRequestHead {
 export interface RawRequest extends RawRequestHead {
   /** Empty when the request has none. */
   readonly body: Uint8Array;
-  readonly query: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
 }
 
@@ -28,7 +28,7 @@ export interface RawAnswer {
  * answers of status 401 count as its failed authentications.
  */
 export interface RawRoute {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   /** Media types of its body; empty when it takes none. */
   readonly mediaTypes: readonly string[];

@@ -64,6 +64,7 @@ function headOf(request: FastifyRequest): RawRequestHead {
   return {
     headers: request.headers,
     params: request.params as Readonly<Record<string, string | undefined>>,
+    query: request.query as Readonly<Record<string, unknown>>,
     socket: request.raw.socket,
     remoteAddress: remoteAddressOf(request),
   };
@@ -72,7 +73,6 @@ function headOf(request: FastifyRequest): RawRequestHead {
 async function answerRaw(route: RawRoute, request: FastifyRequest, bytesMax: number) {
   return route.handle({
     ...headOf(request),
-    query: request.query as Readonly<Record<string, unknown>>,
     body: await readBody(request.body as Readable | undefined, bytesMax),
     signal: request.deadline.signal,
   });

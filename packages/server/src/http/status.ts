@@ -15,6 +15,7 @@ import type { ProvisioningErrorCode } from '../provisioning/index.ts';
 import type { ReleaseErrorCode } from '../releases/index.ts';
 import type { RenewalsErrorCode } from '../renewals/index.ts';
 import type { SearchErrorCode } from '../search/index.ts';
+import type { ShadowsErrorCode } from '../shadows/index.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingsErrorCode } from '../things/index.ts';
 import type { TrailError } from '../trail/index.ts';
@@ -44,6 +45,7 @@ type KnownCode =
   | EnrollmentErrorCode
   | ProvisioningErrorCode
   | VendorCasErrorCode
+  | ShadowsErrorCode
   // The gateway's own: it stands above this layer, so its type cannot be named here.
   | 'connections.not_found'
   | OperatorErrorCode
@@ -205,6 +207,11 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'campaigns.own_approval': 403,
   'campaigns.no_way_back': 409,
   'campaigns.action_unknown': 404,
+  'shadows.invalid': 400,
+  'shadows.not_found': 404,
+  'shadows.version_conflict': 409,
+  'shadows.too_large': 413,
+  'shadows.busy': 429,
   'ddi.invalid': 400,
   'ddi.not_found': 404,
   'ddi.foreign_action': 403,

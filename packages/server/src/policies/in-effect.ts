@@ -18,7 +18,8 @@ interface Known {
 
 /**
  * Of a claim certificate, what every claim may do and nothing else. Else the policies of the certificate and of the groups of the associated thing with all their ancestors. Without one, the groups of every
- * thing the certificate is attached to have a say: compiled without a thing, their Deny statements count and no Allow does.
+ * thing the certificate is attached to have a say: compiled without a thing, their Deny statements count and no Allow does. Without
+ * a client id it is a request over HTTPS, which is no thing's, however exclusive the attachment.
  */
 export function policiesInEffect(
   { certificateId, clientId }: { readonly certificateId: CertificateId; readonly clientId: string },
@@ -29,9 +30,9 @@ export function policiesInEffect(
   const barred = things.shutOut(certificateId);
   if (barred !== undefined) return { thing: barred, policies: [denyAll(barred)] };
   const attachments = things.attachmentsOf(certificateId);
-  const association = associateThing(attachments, clientId);
+  const association = clientId === '' ? undefined : associateThing(attachments, clientId);
   const thing =
-    association.kind === 'associated' ? things.known(parseThingName(association.thingName)) : undefined;
+    association?.kind === 'associated' ? things.known(parseThingName(association.thingName)) : undefined;
   const thingNames = thing === undefined ? attachments.map(({ thingName }) => thingName) : [thing.name];
   const ofGroups = policies.ofGroups(groups.lineageOf(thingNames));
   return { thing, policies: together(policies.attachedTo(certificateId), ofGroups) };

@@ -127,7 +127,7 @@ export const reservedTopics = section(
         maximum: 1_000,
       },
     ),
-    requestsMax: count(1_000, 'Requests of all connections under way at once.', { maximum: 100_000 }),
+    requestsMax: count(10_000, 'Requests of all connections under way at once.', { maximum: 100_000 }),
   },
   'Requests of devices to the platform itself, on `$aws/…`.',
 );

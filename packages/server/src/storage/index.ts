@@ -12,6 +12,7 @@ import type { PolicyStore } from '../policies/store.ts';
 import type { ProvisioningStore } from '../provisioning/store.ts';
 import type { ReleaseStore } from '../releases/store.ts';
 import type { RenewalStore } from '../renewals/store.ts';
+import type { ShadowStore } from '../shadows/store.ts';
 import type { StoreError } from '../store-error.ts';
 import type { ThingStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
@@ -29,6 +30,7 @@ import { openPostgres, type PostgresConfig } from './postgres/open.ts';
 import { createProvisioningStore } from './provisioning.ts';
 import { createReleaseStore } from './releases.ts';
 import { createRenewalStore } from './renewals.ts';
+import { createShadowStore } from './shadows.ts';
 import { openSqlite, type SqliteConfig } from './sqlite/open.ts';
 import { createTargetTokenStore } from './target-tokens.ts';
 import { createThingStore } from './things.ts';
@@ -60,6 +62,7 @@ export interface Stores {
   readonly campaigns: CampaignStore;
   readonly targetTokens: TargetTokenStore;
   readonly jobs: JobStore;
+  readonly shadows: ShadowStore;
 }
 
 export interface Storage {
@@ -93,6 +96,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       campaigns: createCampaignStore(database),
       targetTokens: createTargetTokenStore(database),
       jobs: createJobStore(database),
+      shadows: createShadowStore(database),
     },
     lost: database.lost,
     close: () => database.close(),

@@ -1,5 +1,5 @@
 import type { Transaction } from '@fleetward/core';
-import type { CompiledQuery, InsertObject } from 'kysely';
+import { type CompiledQuery, type InsertObject, sql } from 'kysely';
 import { queriesOf } from './open-transaction.ts';
 import type { Schema } from './schema.ts';
 
@@ -13,11 +13,30 @@ const rowsPerStatement = 32;
 export function rowInserter<Table extends keyof Schema>(
   table: Table,
 ): (tx: Transaction, rows: readonly InsertObject<Schema, Table>[]) => Promise<void> {
+  return inPortions((tx, some) => queriesOf(tx).insertInto(table).values(some).compile());
+}
+
+/** As `rowInserter`, in the place of the rows that have the same `key`. */
+export function rowReplacer<Table extends keyof Schema>(
+  table: Table,
+  key: keyof Schema[Table] & string,
+): (tx: Transaction, rows: readonly InsertObject<Schema, Table>[]) => Promise<void> {
+  return inPortions((tx, some) => {
+    const others = Object.keys(some[0] ?? {}).filter((column) => column !== key);
+    const newest = sql.join(others.map((column) => sql`${sql.ref(column)} = excluded.${sql.ref(column)}`));
+    const onConflict = sql`on conflict (${sql.ref(key)}) do update set ${newest}`;
+    return queriesOf(tx).insertInto(table).values(some).modifyEnd(onConflict).compile();
+  });
+}
+
+function inPortions<Row extends object>(
+  compile: (tx: Transaction, some: readonly Row[]) => CompiledQuery,
+): (tx: Transaction, rows: readonly Row[]) => Promise<void> {
   const compiled = new Map<number, CompiledQuery>();
   return async (tx, rows) => {
     for (let at = 0; at < rows.length; at += rowsPerStatement) {
       const some = rows.slice(at, at + rowsPerStatement);
-      const known = compiled.get(some.length) ?? queriesOf(tx).insertInto(table).values(some).compile();
+      const known = compiled.get(some.length) ?? compile(tx, some);
       compiled.set(some.length, known);
       await queriesOf(tx).executeQuery({ ...known, parameters: some.flatMap(Object.values) });
     }

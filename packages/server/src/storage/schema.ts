@@ -165,6 +165,14 @@ export interface Schema {
     readonly created_at_ms: number;
     readonly created_by: string;
   };
+  readonly shadows: {
+    /** `THING/NAME`; the classic shadow's name is empty. */
+    readonly shadow_key: string;
+    readonly version: number;
+    /** What is kept of it as JSON; null: it is deleted, and its version counts on. */
+    readonly document: string | null;
+    readonly updated_at_ms: number;
+  };
   readonly provisioning_templates: {
     readonly name: string;
     readonly default_version_id: number;

@@ -51,6 +51,8 @@ type TrailKind =
   | 'vendor_ca.renewed'
   | 'vendor_ca.state_changed'
   | 'vendor_ca.deleted'
+  | 'shadow.updated'
+  | 'shadow.deleted'
   | 'thing.created'
   | 'thing.updated'
   | 'thing.state_changed'

@@ -20,6 +20,7 @@ test('the requests of a target token are bounded over all its connections, and c
       socket: { getPeerX509Certificate: () => undefined } as unknown as RawRequestHead['socket'],
       headers: { authorization: 'TargetToken secret', host: 'localhost' },
       params: { tenant: 'default', controllerId: 'lamp' },
+      query: {},
       remoteAddress: '192.0.2.1',
     });
   for (let times = 0; times < 3; times++) expect(await ask()).toMatchObject({ thingName: 'lamp' });

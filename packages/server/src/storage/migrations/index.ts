@@ -27,6 +27,7 @@ import { targetTokens } from './0023-target-tokens.ts';
 import { operatorInvitations } from './0024-operator-invitations.ts';
 import { jobs } from './0025-jobs.ts';
 import { lifecycle } from './0026-lifecycle.ts';
+import { shadows } from './0027-shadows.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -63,4 +64,5 @@ export const migrations: readonly Migration[] = [
   operatorInvitations,
   jobs,
   lifecycle,
+  shadows,
 ];

@@ -13,6 +13,7 @@ import { describeProvisioning } from './provisioning.ts';
 import { describeReleases } from './releases.ts';
 import { describeRenewals } from './renewals.ts';
 import { describeSchema } from './schema.ts';
+import { describeShadows } from './shadows.ts';
 import { describeTargetTokens } from './target-tokens.ts';
 import { describeThings } from './things.ts';
 import { describeTrailStore } from './trail.ts';
@@ -38,6 +39,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   campaigns: describeCampaigns,
   'target tokens': describeTargetTokens,
   jobs: describeJobs,
+  shadows: describeShadows,
 };
 
 /** Every promise of the stores, kept by `backend`. */
