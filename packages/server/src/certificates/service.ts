@@ -361,6 +361,11 @@ export class Certificates {
     return this.#states.change(change, actor);
   }
 
+  /** Keeps it active until the transaction ends; false when it is not. A revocation waits, and then knows what was done with it. */
+  holdActive(tx: Transaction, certificateId: CertificateId): Promise<boolean> {
+    return this.#options.store.setState(tx, { certificateId, from: 'ACTIVE', to: 'ACTIVE' });
+  }
+
   /** As `setState`, as part of a larger change. */
   async setStateWithin(tx: Transaction, change: StateChange, actor: Actor): Promise<void> {
     await this.#states.changeWithin(tx, change, { actor });

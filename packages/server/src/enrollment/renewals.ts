@@ -167,9 +167,9 @@ export class Renewals {
     const { current, isSameKey, attachments, remoteAddress, trace } = wanted;
     const { certificateId } = signed.record;
     const actor = { kind: 'device', certificateId: current.id } as const;
-    // It may have been revoked while the signing process was at work.
-    const renewed = await certificates.find(current.id, tx);
-    if (renewed?.state !== 'ACTIVE' || !this.#mayStillRenew(current.id)) throw new RolledBack(notActive());
+    // It may have been revoked while the signing process was at work. From here on no revocation comes between.
+    const isActive = await certificates.holdActive(tx, current.id);
+    if (!isActive || !this.#mayStillRenew(current.id)) throw new RolledBack(notActive());
     await certificates.record(tx, signed, actor);
     for (const { thingName, exclusive } of attachments)
       await things.attachWithin(tx, { thingName, certificateId, exclusive }, actor);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { AuthorityRecord, CertificateRecord } from '../../../src/certificates/store.ts';
 import { certificateIdOf, type Opened, outcomes, sha256Of } from './backend.ts';
@@ -68,6 +69,27 @@ export function describeCertificates(opened: () => Opened): void {
       );
     expect([await activate(), await activate()]).toEqual([true, false]);
     expect(await stores.certificates.find(certificateId)).toEqual({ ...record, state: 'ACTIVE' });
+  });
+
+  test('a state that is written again stays until the transaction ends, and a revocation waits for that', async () => {
+    const { stores, transact } = opened();
+    const { certificates } = stores;
+    const { certificateId } = certificate('renews');
+    await add(certificate('renews'));
+    const done: string[] = [];
+    let revoked: Promise<unknown> = Promise.resolve();
+    await transact(async (tx) => {
+      expect(await certificates.setState(tx, { certificateId, from: 'ACTIVE', to: 'ACTIVE' })).toBe(true);
+      const revocation = { certificateId, atMs: 1, reason: 'keyCompromise' } as const;
+      revoked = transact((other) => certificates.revoke(other, revocation)).then(() => done.push('revoked'));
+      await delay(300); // long enough for a revocation that would not wait
+      done.push('renewed');
+    });
+    await revoked;
+    expect(done).toEqual(['renewed', 'revoked']);
+    await transact(async (tx) => {
+      expect(await certificates.setState(tx, { certificateId, from: 'ACTIVE', to: 'ACTIVE' })).toBe(false);
+    });
   });
 
   test('many certificates are added together, or none of them', async () => {
