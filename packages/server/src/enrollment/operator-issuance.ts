@@ -6,7 +6,12 @@ import { type Things, ThingsError } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { type Turns, takeAll } from '../turns.ts';
 import { certificatesHeld, keyInUse, tooManyHeld } from './conflicts.ts';
-import { type JudgedRequest, judgeRequest, type OperatorRequest } from './operator-requests.ts';
+import {
+  type JudgedRequest,
+  judgeRequest,
+  type OperatorRequest,
+  type RequestRules,
+} from './operator-requests.ts';
 import { type Refusal, refuse } from './refusal.ts';
 
 export interface OperatorIssuanceOptions {
@@ -50,10 +55,12 @@ export class OperatorIssuance {
    * profile it gives the same certificate, so that what was interrupted can be repeated.
    */
   async issue(requests: readonly OperatorRequest[], actor: Actor): Promise<readonly IssueOutcome[]> {
-    const { keyRules } = this.#options.certificates;
-    const judged = twiceRefused(
-      await Promise.all(requests.map((request) => judgeRequest(request, keyRules))),
-    );
+    const { certificates } = this.#options;
+    const rules: RequestRules = {
+      keyRules: certificates.keyRules,
+      givenNames: (profile, commonName) => certificates.givenNames(profile, commonName),
+    };
+    const judged = twiceRefused(await Promise.all(requests.map((request) => judgeRequest(request, rules))));
     const accepted = judged.filter((one): one is JudgedRequest => one.kind === 'accepted');
     const outcomes = await takeAll(this.#options.turns, turnsOf(accepted), () =>
       this.#issueAccepted(accepted, actor),

@@ -38,10 +38,17 @@ export interface JudgedRequest extends Omit<OperatorRequest, 'csrDer' | 'name'> 
 // ASCII, so that no name looks like another; X.520 has common names of at most 64 characters.
 const plainName = /^[a-zA-Z0-9](?:[a-zA-Z0-9 .:@_-]{0,62}[a-zA-Z0-9])?$/;
 
+/** What the platform holds every request to, and gives by itself. */
+export interface RequestRules {
+  readonly keyRules: KeyRules;
+  /** The alternative names that a certificate gets whether it is asked for them or not. */
+  readonly givenNames: (profile: LeafProfileName, commonName: string) => readonly GeneralName[];
+}
+
 /** Holds a request to the key rules, its own signature, its profile and the names there can be. */
 export async function judgeRequest(
   request: OperatorRequest,
-  keyRules: KeyRules,
+  { keyRules, givenNames }: RequestRules,
 ): Promise<JudgedRequest | Refusal> {
   const csr = readCsr(request.csrDer);
   if ('kind' in csr) return csr;
@@ -50,7 +57,9 @@ export async function judgeRequest(
     return refuse(verdict.code === 'weak_key' ? 'key_refused' : 'csr_signature', verdict.reason);
   const name = nameOf(csr, request);
   if (typeof name !== 'string') return name;
-  const excess = excessOf(csr.requestedExtensions, request.profile) ?? excessOfRequest(csr, request);
+  const excess =
+    excessOf(csr.requestedExtensions, request.profile) ??
+    excessOfRequest(csr, { ...request, givenNames: givenNames(request.profile, name) });
   if (excess !== undefined) return refuse('csr_asks_too_much', `this asks for ${excess}`);
   const { publicKey } = csr;
   const { csrDer: _csrDer, ...wanted } = request;
@@ -79,7 +88,12 @@ function plainNameFlaw(name: string): string | undefined {
 
 function excessOfRequest(
   csr: Csr,
-  { altNames, validityDays = 1, profile }: OperatorRequest,
+  {
+    altNames,
+    validityDays = 1,
+    profile,
+    givenNames,
+  }: OperatorRequest & { readonly givenNames: readonly GeneralName[] },
 ): string | undefined {
   const { altNameKinds, subjectAltName, uriTemplates, validityDaysMax } = profiles[profile];
   // An hour of the past is part of it.
@@ -94,7 +108,7 @@ function excessOfRequest(
     if (finding !== undefined) return `an alternative name that cannot be: ${finding}`;
   }
   const strange = csr.requestedExtensions.subjectAltName?.find(
-    (one) => !isProfileUri(one) && !isAmong(one, altNames),
+    (one) => !isProfileUri(one) && !isAmong(one, [...altNames, ...givenNames]),
   );
   return strange && `an alternative name (${strange.kind}) in its CSR that the request does not give it`;
 }

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { parsePolicyName, parseThingName } from '@fleetward/core';
 import { localSigner } from '@fleetward/keys';
 import { issueCsr, makeName } from '@fleetward/pki';
@@ -6,6 +7,7 @@ import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { OperatorRequest } from '../../src/enrollment/operator-requests.ts';
 import { openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
+import { makeCsr, makeKey } from './device-csr.ts';
 
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
 const policyName = parsePolicyName('telemetry');
@@ -147,4 +149,28 @@ test('a CSR whose signature is of another key is refused', async () => {
   const broken = Uint8Array.from(csrDer);
   broken[broken.length - 3] = (broken.at(-3) ?? 0) ^ 1;
   expect(await issue({ ...others, csrDer: broken })).toMatchObject([refused('csr_signature')]);
+});
+
+test('a CSR may repeat the names that the settings give by a template, and no other', async () => {
+  await platform.close();
+  mkdirSync(folder.join('named'));
+  platform = await openPlatform({
+    folder: folder.join('named'),
+    altNames: { device: ['dns:${name}.pumps.example'] },
+  });
+  const asking = async (names: string) => {
+    const extra = ['-addext', `subjectAltName=${names}`];
+    const csrDer = await makeCsr(await makeKey(folder, 'pump-9', 'ec:P-256'), {
+      subject: '/CN=pump-9',
+      extra,
+    });
+    return { csrDer, profile: 'device', policyNames: [], altNames: [] } as const;
+  };
+  const own = 'DNS:pump-9.pumps.example';
+  const others = await issue(
+    await asking(`${own},DNS:pump-8.pumps.example`),
+    await asking('DNS:pump-8.pumps.example'),
+  );
+  expect(others).toMatchObject([refused('csr_asks_too_much'), refused('csr_asks_too_much')]);
+  expect(await issue(await asking(own))).toMatchObject([{ kind: 'issued', name: 'pump-9' }]);
 });
