@@ -119,6 +119,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     undo,
   );
   // Not waited for: a device that may connect does so meanwhile.
+  void domains.vendorCas.tellWaiting();
   void domains.policies.checkGuardrails();
   undo.push(startUpkeep({ config, clock, log, domains, listeners }));
   return listeners;

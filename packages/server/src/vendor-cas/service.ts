@@ -1,6 +1,12 @@
 import { type CertificateId, equalBytes } from '@fleetward/core';
 import type { Certificate } from '@fleetward/pki';
-import { type Certificates, type EventEffect, noEffect, publicKeyHash } from '../certificates/index.ts';
+import {
+  type CertificateRecord,
+  type Certificates,
+  type EventEffect,
+  noEffect,
+  publicKeyHash,
+} from '../certificates/index.ts';
 import type { Provisioning } from '../provisioning/index.ts';
 import { StoreError } from '../store-error.ts';
 import type { Actor } from '../trail/index.ts';
@@ -30,6 +36,9 @@ export interface VendorCasOptions
   readonly settings: CodesOptions['settings'] &
     FirstConnectionsOptions['settings'] & { readonly casMax: number };
 }
+
+/** Records that are read at once. */
+const pageMax = 500;
 
 interface Registration {
   readonly ca: Certificate;
@@ -69,6 +78,38 @@ export class VendorCas {
 
   list(): readonly VendorCa[] {
     return this.#registry.all().toSorted((a, b) => a.createdAtMs - b.createdAtMs);
+  }
+
+  /**
+   * Tells once more of each certificate that waits for its operator: what was told right before a crash may have reached nobody. Called
+   * when there is somebody to tell; never rejects.
+   */
+  async tellWaiting(): Promise<void> {
+    const { announce, warn } = this.#options;
+    try {
+      for await (const { certificateId, issuerId, issuedAtMs } of this.#waiting())
+        if (this.find(issuerId)?.state === 'active')
+          announce({
+            kind: 'certificate-registered',
+            certificateId,
+            vendorCaId: issuerId,
+            atMs: issuedAtMs,
+          });
+    } catch (error) {
+      warn('certificates of vendors that wait for an operator could not be told', error);
+    }
+  }
+
+  async *#waiting(): AsyncGenerator<CertificateRecord> {
+    const filter = { profile: 'vendor', state: 'PENDING_ACTIVATION' } as const;
+    let after: CertificateId | undefined;
+    for (;;) {
+      const range = after === undefined ? { limit: pageMax, filter } : { limit: pageMax, filter, after };
+      const page = await this.#options.certificates.page(range);
+      yield* page;
+      after = page.at(-1)?.certificateId;
+      if (page.length < pageMax) return;
+    }
   }
 
   /** From memory: those whose devices may come in. */

@@ -265,4 +265,30 @@ describe('a device of a vendor CA without a template', () => {
     await platform.api.call(setCertificateState, { params: { certificateId }, body: { state: 'ACTIVE' } });
     expect(await publish(device, 'valve-1')).toMatchObject({ code: 0 });
   });
+
+  test('is told of again at the next start while it waits: what was told before a crash may have reached nobody', async () => {
+    const told = async (device: VendorDevice) => {
+      await publish(device, 'valve-2');
+      await attemptOf(device);
+    };
+    const [missed, done] = [await registering.device('/CN=valve-2'), await registering.device('/CN=valve-3')];
+    for (const device of [missed, done]) await told(device);
+    const params = { certificateId: done.certificate.id };
+    await platform.api.call(setCertificateState, { params, body: { state: 'ACTIVE' } });
+    const service = await platform.enrol('late-service', { policies: ['all'] });
+    const listen = (...args: readonly string[]) =>
+      mosquittoClients(
+        [
+          ...['-h', 'localhost', '-p', String(platform.platform.ports.mqtt), '--cafile', platform.rootFile],
+          ...['--cert', service.certFile, '--key', service.keyFile],
+        ],
+        { timeoutMs: 30_000 },
+      ).subscribe(['-i', 'late-service', '-c', '-q', '1', '-t', registeredTopic(registering.ca.id), ...args]);
+    expect((await listen('-E').outcome).stdout.toString()).toBe('');
+    await platform.restart();
+    const { stdout } = await listen('-C', '1').outcome;
+    expect(stdout.toString()).toContain(`"certificateId":"${missed.certificate.id}"`);
+    const { stdout: more } = await listen('-W', '1').outcome;
+    expect(more.toString()).not.toContain(done.certificate.id);
+  });
 });
