@@ -29,6 +29,7 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
     'filters',
     'latency',
     'handshakes',
+    'agent',
   ];
   let printed: ReadonlyMap<string, ReturnType<typeof JSON.parse>>;
 
@@ -46,7 +47,7 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
   });
 
   test('prints what it found of each broker beside throughput', () => {
-    const [durable, filters, latency, handshakes] = names.slice(5).map((name) => printed.get(name));
+    const [durable, filters, latency, handshakes] = names.slice(5, 9).map((name) => printed.get(name));
     expect(durable.ratio).toBeGreaterThan(0);
     for (const { qos0 } of durable.brokers) expect(qos0).toMatchObject({ lost: 0 });
     expect(filters.brokers).toHaveLength(2);
@@ -57,6 +58,12 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
     expect(latency.brokers).toHaveLength(3);
     for (const { p50Ms, p99Ms } of latency.brokers) expect(p99Ms).toBeGreaterThanOrEqual(p50Ms);
     expect(handshakes.ratio).toBeGreaterThan(0);
+  });
+
+  test('starts the agent, which stays below 80 MB', () => {
+    const { 'fleetward-agent': agent, 'bare Node': floor } = printed.get('agent');
+    for (const each of [agent, floor]) expect(each.connectedMs).toBeGreaterThan(0);
+    expect(agent.residentBytes).toBeLessThan(80_000_000);
   });
 
   test('issues certificates, and tells of all three issuers', () => {

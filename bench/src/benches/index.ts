@@ -1,4 +1,5 @@
 import { workloadNames } from '../workloads.ts';
+import { agent } from './agent.ts';
 import type { Bench, LibraryBench } from './bench.ts';
 import { chunks } from './chunks.ts';
 import { crl } from './crl.ts';
@@ -35,4 +36,5 @@ export const benches: readonly (Bench | LibraryBench)[] = [
   chunks,
   issue,
   search,
+  agent,
 ];

@@ -6,11 +6,11 @@ import { addTarget, draftRoot, draftTargets, signRoot, signTargets } from '@flee
 
 const dayMs = 86_400_000;
 
-/** Uploads an artifact and publishes it under keys that are thrown away. Resolves to the name that devices ask for. */
+/** Uploads an artifact and publishes it under keys that are thrown away. Resolves to the name that devices ask for, and the first root. */
 export async function publishArtifact(
   artifact: Uint8Array,
   operators: { readonly baseUrl: string; readonly ca: string; readonly token: string },
-): Promise<string> {
+): Promise<{ readonly name: string; readonly root: Uint8Array }> {
   const api = createApiClient(operators);
   try {
     const sha256 = parseSha256(createHash('sha256').update(artifact).digest('hex'));
@@ -31,7 +31,7 @@ export async function publishArtifact(
     const targets = await signTargets(draft, { signers: [signer], root: root.bytes });
     const body = { roots: [toBase64(root.bytes)], targets: toBase64(targets.bytes) };
     await api.call(publishMetadata, { body });
-    return `${sha256}.artifact`;
+    return { name: `${sha256}.artifact`, root: root.bytes };
   } finally {
     api.close();
   }

@@ -50,7 +50,7 @@ async function publishOn(
   { broker, operators, devicesPort }: FleetwardBench,
   { folder, artifact }: { readonly folder: TemporaryFolder; readonly artifact: Uint8Array },
 ): Promise<FileServer> {
-  const target = await publishArtifact(artifact, operators);
+  const { name: target } = await publishArtifact(artifact, operators);
   const url = `https://localhost:${devicesPort}/tuf/targets/${target}`;
   const caFile = fileWith(folder, 'fleetward-ca.pem', broker.ca);
   return { name: 'fleetward', pid: broker.pid, url, caFile, stop: broker.stop };

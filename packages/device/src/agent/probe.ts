@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
+import { http } from '../node-http.ts';
 import { killGroup } from './kill-group.ts';
 
 /** How the health of the running image is asked. `timeoutMs` ends a probe that hangs: it counts as failed. */
@@ -49,7 +49,7 @@ export async function probeHealth(settings: ProbeSettings, parts: ProbeParts): P
 
 function probeHttp({ url, timeoutMs }: Extract<ProbeSettings, { kind: 'http' }>): Promise<ProbeResult> {
   const { promise, resolve } = Promise.withResolvers<ProbeResult>();
-  const request = url.startsWith('https:') ? requestHttps : requestHttp;
+  const request = url.startsWith('https:') ? requestHttps : http.request;
   const signal = AbortSignal.timeout(timeoutMs);
   const call = request(url, { signal, agent: false }, (answer) => {
     const status = answer.statusCode ?? 0;

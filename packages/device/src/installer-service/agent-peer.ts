@@ -1,8 +1,9 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Fetcher, FetchResult } from '@fleetward/updates';
 import type { InstallerAnswer } from '../installer/installer.ts';
 import { formatAnswer, parseStep, type StepRequest, stepBytesMax } from '../installer/step.ts';
+import { http } from '../node-http.ts';
 
 /** The agent at the other end of the socket: it may be in other hands, and nothing it says is believed. */
 export interface AgentPeer {
@@ -14,7 +15,7 @@ export interface AgentPeer {
 
 /** Over a connection that it opened: the requests go the other way. Rejects as soon as the connection is gone. */
 export function agentPeer(socket: Duplex): AgentPeer {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   agent.createConnection = () => socket;
   const ask = (path: string, given: { readonly headers?: object; readonly body?: string } = {}) => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -22,7 +23,7 @@ export function agentPeer(socket: Duplex): AgentPeer {
     if (socket.destroyed) return Promise.reject(new Error('the agent has gone'));
     const method = body === undefined ? 'GET' : 'PUT';
     const options = { agent, host: 'agent', path: `/${path}`, method, headers: { ...headers } };
-    request(options, resolve).on('error', reject).end(body);
+    http.request(options, resolve).on('error', reject).end(body);
     return promise;
   };
   return {

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { Fetcher } from '@fleetward/updates';
+import { http } from '../node-http.ts';
 import type { AskOptions, Installer, InstallerAnswer, InstallerVerb } from './installer.ts';
 import { answerBytesMax, formatStep, parseAnswer } from './step.ts';
 
@@ -34,7 +35,7 @@ async function askService(verb: InstallerVerb, asked: Asked): Promise<InstallerA
   const ends = stop === undefined ? limit : AbortSignal.any([limit, stop]);
   const { promise, resolve } = Promise.withResolvers<InstallerAnswer>();
   const again = (why: string) => resolve({ kind: 'again', explanation: `the installer service ${why}` });
-  const server = createServer(
+  const server = http.createServer(
     { maxHeaderSize: 8192, requestTimeout: 0, headersTimeout: 0 },
     (...at) => void serve(at, { ...asked, verb, signal: ends, resolve }).catch(() => socket.destroy()),
   );
