@@ -18,13 +18,11 @@ import {
 } from './documents.ts';
 import { DdiError } from './errors.ts';
 import { meaningOf, parseConfirmation, parseFeedback } from './feedback.ts';
-import { HandedOut } from './handed-out.ts';
 import { parseInstalledBase } from './installed-base.ts';
 import { type DdiState, stateOf, withAttributes, withInstalled, withState } from './told-state.ts';
 
 export interface DdiSettings extends ConfigDataLimits {
   readonly pollSeconds: number;
-  readonly handedOutMax: number;
 }
 
 export interface DdiParts {
@@ -41,6 +39,8 @@ export interface DdiPeer {
   /** None: it showed its target token. */
   readonly certificateId?: CertificateId;
   readonly base: Base;
+  /** Of who showed a token: judges it again, as what goes on for long asks for; throws when it is good no more. */
+  readonly judgeAgain?: () => Promise<void>;
 }
 
 interface Known {
@@ -59,12 +59,10 @@ export type ArtifactAnswer = { readonly kind: 'md5'; readonly text: string } | O
 export class Ddi {
   readonly counts = { polls: 0, offers: 0, feedback: 0, configData: 0, downloads: 0, refused: 0 };
   readonly #parts: DdiParts;
-  readonly #handedOut: HandedOut;
   readonly #turns = new Turns();
 
   constructor(parts: DdiParts) {
     this.#parts = parts;
-    this.#handedOut = new HandedOut(parts.settings.handedOutMax);
   }
 
   get settings(): DdiSettings {
@@ -75,18 +73,28 @@ export class Ddi {
     this.counts.polls++;
     const { state, wanted } = await this.#known(thingName);
     if (wanted !== undefined) this.counts.offers++;
-    const cancelId = await this.#cancelIdOf(thingName, wanted);
+    const cancelId = await this.#cancelIdOf(thingName, { state, wanted });
     return baseDocument(base, { pollSeconds: this.settings.pollSeconds, state, wanted, cancelId });
   }
 
   /** The action that the device was given and that was cancelled since. */
-  async #cancelIdOf(thingName: ThingName, wanted: Wanted | undefined): Promise<number | undefined> {
-    const id = this.#handedOut.of(thingName);
+  async #cancelIdOf(
+    thingName: ThingName,
+    { state: { givenId: id }, wanted }: Pick<Known, 'state' | 'wanted'>,
+  ): Promise<number | undefined> {
     if (id === undefined || id === wanted?.id) return undefined;
     const found = await this.#parts.campaigns.findAction(id);
     if (found?.action.state === 'CANCELLED') return id;
-    if (found === undefined || found.isOver) this.#handedOut.forget(thingName);
+    if (found === undefined || found.isOver) await this.#noteGiven(thingName, undefined); // asked for once more, and never again
     return undefined;
+  }
+
+  /** Kept with what is known of the device, so that it hears of a cancellation also after the platform was restarted. */
+  #noteGiven(thingName: ThingName, id: number | undefined): Promise<void> {
+    return this.#change(thingName, (report) => {
+      const { givenId: _, ...state } = stateOf(report);
+      return withState(report, { ...state, ...(id === undefined ? {} : { givenId: id }) });
+    });
   }
 
   /** Throws `DdiError` for what is not offered now. */
@@ -94,10 +102,10 @@ export class Ddi {
     peer: DdiPeer,
     { id, historyMax }: { readonly id: number; readonly historyMax: number },
   ): Promise<JsonObject> {
-    const { wanted } = await this.#offered(peer, id);
+    const { wanted, state } = await this.#offered(peer, id);
     const digests = await this.#digestsOf(wanted);
     const history = historyMax > 0 ? await this.#history(id) : undefined;
-    this.#handedOut.note(peer.thingName, id);
+    if (state.givenId !== id) await this.#noteGiven(peer.thingName, id);
     return deploymentDocument('deployment', { base: peer.base, wanted, digests, history });
   }
 
@@ -188,7 +196,7 @@ export class Ddi {
     const { execution } = parseFeedback(body, this.settings);
     await this.#assertCancelled(thingName, id);
     if (execution === 'closed' || execution === 'canceled' || execution === 'rejected')
-      this.#handedOut.forget(thingName);
+      await this.#noteGiven(thingName, undefined);
   }
 
   async #assertCancelled(thingName: ThingName, id: number): Promise<void> {
@@ -317,14 +325,15 @@ export class Ddi {
       return { kind: 'md5', text: `${(await this.#digestsOf(wanted)).md5}  ${name}\n` };
     if (file !== name)
       throw new DdiError('ddi.not_found', `action ${id} has no artifact of that name; it has \`${name}\``);
-    const { base: _, ...device } = peer;
+    const { base: _, judgeAgain, ...device } = peer;
     this.#parts.downloads.check(device, release);
     this.counts.downloads++;
     return {
       contentType: 'application/octet-stream',
       lengthBytes: release.lengthBytes,
       etag: release.sha256,
-      open: (range, cut) => this.#parts.downloads.read(device, { target: release, range, signal, cut }),
+      open: (range, cut) =>
+        whileGood(this.#parts.downloads.read(device, { target: release, range, signal, cut }), judgeAgain),
     };
   }
 
@@ -368,6 +377,17 @@ export class Ddi {
     return this.#turns.take(thingName, async () =>
       things.saveReport(thingName, change((await things.findReport(thingName))?.report)),
     );
+  }
+}
+
+/** Connections of certificates are cut when these are revoked; what a token began is looked at as it goes on. */
+async function* whileGood(
+  pieces: AsyncIterable<Uint8Array>,
+  judgeAgain: (() => Promise<void>) | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    await judgeAgain?.();
+    yield piece;
   }
 }
 

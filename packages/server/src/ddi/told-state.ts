@@ -10,7 +10,8 @@ export interface DdiState {
   readonly isAskedAgain: boolean;
   /** Whether what is offered waits for the device's confirmation. */
   readonly needsConfirmation: boolean;
-  /** The last action that it confirmed, that it ended, and that it ended well. */
+  /** The last action that it was given, that it confirmed, that it ended, and that it ended well. */
+  readonly givenId?: number;
   readonly confirmedId?: number;
   readonly endedId?: number;
   readonly installedId?: number;
@@ -23,6 +24,7 @@ export function stateOf(report: JsonObject | undefined): DdiState {
     ...(isObject(attributes) ? { attributes: attributes as Readonly<Record<string, string>> } : {}), // as `withState` wrote it
     isAskedAgain: told.isAskedAgain === true,
     needsConfirmation: told.needsConfirmation === true,
+    ...numberAt(told, 'givenId'),
     ...numberAt(told, 'confirmedId'),
     ...numberAt(told, 'endedId'),
     ...numberAt(told, 'installedId'),

@@ -23,11 +23,6 @@ export const ddi = section(
     attributesMax: count(50, 'Attributes that a device may say of itself in `configData`.', {
       maximum: 1_000,
     }),
-    handedOutMax: count(
-      50_000,
-      'Devices for which is remembered what they were given, so that they hear when it is cancelled; the oldest are forgotten.',
-      { maximum: 10_000_000 },
-    ),
   },
   'Clients that speak hawkBit DDI, such as SWUpdate (docs/reference/ddi.md).',
 );

@@ -201,6 +201,14 @@ test('a client hears that what it was given was cancelled, until it says that it
   await fleet.step(campaignId, 'cancel');
   const cancel = await a.isLinked('cancelAction');
   expect((await a.ask(cancel)).json).toEqual({ id, cancelAction: { stopId: id } });
+  // Also when the platform was restarted since; what needs a campaign, and has none, is not offered then.
+  await describes(b, '0.1.0');
+  await b.isLinked('deploymentBase');
+  await fleet.platform.restart({ campaigns: { required: true } });
+  expect(await a.link('cancelAction')).toBe(cancel);
+  expect(await b.link('deploymentBase')).toBeUndefined();
+  await fleet.platform.restart({ campaigns: { required: false } });
+  expect(await b.link('deploymentBase')).toBeDefined();
   expect((await a.say(deployment, 'closed', 'success')).status).toBe(410);
   expect((await a.say(cancel, 'closed', 'success')).status).toBe(200);
   expect(await a.link('cancelAction')).toBeUndefined();

@@ -60,7 +60,11 @@ function byCertificate(
 /** `Authorization: TargetToken SECRET`. */
 async function byToken(
   { headers, params }: RawRequestHead,
-  { targetTokens, rate }: Pick<DdiAuthenticationParts, 'targetTokens'> & { readonly rate: TokenBuckets },
+  {
+    targetTokens,
+    rate,
+    clock,
+  }: Pick<DdiAuthenticationParts, 'targetTokens' | 'clock'> & { readonly rate: TokenBuckets },
 ): Promise<Omit<DdiPeer, 'base'>> {
   const secret = /^TargetToken ([A-Za-z0-9_-]{1,256})$/i.exec(headers.authorization ?? '')?.[1];
   if (secret === undefined)
@@ -68,13 +72,25 @@ async function byToken(
   const name = params.controllerId ?? '';
   if (!/^[a-zA-Z0-9:_-]{1,128}$/.test(name)) throw unknownTo('the path names no thing');
   const thingName = parseThingName(name);
-  const verdict = await targetTokens.judge(thingName, secret);
-  if (verdict.kind === 'refused') throw unknownTo(`thing \`${thingName}\`: ${verdict.explanation}`);
+  const judge = async () => {
+    const verdict = await targetTokens.judge(thingName, secret);
+    if (verdict.kind === 'refused') throw unknownTo(`thing \`${thingName}\`: ${verdict.explanation}`);
+  };
+  await judge();
   const turn = rate.take(thingName);
-  if (turn.kind === 'taken') return { thingName };
+  if (turn.kind === 'taken') return { thingName, judgeAgain: atMostEachSecond(judge, clock) };
   const { retryAfterSeconds } = turn;
   const message = `too many requests by this target token: try again in ${retryAfterSeconds} s`;
   throw new HttpError('http.too_many_requests', message, { details: { retryAfterSeconds } });
+}
+
+function atMostEachSecond(work: () => Promise<void>, clock: Clock): () => Promise<void> {
+  let doneAtMs = clock.now();
+  return async () => {
+    if (Math.abs(clock.now() - doneAtMs) < 1_000) return;
+    doneAtMs = clock.now();
+    await work();
+  };
 }
 
 /** As the device reached it: the platform may stand behind another name and port. */
