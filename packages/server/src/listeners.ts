@@ -50,7 +50,7 @@ import {
   trailHandlers,
 } from './http/index.ts';
 import { issuanceLogDeviceHandlers, issuanceLogHandlers } from './issuance-log/index.ts';
-import { jobHandlers, jobTopicServices } from './jobs/index.ts';
+import { jobDeviceRoutes, jobHandlers, jobTopicServices } from './jobs/index.ts';
 import type { Log } from './log.ts';
 import { operatorHandlers } from './operators/index.ts';
 import { createPlatformMetrics } from './platform-metrics.ts';
@@ -196,7 +196,7 @@ async function startDeviceListeners(
     rawRoutes: [
       ...estRoutes({ ...domains, admit: gateway.guard.admit }),
       ...decidedRoutes(
-        shadowDeviceRoutes(domains.shadows, () => parts.clock.now()),
+        [...shadowDeviceRoutes(domains.shadows, () => parts.clock.now()), ...jobDeviceRoutes(domains.jobs)],
         { admit: gateway.guard.admit, authorizer: gateway.authorizer },
       ),
       ...ddiRoutes({

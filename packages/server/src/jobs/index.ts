@@ -1,3 +1,4 @@
+export { jobDeviceRoutes } from './device-http.ts';
 export type { JobsErrorCode } from './errors.ts';
 export { jobHandlers } from './http.ts';
 export { jobTopicServices } from './mqtt.ts';

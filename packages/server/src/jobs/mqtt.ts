@@ -1,9 +1,9 @@
 import { type Clock, utf8 } from '@fleetward/core';
 import { jobsFilter } from '@fleetward/protocol';
-import type { ReservedAnswer, ReservedRequest, ReservedTopic } from '../reserved-topic.ts';
+import type { ReservedAnswer, ReservedFault, ReservedRequest, ReservedTopic } from '../reserved-topic.ts';
 import { StoreError } from '../store-error.ts';
 import { answerJobs, type JobAnswer, operationOf, rejected, rejection } from './answer.ts';
-import { type JobRequest, readJobRequest, Unreadable } from './payload.ts';
+import { type JobRequest, payloadBytesMax, readJobRequest, Unreadable } from './payload.ts';
 import type { Jobs } from './service.ts';
 import { documentOf, secondsOf } from './views.ts';
 
@@ -19,6 +19,7 @@ export function jobTopicServices(jobs: Jobs, clock: Clock): readonly ReservedTop
       service: 'jobs',
       filter: jobsFilter,
       answersTo: 'asker',
+      payloadBytesMax,
       answer: async ({ topic, payload }) => {
         try {
           const request = readJobRequest(payload, jobs.limits);
@@ -28,16 +29,16 @@ export function jobTopicServices(jobs: Jobs, clock: Clock): readonly ReservedTop
           return timed(rejection(error.code, error.message), error.clientToken);
         }
       },
-      rejected: ({ payload }: ReservedRequest, fault) =>
-        timed(
-          fault === 'throttled'
-            ? rejection('RequestThrottled', 'too many requests; try again')
-            : rejection('InternalError', 'the platform failed'),
-          tokenOf(payload, jobs),
-        ),
+      rejected: ({ payload }: ReservedRequest, fault) => timed(faults[fault], tokenOf(payload, jobs)),
     },
   ];
 }
+
+const faults: Readonly<Record<ReservedFault, JobAnswer>> = {
+  throttled: rejection('RequestThrottled', 'too many requests; try again'),
+  'too-large': rejection('InvalidRequest', `a request has at most ${payloadBytesMax} bytes`),
+  failed: rejection('InternalError', 'the platform failed'),
+};
 
 async function attempt(jobs: Jobs, topic: string, request: JobRequest): Promise<JobAnswer> {
   const [, , thing = '', , ...rest] = topic.split('/');

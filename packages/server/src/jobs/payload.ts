@@ -31,7 +31,7 @@ export interface JobRequest {
 }
 
 /** What AWS IoT takes at most in one message. */
-const bytesMax = 131_072;
+export const payloadBytesMax = 131_072;
 const stepTimeoutMinutesMax = 10_080;
 const toldStatuses: readonly string[] = [
   'IN_PROGRESS',
@@ -87,7 +87,7 @@ function membersOf(payload: Uint8Array): JsonObject {
 
 function parse(payload: Uint8Array): Json {
   try {
-    return parseStrictJson(payload, { bytesMax, depthMax: 4, valuesMax: 1_000 });
+    return parseStrictJson(payload, { bytesMax: payloadBytesMax, depthMax: 4, valuesMax: 1_000 });
   } catch (error) {
     if (!(error instanceof InvalidInputError)) throw error;
     throw new Unreadable(`the payload cannot be read as JSON: ${error.message}`, 'InvalidJson');

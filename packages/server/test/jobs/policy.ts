@@ -14,3 +14,20 @@ export const jobPolicy = JSON.stringify({
     { Effect: 'Allow', Action: 'iot:Subscribe', Resource: arn(`topicfilter/$aws/things/${thing}/jobs/*`) },
   ],
 });
+
+/** Over HTTPS there is no connection, and no thing of one: what the certificate says names it. */
+export const jobHttpsPolicy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Action: [
+        'iot:GetPendingJobExecutions',
+        'iot:StartNextPendingJobExecution',
+        'iot:DescribeJobExecution',
+        'iot:UpdateJobExecution',
+      ],
+      Resource: arn('thing/${iot:Certificate.Subject.CommonName}'),
+    },
+  ],
+});
