@@ -63,7 +63,7 @@ export async function runSearch(run: SearchRun): Promise<readonly SizeFigures[]>
   };
   const alone = await openSearchAlone(run.storage, { clock: systemClock, limits, usedBytes });
   try {
-    await alone.addGroups(groups.map((group) => ({ ...group, createdAtMs: systemClock.now() })));
+    await alone.addGroups(groups.map((group) => ({ ...group, tags: {}, createdAtMs: systemClock.now() })));
     const found: SizeFigures[] = [];
     let from = 0;
     for (const things of run.sizes) {

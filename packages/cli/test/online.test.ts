@@ -246,6 +246,29 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(await run(['group', 'move', 'ovens'])).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
   });
 
+  test('a dynamic group has what matches its query now, and is refused where only a static one will do', async () => {
+    await say(['thing', 'create', 'fan-2', '--type', 'fan', '--tag', 'ring=1']);
+    await say(['group', 'create', 'first-ring', '--query', 'tag.ring:1', '--tag', 'team=blue']);
+    expect((await say(['group', 'show', 'first-ring'])).json).toMatchObject([
+      { query: 'tag.ring:1', tags: { team: 'blue' }, thingCount: 1 },
+    ]);
+    expect((await say(['group', 'list-things', 'first-ring'])).json).toEqual([{ thingName: 'fan-2' }]);
+    await say(['thing', 'update', 'fan-2', '--remove-tag', 'ring']);
+    expect((await say(['group', 'list-things', 'first-ring'])).json).toEqual([]);
+    await say(['group', 'update', 'first-ring', '--query', 'type:fan', '--remove-tag', 'team']);
+    expect((await say(['group', 'show', 'first-ring'])).json).toMatchObject([
+      { query: 'type:fan', tags: {}, thingCount: 1 },
+    ]);
+    for (const args of [
+      ['group', 'add', 'first-ring', 'lamp-7'],
+      ['policy', 'attach', 'lamps', '--group', 'first-ring'],
+      ['join-token', 'create', 'fan-*', '--group', 'first-ring'],
+    ])
+      expect(await run(args), args.join(' ')).toMatchObject({ code: 1, error: { code: 'groups.dynamic' } });
+    await say(['group', 'delete', 'first-ring']);
+    await say(['thing', 'delete', 'fan-2']);
+  });
+
   test('a thing is changed, attribute by attribute, and deleted', async () => {
     await say(['thing', 'create', 'fan-1', '--type', 'fan', '--attribute', 'site=hall']);
     await say(['thing', 'update', 'fan-1', '--attribute', 'floor=2', '--tag', 'ring=1', '--tag', 'old=x']);

@@ -46,6 +46,7 @@ export {
   moveGroup,
   removeGroup,
   removeGroupThing,
+  updateGroup,
 } from './http/groups.ts';
 export {
   createGuardrail,

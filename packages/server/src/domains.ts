@@ -147,6 +147,11 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     things,
     announce,
     changed,
+    search: {
+      assertQuery: (query) => search!.assertQuery(query),
+      select: (query) => search!.select(query),
+      find: (wanted) => search!.find(wanted),
+    },
     policiesOn: (name) => policies.namesOn(name).size,
     whileKept: (change, work) => policies.whileKept({ kind: 'hierarchy', ...change }, work),
     limits: config.groups,

@@ -79,6 +79,7 @@ async function load(
     ...nothing,
     store: stores.groups,
     things,
+    search: { assertQuery: nothingThere, select: nothingThere, find: nothingThere },
     policiesOn: () => 0,
     whileKept: (_, work) => work(),
   });
@@ -93,6 +94,10 @@ async function load(
     milliseconds: { registries: registriesMs - beganMs, search: endedMs - searchBeganMs },
     indexBytes: usedBytes() - before,
   };
+}
+
+function nothingThere(): never {
+  throw new TypeError('there are no dynamic groups here');
 }
 
 function one(certificateOf: (name: ThingName) => CertificateFacts | undefined) {

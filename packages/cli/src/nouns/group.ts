@@ -7,18 +7,21 @@ import {
   moveGroup,
   removeGroup,
   removeGroupThing,
+  updateGroup,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { addVerb, limit } from '../define.ts';
+import { addVerb, limit, repeatable } from '../define.ts';
 import { usage } from '../errors.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
+import { changedPairs, pairsText, parsePair } from './pairs.ts';
 
-/** `fleetward group …`: static groups of things, whose policies hold for every thing under them. */
+/** `fleetward group …`: static groups of things, whose policies hold for every thing under them, and dynamic ones, by query. */
 export function addGroup(noun: Command, shell: Shell): void {
   addCreate(noun, shell);
   addList(noun, shell);
   addShow(noun, shell);
+  addUpdate(noun, shell);
   addMove(noun, shell);
   addDelete(noun, shell);
   addAdd(noun, shell);
@@ -26,15 +29,34 @@ export function addGroup(noun: Command, shell: Shell): void {
   addListThings(noun, shell);
 }
 
+interface CreateFlags {
+  readonly parent?: string;
+  readonly query?: string;
+  readonly tag?: readonly string[];
+}
+
 function addCreate(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'create <group-name>', {
     summary: 'create a group',
-    description: 'Creates a group, at the top or under another; a hierarchy has at most seven levels.',
-    examples: ['fleetward group create ovens', 'fleetward group create ovens-hall-2 --parent ovens'],
+    description:
+      'Creates a group, at the top or under another; a hierarchy has at most seven levels. With `--query` it is dynamic: its things are those that match at the moment it is used, by a campaign for example; it has no policies and stands under no other.',
+    examples: [
+      'fleetward group create ovens',
+      'fleetward group create ovens-hall-2 --parent ovens',
+      "fleetward group create low --query 'battery<20 and connected:true'",
+    ],
   })
     .option('--parent <group-name>', 'the group it is under')
-    .action(async (groupName: string, flags: { parent?: string }) => {
-      const body = { groupName, ...(flags.parent === undefined ? {} : { parentName: flags.parent }) };
+    .option('--query <query>', 'the things that match are in it, as `thing list --query` finds them')
+    .addOption(repeatable('--tag <name=value>', 'a mark to find it by'))
+    .action(async (groupName: string, flags: CreateFlags) => {
+      const { parent, query, tag = [] } = flags;
+      const body = {
+        groupName,
+        tags: Object.fromEntries(tag.map(parsePair('--tag'))),
+        ...(parent === undefined ? {} : { parentName: parent }),
+        ...(query === undefined ? {} : { query }),
+      };
       const group = await withApi((api) => api.call(createGroup, { body }));
       output.done(group, `group \`${groupName}\` is created`);
     });
@@ -59,6 +81,8 @@ function addList(noun: Command, { output, withApi }: Shell): void {
         {
           group: (row) => row.groupName,
           under: (row) => row.parentName,
+          query: (row) => row.query,
+          tags: (row) => pairsText(row.tags),
           created: (row) => ({ atMs: row.createdAtMs }),
         },
         'no groups',
@@ -79,11 +103,39 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       group: group.groupName,
       under: group.ancestorNames.join(', '),
       over: group.childNames.join(', '),
+      query: group.query,
       things: group.thingCount,
+      tags: pairsText(group.tags),
       policies: group.policyNames.join(', '),
       created: { atMs: group.createdAtMs },
     });
   });
+}
+
+interface UpdateFlags {
+  readonly query?: string;
+  readonly tag?: readonly string[];
+  readonly removeTag?: readonly string[];
+}
+
+function addUpdate(noun: Command, { output, withApi }: Shell): void {
+  addVerb(noun, 'update <group-name>', {
+    summary: 'change the query of a dynamic group, or the tags of a group',
+    description: 'Changes the query of a dynamic group, and sets or takes away the tags that are named.',
+    examples: [
+      "fleetward group update low --query 'battery<30 and connected:true'",
+      'fleetward group update ovens --tag team=blue --remove-tag old',
+    ],
+  })
+    .option('--query <query>', 'its things are those that match from now on')
+    .addOption(repeatable('--tag <name=value>', 'a mark to find it by'))
+    .addOption(repeatable('--remove-tag <name>', 'a mark no longer kept'))
+    .action(async (groupName: string, { query, tag, removeTag }: UpdateFlags) => {
+      const tags = changedPairs('--tag', { set: tag, remove: removeTag });
+      const body = { tags, ...(query === undefined ? {} : { query }) };
+      const group = await withApi((api) => api.call(updateGroup, { params: { groupName }, body }));
+      output.done(group, `group \`${groupName}\` is changed`);
+    });
 }
 
 function addMove(noun: Command, { output, withApi }: Shell): void {

@@ -2,7 +2,7 @@ import type { Part, testPolicy } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { repeatable } from '../define.ts';
 import { usage } from '../errors.ts';
-import { parsePair } from './thing-change.ts';
+import { parsePair } from './pairs.ts';
 
 type Question = Part<(typeof testPolicy)['body']>;
 

@@ -1,8 +1,8 @@
 import { removeThing, setThingState, updateThing } from '@fleetward/protocol';
 import { type Command, Option } from 'commander';
 import { addVerb, repeatable } from '../define.ts';
-import { usage } from '../errors.ts';
 import type { Shell } from '../shell.ts';
+import { changedPairs } from './pairs.ts';
 
 interface UpdateFlags {
   readonly type?: string | false;
@@ -40,27 +40,6 @@ function changeOf({ type, attribute, removeAttribute, tag, removeTag }: UpdateFl
     ...(type === undefined ? {} : { typeName: type === false ? null : type }),
     attributes: changedPairs('--attribute', { set: attribute, remove: removeAttribute }),
     tags: changedPairs('--tag', { set: tag, remove: removeTag }),
-  };
-}
-
-function changedPairs(
-  flag: string,
-  {
-    set = [],
-    remove = [],
-  }: { readonly set?: readonly string[] | undefined; readonly remove?: readonly string[] | undefined },
-): Readonly<Record<string, string | null>> {
-  const pairs: Record<string, string | null> = Object.fromEntries(set.map(parsePair(flag)));
-  for (const name of remove) pairs[name] = null;
-  return pairs;
-}
-
-/** `NAME=VALUE`. */
-export function parsePair(flag: string): (text: string) => readonly [string, string] {
-  return (text) => {
-    const at = text.indexOf('=');
-    if (at < 1) throw usage(`\`${flag} ${text}\` is not \`NAME=VALUE\``);
-    return [text.slice(0, at), text.slice(at + 1)];
   };
 }
 

@@ -12,7 +12,8 @@ import { addVerb, limit, repeatable, whole } from '../define.ts';
 import type { Cell } from '../output.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
-import { addThingDelete, addThingSetState, addThingUpdate, parsePair } from './thing-change.ts';
+import { pairsText, parsePair } from './pairs.ts';
+import { addThingDelete, addThingSetState, addThingUpdate } from './thing-change.ts';
 
 /** `fleetward thing …`: the devices as the registry knows them. */
 export function addThing(noun: Command, shell: Shell): void {
@@ -111,12 +112,6 @@ function addCount(noun: Command, { output, withApi }: Shell): void {
       output.note(`${total} things, ${without} without \`${by}\``);
       if (distinct > values.length) output.note(`${distinct} values: raise \`--limit\``);
     });
-}
-
-function pairsText(pairs: Readonly<Record<string, string>>): string {
-  return Object.entries(pairs)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(' ');
 }
 
 function addShow(noun: Command, { output, withApi }: Shell): void {

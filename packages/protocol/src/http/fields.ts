@@ -13,3 +13,13 @@ export const base64 = (bytesMax: number) =>
     pattern: '^[A-Za-z0-9+/]*={0,2}$',
     description: `Base64 of at most ${bytesMax} bytes.`,
   });
+
+const tagName = Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=+[\\]-]{1,128}$' });
+const tagValue = Type.String({ maxLength: 256 });
+export const tags = Type.Record(tagName, tagValue, {
+  maxProperties: 50,
+  description: 'For operators to find and sort by; policies do not see them.',
+});
+
+/** What is named is set, `null` takes away. */
+export const tagChange = Type.Record(tagName, Type.Union([tagValue, Type.Null()]), { maxProperties: 100 });

@@ -1,11 +1,18 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
-import { timeMs } from './fields.ts';
+import { tagChange, tags, timeMs } from './fields.ts';
 import { groupNameSchema, pageQuery, policyNameSchema, thingNameSchema } from './names.ts';
+
+const query = Type.String({
+  maxLength: 65_536,
+  description: 'Of a dynamic group: its things are those that match (docs/reference/search.md).',
+});
 
 const group = Type.Object({
   groupName: groupNameSchema,
   parentName: Type.Optional(groupNameSchema),
+  query: Type.Optional(query),
+  tags,
   createdAtMs: timeMs,
 });
 
@@ -18,10 +25,15 @@ export const createGroup = defineRoute({
   method: 'POST',
   path: '/v1/groups',
   noun,
-  summary: 'Create a group, at the top or under another',
+  summary: 'Create a group, at the top or under another; or a dynamic one, of what matches a query',
   access: 'operator',
   body: Type.Object(
-    { groupName: groupNameSchema, parentName: Type.Optional(groupNameSchema) },
+    {
+      groupName: groupNameSchema,
+      parentName: Type.Optional(groupNameSchema),
+      query: Type.Optional(query),
+      tags: Type.Optional(tags),
+    },
     { additionalProperties: false },
   ),
   status: 201,
@@ -49,9 +61,26 @@ export const getGroup = defineRoute({
     ...group.properties,
     ancestorNames: Type.Array(groupNameSchema, { description: 'What it is under, nearest first.' }),
     childNames: Type.Array(groupNameSchema, { description: 'The first 1,000 groups just under it.' }),
-    thingCount: Type.Integer({ minimum: 0, description: 'Things in the group itself.' }),
+    thingCount: Type.Integer({
+      minimum: 0,
+      description: 'Things in the group itself; of a dynamic group, those that match now.',
+    }),
     policyNames: Type.Array(policyNameSchema),
   }),
+});
+
+export const updateGroup = defineRoute({
+  method: 'PATCH',
+  path: '/v1/groups/:groupName',
+  noun,
+  summary: 'Change the query of a dynamic group, and tags: `null` takes one away',
+  access: 'operator',
+  params: groupParams,
+  body: Type.Object(
+    { query: Type.Optional(query), tags: Type.Optional(tagChange) },
+    { additionalProperties: false },
+  ),
+  answer: group,
 });
 
 export const moveGroup = defineRoute({

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
-import { timeMs } from './fields.ts';
+import { tagChange, tags, timeMs } from './fields.ts';
 import {
   certificateIdSchema,
   groupNameSchema,
@@ -15,13 +15,6 @@ const attributeValue = Type.String({ maxLength: 800 });
 const attributes = Type.Record(attributeName, attributeValue, {
   maxProperties: 50,
   description: 'Facts about the thing, for `${iot:Connection.Thing.Attributes[name]}` in policies.',
-});
-
-const tagName = Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=+[\\]-]{1,128}$' });
-const tagValue = Type.String({ maxLength: 256 });
-const tags = Type.Record(tagName, tagValue, {
-  maxProperties: 50,
-  description: 'For operators to find and sort by; policies do not see them.',
 });
 
 const lifecycleState = Type.Enum(['manufactured', 'provisioned', 'active', 'quarantined', 'retired'], {
@@ -153,7 +146,7 @@ export const updateThing = defineRoute({
       attributes: Type.Optional(
         Type.Record(attributeName, Type.Union([attributeValue, Type.Null()]), { maxProperties: 100 }),
       ),
-      tags: Type.Optional(Type.Record(tagName, Type.Union([tagValue, Type.Null()]), { maxProperties: 100 })),
+      tags: Type.Optional(tagChange),
     },
     { additionalProperties: false },
   ),

@@ -6,7 +6,7 @@ import type { CampaignStore, CampaignTarget } from './store.ts';
 
 export interface SelectParts {
   readonly things: Pick<Things, 'known' | 'names'>;
-  readonly groups: Pick<Groups, 'get' | 'thingsUnder'>;
+  readonly groups: Pick<Groups, 'members'>;
   readonly search: Pick<Search, 'select'>;
   readonly store: Pick<CampaignStore, 'actions'>;
 }
@@ -36,8 +36,7 @@ async function namesOf(
   if (updatedBy !== undefined) return thingsOffered(updatedBy, store);
   if (query !== undefined) return search.select(query);
   if (groupName === undefined) return things.names();
-  groups.get(groupName);
-  return groups.thingsUnder(groupName);
+  return groups.members(groupName);
 }
 
 /** Everything that may run what a campaign brought: also where it did not say so. */

@@ -12,7 +12,7 @@ import { batteryOf, type Facts, installedOf, modelOf } from './turn.ts';
 export interface AdvanceParts {
   readonly book: CampaignBook;
   readonly things: Pick<Things, 'known' | 'names' | 'findReport' | 'revision'>;
-  readonly groups: Pick<Groups, 'get' | 'thingsUnder' | 'revision'>;
+  readonly groups: Pick<Groups, 'get' | 'members' | 'isDynamic' | 'revision'>;
   readonly search: Pick<Search, 'select'>;
   /** Throws for a campaign that may not be started as things are. */
   readonly assertThings: (campaign: Campaign) => Promise<void>;
@@ -217,7 +217,9 @@ export class Ticker {
     const atMs = book.parts.clock.now();
     const looked = this.#looked.get(campaignId);
     if (looked !== undefined && atMs - looked.atMs < joinEveryMs) return;
-    if (looked?.revision === revision && target.query === undefined) return;
+    const isFound =
+      target.query !== undefined || (target.groupName !== undefined && groups.isDynamic(target.groupName));
+    if (looked?.revision === revision && !isFound) return;
     const missing = await this.#missingOrStop(run);
     if (missing === undefined) return;
     await this.#takeIn(run, missing);

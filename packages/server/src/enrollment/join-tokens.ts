@@ -31,7 +31,7 @@ export class JoinTokens {
   ): Promise<{ readonly token: JoinToken; readonly secret: string }> {
     assertTerms(wanted);
     for (const name of wanted.policies) this.#options.policies.inForce(name);
-    if (wanted.groupName !== undefined) this.#options.groups.get(wanted.groupName);
+    if (wanted.groupName !== undefined) this.#options.groups.getStatic(wanted.groupName);
     const { token, secret } = this.#mint(wanted, by.operatorId);
     const { hash: _hash, usesLeft: _left, createdAtMs: _at, createdBy: _by, ...terms } = token;
     await this.#options.transactor.transact(async (tx) => {

@@ -6,13 +6,20 @@ export type GroupsErrorCode =
   | 'groups.limit'
   | 'groups.cycle'
   | 'groups.not_empty'
-  | 'groups.not_member';
+  | 'groups.not_member'
+  | 'groups.dynamic'
+  | 'groups.invalid';
 
 /** What an operator asked of a group cannot be done; nothing was changed. */
 export class GroupsError extends AppError<GroupsErrorCode> {}
 
 export function groupNotFound(name: string): GroupsError {
   return new GroupsError('groups.not_found', `there is no group \`${name}\``);
+}
+
+/** For what only a static group can be part of, as AWS IoT has it. */
+export function groupDynamic(name: string, what: string): GroupsError {
+  return new GroupsError('groups.dynamic', `group \`${name}\` is dynamic, made by its query: ${what}`);
 }
 
 export function groupNotEmpty(name: string, holds: string, cause?: unknown): GroupsError {

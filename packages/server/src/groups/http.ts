@@ -8,6 +8,7 @@ import {
   moveGroup,
   removeGroup,
   removeGroupThing,
+  updateGroup,
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
@@ -27,7 +28,8 @@ export function groupHandlers(options: GroupHandlersOptions): readonly RouteHand
 function hierarchyHandlers({ groups, policyNamesOn }: GroupHandlersOptions): readonly RouteHandler[] {
   return [
     handle(createGroup, async ({ body, caller }) => {
-      const wanted = { name: parseGroupName(body.groupName), ...parentOf(body.parentName) };
+      const { groupName, parentName, ...rest } = body;
+      const wanted = { name: parseGroupName(groupName), ...parentOf(parentName), ...rest };
       return viewOf(await groups.create(wanted, operatorActor(caller)));
     }),
     handle(listGroups, async ({ query }) => {
@@ -39,14 +41,18 @@ function hierarchyHandlers({ groups, policyNamesOn }: GroupHandlersOptions): rea
     handle(getGroup, async ({ params }) => {
       const group = groups.get(parseGroupName(params.groupName));
       const { ancestorNames, childNames, thingCount } = groups.surroundings(group.name);
+      const isDynamic = group.query !== undefined;
       return {
         ...viewOf(group),
         ancestorNames: [...ancestorNames],
         childNames: childNames.slice(0, 1_000),
-        thingCount,
+        thingCount: isDynamic ? [...(await groups.members(group.name))].length : thingCount,
         policyNames: [...policyNamesOn(group.name)],
       };
     }),
+    handle(updateGroup, async ({ params, body, caller }) =>
+      viewOf(await groups.update(parseGroupName(params.groupName), body, operatorActor(caller))),
+    ),
     handle(moveGroup, async ({ params, body, caller }) => {
       const wanted = { name: parseGroupName(params.groupName), ...parentOf(body.parentName ?? undefined) };
       await groups.move(wanted, operatorActor(caller));
@@ -79,8 +85,14 @@ function memberHandlers({ groups }: GroupHandlersOptions): readonly RouteHandler
   ];
 }
 
-function viewOf({ name, parentName, createdAtMs }: Group) {
-  return { groupName: name, ...(parentName === undefined ? {} : { parentName }), createdAtMs };
+function viewOf({ name, parentName, query, tags, createdAtMs }: Group) {
+  return {
+    groupName: name,
+    ...(parentName === undefined ? {} : { parentName }),
+    ...(query === undefined ? {} : { query }),
+    tags: { ...tags },
+    createdAtMs,
+  };
 }
 
 function parentOf(parentName: string | undefined): Pick<Group, 'parentName'> {

@@ -1,9 +1,9 @@
 import type { CertificateId, Clock, GroupName, ThingName, Transaction, Transactor } from '@fleetward/core';
 import { StoreError } from '../store-error.ts';
-import type { Things } from '../things/index.ts';
+import { mergedTags, type TagChange, type Things } from '../things/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
-import { GroupsError, groupNotEmpty, groupNotFound, notMember } from './errors.ts';
+import { GroupsError, groupDynamic, groupNotEmpty, groupNotFound, notMember } from './errors.ts';
 import { GroupRegistry } from './registry.ts';
 import { assertLevels, assertNoCycle, assertRoom, type GroupLimits, standardGroupLimits } from './rules.ts';
 import type { Group, GroupStore, HierarchyChange, Membership } from './store.ts';
@@ -25,6 +25,16 @@ export interface GroupsOptions {
   readonly announce: (event: GroupEvent) => void;
   /** Told, in the tick of the commit, of each thing that comes to a group or leaves it. */
   readonly changed?: (thingName: ThingName) => void;
+  /** What a query of a dynamic group finds, and whether it is one; the search stands above this layer. */
+  readonly search: {
+    assertQuery(query: string): void;
+    select(query: string): Promise<readonly ThingName[]>;
+    find(wanted: {
+      readonly query: string;
+      readonly after?: ThingName;
+      readonly limit: number;
+    }): Promise<{ readonly names: readonly ThingName[] }>;
+  };
   /** How many policies are attached to the group: then it is not removed. */
   readonly policiesOn: (name: GroupName) => number;
   /** Does the work when what is required of policies holds after the change, which is about these certificates. */
@@ -35,7 +45,16 @@ export interface GroupsOptions {
   readonly limits?: GroupLimits;
 }
 
-/** Static groups of things, up to seven levels deep; policies attached to a group hold for every thing under it. */
+/** What is changed of a group: `null` takes a tag away. */
+export interface GroupChange {
+  readonly query?: string;
+  readonly tags?: TagChange;
+}
+
+/**
+ * Groups of things: static ones, up to seven levels deep, whose policies hold for every thing under them; and dynamic ones, of what
+ * matches a query at the moment they are asked, which have no policies and stand in no hierarchy.
+ */
 export class Groups {
   readonly #options: GroupsOptions;
   readonly #limits: GroupLimits;
@@ -70,14 +89,26 @@ export class Groups {
   }
 
   /** Throws `groups.exists`, `groups.not_found` for the parent, or `groups.limit`. */
-  create(wanted: Pick<Group, 'name' | 'parentName'>, actor: Actor): Promise<Group> {
-    const { name, parentName } = wanted;
+  create(
+    wanted: Pick<Group, 'name' | 'parentName' | 'query'> & Partial<Pick<Group, 'tags'>>,
+    actor: Actor,
+  ): Promise<Group> {
+    const { name, parentName, query } = wanted;
     return this.hold(() =>
       this.#transact(async (tx) => {
         this.#assertCreatable(wanted);
-        const group: Group = { ...wanted, createdAtMs: this.#options.clock.now() };
+        const group: Group = {
+          ...wanted,
+          tags: mergedTags({}, wanted.tags),
+          createdAtMs: this.#options.clock.now(),
+        };
         await this.#options.store.add(tx, group);
-        const payload = { groupName: name, ...(parentName === undefined ? {} : { parentName }) };
+        const payload = {
+          groupName: name,
+          ...(parentName === undefined ? {} : { parentName }),
+          ...(query === undefined ? {} : { query }),
+          ...(Object.keys(group.tags).length === 0 ? {} : { tags: group.tags }),
+        };
         await this.#options.trail.append(tx, { kind: 'group.created', actor, payload });
         tx.afterCommit(() => this.#registry.put(group));
         return group;
@@ -85,10 +116,33 @@ export class Groups {
     );
   }
 
+  /** Throws `groups.not_found`, `groups.invalid` for a query on a static group, `things.invalid` for tags, or what a search throws of a query. */
+  update(name: GroupName, change: GroupChange, actor: Actor): Promise<Group> {
+    return this.hold(() =>
+      this.#transact(async (tx) => {
+        const before = this.get(name);
+        const group = { ...before, ...this.#changeOf(before, change) };
+        if (!(await this.#options.store.update(tx, group))) throw groupNotFound(name);
+        const { query, tags } = group;
+        const payload = { groupName: name, tags, ...(query === undefined ? {} : { query }) };
+        await this.#options.trail.append(tx, { kind: 'group.updated', actor, payload });
+        tx.afterCommit(() => this.#registry.put(group));
+        return group;
+      }),
+    );
+  }
+
+  #changeOf(before: Group, { query, tags }: GroupChange): Pick<Group, 'query' | 'tags'> {
+    if (query !== undefined && before.query === undefined)
+      throw new GroupsError('groups.invalid', `group \`${before.name}\` is static: it has no query`);
+    if (query !== undefined) this.#options.search.assertQuery(query);
+    return { tags: mergedTags(before.tags, tags), ...(query === undefined ? {} : { query }) };
+  }
+
   /** Puts a group with everything under it elsewhere; without a parent, at the top. Throws as `create`, and `groups.cycle`. */
   move({ name, parentName }: Pick<Group, 'name' | 'parentName'>, actor: Actor): Promise<void> {
     return this.hold(async () => {
-      const { createdAtMs } = this.get(name);
+      const { parentName: _before, ...group } = this.getStatic(name);
       this.#assertMovable(name, parentName);
       const to = parentName === undefined ? {} : { parentName };
       const certificateIds = this.certificatesUnder(name);
@@ -100,7 +154,7 @@ export class Groups {
           payload: { groupName: name, ...to },
         });
         tx.afterCommit(() => {
-          this.#registry.put({ name, createdAtMs, ...to });
+          this.#registry.put({ ...group, ...to });
           this.#announce(name, this.certificatesUnder(name));
         });
       });
@@ -144,6 +198,7 @@ export class Groups {
   removeThing(membership: Membership, actor: Actor): Promise<void> {
     const { groupName, thingName } = membership;
     return this.#options.things.hold(thingName, () => {
+      if (this.isDynamic(groupName)) this.getStatic(groupName);
       const certificateIds = this.#certificatesOf(thingName);
       return this.#change({ change: { kind: 'left', membership }, certificateIds }, async (tx) => {
         if (!(await this.#options.store.removeThing(tx, membership))) throw notMember(membership);
@@ -185,6 +240,27 @@ export class Groups {
     return group;
   }
 
+  /** From memory; throws `groups.not_found`, and `groups.dynamic` for one that is made by a query. */
+  getStatic(name: GroupName): Group {
+    const group = this.get(name);
+    if (group.query === undefined) return group;
+    throw groupDynamic(
+      name,
+      'things are not put in and taken out, it has no policies and stands in no hierarchy',
+    );
+  }
+
+  /** Whether what is in it can change without any change of a group. */
+  isDynamic(name: GroupName): boolean {
+    return this.#registry.find(name)?.query !== undefined;
+  }
+
+  /** The things that are in it now: of a static one with what is under it, of a dynamic one what matches its query. Throws `groups.not_found`. */
+  async members(name: GroupName): Promise<Iterable<ThingName>> {
+    const { query } = this.get(name);
+    return query === undefined ? this.thingsUnder(name) : this.#options.search.select(query);
+  }
+
   page(range: { readonly after?: GroupName; readonly limit: number }): Promise<readonly Group[]> {
     return this.#options.store.page(range);
   }
@@ -193,6 +269,7 @@ export class Groups {
   surroundings(name: GroupName): {
     readonly ancestorNames: readonly GroupName[];
     readonly childNames: readonly GroupName[];
+    /** Of a dynamic group 0: `members` counts. */
     readonly thingCount: number;
   } {
     return {
@@ -202,12 +279,14 @@ export class Groups {
     };
   }
 
-  /** Things of the group itself, by name. */
-  things(
+  /** Things of the group itself, by name. Throws `groups.not_found`, and what a search throws. */
+  async things(
     name: GroupName,
     range: { readonly after?: ThingName; readonly limit: number },
   ): Promise<readonly ThingName[]> {
-    return this.#options.store.things(name, range);
+    const { query } = this.get(name);
+    if (query === undefined) return this.#options.store.things(name, range);
+    return (await this.#options.search.find({ ...range, query })).names;
   }
 
   /** From memory: the groups the thing itself is in. */
@@ -249,7 +328,9 @@ export class Groups {
     return this.#options.things.certificatesOf(thingName).map(({ certificateId }) => certificateId);
   }
 
-  #assertCreatable({ name, parentName }: Pick<Group, 'name' | 'parentName'>): void {
+  #assertCreatable({ name, parentName, query }: Pick<Group, 'name' | 'parentName' | 'query'>): void {
+    if (query !== undefined) this.#options.search.assertQuery(query);
+    if (query !== undefined && parentName !== undefined) throw groupDynamic(name, 'it is under no other');
     if (this.#registry.find(name) !== undefined) throw groupExists(name);
     const { groupsMax: max } = this.#limits;
     assertRoom(this.counts.groups, { max, what: 'there are as many groups as may be', setting: 'groupsMax' });
@@ -266,7 +347,7 @@ export class Groups {
   /** 1 for a group at the top, 0 for the place above it. Throws `groups.not_found`. */
   #levelOf(name: GroupName | undefined): number {
     if (name === undefined) return 0;
-    this.get(name);
+    this.getStatic(name);
     return 1 + this.#registry.ancestorsOf(name).length;
   }
 
@@ -279,13 +360,13 @@ export class Groups {
   }
 
   #assertAddable(membership: Membership): void {
-    this.get(membership.groupName);
+    this.getStatic(membership.groupName);
     this.#options.things.get(membership.thingName);
     this.#assertRoomFor(membership);
   }
 
   #assertRoomFor({ groupName, thingName }: Membership): void {
-    this.get(groupName);
+    this.getStatic(groupName);
     const present = this.groupsOf(thingName);
     if (present.includes(groupName)) return;
     const what = `thing \`${thingName}\` is in as many groups as it may be`;

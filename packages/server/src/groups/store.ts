@@ -1,8 +1,11 @@
 import type { GroupName, ThingName, Transaction } from '@fleetward/core';
 
-/** A static group: things are put in and taken out by name. */
+/** A static group, of things that are put in by name; with a query a dynamic one, of the things that match it now. */
 export interface Group {
   readonly name: GroupName;
+  readonly query?: string;
+  /** For operators to find and sort by. */
+  readonly tags: Readonly<Record<string, string>>;
   /** What it is under; none for a group at the top. */
   readonly parentName?: GroupName;
   readonly createdAtMs: number;
@@ -23,6 +26,8 @@ export interface GroupStore {
   add(tx: Transaction, group: Group): Promise<void>;
   /** Refuses a parent that does not exist with `StoreError` `store.conflict`. */
   setParent(tx: Transaction, group: Pick<Group, 'name' | 'parentName'>): Promise<boolean>;
+  /** Replaces query and tags. */
+  update(tx: Transaction, group: Pick<Group, 'name' | 'query' | 'tags'>): Promise<boolean>;
   /** Refuses a group with children or things with `StoreError` `store.conflict`. */
   remove(tx: Transaction, name: GroupName): Promise<boolean>;
   /** Groups with a name greater than `after`, by name. */

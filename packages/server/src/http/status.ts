@@ -108,6 +108,8 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'groups.limit': 409,
   'groups.cycle': 409,
   'groups.not_empty': 409,
+  'groups.dynamic': 409,
+  'groups.invalid': 400,
   'groups.not_member': 404,
   'search.query_invalid': 400,
   'search.field_unknown': 400,

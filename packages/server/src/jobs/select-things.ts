@@ -5,18 +5,17 @@ import type { JobTarget } from './store.ts';
 
 export interface SelectParts {
   readonly things: Pick<Things, 'known'>;
-  readonly groups: Pick<Groups, 'get' | 'thingsUnder'>;
+  readonly groups: Pick<Groups, 'members'>;
 }
 
-/** The things of a target as they are now, from memory. Throws `groups.not_found`. */
-export function selectThings(
+/** The things of a target as they are now, from memory. Throws `groups.not_found`, and what a search throws of a dynamic group's query. */
+export async function selectThings(
   { thingNames, groupNames }: JobTarget,
   { things, groups }: SelectParts,
-): readonly ThingName[] {
+): Promise<readonly ThingName[]> {
   const names = new Set(thingNames.filter((name) => things.known(name) !== undefined));
   for (const groupName of groupNames) {
-    groups.get(groupName);
-    for (const name of groups.thingsUnder(groupName)) names.add(name);
+    for (const name of await groups.members(groupName)) names.add(name);
   }
   return [...names];
 }

@@ -161,15 +161,15 @@ export class Jobs {
     if (Buffer.byteLength(text) > limits.documentBytesMax)
       throw tooMany(`the document has more than ${limits.documentBytesMax} bytes`, 'documentBytesMax');
     assertDefinition(wanted);
-    const { length } = this.#assertThings(wanted);
+    const { length } = await this.#assertThings(wanted);
     if (length > limits.thingsMax) throw tooMany(`the job is for ${length} things`, 'thingsMax');
   }
 
-  #assertThings({ target }: JobDefinition): readonly ThingName[] {
+  async #assertThings({ target }: JobDefinition): Promise<readonly ThingName[]> {
     const { things } = this.#options;
     const missing = target.thingNames.find((name) => things.known(name) === undefined);
     if (missing !== undefined) throw new JobsError('jobs.invalid', `there is no thing \`${missing}\``);
-    const names = selectThings(target, this.#options);
+    const names = await selectThings(target, this.#options);
     if (names.length > 0 || target.isContinuous) return names;
     throw new JobsError('jobs.empty', 'there is no thing that the job is for');
   }

@@ -10,7 +10,7 @@ import type { JobExecution } from './store.ts';
 export interface AdvanceParts {
   readonly book: JobBook;
   readonly things: Pick<Things, 'known' | 'revision'>;
-  readonly groups: Pick<Groups, 'get' | 'thingsUnder' | 'revision'>;
+  readonly groups: Pick<Groups, 'members' | 'isDynamic' | 'revision'>;
   readonly limits: { readonly thingsMax: number; readonly keptMax: number; readonly stepsPerTickMax: number };
 }
 
@@ -69,7 +69,7 @@ export class Ticker {
   async #missingOrCancel(run: JobRun): Promise<ThingName[] | undefined> {
     const { book, things, groups, limits } = this.#parts;
     try {
-      const names = selectThings(run.job.target, { things, groups });
+      const names = await selectThings(run.job.target, { things, groups });
       return names.filter((name) => !run.isMember(name)).slice(0, Math.max(0, limits.thingsMax - run.size));
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -134,10 +134,11 @@ export class Ticker {
     const revision = `${things.revision} ${groups.revision}`;
     const nowMs = book.parts.clock.now();
     const looked = this.#looked.get(jobId);
-    if (looked?.revision === revision || (looked !== undefined && nowMs - looked.atMs < joinEveryMs)) return;
+    if (looked !== undefined && nowMs - looked.atMs < joinEveryMs) return;
+    if (looked?.revision === revision && !target.groupNames.some((name) => groups.isDynamic(name))) return;
     const missing = await this.#missingOrCancel(run);
     if (missing === undefined) return;
-    const targets = new Set(selectThings(target, { things, groups }));
+    const targets = new Set(await selectThings(target, { things, groups }));
     const strangers = run.strangers((name) => targets.has(name), { nowMs, max: limits.stepsPerTickMax });
     if (strangers.length > 0) await book.save(strangers);
     await this.#takeIn(run, missing);

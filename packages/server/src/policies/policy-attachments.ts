@@ -13,7 +13,7 @@ export interface AttachmentsOptions {
   readonly records: PolicyRecords;
   readonly registry: PolicyRegistry;
   readonly trail: Pick<Trail, 'append'>;
-  readonly groups: Pick<Groups, 'get' | 'hold' | 'certificatesUnder' | 'limits'>;
+  readonly groups: Pick<Groups, 'getStatic' | 'hold' | 'certificatesUnder' | 'limits'>;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
   readonly policiesPerCertificateMax: number;
@@ -95,7 +95,7 @@ export class PolicyAttachments {
     const { policyName, groupName } = attachment;
     const { groups, store, trail } = this.#options;
     return groups.hold(async () => {
-      groups.get(groupName);
+      groups.getStatic(groupName);
       const present = this.#options.registry.groups.policiesOf(groupName);
       assertGroupAttachable(attachment, { present, max: groups.limits.policiesPerGroupMax });
       await this.#options.transact({ kind: 'attached-to-group', name: policyName, groupName }, async (tx) => {

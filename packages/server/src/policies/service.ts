@@ -51,7 +51,7 @@ export interface PoliciesOptions {
   readonly isKnownCertificate: (certificateId: CertificateId) => boolean;
   readonly groups: Pick<
     Groups,
-    'get' | 'hold' | 'certificatesUnder' | 'lineageOf' | 'withAncestors' | 'limits'
+    'get' | 'getStatic' | 'hold' | 'certificatesUnder' | 'lineageOf' | 'withAncestors' | 'limits'
   >;
   /** The things the certificate speaks for. */
   readonly thingsOf: (certificateId: CertificateId) => readonly ThingName[];

@@ -61,7 +61,7 @@ function thingsOf(question: Question, parts: SynthesisParts): ReadonlySet<ThingN
 }
 
 function thingsOfGroup(name: GroupName, { groups }: SynthesisParts): ReadonlySet<ThingName> {
-  return groups.thingsUnder(groups.get(name).name);
+  return groups.thingsUnder(groups.getStatic(name).name);
 }
 
 /** Those whose certificates have it, and those in and under its groups. */

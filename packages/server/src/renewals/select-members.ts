@@ -6,7 +6,7 @@ import type { RenewalMember, RenewalSelection } from './store.ts';
 
 export interface SelectParts {
   readonly things: Pick<Things, 'page' | 'certificatesOf'>;
-  readonly groups: Pick<Groups, 'get' | 'thingsUnder'>;
+  readonly groups: Pick<Groups, 'members'>;
   readonly certificates: Pick<Certificates, 'summary' | 'standing'>;
   readonly nowMs: number;
 }
@@ -32,8 +32,7 @@ async function* namesOf(
   { things, groups }: SelectParts,
 ): AsyncIterable<ThingName> {
   if (groupName !== undefined) {
-    groups.get(groupName);
-    yield* groups.thingsUnder(groupName);
+    yield* await groups.members(groupName);
     return;
   }
   for (let after: ThingName | undefined; ; ) {

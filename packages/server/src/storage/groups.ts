@@ -1,7 +1,7 @@
 import type { Group, GroupStore } from '../groups/store.ts';
 import type { Database } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
-import { allRows, pageLimit, pageRowsMax } from './paging.ts';
+import { allRows, isTexts, pageLimit, pageRowsMax, storedJson } from './paging.ts';
 import { rowInserter } from './row-inserter.ts';
 import type { Schema } from './schema.ts';
 
@@ -12,14 +12,28 @@ type MembershipRow = Schema['group_things'];
 export function createGroupStore({ reads }: Database): GroupStore {
   const insertMemberships = rowInserter('group_things');
   return {
-    add: async (tx, { name, parentName, createdAtMs }) => {
-      const row = { name, parent_name: parentName ?? null, created_at_ms: createdAtMs };
+    add: async (tx, { name, parentName, query, tags, createdAtMs }) => {
+      const row = {
+        name,
+        parent_name: parentName ?? null,
+        query: query ?? null,
+        tags: JSON.stringify(tags),
+        created_at_ms: createdAtMs,
+      };
       await queriesOf(tx).insertInto('thing_groups').values(row).execute();
     },
     setParent: async (tx, { name, parentName }) => {
       const { numUpdatedRows } = await queriesOf(tx)
         .updateTable('thing_groups')
         .set({ parent_name: parentName ?? null })
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
+    update: async (tx, { name, query, tags }) => {
+      const { numUpdatedRows } = await queriesOf(tx)
+        .updateTable('thing_groups')
+        .set({ query: query ?? null, tags: JSON.stringify(tags) })
         .where('name', '=', name)
         .executeTakeFirst();
       return numUpdatedRows === 1n;
@@ -34,7 +48,7 @@ export function createGroupStore({ reads }: Database): GroupStore {
     page: async ({ after, limit }) => {
       const page = reads
         .selectFrom('thing_groups')
-        .select(['name', 'parent_name', 'created_at_ms'])
+        .select(['name', 'parent_name', 'query', 'tags', 'created_at_ms'])
         .orderBy('name')
         .limit(pageLimit(limit));
       const rows = await (after === undefined ? page : page.where('name', '>', after)).execute();
@@ -94,6 +108,11 @@ export function createGroupStore({ reads }: Database): GroupStore {
 }
 
 function toGroup(row: GroupRow): Group {
-  const group = { name: row.name, createdAtMs: row.created_at_ms };
-  return row.parent_name === null ? group : { ...group, parentName: row.parent_name };
+  return {
+    name: row.name,
+    tags: storedJson(row.tags, isTexts),
+    createdAtMs: row.created_at_ms,
+    ...(row.parent_name === null ? {} : { parentName: row.parent_name }),
+    ...(row.query === null ? {} : { query: row.query }),
+  };
 }

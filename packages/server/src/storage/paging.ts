@@ -38,3 +38,9 @@ function parse(text: string): unknown {
     throw new StoreError('store.corrupt', 'a JSON column does not hold JSON', { cause });
   }
 }
+
+/** Text by text, as attributes and tags are kept. */
+export function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((member) => typeof member === 'string');
+}

@@ -69,6 +69,8 @@ export interface Schema {
   readonly thing_groups: {
     readonly name: GroupName;
     readonly parent_name: GroupName | null;
+    readonly query: string | null;
+    readonly tags: string;
     readonly created_at_ms: number;
   };
   readonly group_things: { readonly group_name: GroupName; readonly thing_name: ThingName };

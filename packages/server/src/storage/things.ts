@@ -2,7 +2,7 @@ import type { JsonObject } from '@fleetward/core';
 import type { CertificateAttachment, DeviceReport, Thing, ThingStore } from '../things/store.ts';
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
-import { allRows, pageLimit, pageRowsMax, storedJson } from './paging.ts';
+import { allRows, isTexts, pageLimit, pageRowsMax, storedJson } from './paging.ts';
 import { rowInserter } from './row-inserter.ts';
 import type { Schema, ThingRow } from './schema.ts';
 
@@ -202,8 +202,4 @@ function toReport(row: ReportRow): DeviceReport {
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isTexts(value: unknown): value is Readonly<Record<string, string>> {
-  return isObject(value) && Object.values(value).every((member) => typeof member === 'string');
 }

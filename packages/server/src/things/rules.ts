@@ -20,6 +20,15 @@ export function assertThing(thing: Thing): void {
 }
 
 /** Throws `things.invalid` for tags beyond AWS's bounds. */
+export function mergedTags(
+  before: Readonly<Record<string, string>>,
+  change: TagChange | undefined,
+): Readonly<Record<string, string>> {
+  const tags = merged(before, change);
+  assertTags(tags);
+  return tags;
+}
+
 function assertTags(tags: Readonly<Record<string, string>>): void {
   const entries = Object.entries(tags);
   if (entries.length > tagsMax)
@@ -36,11 +45,14 @@ function assertTags(tags: Readonly<Record<string, string>>): void {
   }
 }
 
+/** `null` takes a tag away. */
+export type TagChange = Readonly<Record<string, string | null>>;
+
 /** What an operator wants changed of a thing: `null` takes away, what is not named stays (RFC 7396). */
 export interface ThingChange {
   readonly typeName?: string | null;
   readonly attributes?: Readonly<Record<string, string | null>>;
-  readonly tags?: Readonly<Record<string, string | null>>;
+  readonly tags?: TagChange;
 }
 
 export function changedThing({ typeName: oldType, ...thing }: Thing, change: ThingChange): Thing {

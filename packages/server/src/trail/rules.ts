@@ -62,6 +62,7 @@ type TrailKind =
   | 'thing.certificate_transferred'
   | 'group.created'
   | 'group.moved'
+  | 'group.updated'
   | 'group.removed'
   | 'group.thing_added'
   | 'group.thing_removed'

@@ -125,9 +125,14 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
       get: (name: never) => {
         if (removedGroups.has(name))
           throw new GroupsError('groups.not_found', `there is no group \`${name}\``);
-        return { name, createdAtMs: 0 };
+        return { name, tags: {}, createdAtMs: 0 };
       },
-      thingsUnder: () => new Set(attributes.keys()),
+      members: async (name: never) => {
+        if (removedGroups.has(name))
+          throw new GroupsError('groups.not_found', `there is no group \`${name}\``);
+        return new Set(attributes.keys());
+      },
+      isDynamic: () => false,
       revision: 0,
     },
     releases: { release: (path: string) => published.get(path), releases: () => [...published.values()] },

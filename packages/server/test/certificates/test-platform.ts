@@ -226,6 +226,11 @@ export async function openPlatform(options: PlatformOptions) {
     things,
     announce,
     changed,
+    search: {
+      assertQuery: (query) => search!.assertQuery(query),
+      select: (query) => search!.select(query),
+      find: (wanted) => search!.find(wanted),
+    },
     policiesOn: (name) => policies.namesOn(name).size,
     whileKept: (change, work) => policies.whileKept({ kind: 'hierarchy', ...change }, work),
     ...(options.groups === undefined ? {} : { limits: options.groups }),

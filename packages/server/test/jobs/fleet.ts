@@ -67,9 +67,13 @@ export async function openFleet({ things: count, limits, kept }: FleetOptions) {
     groups: {
       get: (name: GroupName) => {
         if (!groups.has(name)) throw new GroupsError('groups.not_found', `there is no group \`${name}\``);
-        return { name, createdAtMs: 0 };
+        return { name, tags: {}, createdAtMs: 0 };
       },
-      thingsUnder: (name: GroupName) => groups.get(name) ?? new Set<ThingName>(),
+      members: async (name: GroupName) => {
+        if (!groups.has(name)) throw new GroupsError('groups.not_found', `there is no group \`${name}\``);
+        return groups.get(name) ?? new Set<ThingName>();
+      },
+      isDynamic: () => false,
       get revision() {
         return revision;
       },

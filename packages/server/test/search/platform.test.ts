@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseGroupName, parseThingName, type ThingName } from '@fleetward/core';
+import { parseGroupName, parsePolicyName, parseThingName, type ThingName } from '@fleetward/core';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Presence } from '../../src/presence/index.ts';
-import { issueDevice, openPlatform, type Platform } from '../certificates/test-platform.ts';
+import { issueDevice, openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
 
 const dayMs = 86_400_000;
 const operator = { kind: 'operator', operatorId: 'ada' } as const;
@@ -84,6 +84,57 @@ test('what operators and devices change is found at once, and again after a rest
   expect(await find('not group:*')).toEqual([oven]);
   await again.remove(oven, operator);
   expect(await find('name:*')).toEqual([]);
+});
+
+test('a dynamic group has the things that match at the moment it is asked, and no place where a static one is needed', async () => {
+  const { groups, things, trail } = platform;
+  const low = parseGroupName('low');
+  await groups.create({ name: low, query: 'battery<20', tags: { team: 'blue' } }, operator);
+  const members = async () => [...(await groups.members(low))];
+  const lamp = await makeThing('lamp-9');
+  const battery = (batteryPercent: number) => things.saveReport(lamp, { protocolVersion: 3, batteryPercent });
+  expect(await members()).toEqual([]);
+  await battery(12);
+  expect(await members()).toEqual([lamp]);
+  expect(await groups.things(low, { limit: 5 })).toEqual([lamp]);
+  await groups.update(low, { query: 'battery<10', tags: { team: null, ring: '1' } }, operator);
+  expect(await members()).toEqual([]);
+  expect((await trailOf(trail)).at(-1)).toEqual({
+    kind: 'group.updated',
+    payload: { groupName: low, query: 'battery<10', tags: { ring: '1' } },
+  });
+
+  const ovens = parseGroupName('ovens');
+  const refusals = [
+    () => groups.addThing({ groupName: low, thingName: lamp }, operator),
+    () => groups.removeThing({ groupName: low, thingName: lamp }, operator),
+    () => groups.move({ name: low, parentName: ovens }, operator),
+    () => groups.move({ name: ovens, parentName: low }, operator),
+    () => groups.create({ name: parseGroupName('lower'), parentName: low }, operator),
+    () => groups.create({ name: parseGroupName('lower'), parentName: ovens, query: 'type:a' }, operator),
+    () =>
+      platform.policies.attachments.attachToGroup(
+        { policyName: parsePolicyName('any'), groupName: low },
+        operator,
+      ),
+  ];
+  for (const refusal of refusals) await expect(refusal()).rejects.toMatchObject({ code: 'groups.dynamic' });
+  await expect(groups.update(ovens, { query: 'type:a' }, operator)).rejects.toMatchObject({
+    code: 'groups.invalid',
+  });
+  for (const query of ['', 'colour:red'])
+    await expect(groups.create({ name: parseGroupName('lower'), query }, operator)).rejects.toMatchObject({
+      code: expect.stringMatching(/^search\.(query_invalid|field_unknown)$/),
+    });
+
+  const { keys, clock } = platform;
+  await platform.close();
+  platform = await openPlatform({ folder: folder.path, keys, clock });
+  follow();
+  await platform.things.saveReport(lamp, { protocolVersion: 3, batteryPercent: 3 });
+  expect([...(await platform.groups.members(low))]).toEqual([lamp]);
+  await platform.groups.remove(low, operator);
+  await platform.things.remove(lamp, operator);
 });
 
 test('a thing is connected while it has a connection, also while its device changes from one to another', async () => {

@@ -28,6 +28,7 @@ import { operatorInvitations } from './0024-operator-invitations.ts';
 import { jobs } from './0025-jobs.ts';
 import { lifecycle } from './0026-lifecycle.ts';
 import { shadows } from './0027-shadows.ts';
+import { dynamicGroups } from './0028-dynamic-groups.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -65,4 +66,5 @@ export const migrations: readonly Migration[] = [
   jobs,
   lifecycle,
   shadows,
+  dynamicGroups,
 ];

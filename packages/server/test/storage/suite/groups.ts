@@ -5,6 +5,7 @@ import { type Opened, outcomes } from './backend.ts';
 export function describeGroups(opened: () => Opened): void {
   const group = (name: string, parent?: string) => ({
     name: parseGroupName(name),
+    tags: {},
     createdAtMs: 1,
     ...(parent === undefined ? {} : { parentName: parseGroupName(parent) }),
   });
@@ -92,6 +93,27 @@ export function describeGroups(opened: () => Opened): void {
     const { stores, transact } = opened();
     const added = transact((tx) => stores.groups.addThing(tx, membership('no-such-group', 'lamp')));
     expect(await outcomes([added])).toEqual(['store.conflict']);
+  });
+
+  test('a query and tags are replaced, of a group that is there', async () => {
+    const { stores, transact } = opened();
+    const dynamic = { ...group('z-dynamic'), query: 'battery<20', tags: { team: 'blue' } };
+    await transact((tx) => stores.groups.add(tx, dynamic));
+    const changed = { ...dynamic, query: 'battery<30', tags: {} };
+    expect(await transact((tx) => stores.groups.update(tx, changed))).toBe(true);
+    const page = await stores.groups.page({ after: parseGroupName('z-dynamib'), limit: 1 });
+    expect(page).toEqual([changed]);
+    expect(await transact((tx) => stores.groups.update(tx, group('q-none')))).toBe(false);
+  });
+
+  test('many things come to groups in one go, or none of them', async () => {
+    const { stores, transact } = opened();
+    await add('z-joined');
+    const joins = Array.from({ length: 40 }, (_, at) => membership('z-joined', `m-${at}`));
+    await transact((tx) => stores.groups.addThings(tx, joins));
+    expect(await stores.groups.things(parseGroupName('z-joined'), { limit: 100 })).toHaveLength(40);
+    const again = transact((tx) => stores.groups.addThings(tx, [membership('z-joined', 'm-new'), joins[3]!]));
+    expect(await outcomes([again])).toEqual(['store.conflict']);
   });
 
   test('every membership is listed, however many pages they fill', async () => {
