@@ -1,6 +1,10 @@
+import { createHash } from 'node:crypto';
+import { parseSha256 } from '@fleetward/core';
 import { describe, expect, it } from 'vitest';
 import { signedBytes, tufTime } from '../src/metadata/sign.ts';
+import { makePatch } from '../src/patches/patch.ts';
 import { describeTarget } from '../src/repository/describe-target.ts';
+import { patchRelease } from '../src/repository/patch-release.ts';
 import { describeChange } from '../src/repository/release-change.ts';
 import {
   addToRelease,
@@ -289,6 +293,33 @@ describe('verifying a folder', () => {
     const { problems } = await verify(story, nowMs);
     expect(problems).toMatchObject(found);
     expect(problems).toHaveLength(found.length);
+  });
+
+  const patchTo = (leadsTo: string) => makePatch(fileOf('lamp 0'), fileOf(leadsTo));
+  it.each([
+    ['accepts a patch that leads to its release', () => patchTo('lamp 1'), []],
+    ['tells a patch that leads elsewhere', () => patchTo('lamp 2'), [/the signed metadata says/]],
+    ['tells a patch that is none', async () => fileOf('no frame'), [/not a patch of this image/]],
+  ] as const)('%s', async (_, make, found) => {
+    const story = await startedFolder();
+    const keep = (text: string | Uint8Array) => {
+      const bytes = typeof text === 'string' ? fileOf(text) : text;
+      const sha256 = parseSha256(createHash('sha256').update(bytes).digest('hex'));
+      story.artifacts.set(sha256, bytes);
+      return { sha256, length: bytes.length };
+    };
+    const base = keep('lamp 0');
+    const link = { base, ...keep(await make()) };
+    await patchRelease(story.folder, { path: 'lamp/1.img', link, expiresMs });
+    await story.sign();
+    const { problems } = await verify(story);
+    expect(problems).toMatchObject(
+      found.map((why) => ({ step: 'patch', subject: 'lamp/1.img', explanation: expect.stringMatching(why) })),
+    );
+    expect(problems).toHaveLength(found.length);
+    // Without the image that it starts from nothing can be said.
+    story.artifacts.delete(base.sha256);
+    expect((await verify(story)).problems).toEqual([]);
   });
 
   it('begins with a root that is one', async () => {

@@ -23,7 +23,7 @@ export function addReleaseVerify(noun: Command, shell: Shell): void {
   addVerb(noun, 'verify <path>', {
     summary: 'verify a folder of releases, or the signature of one file, without a platform',
     description:
-      'With `--root`, verifies a folder of releases as a device that trusts this root would: the chain of roots, thresholds, ends, and the artifacts; each problem is shown ' +
+      'With `--root`, verifies a folder of releases as a device that trusts this root would: the chain of roots, thresholds, ends, the artifacts, their documents, and patches whose old image is in the folder; each problem is shown ' +
       'with its clause of TUF 1.0.34. With `--signature` and `--key`, verifies a signature of one file: RSA-PSS with SHA-256 and the longest salt, as ' +
       '`openssl dgst -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:max -sign` makes it, or Ed25519. Nothing else is accepted. Exit code 0: ' +
       'accepted; 1: refused, with the reason; 2: a file cannot be read.',

@@ -15,6 +15,7 @@ import { verifyTargets } from './publish.ts';
 import { type ReleaseFolder, readNewest } from './release-folder.ts';
 import { followRoots } from './root-chain.ts';
 import { verifyDelegated } from './verify-delegated.ts';
+import { verifyPatches } from './verify-patches.ts';
 
 export interface FolderCheck {
   /** The root a device has, or the person who checks. */
@@ -63,6 +64,9 @@ export async function verifyReleaseFolder(folder: ReleaseFolder, check: FolderCh
   );
   for (const target of releases) note(await verifyArtifact(target, check));
   for (const target of releases) note(await verifyRecord(target, { releases, check }));
+  const { artifact } = check;
+  if (artifact !== undefined)
+    for (const target of releases) note(await verifyPatches(target, { targets: releases, artifact }));
   return { problems, ...versions(root, targets.value), releases };
 }
 
