@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { temporaryFolder } from '@fleetward/testkit';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runProgram, temporaryFolder } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
 import {
   connectPlatform,
@@ -75,4 +76,29 @@ test('the update client serves a daemon that is not ours, over mutual TLS', asyn
   writeFileSync(folder.join('bad.json'), '{}');
   await expect(open('bad.json')).rejects.toMatchObject({ code: 'device.root_refused' });
   api.close();
+});
+
+test('the example in the README is such a daemon', async () => {
+  using folder = temporaryFolder();
+  await using platform = await TestPlatform.start(await TestRepository.create());
+  await platform.repository.release(image);
+  const { url, rootPem: trust, joinToken } = platform;
+  await enroll({ url, trust, joinToken, name: 'lamp-1', folder: folder.join('identity'), clock: Date });
+  writeFileSync(folder.join('1.root.json'), platform.releaseRoot);
+  symlinkSync(join(import.meta.dirname, '../../../node_modules'), folder.join('node_modules'));
+  const [, , example = ''] = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8').split(
+    /^```ts$/m,
+  );
+  const text = example.slice(0, example.indexOf('```'));
+  const here = text.replaceAll('https://fleet.example:8443', url).replaceAll('/var/lib/lamp', folder.path);
+  writeFileSync(folder.join('example.mts'), `${here}\nconsole.log(JSON.stringify(verdict));`);
+  const ran = await runProgram(
+    process.execPath,
+    ['--conditions=fleetward-source', folder.join('example.mts')],
+    {
+      environment: { PATH: process.env.PATH },
+    },
+  );
+  expect(ran.stdout.toString(), ran.stderr).toBe(`{"kind":"accepted","lengthBytes":${image.length}}\n`);
+  expect(readFileSync(folder.join('partition'))).toEqual(image);
 });
