@@ -32,6 +32,13 @@ needs('systemd-analyze', 'systemd').describe("the agent's systemd unit", () => {
     },
   );
 
+  test('has beside it the unit of the starter in docs/device.md, which systemd understands', async () => {
+    const document = readFileSync(join(import.meta.dirname, '../../../docs/device.md'), 'utf8');
+    const [, fan = ''] = /^```ini\n(.*?)^```$/ms.exec(document) ?? [];
+    expect(fan).toMatch(/starter\.mjs --slots/);
+    expect(await analyze(['verify', '--man=no'], fan, 'fan.service')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('leaves the agent so little that systemd rates it below 2.0 of 10', async () => {
     const rate = (text?: string) => analyze(['security', '--offline=true', '--threshold=20'], text);
     expect((await rate()).stdout.toString()).toMatch(

@@ -1,17 +1,23 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { needs, type RunningProgram, requireProgram, startProgram } from '@fleetward/testkit';
+import { join } from 'node:path';
+import { needs, type RunningProgram, startProgram } from '@fleetward/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sha256Of } from '../releases/engineer.ts';
 import { DdiFleet } from './ddi-fleet.ts';
 import { type ImageMaker, newImageMaker } from './swu.ts';
 
+/** Its settings and its command line are what this runs. */
+const document = readFileSync(
+  join(import.meta.dirname, '../../../../docs/how-to/swupdate-devices.md'),
+  'utf8',
+);
 const content = Buffer.from('firmware of the pump, version 2');
 
 needs('swupdate', 'swupdate').describe('Debian’s SWUpdate over mutual TLS', () => {
   let fleet: DdiFleet;
   let trusted: ImageMaker;
   let stranger: ImageMaker;
-  let configFile: string;
+  let command: string;
   let installed: string;
 
   beforeAll(async () => {
@@ -21,26 +27,40 @@ needs('swupdate', 'swupdate').describe('Debian’s SWUpdate over mutual TLS', ()
     trusted = await newImageMaker(folder, 'release');
     stranger = await newImageMaker(folder, 'stranger');
     installed = folder.join('installed.bin');
-    configFile = folder.join('swupdate.cfg');
+    const configFile = folder.join('swupdate.cfg');
     mkdirSync(folder.join('sockets'));
-    writeFileSync(
-      configFile,
-      `globals: { public-key-file = "${trusted.certFile}"; };
-suricatta: { tenant = "default"; id = "pump-1"; url = "${fleet.url}"; polldelay = 1; retry = 1; retrywait = 1;
-  cafile = "${fleet.platform.rootFile}"; sslkey = "${device.keyFile}"; sslcert = "${device.certFile}"; };
-identify: ( { name = "product"; value = "pump"; }, { name = "hardware"; value = "rev1"; }, { name = "version"; value = "1.0.0"; } );
-`,
+    const asWritten = {
+      '/etc/swupdate/release.pem': trusted.certFile,
+      '/etc/swupdate.cfg': configFile,
+      '/etc/fleetward/root.pem': fleet.platform.rootFile,
+      '/etc/fleetward/chain.pem': device.certFile,
+      '/etc/fleetward/key.pem': device.keyFile,
+      'https://fleet.example:8443': fleet.url,
+      'pump-17': 'pump-1',
+    };
+    const here = (text: string) =>
+      Object.entries(asWritten).reduce((all, [from, to]) => all.replaceAll(from, to), text);
+    const [configuration = '', line = ''] = [/^globals: .*?^\);$/ms, /^swupdate .*$/m].map((block) =>
+      here(block.exec(document)?.[0] ?? ''),
     );
+    command = line;
+    writeFileSync(configFile, configuration);
   }, 120_000);
   afterAll(() => fleet.platform.stop());
 
   /** The program with a place of its own for sockets; `confirm`: it has restarted into a version that works. */
   function start(confirm: 'works' | undefined): RunningProgram {
-    const suricatta = `-t default -i pump-1 -u ${fleet.url} -p 1${confirm === undefined ? '' : ' -c 2'}`;
-    const device = ['-f', configFile, '-k', trusted.certFile, '-H', 'pump:rev1', '-M', '-m'];
+    // Of a machine without a boot loader, and with its steps in the log.
+    const line = `exec ${command} -M -m -l 4`;
     const environment = { ...process.env, TMPDIR: fleet.platform.folder.join('sockets') };
-    const args = ['-l', '4', ...device, '-u', suricatta];
-    return startProgram(requireProgram('swupdate', 'swupdate'), args, { environment, timeoutMs: 100_000 });
+    return startProgram(
+      '/bin/sh',
+      ['-c', confirm === undefined ? line : line.replace(/ -u "[^"]*/, '$& -c 2')],
+      {
+        environment,
+        timeoutMs: 100_000,
+      },
+    );
   }
 
   /** Runs it until the work is done; when that fails, with the program's own words. */
