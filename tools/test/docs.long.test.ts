@@ -13,6 +13,7 @@ const stories = {
   policy: ['docs/policy.md'],
   prove: ['docs/how-to/prove-a-policy.md'],
   aws: ['docs/migrate-from-aws-iot.md'],
+  hsm: ['docs/how-to/keys-in-an-hsm.md'],
   fleet: [
     'docs/tutorials/first-device.md',
     'docs/how-to/read-a-denial.md',
@@ -49,36 +50,50 @@ const portsInText = { mqtt: '8883', devices: '8443', public: '8080', operators: 
 needs('openssl', 'openssl').describe('the commands of the documentation', () => {
   needs('curl', 'curl').describe('run', () => {
     needs('mosquitto_pub', 'mosquitto-clients').describe('as they are written', () => {
-      test.for(Object.entries(stories))(
-        '%s',
-        { timeout: storyTimeoutMs },
-        async ([story, files], { signal }) => {
-          using folder = temporaryFolder('fleetward-docs-');
-          await using session = openShellSession({
-            folder: folder.path,
-            // What runs this is installed: the script must not install anew below other tests.
-            prelude: `cd '${root}'; node() { :; }; . tools/commands.sh; unset -f node; cd '${folder.path}'`,
-            environment: {
-              PATH: process.env.PATH,
-              HOME: folder.path,
-              // Some forty short programs, mostly spent on compiling the same files.
-              NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? folder.join('compiled'),
-              ...Object.fromEntries(listeners),
-            },
-            blockTimeoutMs: 60_000,
+      const { hsm, ...others } = stories;
+      test.for(Object.entries(others))('%s', { timeout: storyTimeoutMs }, follow);
+      needs('softhsm2-util', 'softhsm2').describe('with a token', () => {
+        needs('g++', 'g++').describe('and its driver compiled', () => {
+          test('hsm', { timeout: storyTimeoutMs }, async (context) => {
+            // With this machine's settings of npm, and however long it takes: the block of the page finds it done.
+            const builder = join(root, 'tools/pkcs11/build.mjs');
+            const built = await runProgram(process.execPath, [builder], {
+              environment: process.env,
+              timeoutMs: storyTimeoutMs / 2,
+            });
+            expect(built.code, built.stderr).toBe(0);
+            await follow(['hsm', hsm], context);
           });
-          // A test that ran out of time is left where it stands: what its blocks started must not outlive it.
-          signal.addEventListener('abort', () => void session[Symbol.asyncDispose]());
-          const blocks = files.flatMap((file) =>
-            docBlocks(readFileSync(join(root, file), 'utf8'), { file, story }),
-          );
-          expect(blocks.length).toBeGreaterThan(3);
-          await tell(blocks, session);
-        },
-      );
+        });
+      });
     });
   });
 });
+
+async function follow(
+  [story, files]: readonly [string, readonly string[]],
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  using folder = temporaryFolder('fleetward-docs-');
+  await using session = openShellSession({
+    folder: folder.path,
+    // What runs this is installed: the script must not install anew below other tests.
+    prelude: `cd '${root}'; node() { :; }; . tools/commands.sh; unset -f node; cd '${folder.path}'`,
+    environment: {
+      PATH: process.env.PATH,
+      HOME: folder.path,
+      // Some forty short programs, mostly spent on compiling the same files.
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? folder.join('compiled'),
+      ...Object.fromEntries(listeners),
+    },
+    blockTimeoutMs: 60_000,
+  });
+  // A test that ran out of time is left where it stands: what its blocks started must not outlive it.
+  signal.addEventListener('abort', () => void session[Symbol.asyncDispose]());
+  const blocks = files.flatMap((file) => docBlocks(readFileSync(join(root, file), 'utf8'), { file, story }));
+  expect(blocks.length).toBeGreaterThan(3);
+  await tell(blocks, session);
+}
 
 test('the example of the server’s README starts a platform and stops it', {
   timeout: storyTimeoutMs,
