@@ -821,6 +821,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['campaign', 'pause', campaignId])).json).toMatchObject([{ state: 'PAUSED' }]);
     const shown = await cli.run(['campaign', 'show', campaignId], { environment });
     expect(shown.stdout).toMatch(/^release +lamp 1\.0\.0 \(lamp\/1\.0\.0\/lamp\.img\)$/m);
+    const [me] = (await say(['operator', 'whoami'])).json as [{ name: string }];
+    expect(shown.stdout).toMatch(new RegExp(`^by +${me.name}$`, 'm'));
     await say(['campaign', 'cancel', campaignId]);
     expect(await watching.outcome).toMatchObject({ code: 0 });
     const listed = await cli.run(['campaign', 'list'], { environment });

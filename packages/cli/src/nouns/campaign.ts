@@ -6,6 +6,7 @@ import {
   getCampaign,
   listCampaignActions,
   listCampaigns,
+  listOperators,
   listThings,
   rollBackCampaign,
 } from '@fleetward/protocol';
@@ -228,7 +229,11 @@ function addShow(noun: Command, { output, withApi, terminal }: Shell): void {
     description: 'Shows a campaign, how far it is, and why it stopped if it did.',
     examples: ['fleetward campaign show 0c2f4a6b8d0e1f23'],
   }).action(async (campaignId: string) => {
-    const campaign = await withApi((api) => api.call(getCampaign, { params: { campaignId } }));
+    const [campaign, { operators }] = await withApi((api) =>
+      Promise.all([api.call(getCampaign, { params: { campaignId } }), api.call(listOperators)]),
+    );
+    /** Of one who is gone, the id. */
+    const nameOf = (id: string) => operators.find(({ operatorId }) => operatorId === id)?.name ?? id;
     const { name, state, release, because, stage, stages, causes, ratePerMinute } = campaign;
     output.record(campaign, {
       campaign: campaignId,
@@ -243,8 +248,8 @@ function addShow(noun: Command, { output, withApi, terminal }: Shell): void {
       trouble: troubleTexts(campaign).join('; '),
       failures: causes.map(({ state: end, cause, count }) => `${end} ${cause}: ${count}`).join(', '),
       made: { atMs: campaign.createdAtMs },
-      by: campaign.createdBy,
-      ...(campaign.approvedBy === undefined ? {} : { approved: campaign.approvedBy }),
+      by: nameOf(campaign.createdBy),
+      ...(campaign.approvedBy === undefined ? {} : { approved: nameOf(campaign.approvedBy) }),
       ...(campaign.startAtMs === undefined || campaign.startedAtMs !== undefined
         ? {}
         : { starts: { atMs: campaign.startAtMs } }),
