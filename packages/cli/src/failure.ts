@@ -85,6 +85,9 @@ const hints: Readonly<Record<string, string>> = {
   'jobs.exists': '`fleetward job delete` removes one that is over; without `--id` one is made',
   'jobs.not_found': '`fleetward job list` shows the jobs',
   'jobs.state': '`fleetward job show` says where it is; `--force` also ends what devices have begun',
+  'shadows.not_found': '`fleetward shadow list` shows the shadows of a thing',
+  'shadows.version_conflict':
+    'it was changed meanwhile: `fleetward shadow get` shows its version and what it holds now',
   'ddi.token_not_found': '`fleetward target-token list` shows which things have one',
   'enrollment.token_not_found': '`fleetward join-token list` shows the join tokens',
   'groups.not_found': '`fleetward group list` shows the groups, `fleetward group create` makes one',

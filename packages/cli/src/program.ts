@@ -96,6 +96,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/activity.ts')).addActivity,
   },
   {
+    name: 'shadow',
+    summary: 'what things report of themselves and what is desired of them',
+    load: async () => (await import('./nouns/shadow.ts')).addShadow,
+  },
+  {
     name: 'join-token',
     summary: 'secrets with which new devices enrol',
     load: async () => (await import('./nouns/join-token.ts')).addJoinToken,

@@ -368,6 +368,32 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     );
   });
 
+  test('a shadow is changed, got, listed and deleted, and a stale version changes nothing', async () => {
+    await say(['thing', 'create', 'fan-1']);
+    writeFileSync(cli.home.join('desired.json'), '{"speed":3,"old":null}');
+    await say(['shadow', 'update', 'fan-1', 'desired.json', '--name', 'config']);
+    await say(['shadow', 'update', 'fan-1', '--desired', '{"on":true}', '--only-version', '0']);
+    expect((await say(['shadow', 'get', 'fan-1', '--name', 'config'])).json).toMatchObject([
+      { state: { desired: { speed: 3 }, delta: { speed: 3 } }, version: 1 },
+    ]);
+    const shown = await cli.run(['shadow', 'get', 'fan-1'], { environment });
+    expect(JSON.parse(shown.stdout)).toEqual({ desired: { on: true }, delta: { on: true } });
+    const stale = ['shadow', 'update', 'fan-1', '--desired', '{"on":false}', '--only-version', '0'];
+    expect((await run(stale)).error).toMatchObject({ code: 'shadows.version_conflict' });
+    expect((await run(['shadow', 'update', 'fan-1', '--desired', '[]'])).error).toMatchObject({
+      code: 'cli.unreadable',
+    });
+    expect((await run(['shadow', 'update', 'fan-1'])).code).toBe(2);
+    expect((await say(['shadow', 'list', 'fan-1'])).json).toMatchObject([
+      { shadowName: '', version: 1 },
+      { shadowName: 'config', version: 1 },
+    ]);
+    await say(['shadow', 'delete', 'fan-1', '--name', 'config']);
+    expect((await run(['shadow', 'get', 'fan-1', '--name', 'config'])).error).toMatchObject({
+      code: 'shadows.not_found',
+    });
+  });
+
   test('a target token is printed once, replaced, listed without its secret and deleted', async () => {
     await say(['thing', 'create', 'valve-1']);
     const refused = await run(['target-token', 'create', 'valve-1']);
