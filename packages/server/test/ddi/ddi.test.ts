@@ -33,6 +33,7 @@ let toSecond: string;
 beforeAll(async () => {
   fleet = await DdiFleet.start({
     ddi: { bodyBytesMax: 2_000, attributesMax: 5, targetTokenGroups: ['floor'] },
+    releases: { deviceDownloadBytesPerSecondMax: 100_000 },
   });
   devices = { a: await fleet.platform.enrol('lamp-a'), b: await fleet.platform.enrol('lamp-b') };
   for (const thingName of ['lamp-a', 'lamp-b'])
@@ -404,6 +405,25 @@ describe('a target token', () => {
     await expect(fleet.platform.api.call(removeTargetToken, { params })).rejects.toMatchObject({
       problem: { code: 'ddi.token_not_found' },
     });
+  });
+
+  test('that is deleted while its client downloads cuts that', async () => {
+    const { api } = fleet.platform;
+    const client = fleet.client({ thingName: 'lamp-t', token: await make() });
+    const path = await fleet.release('lamp', '9.0.0', Buffer.alloc(1_000_000));
+    await api.call(updateThing, { params, body: { attributes: { ring: 'slow' } } });
+    await fleet.campaign(path, { ring: 'slow' });
+    const wanted = async () => {
+      const { json } = await client.ask(await client.isLinked('deploymentBase'));
+      return json as { id: string; deployment: { chunks: readonly { version: string }[] } };
+    };
+    await expect.poll(async () => (await wanted()).deployment.chunks[0]?.version, patience).toBe('9.0.0');
+    const download = client.ask(`softwaremodules/${(await wanted()).id}/artifacts/fw%209.0.0.swu`);
+    const cut = expect(download).rejects.toThrow(/aborted|socket hang up|ECONNRESET/);
+    const metrics = async () => Buffer.from(await api.call(getMetrics)).toString();
+    await expect.poll(metrics, patience).toMatch(/fleetward_downloads\{counter="underWay"\} 1/);
+    await api.call(removeTargetToken, { params });
+    await cut;
   });
 
   test('from before a revocation of its thing’s certificate does not bring the device back, nor while that is switched off', async () => {
