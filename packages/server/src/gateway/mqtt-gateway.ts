@@ -28,6 +28,7 @@ import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import { AwaySessions } from './away-sessions.ts';
 import { ClusterMessages } from './cluster-messages.ts';
 import { ConnectRate } from './connect-rate.ts';
+import { LifecycleEvents } from './lifecycle-events.ts';
 import type { MqttSource } from './mqtt-source.ts';
 import { ReservedTopics } from './reserved-topics.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
@@ -87,7 +88,6 @@ const lost: ReadonlySet<DisconnectReason> = new Set([
   'DUPLICATE_CLIENTID',
   'CLIENT_ERROR',
   'AUTH_ERROR',
-  'FORBIDDEN_ACCESS',
   'THROTTLED',
 ]);
 
@@ -107,6 +107,7 @@ export class MqttGateway {
   readonly #away: AwaySessions;
   readonly #connectRate: ConnectRate;
   readonly #reserved: ReservedTopics;
+  readonly #events: LifecycleEvents;
   #sweep: NodeJS.Timeout | undefined;
   #isStopping = false;
 
@@ -126,6 +127,7 @@ export class MqttGateway {
       publish: (message) => this.publish(message),
       warn: options.warn,
     });
+    this.#events = new LifecycleEvents({ ...options, publish: (message) => this.publish(message) });
     const node = toHex(options.random.bytes(8));
     this.#ownership = this.#ownSessions(node);
     this.#clusterMessages = this.#exchangeMessages(node);
@@ -269,9 +271,13 @@ export class MqttGateway {
       hooks: {
         ...this.#forwarding(),
         connect: (request, peer) =>
-          this.#connectRate.refusalOf(peer.admission.certificateId) ?? this.#decide(request, peer),
+          this.#connectRate.refusalOf(peer.admission.certificateId) ?? this.#decideAndTell(request, peer),
         connected: (connection) => this.#connected(connection),
         disconnected: (connection, reason) => this.#disconnected(connection, reason),
+        subscribed: (connection, filter) =>
+          this.#events.subscriptionChanged(connection, 'subscribed', filter),
+        unsubscribed: (connection, filter) =>
+          this.#events.subscriptionChanged(connection, 'unsubscribed', filter),
         reserved: (connection, message) =>
           this.#reserved.take(connection, message) || this.#refuseReserved(connection, message.topic),
         limited: (connection, limit) =>
@@ -338,6 +344,17 @@ export class MqttGateway {
       sharedMembers: (subscription, members) => messages.membersChanged(subscription, members),
       orphaned: (message, shareName) => messages.giveAway(message, shareName),
     };
+  }
+
+  /** Of those that were not refused for their rate alone, so that a flood of CONNECTs is none of events. */
+  #decideAndTell(request: ConnectRequest, peer: DevicePeer): ConnectVerdict | Promise<ConnectVerdict> {
+    const tell = (verdict: ConnectVerdict): ConnectVerdict => {
+      if (verdict.kind === 'refuse')
+        this.#events.connectFailed(request.clientId, peer, failureOf(verdict.reasonCode));
+      return verdict;
+    };
+    const decided = this.#decide(request, peer);
+    return decided instanceof Promise ? decided.then(tell) : tell(decided);
   }
 
   #decide(request: ConnectRequest, peer: DevicePeer): ConnectVerdict | Promise<ConnectVerdict> {
@@ -473,7 +490,7 @@ export class MqttGateway {
     const { principal } = connection.peer;
     if (principal === undefined) return;
     if (!this.#renewRights(connection, principal.claim))
-      connection.disconnect(REASON.notAuthorized, { sendWill: true });
+      connection.disconnect(REASON.notAuthorized, { reason: 'FORBIDDEN_ACCESS', sendWill: true });
   }
 
   /** False when the device may no longer connect, also because deciding that failed: this runs in the tick of a commit. */
@@ -498,6 +515,7 @@ export class MqttGateway {
     this.#options.presence?.speaksFor(connection, principal?.thingName);
     if (claim !== undefined) this.#ownership?.connected(claim, connection);
     this.#sees(connection, 'present');
+    this.#events.connected(connection);
   }
 
   #sees({ peer }: Connection<DevicePeer>, sight: Sight): void {
@@ -507,6 +525,7 @@ export class MqttGateway {
 
   #disconnected(connection: Connection<DevicePeer>, reason: DisconnectReason): void {
     if (!this.#isStopping) this.#sees(connection, lost.has(reason) ? 'disconnects' : 'present');
+    if (!this.#isStopping) this.#events.disconnected(connection, reason);
     const { certificateId } = connection.peer.admission;
     const { claim, principal } = connection.peer;
     principal?.drain();
@@ -527,8 +546,13 @@ export class MqttGateway {
 
   #disconnect(certificateId: CertificateId): void {
     for (const connection of this.#connections.get(certificateId) ?? [])
-      connection.disconnect(REASON.administrativeAction, { sendWill: false });
+      connection.disconnect(REASON.administrativeAction, { reason: 'FORBIDDEN_ACCESS', sendWill: false });
   }
+}
+
+function failureOf(reasonCode: number): DisconnectReason {
+  if (reasonCode === REASON.serverBusy) return 'SERVER_ERROR';
+  return reasonCode === REASON.clientIdentifierNotValid ? 'CLIENT_ERROR' : 'AUTH_ERROR';
 }
 
 function nameOf({ peer }: Connection<DevicePeer>): string {
