@@ -14,6 +14,7 @@ const stories = {
   prove: ['docs/how-to/prove-a-policy.md'],
   aws: ['docs/migrate-from-aws-iot.md'],
   hsm: ['docs/how-to/keys-in-an-hsm.md'],
+  jobs: ['docs/how-to/give-things-jobs.md'],
   fleet: [
     'docs/tutorials/first-device.md',
     'docs/how-to/read-a-denial.md',
