@@ -36,6 +36,7 @@ const domains = [
   'director',
   'ddi',
   'jobs',
+  'streams',
   'detections',
 ];
 

@@ -1,5 +1,5 @@
 export { type CborLimits, parseCbor } from './cbor/decode.ts';
-export { encodeCbor } from './cbor/encode.ts';
+export { type CborValue, encodeCbor } from './cbor/encode.ts';
 export {
   ApiError,
   type ApiErrorCode,
@@ -203,6 +203,7 @@ export {
   shadowOfTopic,
   shadowTopic,
 } from './reserved/shadows.ts';
+export { streamsFilter } from './reserved/streams.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,

@@ -82,6 +82,12 @@ describe('CBOR', () => {
     expect(() => parseCbor(bytes, limits)).toThrow(why);
   });
 
+  test('bytes are written, and read as hex digits where that is asked for', () => {
+    expect(toHex(encodeCbor({ b: Uint8Array.of(1, 0xab) }))).toBe('a161624201ab');
+    expect(parseCbor(fromHex('a161624201ab'), { ...limits, bytesAs: 'hex' })).toEqual({ b: '01ab' });
+    expect(() => parseCbor(fromHex('4201'), { ...limits, bytesAs: 'hex' })).toThrow('ends too early');
+  });
+
   test('too many bytes or values are refused', () => {
     expect(() => parseCbor(new Uint8Array(11), { ...limits, bytesMax: 10 })).toThrow('11 bytes');
     expect(() => parseCbor(encodeCbor([1, 2, 3]), { ...limits, valuesMax: 3 })).toThrow('more than 3');

@@ -39,6 +39,7 @@ import type { Search } from './search/index.ts';
 import { Shadows } from './shadows/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
+import { Streams } from './streams/index.ts';
 import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
 import type { Trail } from './trail/index.ts';
 import { type VendorCaEvent, VendorCas } from './vendor-cas/index.ts';
@@ -82,6 +83,7 @@ export interface Domains {
   readonly ddi: Ddi;
   readonly targetTokens: TargetTokens;
   readonly jobs: Jobs;
+  readonly streams: Streams;
 }
 
 export interface DomainParts {
@@ -313,6 +315,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     announce,
     limits: config.jobs,
   });
+  const streams = new Streams({ releases, downloads, denials });
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -342,6 +345,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     ddi,
     targetTokens,
     jobs,
+    streams,
   };
 }
 

@@ -62,6 +62,7 @@ import type { RouteHandler } from './route-handler.ts';
 import { searchHandlers } from './search/index.ts';
 import { shadowDeviceRoutes, shadowHandlers, shadowTopics } from './shadows/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
+import { streamTopics } from './streams/index.ts';
 import { deviceReportHandlers, thingHandlers } from './things/index.ts';
 import { vendorCaHandlers } from './vendor-cas/index.ts';
 import { platformVersion } from './version.ts';
@@ -146,6 +147,7 @@ export async function startListeners(
     reservedTopics: [
       ...provisioningTopics(domains.provisioning),
       ...jobTopicServices(domains.jobs, clock),
+      ...streamTopics(domains.streams),
       ...shadowTopics(domains.shadows, () => clock.now()),
     ],
     warn: (message, error) => parts.log.warn({ err: error }, message),

@@ -13,6 +13,8 @@ export interface ReservedRequest {
 export interface ReservedAnswer {
   readonly kind: 'accepted' | 'rejected';
   readonly payload: Uint8Array;
+  /** Where it is told instead. */
+  readonly topic?: string;
 }
 
 /** Why a request was not handed to its service, or did not come back from it. */
@@ -34,7 +36,7 @@ export interface ReservedTopic {
   /** A longer one is rejected before anything of it is kept; without it the service itself looks. */
   readonly payloadBytesMax?: number;
   /** Refusals are answers; a throw is a fault of the platform. What is accepted is durable. Undefined: the domain has published its answer. */
-  answer(request: ReservedRequest): Promise<ReservedAnswer | undefined>;
+  answer(request: ReservedRequest): Promise<ReservedAnswer | readonly ReservedAnswer[] | undefined>;
   rejected(request: ReservedRequest, fault: ReservedFault): ReservedAnswer;
 }
 

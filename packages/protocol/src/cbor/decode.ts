@@ -1,17 +1,19 @@
-import { InvalidInputError, type Json } from '@fleetward/core';
+import { InvalidInputError, type Json, toHex } from '@fleetward/core';
 
 export interface CborLimits {
   readonly bytesMax: number;
   readonly depthMax: number;
   /** Values in all, containers included. Default 10,000. */
   readonly valuesMax?: number;
+  /** Byte strings become text of hex digits; without it they are refused. */
+  readonly bytesAs?: 'hex';
 }
 
 const valuesMaxDefault = 10_000;
 
 /**
  * Parses the part of CBOR (RFC 8949) that says the same as JSON: text with keys of text, whole numbers up to 2^53 − 1, floating point,
- * true, false, null, and arrays and maps of definite length. Byte strings, tags, indefinite lengths, duplicate keys and what follows
+ * true, false, null, and arrays and maps of definite length. Byte strings (unless `bytesAs` says otherwise), tags, indefinite lengths, duplicate keys and what follows
  * the value are refused. Bounded in size, depth and number of values before anything is built.
  */
 export function parseCbor(input: Uint8Array, limits: CborLimits): Json {
@@ -21,7 +23,7 @@ export function parseCbor(input: Uint8Array, limits: CborLimits): Json {
 }
 
 // RFC 8949 §3.1
-const MAJOR = { unsigned: 0, negative: 1, text: 3, array: 4, map: 5, simple: 7 } as const;
+const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5, simple: 7 } as const;
 
 interface Head {
   readonly major: number;
@@ -35,15 +37,17 @@ class Parser {
   readonly #view: DataView;
   readonly #depthMax: number;
   readonly #valuesMax: number;
+  readonly #isHex: boolean;
   readonly #text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   #values = 0;
   #at = 0;
 
-  constructor(bytes: Uint8Array, limits: Required<CborLimits>) {
+  constructor(bytes: Uint8Array, limits: CborLimits & { readonly valuesMax: number }) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#depthMax = limits.depthMax;
     this.#valuesMax = limits.valuesMax;
+    this.#isHex = limits.bytesAs === 'hex';
   }
 
   document(): Json {
@@ -60,6 +64,9 @@ class Parser {
         return head.argument;
       case MAJOR.negative:
         return whole(-1 - head.argument, path);
+      case MAJOR.bytes:
+        if (!this.#isHex) throw failure('byte strings and tags are not accepted', path);
+        return this.#hex(head.argument, path);
       case MAJOR.text:
         return this.#string(head.argument, path);
       case MAJOR.array:
@@ -88,6 +95,11 @@ class Parser {
 
   #wide(path: string): number {
     return whole(Number(this.#view.getBigUint64(this.#take(8, path))), path);
+  }
+
+  #hex(length: number, path: string): string {
+    const start = this.#take(length, path);
+    return toHex(this.#bytes.subarray(start, start + length));
   }
 
   #string(length: number, path: string): string {

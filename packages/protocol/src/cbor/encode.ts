@@ -1,7 +1,10 @@
 import { concatBytes, type Json, utf8 } from '@fleetward/core';
 
-/** The CBOR of a JSON value (RFC 8949 §4.2: shortest lengths, all definite; map keys in the order they have). */
-export function encodeCbor(value: Json): Uint8Array {
+/** JSON, and bytes, which JSON has not. */
+export type CborValue = Json | Uint8Array | readonly CborValue[] | { readonly [name: string]: CborValue };
+
+/** The CBOR of a value (RFC 8949 §4.2: shortest lengths, all definite; map keys in the order they have). */
+export function encodeCbor(value: CborValue): Uint8Array {
   if (value === null) return Uint8Array.of(0xf6);
   switch (typeof value) {
     case 'boolean':
@@ -11,7 +14,10 @@ export function encodeCbor(value: Json): Uint8Array {
     case 'string':
       return encodeText(value);
     default:
-      return Array.isArray(value) ? encodeArray(value) : encodeMap(value as Readonly<Record<string, Json>>);
+      if (value instanceof Uint8Array) return concatBytes([head(2, value.length), value]);
+      return Array.isArray(value)
+        ? encodeArray(value)
+        : encodeMap(value as Readonly<Record<string, CborValue>>);
   }
 }
 
@@ -29,11 +35,11 @@ function encodeText(text: string): Uint8Array {
   return concatBytes([head(3, bytes.length), bytes]);
 }
 
-function encodeArray(items: readonly Json[]): Uint8Array {
+function encodeArray(items: readonly CborValue[]): Uint8Array {
   return concatBytes([head(4, items.length), ...items.map(encodeCbor)]);
 }
 
-function encodeMap(members: Readonly<Record<string, Json>>): Uint8Array {
+function encodeMap(members: Readonly<Record<string, CborValue>>): Uint8Array {
   const entries = Object.entries(members);
   return concatBytes([
     head(5, entries.length),

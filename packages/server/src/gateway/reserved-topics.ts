@@ -81,8 +81,8 @@ export class ReservedTopics {
   async #serve(asker: Asker, service: ReservedTopic, request: ReservedRequest): Promise<void> {
     this.#count(asker, service, 1);
     try {
-      const answer = await this.#answer(service, request);
-      if (answer !== undefined) this.#tell(asker, { service, request, answer });
+      const answers = await this.#answer(service, request);
+      for (const answer of answers) this.#tell(asker, { service, request, answer });
     } catch (error) {
       this.#options.warn(`mqtt: the answer on \`${request.topic}\` could not be sent`, error);
     } finally {
@@ -90,12 +90,13 @@ export class ReservedTopics {
     }
   }
 
-  async #answer(service: ReservedTopic, request: ReservedRequest): Promise<ReservedAnswer | undefined> {
+  async #answer(service: ReservedTopic, request: ReservedRequest): Promise<readonly ReservedAnswer[]> {
     try {
-      return await service.answer(request);
+      const answer = await service.answer(request);
+      return answer === undefined ? [] : [answer].flat();
     } catch (error) {
       this.#options.warn(`mqtt: a request on \`${request.topic}\` failed`, error);
-      return service.rejected(request, 'failed');
+      return [service.rejected(request, 'failed')];
     }
   }
 
@@ -108,7 +109,7 @@ export class ReservedTopics {
   #tell(asker: Asker, { service, request, answer }: Answered): void {
     const { answersTo } = service;
     const { payload } = answer;
-    const topic = `${request.topic}/${answer.kind}`;
+    const { topic = `${request.topic}/${answer.kind}` } = answer;
     if (answersTo === 'subscribers') {
       this.#options.publish({ topic, payload });
       return;

@@ -1,0 +1,2 @@
+export { streamTopics } from './mqtt.ts';
+export { Streams } from './service.ts';
