@@ -24,12 +24,12 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
     'prove',
     'issue',
     'search',
+    'agent',
     'pipelined',
     'durable',
     'filters',
     'latency',
     'handshakes',
-    'agent',
   ];
   let printed: ReadonlyMap<string, ReturnType<typeof JSON.parse>>;
 
@@ -47,7 +47,7 @@ needs('mosquitto', 'mosquitto').describe('npm run bench', () => {
   });
 
   test('prints what it found of each broker beside throughput', () => {
-    const [durable, filters, latency, handshakes] = names.slice(5, 9).map((name) => printed.get(name));
+    const [durable, filters, latency, handshakes] = names.slice(6).map((name) => printed.get(name));
     expect(durable.ratio).toBeGreaterThan(0);
     for (const { qos0 } of durable.brokers) expect(qos0).toMatchObject({ lost: 0 });
     expect(filters.brokers).toHaveLength(2);
