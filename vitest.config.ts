@@ -40,5 +40,6 @@ export default defineConfig({
     // For what hangs: on a machine that others load, what starts six platforms takes a minute.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });
