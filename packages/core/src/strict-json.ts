@@ -20,7 +20,7 @@ const valuesMaxDefault = 200_000;
 
 /**
  * Parses untrusted JSON: bounded in size and depth before anything is built and in its number of values while it is,
- * duplicate keys and a `__proto__` key refused, UTF-8 strict. Errors carry the JSON path in `details.path` (`$.a[0]["b c"]`), once
+ * duplicate keys, a `__proto__` key and numbers beyond a double's range refused, UTF-8 strict. Errors carry the JSON path in `details.path` (`$.a[0]["b c"]`), once
  * reading has begun the place in `details.at`, and for what is nested too deep `details.limit` `depth`.
  */
 export function parseStrictJson(input: Uint8Array | string, limits: StrictJsonLimits): Json {
@@ -146,7 +146,11 @@ class Parser {
     if (match === undefined) throw this.#unexpected(path, 'a JSON value');
     const start = this.#at;
     this.#at += match.length;
-    return parseScalar(match, path, start);
+    const value = parseScalar(match, path, start);
+    // It would be written as `null` again.
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw failure('a number beyond what can be held', path, start);
+    return value;
   }
 
   #take(char: string): boolean {

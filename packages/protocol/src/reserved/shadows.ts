@@ -19,8 +19,14 @@ export function shadowTopic(
   return `$aws/things/${thingName}/shadow${name}/${tail}`;
 }
 
-/** The thing and the shadow that a request's topic names, by its levels. */
-export function shadowOfTopic(topic: string): { readonly thingName: string; readonly shadowName: string } {
+/**
+ * The thing and the shadow that a request's topic names, by its levels; undefined for the classic one, and empty where `name/` is
+ * followed by nothing, which is no shadow's: a policy decided it as a named one.
+ */
+export function shadowOfTopic(topic: string): {
+  readonly thingName: string;
+  readonly shadowName: string | undefined;
+} {
   const [, , thingName = '', , kind, name = ''] = topic.split('/');
-  return { thingName, shadowName: kind === 'name' ? name : '' };
+  return { thingName, shadowName: kind === 'name' ? name : undefined };
 }

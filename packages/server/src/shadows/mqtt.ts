@@ -59,7 +59,8 @@ async function answerTo(
   operation: ShadowOperation,
   { topic, payload }: ReservedRequest,
 ): Promise<ShadowAnswer> {
-  const key = keyOf(shadowOfTopic(topic));
+  const { thingName, shadowName } = shadowOfTopic(topic);
+  const key = shadowName === '' ? refuse('invalidName') : keyOf({ thingName, shadowName: shadowName ?? '' });
   if (key.kind === 'rejected') return { ...key, ...tokenIn(shadows, payload) };
   return answers[operation](shadows, { key, payload });
 }

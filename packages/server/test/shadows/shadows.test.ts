@@ -132,6 +132,20 @@ describe('a shadow over MQTT', () => {
     ]);
   });
 
+  test('of no name is none, and so not the classic one', async () => {
+    const why = { code: 400, message: 'Invalid shadow name', timestamp };
+    for (const operation of ['update', 'get', 'delete'])
+      expect(await ask(`${classic}/name//${operation}`, { state: { desired: { on: 1 } } })).toEqual([
+        [`/name//${operation}/rejected`, why],
+      ]);
+  });
+
+  test('keeps no number that would be read as another', async () => {
+    expect(await ask(`${classic}/update`, '{"state":{"reported":{"a":1e400}}}')).toEqual([
+      ['/update/rejected', { code: 400, message: 'Invalid JSON', timestamp }],
+    ]);
+  });
+
   test('answers more than ten requests at once with 429, and the others in order', async () => {
     const updates = Array.from({ length: 30 }, (_, index) =>
       publish(`${classic}/update`, { state: { reported: { count: index } } }),
