@@ -146,6 +146,7 @@ describe('an agent in other hands, at the installer service,', () => {
     for (const lie of [
       { ...image, sha256 },
       { ...renamed, version: '1.3.0' },
+      { ...renamed, lengthBytes: renamed.lengthBytes - 1 },
     ])
       expect(await agent().ask('install', { image: lie })).toMatchObject({
         kind: 'failed',
@@ -214,6 +215,20 @@ describe('an agent in other hands, at the installer service,', () => {
         explanation: expect.stringMatching(/not what was installed last/),
       });
     expect(asked).toEqual([]);
+  });
+
+  test('gets nothing switched to or kept whose installation failed, or was cut off', async () => {
+    const image = await released('1.1.0');
+    const refused = { kind: 'failed', explanation: expect.stringMatching(/not what was installed last/) };
+    await agent().ask('install', { image });
+    installs = async () => ({ kind: 'failed', explanation: 'the partition is half written' });
+    await agent().ask('install', { image });
+    for (const verb of ['switch', 'confirm'] as const)
+      expect(await agent().ask(verb, { image })).toMatchObject(refused);
+    installs = () => new Promise(() => undefined);
+    expect(await agent({ withinMs: 500 }).ask('install', { image })).toMatchObject({ kind: 'failed' });
+    expect(await agent().ask('switch', { image })).toMatchObject(refused);
+    expect(asked.map(({ verb }) => verb)).toEqual(['install', 'install', 'install']);
   });
 
   test('reaches no file by its words: they name no path', async () => {

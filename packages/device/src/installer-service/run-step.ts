@@ -50,8 +50,12 @@ async function install(image: Image, parts: ServiceParts): Promise<InstallerAnsw
     if (flaw !== undefined) return flaw;
     const { securityVersion } = found.release;
     const { securityFloor } = readServiceNotes(files, folder);
-    writeServiceNotes(files, folder, { securityFloor, installed: { sha256: image.sha256, securityVersion } });
-    return await installer.ask('install', { image: { ...image, path }, stop });
+    // What is half installed is nothing that can be switched to.
+    writeServiceNotes(files, folder, { securityFloor, installed: undefined });
+    const answer = await installer.ask('install', { image: { ...image, path }, stop });
+    const installed = { sha256: image.sha256, securityVersion };
+    if (answer.kind === 'done') writeServiceNotes(files, folder, { securityFloor, installed });
+    return answer;
   } finally {
     files.remove(path);
   }
@@ -65,7 +69,8 @@ async function findRelease(image: Image, parts: ServiceParts): Promise<Offer | R
   if (refreshed.kind === 'refused') return refused(refreshed);
   const offers = client.targets().flatMap((target) => {
     const release = target.sha256 === image.sha256 ? parseRelease(target.custom) : undefined;
-    return release?.version === image.version && isFirmwareOf(model, release) ? [{ target, release }] : [];
+    const isMeant = release?.version === image.version && target.length === image.lengthBytes;
+    return isMeant && isFirmwareOf(model, release) ? [{ target, release }] : [];
   });
   const [offer] = offers;
   if (offer === undefined)
