@@ -6,7 +6,8 @@ import { startServer, type TestServer } from './test-server.ts';
 let server: TestServer;
 
 beforeAll(async () => {
-  const thing = { thingName: 'lamp-1', attributes: {}, createdAtMs: 0 };
+  const life = { tags: {}, lifecycleState: 'manufactured' };
+  const thing = { thingName: 'lamp-1', attributes: {}, createdAtMs: 0, ...life };
   server = await startServer((_, response) => response.end(JSON.stringify({ things: [thing] })));
 });
 
