@@ -1,7 +1,7 @@
-import { createJob, createPolicy, getJobExecution, listDenials } from '@fleetward/protocol';
+import { createJob, createPolicy, getJob, getJobExecution, listDenials } from '@fleetward/protocol';
 import { needs, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { jobHttpsPolicy } from './policy.ts';
 
 needs('curl', 'curl').describe('jobs over HTTPS, by hand', () => {
@@ -17,10 +17,16 @@ needs('curl', 'curl').describe('jobs over HTTPS, by hand', () => {
   });
   afterAll(() => platform.stop());
 
-  const newJob = (jobId: string) =>
-    platform.api.call(createJob, {
-      body: { jobId, document: { operation: jobId }, thingNames: ['lamp', 'other'] },
-    });
+  /** The roll-out has come to both things. */
+  async function newJob(jobId: string): Promise<void> {
+    const thingNames = ['lamp', 'other'];
+    await platform.api.call(createJob, { body: { jobId, document: { operation: jobId }, thingNames } });
+    const isQueued = async () => {
+      const { counts } = await platform.api.call(getJob, { params: { jobId } });
+      expect(counts.QUEUED).toBe(thingNames.length);
+    };
+    await vi.waitFor(isQueued, { timeout: 60_000 });
+  }
 
   async function curl(method: string, path: string, body?: object) {
     const { stdout } = await runProgram('curl', [
