@@ -91,6 +91,10 @@ const hints: Readonly<Record<string, string>> = {
   'ddi.token_not_found': '`fleetward target-token list` shows which things have one',
   'enrollment.token_not_found': '`fleetward join-token list` shows the join tokens',
   'groups.not_found': '`fleetward group list` shows the groups, `fleetward group create` makes one',
+  'groups.dynamic': '`fleetward group update --query` changes which things are in it',
+  'groups.not_empty':
+    '`fleetward group show` tells what it holds; `fleetward group move` and `fleetward group remove` empty it',
+  'operators.name_taken': '`fleetward operator list` shows the operators',
   'policies.not_found': '`fleetward policy list` shows the policies, `fleetward policy create` makes one',
   'policies.exists': 'store another version of it: `fleetward policy add-version`',
   'policies.attached': 'detach it first: `fleetward policy detach`',
@@ -104,6 +108,12 @@ const hints: Readonly<Record<string, string>> = {
   'releases.artifact_missing': 'run `fleetward release publish` from the folder that holds the artifacts',
   'releases.metadata_refused':
     '`fleetward release verify FOLDER --root FILE` says all that is wrong; signatures are added by `release sign` and `release co-sign`',
+  'search.field_unknown': 'docs/reference/search.md lists the fields',
+  'search.query_invalid':
+    'a condition is FIELD:VALUE or FIELD<VALUE, such as `type:lamp`; docs/reference/search.md has more',
+  'things.attached':
+    'take its certificates away first: `fleetward thing detach-certificate`, or `fleetward cert revoke --thing` if its device shall not come back',
+  'things.exists': '`fleetward thing update` changes it',
   'things.not_found': '`fleetward thing list` shows the things',
   'updates.key_locked': 'check the passphrase',
   'keys.master_key':

@@ -11,6 +11,8 @@ describe('a command line that cannot work', () => {
     { args: ['thing', 'list', '--limit', 'many'], says: '--limit' },
     { args: ['thing', 'create'], says: 'thing-name' },
     { args: ['thing', 'create', 'a', '--attribute', 'b'], says: '`--attribute b` is not `NAME=VALUE`' },
+    { args: ['thing', 'update', 'a'], says: 'nothing to change is given' },
+    { args: ['group', 'update', 'a'], says: 'nothing to change is given' },
     { args: ['cert', 'verify', 'a.pem'], says: '--trust' },
     { args: ['cert', 'revoke', 'a', '--reason', 'boredom'], says: 'keyCompromise' },
     { args: ['cert', 'revoke', 'lamp-7'], says: 'cert revoke --thing lamp-7' },

@@ -14,7 +14,7 @@ import { addVerb, limit, repeatable } from '../define.ts';
 import { usage } from '../errors.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
-import { changedPairs, pairsText, parsePair } from './pairs.ts';
+import { assertSomeGiven, changedPairs, pairsText, parsePair } from './pairs.ts';
 
 /** `fleetward group …`: static groups of things, whose policies hold for every thing under them, and dynamic ones, by query. */
 export function addGroup(noun: Command, shell: Shell): void {
@@ -130,7 +130,9 @@ function addUpdate(noun: Command, { output, withApi }: Shell): void {
     .option('--query <query>', 'its things are those that match from now on')
     .addOption(repeatable('--tag <name=value>', 'a mark to find it by'))
     .addOption(repeatable('--remove-tag <name>', 'a mark no longer kept'))
-    .action(async (groupName: string, { query, tag, removeTag }: UpdateFlags) => {
+    .action(async (groupName: string, flags: UpdateFlags) => {
+      assertSomeGiven(flags, '--tag team=blue');
+      const { query, tag, removeTag } = flags;
       const tags = changedPairs('--tag', { set: tag, remove: removeTag });
       const body = { tags, ...(query === undefined ? {} : { query }) };
       const group = await withApi((api) => api.call(updateGroup, { params: { groupName }, body }));

@@ -13,6 +13,11 @@ export function changedPairs(
   return pairs;
 }
 
+/** A change of nothing would be in the trail as one. */
+export function assertSomeGiven(flags: object, example: string): void {
+  if (Object.keys(flags).length === 0) throw usage('nothing to change is given', `such as \`${example}\``);
+}
+
 /** `NAME=VALUE`. */
 export function parsePair(flag: string): (text: string) => readonly [string, string] {
   return (text) => {

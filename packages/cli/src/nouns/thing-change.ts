@@ -2,7 +2,7 @@ import { removeThing, setThingState, updateThing } from '@fleetward/protocol';
 import { type Command, Option } from 'commander';
 import { addVerb, repeatable } from '../define.ts';
 import type { Shell } from '../shell.ts';
-import { changedPairs } from './pairs.ts';
+import { assertSomeGiven, changedPairs } from './pairs.ts';
 
 interface UpdateFlags {
   readonly type?: string | false;
@@ -29,6 +29,7 @@ export function addThingUpdate(noun: Command, { output, withApi }: Shell): void 
     .addOption(repeatable('--tag <name=value>', 'a mark to find it by'))
     .addOption(repeatable('--remove-tag <name>', 'a mark no longer kept'))
     .action(async (thingName: string, flags: UpdateFlags) => {
+      assertSomeGiven(flags, '--attribute site=yard');
       const body = changeOf(flags);
       const thing = await withApi((api) => api.call(updateThing, { params: { thingName }, body }));
       output.done(thing, `thing \`${thingName}\` is changed`);
