@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { sha256, timeMs } from './fields.ts';
 import { groupNameSchema, pageLimit, thingNameSchema } from './names.ts';
+import { abortRuleSchema, rateSchema } from './rollout.ts';
 
 const closed = { additionalProperties: false };
 const count = Type.Integer({ minimum: 0 });
@@ -42,36 +43,9 @@ const stage = Type.Object(
   { ...closed, description: 'How far a stage reaches, counted from the beginning of the campaign.' },
 );
 
-const ratePerMinute = Type.Integer({ minimum: 1, maximum: 60_000 });
-const rate = Type.Object(
-  {
-    baseRatePerMinute: ratePerMinute,
-    incrementFactor: Type.Number({ minimum: 1, maximum: 5 }),
-    increaseAfter: Type.Optional(
-      Type.Object(
-        {
-          of: Type.Enum(['notified', 'succeeded']),
-          count: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-        },
-        closed,
-      ),
-    ),
-    maximumPerMinute: ratePerMinute,
-  },
-  { ...closed, description: 'Things that are offered the release a minute; AWS IoT’s exponential rate.' },
-);
-
-const abortRule = Type.Object(
-  {
-    failure: Type.Enum(['FAILED', 'REJECTED', 'TIMED_OUT', 'ALL']),
-    executedMin: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-    percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
-  },
-  {
-    ...closed,
-    description:
-      'Of at least `executedMin` things of one stage that ended, so many ended so: the campaign halts.',
-  },
+const rate = rateSchema({ perMinuteMax: 60_000, what: 'Things that are offered the release a minute' });
+const abortRule = abortRuleSchema(
+  'Of at least `executedMin` things of one stage that ended, so many ended so: the campaign halts.',
 );
 
 const troubleKind = Type.Enum(['disconnects', 'denials'], {

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { timeMs } from './fields.ts';
 import { groupNameSchema, pageLimit, thingNameSchema } from './names.ts';
+import { abortRuleSchema, rateSchema } from './rollout.ts';
 
 const closed = { additionalProperties: false };
 const count = Type.Integer({ minimum: 0 });
@@ -23,35 +24,9 @@ const status = Type.Enum([...jobExecutionStatuses], {
   description: '`WAITING` until the roll-out has come to the thing; the last six are ends.',
 });
 
-const ratePerMinute = Type.Integer({ minimum: 1, maximum: 1_000 });
-const rate = Type.Object(
-  {
-    baseRatePerMinute: ratePerMinute,
-    incrementFactor: Type.Number({ minimum: 1, maximum: 5 }),
-    increaseAfter: Type.Optional(
-      Type.Object(
-        {
-          of: Type.Enum(['notified', 'succeeded']),
-          count: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-        },
-        closed,
-      ),
-    ),
-    maximumPerMinute: ratePerMinute,
-  },
-  { ...closed, description: 'Things that are given the job a minute; AWS IoT’s exponential rate.' },
-);
-
-const abortRule = Type.Object(
-  {
-    failure: Type.Enum(['FAILED', 'REJECTED', 'TIMED_OUT', 'ALL']),
-    executedMin: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-    percent: Type.Number({ exclusiveMinimum: 0, maximum: 100 }),
-  },
-  {
-    ...closed,
-    description: 'Of at least `executedMin` things that ended, so many ended so: the job is cancelled.',
-  },
+const rate = rateSchema({ perMinuteMax: 1_000, what: 'Things that are given the job a minute' });
+const abortRule = abortRuleSchema(
+  'Of at least `executedMin` things that ended, so many ended so: the job is cancelled.',
 );
 
 const retry = Type.Integer({ minimum: 0, maximum: 10 });

@@ -1,7 +1,7 @@
-import type { ActionState } from './steps.ts';
+import { type AbortRule, brokenRule, type Failure } from '../abort-rule.ts';
 import type { StopReason } from './store.ts';
 import type { Tally } from './tally.ts';
-import type { AbortRule, FailureKind, Stage, StageShare, TroubleRule } from './terms.ts';
+import type { Stage, StageShare, TroubleRule } from './terms.ts';
 import { brokenTrouble, type TroubleSeen, troubleText } from './trouble.ts';
 
 /** What is to become of a campaign by itself. */
@@ -24,7 +24,7 @@ export interface Standing {
 /** Looks at the abort rules first, then whether all is done, then at trouble, then at the stage; `undefined`: go on as it is. */
 export function verdictOf(standing: Standing): Verdict | undefined {
   const { stage, stages, tally, isContinuous, trouble = [], seen } = standing;
-  const broken = brokenRule(standing);
+  const broken = brokenInAStage(standing);
   if (broken !== undefined) return { kind: 'halt', because: { cause: 'abort', explanation: broken } };
   if (tally.open === 0 && !isContinuous) return { kind: 'done' };
   const found = brokenTrouble(trouble, seen);
@@ -33,21 +33,15 @@ export function verdictOf(standing: Standing): Verdict | undefined {
   return stage < stages.length - 1 ? stageVerdict(standing) : undefined;
 }
 
-function brokenRule({ abort, stage, tally }: Standing): string | undefined {
+/** Each stage by itself: many that went well hide none that do not. */
+function brokenInAStage({ abort, stage, tally }: Standing): string | undefined {
   for (let at = 0; at <= stage; at++) {
     const { executed } = tally.stage(at);
-    for (const { failure, executedMin, percent } of abort) {
-      const failed = failuresOf(failure).reduce((sum, state) => sum + tally.inStage(at, state), 0);
-      if (executed < executedMin || failed === 0 || failed * 100 < executed * percent) continue;
-      const what = failure === 'ALL' ? 'did not succeed' : `ended ${failure}`;
-      return `${failed} of ${executed} things of stage ${at + 1} ${what}; the limit is ${percent} % of at least ${executedMin}`;
-    }
+    const failed = (how: Failure): number => tally.inStage(at, how);
+    const broken = brokenRule(abort, { executed, failed, which: `of stage ${at + 1}` });
+    if (broken !== undefined) return broken;
   }
   return undefined;
-}
-
-function failuresOf(failure: FailureKind): readonly ActionState[] {
-  return failure === 'ALL' ? ['FAILED', 'REJECTED', 'TIMED_OUT'] : [failure];
 }
 
 function stageVerdict({ stages, stage, tally }: Standing): Verdict | undefined {

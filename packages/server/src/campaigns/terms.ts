@@ -1,3 +1,4 @@
+import type { AbortRule } from '../abort-rule.ts';
 import type { Rate } from '../rollout-rate.ts';
 
 /** How far a stage reaches: in all, from the first stage on. */
@@ -11,15 +12,6 @@ export interface Stage {
   readonly executedMin?: number;
   /** Of those that ended; below it the campaign pauses. */
   readonly successPercentMin: number;
-}
-
-export type FailureKind = 'FAILED' | 'REJECTED' | 'TIMED_OUT' | 'ALL';
-
-/** The campaign halts when in one stage, of at least so many things that ended, this share ended so. */
-export interface AbortRule {
-  readonly failure: FailureKind;
-  readonly executedMin: number;
-  readonly percent: number;
 }
 
 export type TroubleKind = 'disconnects' | 'denials';
@@ -65,6 +57,7 @@ export interface Terms {
   /** The last one reaches everything. */
   readonly stages: readonly Stage[];
   readonly rate: Rate;
+  /** The campaign halts when one is broken in one stage. */
   readonly abort: readonly AbortRule[];
   /** Campaigns from before there were such rules have none. */
   readonly trouble?: readonly TroubleRule[];

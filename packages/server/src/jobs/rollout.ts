@@ -1,12 +1,6 @@
+import type { Ended } from '../abort-rule.ts';
 import type { ExecutionStatus } from './rules.ts';
-import type { AbortRule, ExecutionCounts } from './store.ts';
-
-const failures: Readonly<Record<AbortRule['failure'], readonly ExecutionStatus[]>> = {
-  FAILED: ['FAILED'],
-  REJECTED: ['REJECTED'],
-  TIMED_OUT: ['TIMED_OUT'],
-  ALL: ['FAILED', 'REJECTED', 'TIMED_OUT'],
-};
+import type { ExecutionCounts } from './store.ts';
 
 function sumOf(counts: ExecutionCounts, statuses: Iterable<ExecutionStatus>): number {
   let sum = 0;
@@ -16,7 +10,7 @@ function sumOf(counts: ExecutionCounts, statuses: Iterable<ExecutionStatus>): nu
 
 /** Things that came to an end by their own doing; those that were let go did not. */
 function executedOf(counts: ExecutionCounts): number {
-  return sumOf(counts, ['SUCCEEDED', ...failures.ALL]);
+  return sumOf(counts, ['SUCCEEDED', 'FAILED', 'REJECTED', 'TIMED_OUT']);
 }
 
 /** What is not at an end. */
@@ -33,14 +27,7 @@ export function reachedOf(counts: ExecutionCounts): {
   return { notified, succeeded: counts.get('SUCCEEDED') ?? 0 };
 }
 
-/** Which abort rule is broken, in words. */
-export function brokenRule(abort: readonly AbortRule[], counts: ExecutionCounts): string | undefined {
-  const executed = executedOf(counts);
-  for (const { failure, executedMin, percent } of abort) {
-    const failed = sumOf(counts, failures[failure]);
-    if (executed < executedMin || failed === 0 || failed * 100 < executed * percent) continue;
-    const what = failure === 'ALL' ? 'did not succeed' : `ended ${failure}`;
-    return `${failed} of ${executed} things ${what}; the limit is ${percent} % of at least ${executedMin}`;
-  }
-  return undefined;
+/** For the abort rules. */
+export function endedOf(counts: ExecutionCounts): Ended {
+  return { executed: executedOf(counts), failed: (how) => counts.get(how) ?? 0 };
 }

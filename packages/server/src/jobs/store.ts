@@ -1,4 +1,5 @@
 import type { GroupName, ThingName, Transaction } from '@fleetward/core';
+import type { AbortRule } from '../abort-rule.ts';
 import type { Rate } from '../rollout-rate.ts';
 import type { ExecutionStatus, JobState } from './rules.ts';
 
@@ -10,18 +11,12 @@ export interface JobTarget {
   readonly isContinuous: boolean;
 }
 
-/** The job is cancelled when, of at least so many things that ended, this share ended so. */
-export interface AbortRule {
-  readonly failure: 'FAILED' | 'REJECTED' | 'TIMED_OUT' | 'ALL';
-  readonly executedMin: number;
-  readonly percent: number;
-}
-
 /** What never changes of a job, but for its document, which is kept apart. */
 export interface JobDefinition {
   readonly description: string;
   readonly target: JobTarget;
   readonly rate: Rate;
+  /** The job is cancelled when one is broken. */
   readonly abort: readonly AbortRule[];
   /** From the start to the end of one execution. */
   readonly inProgressMinutes?: number;

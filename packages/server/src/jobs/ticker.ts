@@ -1,8 +1,9 @@
 import { AppError, type ThingName } from '@fleetward/core';
+import { brokenRule } from '../abort-rule.ts';
 import type { Groups } from '../groups/index.ts';
 import type { Things } from '../things/index.ts';
 import type { JobBook } from './book.ts';
-import { brokenRule } from './rollout.ts';
+import { endedOf } from './rollout.ts';
 import type { JobRun } from './run.ts';
 import { selectThings } from './select-things.ts';
 import type { JobExecution } from './store.ts';
@@ -55,8 +56,12 @@ export class Ticker {
   /** Takes the things in, some at each tick; after a crash it begins again with those that are missing. */
   async #gather(run: JobRun): Promise<void> {
     const { book } = this.#parts;
-    const left = this.#gathering.get(run.job.jobId) ?? (await this.#missingOrCancel(run));
-    if (left === undefined) return;
+    let left = this.#gathering.get(run.job.jobId);
+    if (left === undefined) {
+      const targets = await this.#targetsOrCancel(run);
+      if (targets === undefined) return;
+      left = this.#missing(run, targets);
+    }
     this.#gathering.set(run.job.jobId, left);
     await this.#takeIn(run, left);
     if (left.length > 0) return;
@@ -65,18 +70,22 @@ export class Ticker {
     await this.#goOn(run);
   }
 
-  /** Where a group is no more, its job stops and says so instead of failing each second. */
-  async #missingOrCancel(run: JobRun): Promise<ThingName[] | undefined> {
-    const { book, things, groups, limits } = this.#parts;
+  /** The things it is for, as they are now; where a group is no more, its job stops and says so instead of failing each second. */
+  async #targetsOrCancel(run: JobRun): Promise<readonly ThingName[] | undefined> {
+    const { book, things, groups } = this.#parts;
     try {
-      const names = await selectThings(run.job.target, { things, groups });
-      return names.filter((name) => !run.isMember(name)).slice(0, Math.max(0, limits.thingsMax - run.size));
+      return await selectThings(run.job.target, { things, groups });
     } catch (error) {
-      if (!(error instanceof AppError)) throw error;
+      if (!isRefusal(error)) throw error;
       const because = `its things cannot be told any more: ${error.message}`;
       await book.step(run.job, { event: 'cancel', actor: system, because });
       return undefined;
     }
+  }
+
+  #missing(run: JobRun, targets: readonly ThingName[]): ThingName[] {
+    const room = Math.max(0, this.#parts.limits.thingsMax - run.size);
+    return targets.filter((name) => !run.isMember(name)).slice(0, room);
   }
 
   /** Takes some of the names out of the list, as new executions. */
@@ -114,7 +123,7 @@ export class Ticker {
   /** Stops by itself before anything more is queued. */
   async #goOn(run: JobRun): Promise<void> {
     const { book, limits } = this.#parts;
-    const because = brokenRule(run.job.abort, run.counts);
+    const because = brokenRule(run.job.abort, endedOf(run.counts));
     if (because !== undefined) return book.step(run.job, { event: 'cancel', actor: system, because });
     if (run.job.target.isContinuous) await this.#follow(run);
     if (run.job.state !== 'IN_PROGRESS') return;
@@ -136,9 +145,10 @@ export class Ticker {
     const looked = this.#looked.get(jobId);
     if (looked !== undefined && nowMs - looked.atMs < joinEveryMs) return;
     if (looked?.revision === revision && !target.groupNames.some((name) => groups.isDynamic(name))) return;
-    const missing = await this.#missingOrCancel(run);
-    if (missing === undefined) return;
-    const targets = new Set(await selectThings(target, { things, groups }));
+    const names = await this.#targetsOrCancel(run);
+    if (names === undefined) return;
+    const missing = this.#missing(run, names);
+    const targets = new Set(names);
     const strangers = run.strangers((name) => targets.has(name), { nowMs, max: limits.stepsPerTickMax });
     if (strangers.length > 0) await book.save(strangers);
     await this.#takeIn(run, missing);
@@ -166,3 +176,8 @@ const fresh = {
   failures: 0,
   timeOuts: 0,
 } as const satisfies Partial<JobExecution>;
+
+/** Of the group that it is for, or of its query; anything else may pass. */
+function isRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && /^(groups|search)\./.test(error.code);
+}

@@ -1,8 +1,9 @@
 import { parseThingName } from '@fleetward/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { brokenRule } from '../../src/abort-rule.ts';
 import { changedExecution, retriedExecution, timesOutAtMs } from '../../src/jobs/execution.ts';
-import { brokenRule } from '../../src/jobs/rollout.ts';
+import { endedOf } from '../../src/jobs/rollout.ts';
 import {
   type ExecutionEvent,
   type ExecutionStatus,
@@ -119,9 +120,11 @@ test('an abort rule is broken from its share of its number on, of its own kind o
     ['CANCELED', 100],
   ]);
   const rule = { failure: 'ALL', executedMin: 20, percent: 15 } as const;
-  expect(brokenRule([rule], counts)).toContain('3 of 20 things did not succeed');
-  expect(brokenRule([{ ...rule, percent: 15.1 }], counts)).toBeUndefined();
-  expect(brokenRule([{ ...rule, executedMin: 21 }], counts)).toBeUndefined();
-  expect(brokenRule([{ ...rule, failure: 'FAILED', percent: 10 }], counts)).toContain('ended FAILED');
-  expect(brokenRule([{ ...rule, failure: 'REJECTED', percent: 1 }], counts)).toBeUndefined();
+  expect(brokenRule([rule], endedOf(counts))).toContain('3 of 20 things did not succeed');
+  expect(brokenRule([{ ...rule, percent: 15.1 }], endedOf(counts))).toBeUndefined();
+  expect(brokenRule([{ ...rule, executedMin: 21 }], endedOf(counts))).toBeUndefined();
+  expect(brokenRule([{ ...rule, failure: 'FAILED', percent: 10 }], endedOf(counts))).toContain(
+    'ended FAILED',
+  );
+  expect(brokenRule([{ ...rule, failure: 'REJECTED', percent: 1 }], endedOf(counts))).toBeUndefined();
 });
