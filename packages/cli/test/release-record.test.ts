@@ -85,4 +85,51 @@ needs('openssl', 'openssl').describe('what a release records', () => {
     expect((await run('list', 'releases')).json).toEqual([]);
     expect(await run('show', path, '--folder', 'releases')).toMatchObject({ error: { code: 'cli.usage' } });
   });
+
+  test('is the signature for AWS OTA devices, by openssl and over these bytes, or the release is not added', async () => {
+    using cli = openCli();
+    await startFolder(cli);
+    const { home } = cli;
+    const path = 'lamp/1.5.0/lamp.img';
+    const at = (name: string) => home.join(name);
+    const run = (...args: readonly string[]) => cli.run(['release', ...args, '--json']);
+    const key = ['-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-keyout', at('ota.key')];
+    await openssl(['req', '-x509', '-newkey', 'ec', ...key, '-subj', '/CN=signer', '-out', at('ota.crt')]);
+    await openssl(['x509', '-in', at('ota.crt'), '-pubkey', '-noout', '-out', at('ota.pub')]);
+    writeFileSync(home.join('lamp.img'), 'firmware');
+    await openssl(['dgst', '-sha256', '-sign', at('ota.key'), '-out', at('lamp.sig'), at('lamp.img')]);
+    await openssl(['base64', '-in', at('lamp.sig'), '-out', at('lamp.sig.b64')]);
+    const add = (signature: string, keyFile: string, ...more: readonly string[]) =>
+      run(
+        ...['add', 'releases', 'lamp.img', '--product', 'lamp', '--version', '1.5.0', '--hardware', 'rev-b'],
+        ...['--aws-ota-signature', signature, '--aws-ota-key', keyFile, ...more],
+      );
+    const name = ['--aws-ota-certfile', 'Code Verify Key'];
+
+    const unreadable = { code: expect.any(Number), error: { code: 'cli.unreadable' } };
+    expect(await add('lamp.sig', 'ota.pub')).toMatchObject({ error: { code: 'cli.usage' } });
+    expect(await add('lamp.sig', 'ota.pub', '--aws-ota-certfile', 'é')).toMatchObject({
+      error: { code: 'updates.record_invalid' },
+    });
+    for (const keyFile of ['ada.key.pub', 'ota.key', 'lamp.img'])
+      expect(await add('lamp.sig', keyFile, ...name), keyFile).toMatchObject(unreadable);
+    expect(await add('ota.pub', 'ota.pub', ...name)).toMatchObject(unreadable);
+    writeFileSync(home.join('lamp.img'), 'another');
+    expect(await add('lamp.sig', 'ota.pub', ...name)).toMatchObject(unreadable);
+    expect((await run('list', 'releases')).json).toEqual([]);
+
+    writeFileSync(home.join('lamp.img'), 'firmware');
+    const signature = readFileSync(home.join('lamp.sig')).toString('base64');
+    for (const [file, keyFile] of [
+      ['lamp.sig', 'ota.crt'],
+      ['lamp.sig.b64', 'ota.pub'],
+    ] as const)
+      expect(await add(file, keyFile, ...name), file).toMatchObject({ code: 0 });
+    expect((await run('show', path, '--folder', 'releases')).json).toMatchObject([
+      { awsOta: { signature, certFile: 'Code Verify Key' } },
+    ]);
+    const without = ['--product', 'lamp', '--version', '1.5.0', '--hardware', 'rev-b'];
+    const again = await run('add', 'releases', 'lamp.img', ...without);
+    expect(again.json).toMatchObject([{ dropped: ['signature for AWS OTA'] }]);
+  });
 });

@@ -45,6 +45,7 @@ export {
   type PlainSignatureInput,
   verifyPlainSignature,
 } from './plain/verify-plain.ts';
+export type { AwsOtaSigning } from './record/aws-ota.ts';
 export { checkRecord, type RecordSources, type RecordSummary } from './record/check-record.ts';
 export { documentBytesMax } from './record/document-json.ts';
 export { type ProvenanceSummary, verifyProvenance } from './record/provenance.ts';

@@ -1,8 +1,10 @@
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { parseSha256 } from '@fleetward/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isUpdatesError } from '../src/errors.ts';
 import { sha256Hex } from '../src/metadata/key.ts';
+import { isAwsOtaSigning } from '../src/record/aws-ota.ts';
 import { checkRecord } from '../src/record/check-record.ts';
 import { verifyProvenance } from '../src/record/provenance.ts';
 import {
@@ -103,6 +105,17 @@ describe('provenance', () => {
   });
 });
 
+const engineer = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
+const ecdsaSignature = () => sign('sha256', randomBytes(32), engineer);
+const links = fc.record({
+  sha256: fc.constant(sha256),
+  publicKey: fc.oneof(fc.base64String(), fc.constantFrom('AB==', 'A===')),
+});
+const awsOtaMembers = fc.record({
+  signature: fc.oneof(fc.base64String(), fc.constantFrom(ecdsaSignature().toString('base64'), 'AB==')),
+  certFile: fc.oneof(fc.string(), fc.constant('signer.crt')),
+});
+
 describe('the record of a release', () => {
   it('comes back from its signed field as it went in', () => {
     const record: ReleaseRecord = {
@@ -110,10 +123,15 @@ describe('the record of a release', () => {
       supportUntil: '2031-12-31',
       sbom: sha256,
       provenance: { sha256, publicKey: newSigner().publicKey },
+      awsOta: { signature: ecdsaSignature(), certFile: 'Code Verify Key' },
     };
     const custom = JSON.parse(JSON.stringify(customOfRecord(record)));
     const read = parseReleaseRecord(custom);
-    expect({ ...read, provenance: undefined }).toEqual({ ...record, provenance: undefined });
+    const asBytes = ({ awsOta, ...rest }: ReleaseRecord) => ({
+      ...{ ...rest, provenance: undefined },
+      awsOta: { ...awsOta, signature: Buffer.from(awsOta!.signature) },
+    });
+    expect(asBytes(read)).toEqual(asBytes(record));
     expect(Buffer.from(read.provenance!.publicKey)).toEqual(Buffer.from(record.provenance!.publicKey));
     expect(customOfRecord({})).toEqual({});
   });
@@ -126,13 +144,49 @@ describe('the record of a release', () => {
   it('leaves out what is not of its form, whatever a signer wrote', () => {
     fc.assert(
       fc.property(
-        fc.dictionary(fc.constantFrom('changelog', 'supportUntil', 'sbom', 'provenance'), fc.jsonValue()),
+        fc.dictionary(
+          fc.constantFrom('changelog', 'supportUntil', 'sbom', 'provenance', 'awsOta'),
+          fc.oneof(fc.jsonValue(), awsOtaMembers, links),
+        ),
         (custom) => {
           const record = parseReleaseRecord(JSON.parse(JSON.stringify(custom)));
           expect(() => customOfRecord(record)).not.toThrow();
         },
       ),
     );
+  });
+});
+
+describe('the signature for AWS OTA', () => {
+  it('is every one that openssl makes, and none that is damaged', () => {
+    for (let round = 0; round < 200; round++) {
+      const signature = ecdsaSignature();
+      expect(isAwsOtaSigning({ signature, certFile: 'signer.crt' })).toBe(true);
+      for (const bad of [
+        signature.subarray(1),
+        signature.subarray(0, -1),
+        Buffer.concat([signature, signature]),
+      ])
+        expect(isAwsOtaSigning({ signature: bad, certFile: 'signer.crt' })).toBe(false);
+    }
+  });
+
+  it.each([
+    ['empty', ''],
+    ['a zero', '3006020100020101'],
+    ['negative', '3006020180020101'],
+    ['longer than it need be', '300702020001020101'],
+    ['of one number', '3003020101'],
+    ['of three numbers', '3009020101020101020101'],
+    ['cut in a number', '3006020101020201'],
+    ['of P-384', `3064${`0230${'11'.repeat(48)}`.repeat(2)}`],
+    ['not a sequence', '3106020101020101'],
+  ])('is refused when it is %s', (_, hex) => {
+    expect(isAwsOtaSigning({ signature: Buffer.from(hex, 'hex'), certFile: 'signer.crt' })).toBe(false);
+  });
+
+  it.each(['', 'a"b', 'a\\b', 'é', 'a\nb', 'a'.repeat(129)])('has no certificate named %j', (certFile) => {
+    expect(() => customOfRecord({ awsOta: { signature: ecdsaSignature(), certFile } })).toThrow(invalid);
   });
 });
 

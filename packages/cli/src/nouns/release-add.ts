@@ -13,11 +13,12 @@ import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 import { keepArtifact } from './release-artifacts.ts';
+import { type AwsOtaFlags, readAwsOta } from './release-aws-ota.ts';
 import { keepChunkIndex } from './release-chunks.ts';
 import { readListed } from './release-read.ts';
 import { keepRecord, type RecordFlags } from './release-record.ts';
 
-interface AddFlags extends RecordFlags {
+interface AddFlags extends RecordFlags, AwsOtaFlags {
   readonly component: ReleaseComponent;
   readonly product: string;
   readonly version: string;
@@ -66,6 +67,12 @@ export function addReleaseAdd(noun: Command, shell: Shell): void {
       'how it was built: an in-toto statement in a DSSE envelope, about this file',
     )
     .option('--provenance-key <file>', 'with `--provenance`: the public key that made it, PEM')
+    .option(
+      '--aws-ota-signature <file>',
+      "for AWS IoT's OTA libraries: ECDSA P-256 over the SHA-256 of the file, DER or base64 of it",
+    )
+    .option('--aws-ota-key <file>', 'the public key or certificate that the signature is checked with, PEM')
+    .option('--aws-ota-certfile <name>', 'under which name the device has that certificate')
     .option('--replace', 'take the place of other bytes that the list has at the same path')
     .option('--expires <duration>', 'when the list of releases must be signed anew', '90d')
     .action(async (folder: string, file: string, flags: AddFlags) => {
@@ -81,7 +88,9 @@ export function addReleaseAdd(noun: Command, shell: Shell): void {
       const path = flags.path ?? `${product}/${version}/${basename(file)}`;
       const releases = await openReleaseFolder(folder);
       const kept = await keepArtifact(file, { folder, path, custom, terminal });
-      const { record, documents } = await keepRecord(flags, { release: kept, folder, terminal });
+      const { record: told, documents } = await keepRecord(flags, { release: kept, folder, terminal });
+      const awsOta = await readAwsOta(flags, { release: kept, folder, terminal });
+      const record = { ...told, ...(awsOta && { awsOta }) };
       const index = await keepChunkIndex(kept, { folder, terminal });
       const chunks = index === undefined ? {} : customOfChunks(index);
       const target = { ...kept, custom: { ...custom, ...customOfRecord(record), ...chunks } };
@@ -118,6 +127,7 @@ const recordNames = {
   supportUntil: 'last day of its support',
   sbom: 'bill of materials',
   provenance: 'attestation',
+  awsOta: 'signature for AWS OTA',
 } as const satisfies Readonly<Record<keyof ReleaseRecord, string>>;
 
 /** What the list told of an earlier release of the path, and does not of this one. */

@@ -30,7 +30,7 @@ export function addReleaseShow(noun: Command, shell: Shell): void {
 }
 
 function showTarget({ path, lengthBytes, sha256, release, record }: ListedTarget, { output }: Shell): void {
-  const { changelog, supportUntil, sbom, provenance } = record;
+  const { changelog, supportUntil, sbom, provenance, awsOta } = record;
   const documents = {
     ...(sbom && { sbom: { path: documentPath(path, 'sbom'), sha256: sbom } }),
     ...(provenance && {
@@ -40,6 +40,7 @@ function showTarget({ path, lengthBytes, sha256, release, record }: ListedTarget
         publicKey: toBase64(provenance.publicKey),
       },
     }),
+    ...(awsOta && { awsOta: { ...awsOta, signature: toBase64(awsOta.signature) } }),
   };
   output.record(
     { path, lengthBytes, sha256, ...release, changelog, supportUntil, ...documents },
@@ -55,6 +56,7 @@ function showTarget({ path, lengthBytes, sha256, release, record }: ListedTarget
       'supported until': supportUntil,
       SBOM: documents.sbom && `${documents.sbom.path} (${documents.sbom.sha256})`,
       provenance: documents.provenance && `${documents.provenance.path} (${documents.provenance.sha256})`,
+      'for AWS OTA': awsOta && `signed, to be checked with \`${awsOta.certFile}\``,
     },
   );
   if (changelog !== undefined && !output.json) output.note(`\n${changelog.trimEnd()}`);

@@ -232,6 +232,17 @@ export const getRelease = defineRoute({
   answer: Type.Object({
     ...releaseFields,
     changelog: Type.Optional(Type.String()),
+    awsOta: Type.Optional(
+      Type.Object(
+        {
+          signature: Type.String({ description: 'ECDSA P-256 over its SHA-256, base64 of DER.' }),
+          certFile: Type.String({
+            description: 'The name under which a device has the certificate to check it with.',
+          }),
+        },
+        { description: "By what AWS IoT's OTA libraries trust it." },
+      ),
+    ),
     chunks: Type.Optional(Type.Object(listedFile, { description: 'Its index of chunks.' })),
     patches: Type.Array(Type.Object({ ...listedFile, fromSha256: sha256 }), {
       description: 'Each leads to it from one image.',

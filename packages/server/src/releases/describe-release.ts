@@ -31,7 +31,7 @@ export function summaryOf(releases: Listed, release: PublishedRelease) {
 /** All that is known of it: what it says of itself, and what stands beside it. */
 export function describeRelease(releases: Listed, release: PublishedRelease) {
   const { path, custom = {} } = release;
-  const { changelog } = parseReleaseRecord(custom);
+  const { changelog, awsOta } = parseReleaseRecord(custom);
   const index = chunksOf(releases, release);
   const patches = parsePatches(custom).flatMap(({ base, sha256 }) => {
     const patch = findTarget(releases, { path: patchPath(path, base), sha256 });
@@ -40,6 +40,7 @@ export function describeRelease(releases: Listed, release: PublishedRelease) {
   return {
     ...summaryOf(releases, release),
     ...(changelog !== undefined && { changelog }),
+    ...(awsOta && { awsOta: { ...awsOta, signature: toBase64(awsOta.signature) } }),
     ...(index && { chunks: fileOf(index) }),
     patches,
   };

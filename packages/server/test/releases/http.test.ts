@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import type { TLSSocket } from 'node:tls';
 import { parseCertificateId, type Signer, toBase64 } from '@fleetward/core';
@@ -375,7 +375,13 @@ test('published releases are listed in pages and shown with what stands beside t
   const release = { product: 'app', version: '1.0.0', securityVersion: 3, hardware: ['rev-b'] };
   const documents = { 'metadata/b+é.img.sbom.json': sbom, 'metadata/b+é.img.chunks': index };
   const images = Object.fromEntries(paths.map((path) => [path, firmware]));
-  const record = { changelog: 'quieter', supportUntil: '2031-12-31', sbom: sha256Of(sbom) };
+  const signature = sign(
+    'sha256',
+    firmware,
+    generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey,
+  );
+  const awsOta = { signature, certFile: 'signer.crt' };
+  const record = { changelog: 'quieter', supportUntil: '2031-12-31', sbom: sha256Of(sbom), awsOta };
   const custom = customOfRelease(release);
   const chunks = customOfChunks({ sha256: sha256Of(index), length: index.length });
   const customs = {
@@ -401,6 +407,7 @@ test('published releases are listed in pages and shown with what stands beside t
   const chunkFile = { path: `${paths[0]}.chunks`, sha256: sha256Of(index), lengthBytes: index.length };
   expect(await operator.call(getRelease, { params })).toEqual({
     ...{ ...summary, changelog: 'quieter', chunks: chunkFile, patches: [] },
+    awsOta: { ...awsOta, signature: signature.toString('base64') },
   });
   const read = (kind: 'sbom' | 'provenance', path: string) =>
     operator.call(getReleaseDocument, { params: { kind, '*': path } });
