@@ -51,7 +51,7 @@ export async function enrol(on: Gateway, applicant: Applicant, joinToken: string
 /** A GET with the device's certificate; status 0 when the platform ended the connection instead of answering. */
 export async function getAs(
   on: Gateway,
-  device: Enrolled,
+  device: Pick<Enrolled, 'keyFile' | 'chainPem'>,
   path: string,
 ): Promise<{ readonly status: number; readonly body: Buffer }> {
   const identity = { key: readFileSync(device.keyFile, 'utf8'), cert: device.chainPem };
