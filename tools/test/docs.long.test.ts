@@ -27,6 +27,7 @@ const stories = {
     'docs/how-to/revoke.md',
     'docs/how-to/vendor-ca.md',
     'docs/how-to/issue-certificates.md',
+    'docs/how-to/import-a-fleet.md',
     'docs/how-to/provision-a-fleet.md',
     'docs/how-to/offline-root.md',
     'docs/how-to/rotate-a-ca.md',

@@ -1,6 +1,6 @@
 /**
- * The fields of one line of CSV (RFC 4180): separated by commas, quoted where they hold one; a quote inside is doubled. Undefined for
- * a line whose quotes do not match. A field does not go on over the end of its line.
+ * The fields of one line of CSV (RFC 4180): separated by commas, quoted where they hold one; a quote inside is doubled; blanks
+ * belong to the field. Undefined for a line whose quotes do not match. A field does not go on over the end of its line.
  */
 export function csvFields(line: string): readonly string[] | undefined {
   const fields: string[] = [];
@@ -9,7 +9,7 @@ export function csvFields(line: string): readonly string[] | undefined {
     const field = /^(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/.exec(rest);
     if (field === null) return undefined;
     const [whole, quoted, plain = '', end] = field;
-    fields.push(quoted === undefined ? plain.trim() : quoted.replaceAll('""', '"'));
+    fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
     if (end === '') return fields;
     rest = rest.slice(whole.length);
   }

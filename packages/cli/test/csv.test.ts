@@ -14,7 +14,7 @@ test('what is written by RFC 4180 reads back as it was', () => {
 
 test.each([
   ['a,b', ['a', 'b']],
-  ['a, b ,', ['a', 'b', '']],
+  ['a, b ,', ['a', ' b ', '']],
   ['', ['']],
   ['"a,""b""",c\r', ['a,"b"', 'c']],
 ])('%j is %j', (line, fields) => {

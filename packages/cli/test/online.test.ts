@@ -99,6 +99,74 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(refused).toMatchObject({ code: 1, error: { code: 'http.unauthenticated' } });
   });
 
+  test('a file of things is imported, and again without a change; what is wrong with a line is told with its number', async () => {
+    await say(['group', 'create', 'import-hall']);
+    const lines = [
+      'name,type,groups,attribute.site,state',
+      'import-1,lamp,import-hall,"north, left",active',
+      'import-2,,no-such-hall,,',
+      'import-1,lamp,,,',
+      'import-3,lamp,"import-hall",',
+      'import-4,,,,quarantined',
+    ];
+    writeFileSync(cli.home.join('import.csv'), `\ufeff${lines.join('\r\n')}`);
+    const outcomes = [
+      { line: 2, thingName: 'import-1', outcome: 'created' },
+      { line: 3, thingName: 'import-2', outcome: 'refused', reason: 'groups.not_found' },
+      { line: 4, outcome: 'refused', reason: 'line_malformed' },
+      { line: 5, outcome: 'refused', reason: 'line_malformed' },
+      { line: 6, thingName: 'import-4', outcome: 'created' },
+    ];
+    const dry = await run(['thing', 'import', 'import.csv', '--dry-run']);
+    expect(dry.code).toBe(1);
+    expect(dry.json).toMatchObject(outcomes.map((outcome) => ({ ...outcome, dryRun: true })));
+    expect((await run(['thing', 'show', 'import-1'])).error.code).toBe('things.not_found');
+    const real = await run(['thing', 'import', 'import.csv', '--refused', 'mend.csv']);
+    expect(real.code).toBe(1);
+    expect(real.json).toMatchObject(outcomes);
+    expect((await say(['thing', 'show', 'import-1'])).json).toMatchObject([
+      { attributes: { site: 'north, left' }, groupNames: ['import-hall'], lifecycleState: 'active' },
+    ]);
+    expect(readFileSync(cli.home.join('mend.csv'), 'utf8')).toBe(
+      [0, 2, 3, 4].map((at) => `${lines[at]}\r\n`).join(''),
+    );
+    const again = await cli.run(['thing', 'import', 'import.csv', '--dry-run'], { environment });
+    expect(again.stderr).toBe('would be: 2 unchanged, 3 refused\n');
+    expect(again.stdout).toMatch(
+      /^line 2, `import-1`: unchanged\nline 3, `import-2`: refused: groups.not_found: /,
+    );
+    const unwritable = await cli.run(['thing', 'import', 'import.csv', '--refused', 'mend.csv', '--json'], {
+      environment,
+    });
+    expect(unwritable.error.code).toBe('cli.unwritable');
+  });
+
+  test('what is there and differs is changed by an import that says so, and a state never', async () => {
+    const input = [
+      { thingName: 'import-1', attributes: { floor: '1' } },
+      { thingName: 'import-4', lifecycleState: 'active' },
+    ];
+    const options = { environment, input: input.map((thing) => JSON.stringify(thing)).join('\n') };
+    const args = ['thing', 'import', '-', '--format', 'jsonl'];
+    const left = await cli.run(args, options);
+    expect([left.code, left.stdout]).toEqual([1, '']);
+    expect(left.stderr).toMatch(
+      /^line 1, `import-1`: things.exists: it is there with other attributes.*\nline 2, `import-4`: things.exists: it is `quarantined` and not `active`.*\n2 differs\n$/,
+    );
+    const changed = await cli.run([...args, '--update'], options);
+    expect(changed.stderr).toMatch(/\n1 updated, 1 differs\n$/);
+    expect((await say(['thing', 'show', 'import-1'])).json).toMatchObject([
+      { attributes: { site: 'north, left', floor: '1' } },
+    ]);
+    expect((await say(['thing', 'show', 'import-4'])).json).toMatchObject([
+      { lifecycleState: 'quarantined' },
+    ]);
+    const nameless = await cli.run(['thing', 'import', '-', '--json'], options);
+    expect([nameless.code, nameless.error.code]).toEqual([2, 'cli.usage']);
+    for (const thingName of ['import-1', 'import-4']) await say(['thing', 'delete', thingName]);
+    await say(['group', 'delete', 'import-hall']);
+  });
+
   test('an operator invites another, who is one with the setup token that is printed', async () => {
     const [invited] = (await say(['operator', 'invite', 'bob', '--valid-hours', '1'])).json as [
       { setupToken: string },

@@ -168,6 +168,7 @@ export {
   createThing,
   detachThingCertificate,
   getThing,
+  importThings,
   listThings,
   removeThing,
   setThingState,

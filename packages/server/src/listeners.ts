@@ -63,7 +63,7 @@ import { searchHandlers } from './search/index.ts';
 import { shadowDeviceRoutes, shadowHandlers, shadowTopics } from './shadows/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import { streamTopics } from './streams/index.ts';
-import { deviceReportHandlers, thingHandlers } from './things/index.ts';
+import { deviceReportHandlers, ThingImports, thingHandlers } from './things/index.ts';
 import { vendorCaHandlers } from './vendor-cas/index.ts';
 import { platformVersion } from './version.ts';
 
@@ -362,6 +362,7 @@ function operatorApi(
 ): readonly RouteHandler[] {
   const { config, domains, ports, clock } = parts;
   const { things, groups, activity, policies, certificates } = domains;
+  const imports = new ThingImports({ things, groups, transactor: parts.transactor, clock });
   const collect = (): Promise<void> => gateway.mqtt.collectActivity();
   return [
     ...platformHandlers({
@@ -377,6 +378,7 @@ function operatorApi(
       metrics: createPlatformMetrics({
         denials: domains.denials,
         detections: domains.detections,
+        imports,
         groups,
         search: domains.search,
         activity,
@@ -406,6 +408,7 @@ function operatorApi(
     ...operatorHandlers(domains.operators),
     ...thingHandlers({
       things,
+      imports,
       groupsOf: (name) => groups.groupsOf(name),
       find: (wanted) => domains.search.find(wanted),
     }),

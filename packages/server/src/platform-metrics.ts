@@ -21,6 +21,7 @@ import type { RenewalCampaigns } from './renewals/index.ts';
 import type { Search } from './search/index.ts';
 import type { Shadows } from './shadows/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
+import type { ThingImports } from './things/index.ts';
 import type { VendorCas } from './vendor-cas/index.ts';
 
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
@@ -30,6 +31,7 @@ export function createPlatformMetrics(parts: {
   readonly director: Pick<Director, 'counts' | 'keptCount'>;
   readonly ddi: Pick<Ddi, 'counts'>;
   readonly shadows: Pick<Shadows, 'counts' | 'pending'>;
+  readonly imports: Pick<ThingImports, 'counts'>;
   readonly groups: Groups;
   readonly search: Pick<Search, 'counts'>;
   readonly activity: Activity;
@@ -71,6 +73,15 @@ export function createPlatformMetrics(parts: {
   gauge(registry, 'fleetward_group_memberships', 'Memberships of things in groups', (metric) =>
     metric.set(parts.groups.counts.memberships),
   );
+  new Gauge({
+    name: 'fleetward_thing_imports',
+    help: 'Things that imports gave since the start, by what became of them',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
+    collect() {
+      for (const [outcome, value] of Object.entries(parts.imports.counts)) this.set({ outcome }, value);
+    },
+  });
   new Gauge({
     name: 'fleetward_search',
     help: 'The search of the fleet: things and names of attributes that are searched, searches under way, and those refused since the start for `search.searchesMax`',

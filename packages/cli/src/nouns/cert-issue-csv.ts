@@ -61,7 +61,9 @@ export async function* readRows(
 }
 
 function headerOf(fields: readonly string[] | undefined, file: string): readonly (typeof columns)[number][] {
-  const names = (fields ?? []).map((field) => columns.find((column) => column === field.toLowerCase()));
+  const names = (fields ?? []).map((field) =>
+    columns.find((column) => column === field.trim().toLowerCase()),
+  );
   const known = names.filter((name) => name !== undefined);
   if (
     known.length === names.length &&
@@ -77,7 +79,7 @@ function headerOf(fields: readonly string[] | undefined, file: string): readonly
 
 function valuesOf(header: readonly (typeof columns)[number][], fields: readonly string[]): Values {
   return Object.fromEntries(
-    header.map((column, at) => [column, fields[at] ?? '']).filter(([, value]) => value !== ''),
+    header.map((column, at) => [column, (fields[at] ?? '').trim()]).filter(([, value]) => value !== ''),
   );
 }
 

@@ -14,6 +14,7 @@ import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 import { pairsText, parsePair } from './pairs.ts';
 import { addThingDelete, addThingSetState, addThingUpdate } from './thing-change.ts';
+import { addThingImport } from './thing-import.ts';
 
 /** `fleetward thing …`: the devices as the registry knows them. */
 export function addThing(noun: Command, shell: Shell): void {
@@ -26,6 +27,7 @@ export function addThing(noun: Command, shell: Shell): void {
   addThingDelete(noun, shell);
   addAttach(noun, shell);
   addDetach(noun, shell);
+  addThingImport(noun, shell);
 }
 
 interface CreateFlags {

@@ -67,6 +67,64 @@ export const createThing = defineRoute({
   answer: thing,
 });
 
+const importThingsMax = 500;
+
+// Wide, so that one wrong thing is a result among others and not the end of the request.
+const importedTexts = Type.Record(Type.String({ maxLength: 1_024 }), Type.String({ maxLength: 4_096 }), {
+  maxProperties: 200,
+});
+const importedThing = Type.Object(
+  {
+    thingName: Type.String({ maxLength: 1_024 }),
+    typeName: Type.Optional(Type.String({ maxLength: 1_024 })),
+    attributes: Type.Optional(importedTexts),
+    tags: Type.Optional(importedTexts),
+    groupNames: Type.Optional(
+      Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: 200, description: 'Static groups.' }),
+    ),
+    lifecycleState: Type.Optional(lifecycleState),
+  },
+  { additionalProperties: false },
+);
+
+export const importThings = defineRoute({
+  method: 'POST',
+  path: '/v1/thing-imports',
+  noun,
+  summary: 'Create many things, with their groups: one result a thing, in their order',
+  access: 'operator',
+  body: Type.Object(
+    {
+      things: Type.Array(importedThing, { minItems: 1, maxItems: importThingsMax }),
+      update: Type.Optional(
+        Type.Boolean({ description: 'Change things that are there already and differ from what is given.' }),
+      ),
+      dryRun: Type.Optional(
+        Type.Boolean({ description: 'Say what would become of each, and change nothing.' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answer: Type.Object({
+    results: Type.Array(
+      Type.Union([
+        Type.Object({
+          outcome: Type.Enum(['created', 'unchanged', 'updated'], {
+            description: '`unchanged`: it was there with all that is given.',
+          }),
+        }),
+        Type.Object({
+          outcome: Type.Enum(['differs', 'refused'], {
+            description: '`differs`: it is there and not as given; nothing of it was changed.',
+          }),
+          reason: Type.String({ description: 'A code of docs/reference/error-codes.md.' }),
+          explanation: Type.String(),
+        }),
+      ]),
+    ),
+  }),
+});
+
 export const listThings = defineRoute({
   method: 'GET',
   path: '/v1/things',

@@ -189,9 +189,33 @@ export class Groups {
   /** As part of another change, for a thing that may come with it; a member stays one. Throws `groups.not_found` or `groups.limit`. */
   async addThingWithin(tx: Transaction, membership: Membership, actor: Actor): Promise<void> {
     const { groupName, thingName } = membership;
-    this.#assertRoomFor(membership);
+    this.assertPlaceable(thingName, [groupName]);
     if (this.groupsOf(thingName).includes(groupName)) return;
     await this.#putIn(tx, membership, actor);
+  }
+
+  /** Throws `groups.not_found`, `groups.dynamic` or `groups.limit` when the thing cannot be in all of these as well. */
+  assertPlaceable(thingName: ThingName, groupNames: readonly GroupName[]): void {
+    const present = new Set(this.groupsOf(thingName));
+    const what = `thing \`${thingName}\` is in as many groups as it may be`;
+    const { groupsPerThingMax: max } = this.#limits;
+    for (const groupName of groupNames) {
+      this.getStatic(groupName);
+      if (present.has(groupName)) continue;
+      assertRoom(present.size, { max, what, setting: 'groupsPerThingMax' });
+      present.add(groupName);
+    }
+  }
+
+  /**
+   * For things that are made in this transaction, which no certificate speaks for yet: no connection and no promise about policies
+   * can change. Who makes them tells the trail. Throws `StoreError` `store.conflict` for a group that is gone.
+   */
+  async placeWithin(tx: Transaction, memberships: readonly Membership[]): Promise<void> {
+    await this.#options.store.addThings(tx, memberships);
+    tx.afterCommit(() => {
+      for (const membership of memberships) this.#registry.addThing(membership);
+    });
   }
 
   /** Takes effect on live connections at once. Throws `groups.not_member`. */
@@ -362,16 +386,7 @@ export class Groups {
   #assertAddable(membership: Membership): void {
     this.getStatic(membership.groupName);
     this.#options.things.get(membership.thingName);
-    this.#assertRoomFor(membership);
-  }
-
-  #assertRoomFor({ groupName, thingName }: Membership): void {
-    this.getStatic(groupName);
-    const present = this.groupsOf(thingName);
-    if (present.includes(groupName)) return;
-    const what = `thing \`${thingName}\` is in as many groups as it may be`;
-    const { groupsPerThingMax: max } = this.#limits;
-    assertRoom(present.length, { max, what, setting: 'groupsPerThingMax' });
+    this.assertPlaceable(membership.thingName, [membership.groupName]);
   }
 
   async #putIn(tx: Transaction, membership: Membership, actor: Actor): Promise<void> {

@@ -4,6 +4,7 @@ import {
   createThing,
   detachThingCertificate,
   getThing,
+  importThings,
   listThings,
   removeThing,
   setThingState,
@@ -12,11 +13,13 @@ import {
 } from '@fleetward/protocol';
 import { operatorActor } from '../operator-actor.ts';
 import { handle, type RouteHandler } from '../route-handler.ts';
+import type { ThingImports } from './import.ts';
 import type { Things } from './service.ts';
 import type { Thing } from './store.ts';
 
 export interface ThingHandlersOptions {
   readonly things: Things;
+  readonly imports: ThingImports;
   /** The groups the thing itself is in. */
   readonly groupsOf: (name: ThingName) => readonly GroupName[];
   /** A page of the things that match a query, by name. */
@@ -33,6 +36,12 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
     handle(createThing, async ({ body, caller }) => {
       const { thingName, ...rest } = body;
       return viewOf(await things.create({ name: parseThingName(thingName), ...rest }, operatorActor(caller)));
+    }),
+    handle(importThings, async ({ body, caller }) => {
+      const { things: given, update = false, dryRun = false } = body;
+      return {
+        results: [...(await options.imports.run(given, { update, dryRun, actor: operatorActor(caller) }))],
+      };
     }),
     handle(listThings, async ({ query }) => {
       const limit = query.limit ?? 100;

@@ -73,6 +73,12 @@ function merged(
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
+/** What the trail tells of a thing that is made or changed. */
+export function trailPayloadOf({ name, typeName, attributes, tags }: Thing): JsonObject {
+  const some = Object.keys(tags).length === 0 ? {} : { tags };
+  return { thingName: name, attributes, ...some, ...(typeName === undefined ? {} : { typeName }) };
+}
+
 function assertAttribute(name: string, value: string): void {
   if (!/^[a-zA-Z0-9_.,@/:#=[\]-]{1,128}$/.test(name)) {
     throw invalid(

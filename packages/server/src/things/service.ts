@@ -4,6 +4,7 @@ import { TokenBuckets } from '../token-buckets.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { ThingsError } from './errors.ts';
+import { type PlacedThing, placedPayload } from './import-rules.ts';
 import { assertTransition, type LifecycleState, maySpeak } from './lifecycle.ts';
 import { ThingRegistry } from './registry.ts';
 import { ReportWriter } from './report-writer.ts';
@@ -14,6 +15,7 @@ import {
   changedThing,
   type ThingChange,
   type Transfer,
+  trailPayloadOf,
   transferredFrom,
 } from './rules.ts';
 import type {
@@ -154,9 +156,31 @@ export class Things {
     };
     assertThing(thing);
     await this.#add(tx, thing);
-    await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload: payloadOf(thing) });
+    await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload: trailPayloadOf(thing) });
     tx.afterCommit(() => this.#registry.add(thing));
     return thing;
+  }
+
+  /**
+   * Many new ones, all or none, in the state they are given with; `place` puts them into their groups, which the trail tells with
+   * each. Throws `StoreError` `store.conflict` for a name that is taken.
+   */
+  async createAllWithin(
+    tx: Transaction,
+    placed: readonly PlacedThing[],
+    { actor, place }: { readonly actor: Actor; readonly place: () => Promise<void> },
+  ): Promise<void> {
+    for (const { thing } of placed) assertThing(thing);
+    await this.#options.store.addAll(
+      tx,
+      placed.map(({ thing }) => thing),
+    );
+    tx.afterCommit(() => {
+      for (const { thing } of placed) this.#registry.add(thing);
+    });
+    await place();
+    for (const each of placed)
+      await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload: placedPayload(each) });
   }
 
   /** Takes effect on live connections at once: policies name type and attributes. Throws `things.not_found`. */
@@ -173,7 +197,7 @@ export class Things {
     const { name } = thing;
     assertThing(thing);
     if (!(await this.#options.store.update(tx, thing))) throw thingNotFound(name);
-    await this.#options.trail.append(tx, { kind: 'thing.updated', actor, payload: payloadOf(thing) });
+    await this.#options.trail.append(tx, { kind: 'thing.updated', actor, payload: trailPayloadOf(thing) });
     tx.afterCommit(() => {
       // Its state is changed by others, also meanwhile.
       this.#registry.add({ ...thing, state: this.known(name)?.state ?? thing.state });
@@ -465,11 +489,6 @@ export class Things {
   #announce({ thingName, certificateId }: Pair): void {
     this.#options.announce({ kind: 'thing-attachments-changed', thingName, certificateIds: [certificateId] });
   }
-}
-
-function payloadOf({ name, typeName, attributes, tags }: Thing): JsonObject {
-  const some = Object.keys(tags).length === 0 ? {} : { tags };
-  return { thingName: name, attributes, ...some, ...(typeName === undefined ? {} : { typeName }) };
 }
 
 function thingNotFound(name: ThingName): ThingsError {

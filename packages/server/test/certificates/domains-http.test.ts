@@ -10,7 +10,7 @@ import { denialHandlers } from '../../src/denials/index.ts';
 import { enrollmentHandlers } from '../../src/enrollment/index.ts';
 import { groupHandlers } from '../../src/groups/index.ts';
 import { policyHandlers } from '../../src/policies/index.ts';
-import { thingHandlers } from '../../src/things/index.ts';
+import { ThingImports, thingHandlers } from '../../src/things/index.ts';
 import {
   type Listening,
   listen,
@@ -50,6 +50,7 @@ beforeEach(async () => {
     handlers: [
       ...thingHandlers({
         things,
+        imports: new ThingImports({ things, groups, transactor: platform.storage.transactor, clock }),
         groupsOf: (name) => groups.groupsOf(name),
         find: async () => ({ names: [], hasMore: false }),
       }),

@@ -1,0 +1,127 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  parseCsvHeader,
+  parseCsvLine,
+  parseJsonThing,
+  thingLineBytesMax,
+} from '../src/nouns/parse-thing-line.ts';
+import { readThingLines } from '../src/nouns/thing-lines.ts';
+import type { Terminal } from '../src/terminal.ts';
+
+const csv = (header: string, line: string) => parseCsvLine(line, parseCsvHeader(header) ?? []);
+
+describe('a line of CSV', () => {
+  test('is what its columns say, and an empty field says nothing', () => {
+    expect(
+      csv('name,type,state,groups,attribute.site,tag.a,tags', 'lamp,,active, a  b ,"say ""hi"", you",, '),
+    ).toEqual({ fault: expect.stringContaining('`tags` is not a JSON object') });
+    expect(
+      csv('name,type,state,groups,attribute.site,tag.a', 'lamp,,active, a  b ,"say ""hi"", you",\r'),
+    ).toEqual({
+      thingName: 'lamp',
+      lifecycleState: 'active',
+      groupNames: ['a', 'b'],
+      attributes: { site: 'say "hi", you' },
+    });
+    expect(csv('attributes,name', '"{""a"":"" =1+1,"",""b"":""""}",lamp')).toEqual({
+      thingName: 'lamp',
+      attributes: { a: ' =1+1,', b: '' },
+    });
+  });
+
+  test('keeps every character of a value, an apostrophe too, and takes away the one that guards a name', () => {
+    expect(csv('name,type,groups,attribute.a', "'-1,'-2,'-3 b,'=x")).toEqual({
+      thingName: '-1',
+      typeName: '-2',
+      groupNames: ['-3', 'b'],
+      attributes: { a: "'=x" },
+    });
+  });
+
+  test.each([
+    ['name', 'a,b', 'not 1 fields'],
+    ['name,attribute.a', 'a,"b', 'not 2 fields'],
+    ['name,type', ',b', 'it has no name'],
+    ['name,state', 'a,gone', 'the state is one of manufactured'],
+    ['name,attributes', 'a,"{""a"":1}"', 'objects of texts'],
+    ['name,attributes', 'a,"{""a"":""1"",""a"":""2""}"', 'not a JSON object'],
+    ['name,attributes,attribute.a', 'a,"{""a"":""1""}",1', 'given by two columns'],
+  ])('under %j is refused where it is %j', (header, line, fault) => {
+    expect(csv(header, line)).toEqual({ fault: expect.stringContaining(fault) });
+  });
+
+  test.each(['type', 'name,name', 'name,colour', 'name,attribute.', 'name,"type', ''])(
+    'is under no header where that is %j',
+    (header) => {
+      expect(parseCsvHeader(header)).toBeUndefined();
+    },
+  );
+});
+
+test.each([
+  ['[]', 'not a JSON object'],
+  ['{"thingName":"a"', 'not a JSON object'],
+  ['{"thingName":"a","thingName":"b"}', 'not a JSON object'],
+  ['{"name":"a"}', 'there is no field `name`'],
+  ['{"typeName":"a"}', 'it has no name'],
+  ['{"thingName":"a","typeName":null}', 'the type is not text'],
+  ['{"thingName":"a","tags":{"a":null}}', 'objects of texts'],
+  ['{"thingName":"a","groupNames":"b"}', 'not a list of names'],
+  ['{"thingName":"a","lifecycleState":"gone"}', 'the state is one of'],
+])('a line of JSON that is %j is refused', (line, fault) => {
+  expect(parseJsonThing(line)).toEqual({ fault: expect.stringContaining(fault) });
+});
+
+describe('a file', () => {
+  let folder: TemporaryFolder;
+  beforeAll(() => {
+    folder = temporaryFolder();
+  });
+  afterAll(() => folder.remove());
+
+  async function read(content: string | Buffer, format: 'csv' | 'jsonl' = 'csv') {
+    const file = join(folder.path, `things.${format}`);
+    writeFileSync(file, content);
+    const lines = [];
+    const given = { format, terminal: {} as Terminal, header: () => undefined };
+    for await (const { line, thing } of readThingLines(file, given)) lines.push({ line, thing });
+    return lines;
+  }
+
+  test('may begin with a byte order mark, and no other line of it may', async () => {
+    expect(await read('\ufeffname\r\na\r\n')).toEqual([{ line: 2, thing: { thingName: 'a' } }]);
+    expect(await read('\ufeff{"thingName":"a"}\n\ufeff{"thingName":"b"}', 'jsonl')).toEqual([
+      { line: 1, thing: { thingName: 'a' } },
+      { line: 2, thing: { fault: 'not a JSON object' } },
+    ]);
+    expect(await read('name,type\n\ufeffa,b\n')).toMatchObject([{ thing: { thingName: '\ufeffa' } }]);
+  });
+
+  test('is told line by line, as an editor counts them, and a wrong line is no trouble to the next', async () => {
+    const wrong = Buffer.concat([Buffer.from('name\n\na\n'), Buffer.from([0xff]), Buffer.from('\na\nb')]);
+    expect(await read(wrong)).toEqual([
+      { line: 3, thing: { thingName: 'a' } },
+      { line: 4, thing: { fault: 'it is not UTF-8' } },
+      { line: 5, thing: { fault: 'line 3 has the same name' } },
+      { line: 6, thing: { thingName: 'b' } },
+    ]);
+    expect(await read(`name\n${'x'.repeat(thingLineBytesMax + 1)}\nb`)).toEqual([
+      { line: 2, thing: { fault: `it has more than ${thingLineBytesMax} bytes` } },
+      { line: 3, thing: { thingName: 'b' } },
+    ]);
+  });
+
+  test.each(['', '\n\n', 'colour\na', `${'x'.repeat(thingLineBytesMax + 1)}\na`])(
+    'of CSV without a header is refused as a whole',
+    async (content) => {
+      await expect(read(content)).rejects.toMatchObject({ code: 'cli.usage' });
+    },
+  );
+
+  test('of JSON lines may be empty', async () => {
+    expect(await read('', 'jsonl')).toEqual([]);
+  });
+});
