@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { connectDevice, enroll, renew, renewalTimeMs, replaceIdentity } from '@fleetward/device';
+import { connectDevice, enroll, renew, renewalTimeMs } from '@fleetward/device';
 
 const [name = '', folder = '.'] = process.argv.slice(2);
 const environment = process.env;
@@ -29,18 +29,23 @@ rmSync(tokenFile, { force: true });
 console.log('enrolled');
 
 let { identity } = outcome;
-const client = connectDevice({ url: mqttUrl, identity, random: { bytes: (length) => randomBytes(length) } });
-client.on('error', (error) => console.log(`not connected: ${error.message}`));
-client.on('message', (_topic, command) => {
-  console.log(`command: ${command.toString()}`);
-  client.publish(`telemetry/${name}/done`, command, { qos: 1 });
+const device = connectDevice({
+  url: mqttUrl,
+  identity,
+  random: { bytes: (length) => randomBytes(length) },
+  onEvent: (event) => {
+    if (event.kind === 'disconnected' || event.kind === 'stopped') console.log(event.explanation);
+  },
 });
-client.subscribe(`commands/${name}`, { qos: 1 });
+await device.subscribe(`commands/${name}`, async ({ payload }) => {
+  console.log(`command: ${Buffer.from(payload)}`);
+  await device.publish(`telemetry/${name}/done`, payload);
+});
 
 while (true) {
   if (isRenewalDue()) await renewIdentity();
   // What is measured while nobody can be told is not kept.
-  if (client.connected) client.publish(`telemetry/${name}`, measured(), { qos: 1 });
+  if (device.isConnected) await device.publish(`telemetry/${name}`, measured());
   await setTimeout(everyMs);
 }
 
@@ -62,9 +67,8 @@ async function renewIdentity(): Promise<void> {
     const next = await renew({ url, folder: identityFolder, clock: Date });
     if (next.kind === 'refused') throw new Error(next.reason);
     identity = next.identity;
-    replaceIdentity(client, identity);
+    device.replaceIdentity(identity);
     console.log('renewed');
-    client.reconnect();
   } catch (error) {
     console.log(`not renewed: ${error instanceof Error ? error.message : error}`);
   }

@@ -43,6 +43,7 @@ const domains = [
 // The only faces of a package besides its `index.ts`.
 const subpaths = [
   '@fleetward/core/durable-file',
+  '@fleetward/mqtt/codec',
   '@fleetward/server/messages',
   '@fleetward/testkit/platform',
 ];

@@ -15,6 +15,10 @@ export type DeviceErrorCode =
   | 'device.not_protected'
   | 'device.too_slow'
   | 'device.unreachable'
+  | 'device.not_connected'
+  | 'device.closed'
+  | 'device.refused'
+  | 'device.queue_full'
   | 'device.answer_invalid';
 
 /** A failure of this package, see `DeviceErrorCode`. */

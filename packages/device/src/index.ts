@@ -7,9 +7,19 @@ export type { ProbeSettings } from './agent/probe.ts';
 export type { TrialSettings } from './agent/trial.ts';
 export { type OpenAgent, openAgent } from './agent/wiring.ts';
 export { DeviceError, type DeviceErrorCode } from './errors.ts';
+export type { Loss } from './mqtt/loss.ts';
+export type { Message, MessageHandler } from './mqtt/subscriptions.ts';
 export { agentProgram, starterProgram } from './programs.ts';
 export { checkIssuance, type IssuanceCheck, type KnownLog } from './sdk/check-issuance.ts';
-export { type ConnectOptions, connectDevice, replaceIdentity } from './sdk/connect-device.ts';
+export {
+  type ConnectionEvent,
+  type ConnectionListener,
+  type ConnectOptions,
+  connectDevice,
+  type DeviceConnection,
+  type PublishOptions,
+  type Subscription,
+} from './sdk/connect-device.ts';
 export { buildCsr } from './sdk/csr.ts';
 export { type EnrollOptions, type EnrollOutcome, enroll } from './sdk/enroll.ts';
 export { type DeviceIdentity, type IdentityFolder, openIdentityFolder } from './sdk/identity.ts';

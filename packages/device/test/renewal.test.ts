@@ -17,7 +17,7 @@ import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platfor
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { renewWhenDue } from '../src/agent/keep-identity.ts';
 import { openAgent } from '../src/agent/wiring.ts';
-import { connectDevice, replaceIdentity } from '../src/sdk/connect-device.ts';
+import { connectDevice } from '../src/sdk/connect-device.ts';
 import { enroll } from '../src/sdk/enroll.ts';
 import { type DeviceIdentity, openIdentityFolder, publicKeyOf } from '../src/sdk/identity.ts';
 import { connectPlatform, isRenewalAsked, report } from '../src/sdk/platform-client.ts';
@@ -164,28 +164,28 @@ describe('renewal', () => {
     expect(await renew({ url, folder: old.folder, clock })).toMatchObject({ kind: 'renewed' });
   });
 
-  test('is shown by a client that goes on, from its next connection on', async () => {
+  test('is shown by a connection that goes on with it, in the session that it had', async () => {
     const old = await enrolled('lamp-online', ['all']);
-    const client = connectDevice({
+    const sessions: boolean[] = [];
+    const device = connectDevice({
       url: `mqtts://localhost:${platform.platform.ports.mqtt}`,
       identity: old,
       random,
-      reconnectMaxMs: 50,
+      onEvent: (event) => event.kind === 'connected' && sessions.push(event.sessionPresent),
     });
-    const connected = () => new Promise<void>((resolve) => client.once('connect', () => resolve()));
-    await connected();
+    await expect.poll(() => sessions).toEqual([false]);
     const outcome = await renew({ url, folder: old.folder, clock });
     if (outcome.kind === 'refused') throw new Error(outcome.reason);
-    replaceIdentity(client, outcome.identity);
-    const again = connected();
+    device.replaceIdentity(outcome.identity);
+    await expect.poll(() => sessions).toEqual([false, true]);
+    const { connections } = await platform.api.call(listConnections);
+    expect(connections.map(({ certificateId }) => certificateId)).toEqual([idOf(outcome.identity)]);
     await platform.api.call(revokeCertificate, {
       params: { certificateId: idOf(old) },
       body: { reason: 'superseded' },
     });
-    await again;
-    const { connections } = await platform.api.call(listConnections);
-    expect(connections.map(({ certificateId }) => certificateId)).toEqual([idOf(outcome.identity)]);
-    await client.endAsync(true);
+    await device.publish('lamp-online', 'still here');
+    await device.close();
   });
 
   test('needs an identity to renew', async () => {

@@ -2,14 +2,11 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import { parseCsr, verifyCsrSignature } from '@fleetward/pki';
+import { encodePem, parseCsr, verifyCsrSignature } from '@fleetward/pki';
 import { needs, openssl, requireProgram, startProgram, temporaryFolder } from '@fleetward/testkit';
 import fc from 'fast-check';
-import type { MqttClient } from 'mqtt';
-import { parser as packetParser, writeToStream } from 'mqtt-packet';
 import { describe, expect, test } from 'vitest';
-import { connectDevice, reconnectPause } from '../src/sdk/connect-device.ts';
+import { type ConnectionEvent, connectDevice } from '../src/sdk/connect-device.ts';
 import { buildCsr } from '../src/sdk/csr.ts';
 import { type EnrollOptions, enroll } from '../src/sdk/enroll.ts';
 import { openIdentityFolder } from '../src/sdk/identity.ts';
@@ -114,46 +111,6 @@ describe('enrolment', () => {
   });
 });
 
-describe('the MQTT connection', () => {
-  test('falls back to 3.1.1 where MQTT 5 is not spoken, and shows its certificate each time', async () => {
-    await using given = await setUp();
-    const enrolled = await enroll(given.options);
-    if (enrolled.kind !== 'enrolled') throw new Error(enrolled.reason);
-    const seen: (number | undefined)[] = [];
-    const credentials = {
-      ...(await given.platform.authority.serverCredentials()),
-      ca: given.platform.authority.rootPem,
-    };
-    const server = createTlsServer({
-      ...credentials,
-      requestCert: true,
-      rejectUnauthorized: true,
-      ALPNProtocols: ['mqtt'],
-    });
-    server.on('secureConnection', (socket) => answerOnly311(socket, seen));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `mqtts://localhost:${(server.address() as AddressInfo).port}`;
-    const client = connectDevice({ url, identity: enrolled.identity, random, reconnectMaxMs: 50 });
-    await connected(client);
-    expect(seen).toEqual([5, 4]);
-    await client.endAsync(true);
-    server.close();
-  });
-
-  test('waits at random up to a bound that doubles and ends', () => {
-    const all = {
-      random: { bytes: (length: number) => new Uint8Array(length).fill(0xff) },
-      reconnectMaxMs: 60_000,
-    };
-    expect([0, 1, 2, 20, 1000].map((failures) => reconnectPause(failures, all))).toEqual([
-      499, 999, 1999, 59_999, 59_999,
-    ]);
-    const none = { ...all, random: { bytes: (length: number) => new Uint8Array(length) } };
-    expect(reconnectPause(5, none)).toBe(1);
-  });
-});
-
 needs('mosquitto', 'mosquitto').describe('with Mosquitto as the broker', () => {
   test('a device connects by its certificate, publishes and receives', async () => {
     await using given = await setUp();
@@ -161,47 +118,53 @@ needs('mosquitto', 'mosquitto').describe('with Mosquitto as the broker', () => {
     if (enrolled.kind !== 'enrolled') throw new Error(enrolled.reason);
     const port = await freePort();
     await using _broker = await startMosquitto(given, port);
-    const client = connectDevice({
+    const device = connectDevice({
       url: `mqtts://localhost:${port}`,
       identity: enrolled.identity,
       random,
       reconnectMaxMs: 200,
     });
-    await connected(client);
-    await client.subscribeAsync('commands/lamp-1', { qos: 1 });
-    const arrived = new Promise<readonly string[]>((resolve) => {
-      client.once('message', (topic, payload) => resolve([topic, String(payload)]));
+    const arrived = Promise.withResolvers<string>();
+    await device.subscribe('commands/lamp-1', ({ payload }) => arrived.resolve(String(payload)));
+    await device.publish('commands/lamp-1', 'on');
+    expect(await arrived.promise).toBe('on');
+    await device.close();
+  });
+
+  test('a device whose certificate its TLS refuses stops, says so, and goes on with another', async () => {
+    await using given = await setUp();
+    const enrolled = await enroll(given.options);
+    if (enrolled.kind !== 'enrolled') throw new Error(enrolled.reason);
+    const { key, signer } = ecKey();
+    const stranger = await (await TestAuthority.create('Another root')).issueDevice(
+      signer.publicKey,
+      'lamp-1',
+    );
+    const port = await freePort();
+    await using _broker = await startMosquitto(given, port);
+    const told: ConnectionEvent[] = [];
+    const device = connectDevice({
+      url: `mqtts://localhost:${port}`,
+      identity: {
+        ...enrolled.identity,
+        chain: encodePem('CERTIFICATE', stranger.der),
+        key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      },
+      random,
+      reconnectMaxMs: 200,
+      onEvent: (event) => void told.push(event),
     });
-    await client.publishAsync('commands/lamp-1', 'on', { qos: 1 });
-    expect(await arrived).toEqual(['commands/lamp-1', 'on']);
-    await client.endAsync();
+    await expect
+      .poll(() => told.at(-1), { timeout: 10_000 })
+      .toMatchObject({
+        kind: 'stopped',
+        explanation: expect.stringMatching(/refuses this device's certificate: unknown ca/),
+      });
+    device.replaceIdentity(enrolled.identity);
+    await device.publish('telemetry/lamp-1', 'back');
+    await device.close();
   });
 });
-
-/** Errors before it are what reconnecting is for. */
-function connected(client: MqttClient): Promise<void> {
-  client.on('error', () => undefined);
-  return new Promise((resolve) => {
-    client.once('connect', () => resolve());
-  });
-}
-
-function answerOnly311(socket: TLSSocket, seen: (number | undefined)[]): void {
-  const parser = packetParser();
-  parser.on('packet', (packet) => {
-    if (packet.cmd !== 'connect') return;
-    seen.push(packet.protocolVersion);
-    const isKnown = packet.protocolVersion === 4;
-    writeToStream(
-      { cmd: 'connack', returnCode: isKnown ? 0 : 1, reasonCode: isKnown ? 0 : 0x84, sessionPresent: false },
-      socket,
-      { protocolVersion: packet.protocolVersion ?? 4 },
-    );
-    if (!isKnown) socket.end();
-  });
-  socket.on('data', (data) => parser.parse(data));
-  socket.on('error', () => socket.destroy());
-}
 
 async function startMosquitto(given: Awaited<ReturnType<typeof setUp>>, port: number) {
   const { folder, platform } = given;

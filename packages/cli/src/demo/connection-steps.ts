@@ -1,15 +1,13 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { connectDevice, type DeviceIdentity } from '@fleetward/device';
+import { connectDevice, type DeviceConnection, type DeviceIdentity } from '@fleetward/device';
 import { localSigner } from '@fleetward/keys';
 import { encodePem, issueCertificate, makeName, parseCertificatesPem, parsePublicKey } from '@fleetward/pki';
 import { attachPolicy, createPolicy, createPolicyVersion, type DenialCause } from '@fleetward/protocol';
 import { systemRandom } from '@fleetward/server';
 import { must, type Story } from './story.ts';
 import { deviceOf, explanationOf, mqttUrl, type World } from './world.ts';
-
-type Client = ReturnType<typeof connectDevice>;
 
 const dayMs = 86_400_000;
 
@@ -90,22 +88,25 @@ export async function policySteps(story: Story, world: World): Promise<void> {
   const device = await connected(world, deviceOf(world, 'my_iot_device'));
   const controller = await connected(world, deviceOf(world, 'valve'));
   await story.try('publish its own telemetry', async () => {
-    await device.publishAsync('telemetry/my_iot_device', '{"rpm":900}', { qos: 1 });
+    await device.publish('telemetry/my_iot_device', '{"rpm":900}');
     return 'allowed, acknowledged';
   });
   await story.try('publish to another’s topic', async () => {
-    await mustFail(device.publishAsync('telemetry/valve', 'x', { qos: 1 }));
+    await mustFail(device.publish('telemetry/valve', 'x'));
     return `denied: ${await explanationOf(world, 'publish_denied')}`;
   });
   await story.try('subscribe to #', async () => {
-    await mustFail(device.subscribeAsync('#', { qos: 1 }));
+    await mustFail(device.subscribe('#', () => undefined));
     return `denied: ${await explanationOf(world, 'subscribe_denied')}`;
   });
   const commands: string[] = [];
-  device.on('message', (_topic, payload) => commands.push(payload.toString()));
+  let arrived = () => {};
   await story.try('a command is sent', async () => {
-    await device.subscribeAsync('commands/my_iot_device', { qos: 1 });
-    await controller.publishAsync('commands/my_iot_device', 'first', { qos: 1 });
+    await device.subscribe('commands/my_iot_device', ({ payload }) => {
+      commands.push(Buffer.from(payload).toString());
+      arrived();
+    });
+    await controller.publish('commands/my_iot_device', 'first');
     return `withheld, as the lint said: ${await explanationOf(world, 'receive_denied')}`;
   });
   await story.try(
@@ -113,14 +114,16 @@ export async function policySteps(story: Story, world: World): Promise<void> {
     async () => {
       const body = { document: document(receivesCommands), setAsDefault: true };
       await world.api.call(createPolicyVersion, { params: { policyName: 'device' }, body });
-      const arrival = new Promise<void>((resolve) => device.once('message', () => resolve()));
-      await controller.publishAsync('commands/my_iot_device', 'stop', { qos: 1 });
+      const arrival = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      await controller.publish('commands/my_iot_device', 'stop');
       await arrival;
       must(commands.length === 1 && commands[0] === 'stop', `received ${JSON.stringify(commands)}`);
       return 'the command arrived; nobody reconnected';
     },
   );
-  await Promise.all([device.endAsync(true), controller.endAsync(true)]);
+  await Promise.all([device.close(), controller.close()]);
 }
 
 async function attach(
@@ -135,17 +138,26 @@ export function certificateIdOf(device: DeviceIdentity): string {
   return parseCertificatesPem(device.chain)[0]!.id;
 }
 
-/** An MQTT 5 connection of the device; rejects when it is refused. */
-export async function connected(world: World, identity: DeviceIdentity): Promise<Client> {
-  const client = connectDevice({ url: mqttUrl(world), identity, random: systemRandom });
-  const { promise, resolve, reject } = Promise.withResolvers<Client>();
-  client.once('connect', () => resolve(client));
-  client.on('error', reject);
-  client.once('close', () => reject(new Error('the platform closed the connection')));
-  return promise.catch((error: unknown) => {
-    client.end(true);
-    throw error;
+/** An MQTT 5 connection of the device; rejects when the first attempt fails. */
+export async function connected(world: World, identity: DeviceIdentity): Promise<DeviceConnection> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const device = connectDevice({
+    url: mqttUrl(world),
+    identity,
+    random: systemRandom,
+    sessionExpirySeconds: 0,
+    onEvent: (event) => {
+      if (event.kind === 'connected') resolve();
+      if (event.kind === 'disconnected' || event.kind === 'stopped') reject(new Error(event.explanation));
+    },
   });
+  try {
+    await promise;
+    return device;
+  } catch (error) {
+    await device.close();
+    throw error;
+  }
 }
 
 interface Offer {

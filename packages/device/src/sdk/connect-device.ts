@@ -1,82 +1,314 @@
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Random } from '@fleetward/core';
-import { connect, type ErrorWithReasonCode, type IClientOptions, type MqttClient } from 'mqtt';
+import {
+  type ConnackPacket,
+  NO_PROPERTIES,
+  type Properties,
+  type ReasonCode,
+  type Will,
+} from '@fleetward/mqtt/codec';
+import { DeviceError } from '../errors.ts';
+import { BackOff } from '../mqtt/back-off.ts';
+import { ClientSession } from '../mqtt/client-session.ts';
+import { dial, type Link } from '../mqtt/link.ts';
+import { explainLoss, isFinal, type Loss } from '../mqtt/loss.ts';
+import { type MessageHandler, Subscriptions } from '../mqtt/subscriptions.ts';
 import type { DeviceIdentity } from './identity.ts';
 
+type Credentials = Pick<DeviceIdentity, 'chain' | 'key' | 'root' | 'name'>;
+
 export interface ConnectOptions {
-  /** `mqtts://HOST:PORT`. */
+  /** `mqtts://HOST[:PORT]`; port 8883 unless it says another. */
   readonly url: string;
-  readonly identity: Pick<DeviceIdentity, 'chain' | 'key' | 'root' | 'name'>;
+  readonly identity: Credentials;
+  readonly random: Random;
   /** Default: the identity's name, which is what policies with thing variables ask for. */
   readonly clientId?: string;
-  readonly random: Random;
-  /** Default 30. */
+  /** How long the platform keeps subscriptions and messages for the device while it is away; default 3,600, 0 for not at all. */
+  readonly sessionExpirySeconds?: number;
+  /** Default 30; the server may say another. */
   readonly keepAliveSeconds?: number;
-  /** Default 10,000. */
+  /** For TCP, TLS and CONNACK together; default 10,000. */
   readonly connectTimeoutMs?: number;
   /** Longest pause between two attempts; default 60,000. */
   readonly reconnectMaxMs?: number;
-  readonly will?: NonNullable<IClientOptions['will']>;
+  /** A connection that held for so long makes the next pauses short again; default 30,000. */
+  readonly stableMs?: number;
+  /** Longest pause after another connection took over the client id; default 3,600,000. */
+  readonly takeOverMaxMs?: number;
+  /** Messages with QoS 1 that may be at the handlers at once; default 32. */
+  readonly receiveMax?: number;
+  /** Publications with QoS 1 that wait for a connection, in memory; default 1,000. What must outlive the process goes into a telemetry queue. */
+  readonly waitingMax?: number;
+  /** A larger packet ends the connection; default 262,144. */
+  readonly packetBytesMax?: number;
+  readonly will?: Will;
+  /** Told of everything that a log wants to know, from the first attempt on. It must not throw. */
+  readonly onEvent?: ConnectionListener;
 }
 
-const firstReconnectMs = 500;
-/** CONNACK: 0x84 of MQTT 5, 1 of 3.1.1, "unsupported protocol version". */
-const unsupportedVersion: readonly number[] = [0x84, 1];
+export type ConnectionEvent =
+  | { readonly kind: 'connecting' }
+  /** `sessionPresent`: subscriptions and messages of before are still there. */
+  | { readonly kind: 'connected'; readonly sessionPresent: boolean }
+  | {
+      readonly kind: 'disconnected';
+      readonly loss: Loss;
+      readonly explanation: string;
+      readonly retryInMs: number;
+    }
+  /** The device was refused for good: only another identity helps. */
+  | { readonly kind: 'stopped'; readonly loss: Loss; readonly explanation: string }
+  | { readonly kind: 'subscription-refused'; readonly filter: string; readonly reasonCode: ReasonCode }
+  /** Nobody listens to this topic any more; the session of an earlier process did. */
+  | { readonly kind: 'unhandled'; readonly topic: string }
+  | { readonly kind: 'handler-failed'; readonly topic: string; readonly error: unknown };
+
+export type ConnectionListener = (event: ConnectionEvent) => void;
+
+export interface PublishOptions {
+  /** Default 1. */
+  readonly qos?: 0 | 1;
+  readonly retain?: boolean;
+  readonly properties?: Properties;
+  /** Stops waiting; what was sent already may still arrive. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Subscription {
+  unsubscribe(): Promise<void>;
+}
+
+export interface DeviceConnection {
+  readonly clientId: string;
+  readonly isConnected: boolean;
+  /**
+   * Resolves when the platform has acknowledged it (QoS 1), over as many connections as that takes, or when it is written (QoS 0).
+   * Rejects with `device.refused` (`details.reasonCode`), `device.queue_full`, `device.closed`, for QoS 0 `device.not_connected`.
+   */
+  publish(topic: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void>;
+  /**
+   * Resolves when it is granted; rejects with `device.refused`. Subscribe in the turn in which you connect: of a session that is still
+   * there, messages come with the first bytes. Granted again by itself when the session was lost.
+   */
+  subscribe(
+    filter: string,
+    handler: MessageHandler,
+    options?: { readonly qos?: 0 | 1 },
+  ): Promise<Subscription>;
+  /** Another listener; the answer takes it away. */
+  observe(listener: ConnectionListener): () => void;
+  /** Goes on with another certificate: ends the connection, keeps the session, and connects at once, also after `stopped`. */
+  replaceIdentity(identity: Credentials): void;
+  /**
+   * Waits up to `drainMs` (default 5,000) for what is not acknowledged, then says DISCONNECT. `endSession`: the platform forgets
+   * subscriptions and messages at once.
+   */
+  close(options?: { readonly drainMs?: number; readonly endSession?: boolean }): Promise<void>;
+}
+
+const sendBufferBytesMax = 1024 * 1024;
 
 /**
- * Connects over mutual TLS with MQTT.js: MQTT 5 first, 3.1.1 where that is not spoken. Reconnects for ever with full
- * jitter, so that a fleet does not come back in one wave. The answer is the running client; listen to its events.
+ * Connects over mutual TLS and MQTT 5, and again for ever: with full jitter, so that a fleet does not come back in one wave, and slowly
+ * where a second device has the same identity. It stops where the server refuses the device for good.
  */
-export function connectDevice(options: ConnectOptions): MqttClient {
-  const { url, identity, random, reconnectMaxMs = 60_000 } = options;
-  const client = connect(url, {
-    clientId: options.clientId ?? identity.name,
-    protocolVersion: 5,
-    clean: true,
-    cert: identity.chain,
-    key: identity.key,
-    ca: identity.root,
-    rejectUnauthorized: true,
-    ALPNProtocols: ['mqtt'],
-    keepalive: options.keepAliveSeconds ?? 30,
-    connectTimeout: options.connectTimeoutMs ?? 10_000,
-    reconnectPeriod: firstReconnectMs,
-    reconnectOnConnackError: true,
-    resubscribe: true,
-    queueQoSZero: false,
-    ...(options.will && { will: options.will }),
-  });
-  let failures = 0;
-  client.on('connect', () => {
-    failures = 0;
-  });
-  // Before the client's own listener, which starts the timer with what stands here.
-  client.prependListener('close', () => {
-    client.options.reconnectPeriod = reconnectPause(failures++, { random, reconnectMaxMs });
-  });
-  client.on('error', (error) => {
-    if (isUnsupportedVersion(error)) client.options.protocolVersion = 4;
-  });
-  return client;
+export function connectDevice(options: ConnectOptions): DeviceConnection {
+  const connection = new Connection(options);
+  void connection.run();
+  return connection;
 }
 
-/** Has the client present a renewed identity from its next connection on: it reads its options anew for each. */
-export function replaceIdentity(
-  client: MqttClient,
-  { chain, key, root }: Pick<DeviceIdentity, 'chain' | 'key' | 'root'>,
-): void {
-  Object.assign(client.options, { cert: chain, key, ca: root });
+class Connection implements DeviceConnection {
+  readonly clientId: string;
+  readonly #options: ConnectOptions;
+  readonly #session: ClientSession;
+  readonly #subscriptions: Subscriptions;
+  readonly #backOff: BackOff;
+  readonly #listeners = new Set<ConnectionListener>();
+  readonly #endpoint: ReturnType<typeof parseEndpoint>;
+  #secureContext: SecureContext;
+  #link: Link | undefined;
+  #openedAtMs: number | undefined;
+  /** Of the connection that ended last; 0 when it was none. */
+  #heldMs = 0;
+  #wake: (() => void) | undefined;
+  #isClosed = false;
+  #isReplaced = false;
+
+  constructor(options: ConnectOptions) {
+    const { random, reconnectMaxMs = 60_000, stableMs = 30_000, takeOverMaxMs = 3_600_000 } = options;
+    this.#options = options;
+    this.#endpoint = parseEndpoint(options.url);
+    this.#secureContext = secureContextOf(options.identity);
+    this.clientId = options.clientId ?? options.identity.name;
+    this.#backOff = new BackOff(random, { reconnectMaxMs, stableMs, takeOverMaxMs });
+    if (options.onEvent) this.#listeners.add(options.onEvent);
+    this.#session = new ClientSession({
+      waitingMax: options.waitingMax ?? 1_000,
+      deliver: (message) => this.#subscriptions.deliver(message),
+    });
+    this.#subscriptions = new Subscriptions(this.#session, {
+      refused: (filter, reasonCode) => this.#tell({ kind: 'subscription-refused', filter, reasonCode }),
+      unhandled: (topic) => this.#tell({ kind: 'unhandled', topic }),
+      handlerFailed: (topic, error) => this.#tell({ kind: 'handler-failed', topic, error }),
+    });
+  }
+
+  async run(): Promise<void> {
+    while (!this.#isClosed) {
+      this.#isReplaced = false;
+      this.#tell({ kind: 'connecting' });
+      const loss = await this.#connectOnce();
+      if (loss === undefined || this.#isClosed || this.#isReplaced) continue; // ended by this side
+      const explanation = explainLoss(loss);
+      if (isFinal(loss)) {
+        this.#tell({ kind: 'stopped', loss, explanation });
+        await this.#sleep(undefined);
+      } else {
+        const retryInMs = this.#backOff.pauseMs(loss, this.#heldMs);
+        this.#tell({ kind: 'disconnected', loss, explanation, retryInMs });
+        await this.#sleep(retryInMs);
+      }
+    }
+  }
+
+  get isConnected(): boolean {
+    return this.#openedAtMs !== undefined;
+  }
+
+  async publish(topic: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
+    this.#assertOpen();
+    const { qos = 1, retain = false, properties = NO_PROPERTIES, signal } = options;
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    await this.#session.publish({ topic, payload: bytes, qos, retain, properties }, signal);
+  }
+
+  async subscribe(
+    filter: string,
+    handler: MessageHandler,
+    { qos = 1 }: { readonly qos?: 0 | 1 } = {},
+  ): Promise<Subscription> {
+    this.#assertOpen();
+    await this.#subscriptions.add(filter, handler, qos);
+    return { unsubscribe: () => this.#subscriptions.remove(filter, handler) };
+  }
+
+  observe(listener: ConnectionListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  replaceIdentity(identity: Credentials): void {
+    this.#assertOpen();
+    this.#secureContext = secureContextOf(identity);
+    this.#isReplaced = true;
+    this.#backOff.reset();
+    this.#link?.end();
+    this.#wake?.();
+  }
+
+  async close({ drainMs = 5_000, endSession = false } = {}): Promise<void> {
+    if (this.#isClosed) return;
+    if (this.isConnected) await this.#drain(drainMs);
+    this.#isClosed = true;
+    const closed = new DeviceError('device.closed', 'the connection is closed');
+    this.#session.abandon(closed);
+    this.#subscriptions.abandon(closed);
+    this.#link?.end(endSession ? { sessionExpiryInterval: 0 } : {});
+    this.#wake?.();
+  }
+
+  async #connectOnce(): Promise<Loss | undefined> {
+    const link = dial({
+      tls: { ...this.#endpoint, secureContext: this.#secureContext, ALPNProtocols: ['mqtt'] },
+      connect: this.#connectPacket(),
+      connectTimeoutMs: this.#options.connectTimeoutMs ?? 10_000,
+      packetBytesMax: this.#packetBytesMax,
+      sendBufferBytesMax,
+      opened: (connack) => this.#opened(connack, link),
+      received: (packet) => this.#session.receive(packet),
+    });
+    this.#link = link;
+    const loss = await link.ended;
+    this.#heldMs = this.#openedAtMs === undefined ? 0 : performance.now() - this.#openedAtMs;
+    this.#openedAtMs = undefined;
+    this.#link = undefined;
+    this.#session.lost();
+    this.#subscriptions.lost();
+    return loss;
+  }
+
+  #opened(connack: ConnackPacket, link: Link): void {
+    this.#openedAtMs = performance.now();
+    this.#session.opened({ connack, send: (bytes) => link.send(bytes) });
+    this.#subscriptions.opened(connack.sessionPresent);
+    this.#tell({ kind: 'connected', sessionPresent: connack.sessionPresent });
+  }
+
+  get #packetBytesMax(): number {
+    return this.#options.packetBytesMax ?? 262_144;
+  }
+
+  #connectPacket() {
+    const { keepAliveSeconds = 30, sessionExpirySeconds = 3_600, receiveMax = 32, will } = this.#options;
+    return {
+      kind: 'connect',
+      protocolVersion: 5,
+      clientId: this.clientId,
+      cleanStart: sessionExpirySeconds === 0,
+      keepAliveSeconds,
+      properties: {
+        sessionExpiryInterval: sessionExpirySeconds,
+        receiveMaximum: receiveMax,
+        maximumPacketSize: this.#packetBytesMax,
+      },
+      ...(will && { will }),
+    } as const;
+  }
+
+  /** Until all is acknowledged, the connection is gone, or it took too long. */
+  async #drain(drainMs: number): Promise<void> {
+    const untilMs = performance.now() + drainMs;
+    while (this.#session.pending > 0 && this.isConnected && performance.now() < untilMs)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  /** For so long, or until `wake`; without a time only that. */
+  #sleep(ms: number | undefined): Promise<void> {
+    if (this.#isClosed || this.#isReplaced) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
+    this.#wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    return promise;
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new DeviceError('device.closed', 'the connection is closed');
+  }
+
+  #tell(event: ConnectionEvent): void {
+    for (const listener of [...this.#listeners]) listener(event);
+  }
 }
 
-/** Full jitter: evenly between nothing and a bound that doubles with each failure. At least 1 ms, which is not "never". */
-export function reconnectPause(
-  failures: number,
-  { random, reconnectMaxMs }: { readonly random: Random; readonly reconnectMaxMs: number },
-): number {
-  const boundMs = Math.min(reconnectMaxMs, firstReconnectMs * 2 ** Math.min(failures, 20));
-  const fraction = Buffer.from(random.bytes(4)).readUInt32BE() / 2 ** 32;
-  return Math.max(1, Math.floor(boundMs * fraction));
+function parseEndpoint(address: string): { readonly host: string; readonly port: number } {
+  const url = URL.parse(address);
+  if (url?.protocol !== 'mqtts:' || url.hostname === '')
+    throw new DeviceError('device.config_invalid', `\`${address}\` is not \`mqtts://HOST:PORT\``);
+  // An IPv6 address stands in brackets there and without them here.
+  return { host: url.hostname.replaceAll(/^\[|\]$/g, ''), port: Number(url.port || 8883) };
 }
 
-function isUnsupportedVersion(error: Error | ErrorWithReasonCode): boolean {
-  return 'code' in error && typeof error.code === 'number' && unsupportedVersion.includes(error.code);
+function secureContextOf({ chain, key, root }: Credentials): SecureContext {
+  try {
+    return createSecureContext({ cert: chain, key, ca: root, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    throw new DeviceError('device.identity_invalid', 'the identity is no chain, key and root of TLS', {
+      cause,
+    });
+  }
 }

@@ -1,0 +1,287 @@
+import { encodePem } from '@fleetward/pki';
+import type { Packet } from 'mqtt-packet';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { BackOff } from '../src/mqtt/back-off.ts';
+import type { Loss } from '../src/mqtt/loss.ts';
+import {
+  type ConnectionEvent,
+  type ConnectOptions,
+  connectDevice,
+  type DeviceConnection,
+} from '../src/sdk/connect-device.ts';
+import { ScriptedBroker } from './scripted-broker.ts';
+import { ecKey, random, TestAuthority } from './test-authority.ts';
+
+const publishes = (broker: ScriptedBroker) =>
+  broker.of('publish').map(({ connection, packet }) => {
+    if (packet.cmd !== 'publish') throw new Error('not a message');
+    const { messageId, dup, payload } = packet;
+    return { connection, messageId, dup, payload: String(payload) };
+  });
+
+const ack = (messageId = 0): Packet => ({ cmd: 'puback', messageId, reasonCode: 0 });
+const grant = (messageId = 0): Packet => ({ cmd: 'suback', messageId, granted: [1] });
+
+describe('the MQTT connection', () => {
+  let authority: TestAuthority;
+  let identity: ConnectOptions['identity'];
+  let broker: ScriptedBroker;
+  let device: DeviceConnection;
+  let told: ConnectionEvent[];
+
+  beforeAll(async () => {
+    authority = await TestAuthority.create();
+    const { key, signer } = ecKey();
+    const leaf = await authority.issueDevice(signer.publicKey, 'lamp-1');
+    identity = {
+      chain: encodePem('CERTIFICATE', leaf.der),
+      key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      root: authority.rootPem,
+      name: 'lamp-1',
+    };
+  });
+  beforeEach(async () => {
+    told = [];
+    broker = await ScriptedBroker.start(authority);
+  });
+  afterEach(async () => {
+    await device.close({ drainMs: 0 });
+    await broker[Symbol.asyncDispose]();
+  });
+
+  function start(more: Partial<ConnectOptions> = {}): void {
+    device = connectDevice({
+      url: broker.url,
+      identity,
+      random,
+      reconnectMaxMs: 20,
+      onEvent: (event) => void told.push(event),
+      ...more,
+    });
+  }
+
+  const connections = (count: number) =>
+    expect.poll(() => told.filter(({ kind }) => kind === 'connected').length).toBe(count);
+
+  test('asks for a session that outlives it, and says what it takes at once', async () => {
+    start();
+    await connections(1);
+    expect(broker.of('connect')[0]?.packet).toMatchObject({
+      clientId: 'lamp-1',
+      clean: false,
+      keepalive: 30,
+      properties: { sessionExpiryInterval: 3_600, receiveMaximum: 32, maximumPacketSize: 262_144 },
+    });
+  });
+
+  test('sends no more at once than the server takes', async () => {
+    broker.connack = { properties: { receiveMaximum: 2 } };
+    start();
+    const done = ['a', 'b', 'c', 'd'].map((payload) => device.publish('t', payload));
+    await expect.poll(() => publishes(broker).length).toBe(2);
+    broker.script = ({ cmd, messageId }) => void (cmd === 'publish' && broker.send(ack(messageId)));
+    broker.send(ack(publishes(broker)[1]?.messageId));
+    await done[1];
+    broker.send(ack(publishes(broker)[0]?.messageId));
+    await Promise.all(done);
+    expect(publishes(broker).map(({ payload }) => payload)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('sends what was not acknowledged again, in its order: in a session that is there as a duplicate', async () => {
+    start();
+    const done = ['a', 'b', 'c'].map((payload) => device.publish('t', payload));
+    await expect.poll(() => publishes(broker).length).toBe(3);
+    broker.send(ack(publishes(broker)[0]?.messageId));
+    await done[0];
+    broker.connack = { sessionPresent: true };
+    broker.sockets[0]?.destroy();
+    await expect.poll(() => publishes(broker).length).toBe(5);
+    const [, b, c, ...again] = publishes(broker);
+    expect(again).toEqual([
+      { ...b, connection: 1, dup: true },
+      { ...c, connection: 1, dup: true },
+    ]);
+    broker.connack = { sessionPresent: false };
+    broker.sockets[1]?.destroy();
+    await expect.poll(() => publishes(broker).length).toBe(7);
+    expect(publishes(broker).slice(5)).toMatchObject([
+      { connection: 2, payload: 'b', dup: false },
+      { connection: 2, payload: 'c', dup: false },
+    ]);
+    for (const { messageId } of publishes(broker).slice(5)) broker.send(ack(messageId));
+    await Promise.all(done);
+  });
+
+  test('subscribes again where the session is gone, and only there', async () => {
+    broker.script = (packet) => void (packet.cmd === 'subscribe' && broker.send(grant(packet.messageId)));
+    start();
+    await device.subscribe('commands/lamp-1', () => undefined);
+    broker.connack = { sessionPresent: true };
+    broker.sockets[0]?.destroy();
+    await connections(2);
+    broker.connack = { sessionPresent: false };
+    broker.sockets[1]?.destroy();
+    await expect.poll(() => broker.of('subscribe').map(({ connection }) => connection)).toEqual([0, 2]);
+  });
+
+  test('acknowledges in the order in which messages came, each when its handler is done', async () => {
+    broker.script = (packet) => void (packet.cmd === 'subscribe' && broker.send(grant(packet.messageId)));
+    start();
+    const slow = Promise.withResolvers<void>();
+    const failing = new Error('no such command');
+    await device.subscribe('a', () => slow.promise);
+    await device.subscribe('b', () => {
+      throw failing;
+    });
+    for (const [messageId, topic] of [
+      [7, 'a'],
+      [8, 'b'],
+      [9, 'nobody'],
+    ] as const)
+      broker.send({ cmd: 'publish', topic, payload: 'x', qos: 1, messageId, dup: false, retain: false });
+    await expect.poll(() => told).toContainEqual({ kind: 'unhandled', topic: 'nobody' });
+    expect(told).toContainEqual({ kind: 'handler-failed', topic: 'b', error: failing });
+    expect(broker.of('puback')).toEqual([]);
+    slow.resolve();
+    await expect.poll(() => broker.of('puback').map(({ packet }) => packet.messageId)).toEqual([7, 8, 9]);
+  });
+
+  test('notices a server that is silent', async () => {
+    start({ keepAliveSeconds: 1 });
+    await connections(2);
+    expect(told.find(({ kind }) => kind === 'disconnected')).toMatchObject({ loss: { kind: 'silent' } });
+    expect(broker.of('pingreq').length).toBeGreaterThan(0);
+  });
+
+  test('says why the server ends it, and what is no MQTT', async () => {
+    start();
+    await connections(1);
+    broker.send({ cmd: 'disconnect', reasonCode: 0x98, properties: { reasonString: 'maintenance' } });
+    await connections(2);
+    broker.sockets[1]?.write(Buffer.from([0, 0]));
+    await connections(3);
+    expect(told.flatMap((event) => (event.kind === 'disconnected' ? [event.explanation] : []))).toEqual([
+      'the server ended the connection: administrative action (0x98): maintenance',
+      expect.stringContaining('what the server sent is not MQTT 5'),
+    ]);
+    expect(broker.of('disconnect').at(-1)?.packet).toMatchObject({ reasonCode: 0x81 });
+  });
+
+  test('stops where the server will never take it, until it has another identity', async () => {
+    broker.connack = { reasonCode: 0x8a };
+    start();
+    await expect
+      .poll(() => told.at(-1))
+      .toMatchObject({
+        kind: 'stopped',
+        explanation: 'the server refuses the connection: banned (0x8a)',
+      });
+    const waiting = device.publish('t', 'x');
+    broker.connack = {};
+    broker.script = ({ cmd, messageId }) => void (cmd === 'publish' && broker.send(ack(messageId)));
+    device.replaceIdentity(identity);
+    await waiting;
+    expect(broker.sockets.length).toBe(2);
+  });
+
+  test('goes on trying where only a policy is missing', async () => {
+    broker.connack = { reasonCode: 0x87 };
+    start();
+    await expect.poll(() => broker.sockets.length).toBeGreaterThan(2);
+    broker.connack = {};
+    await connections(1);
+  });
+
+  test('publishes nothing that the server does not take, and waits for no more than it may hold', async () => {
+    broker.connack = { properties: { maximumPacketSize: 100, retainAvailable: false } };
+    start({ waitingMax: 2 });
+    await connections(1);
+    const reasons = [device.publish('t', 'x'.repeat(100)), device.publish('t', 'x', { retain: true })].map(
+      (attempt) => expect(attempt).rejects.toMatchObject({ code: 'device.refused' }),
+    );
+    await Promise.all(reasons);
+    expect(publishes(broker)).toEqual([]);
+    broker.connack = { reasonCode: 0x88 };
+    broker.sockets[0]?.destroy();
+    await expect.poll(() => device.isConnected).toBe(false);
+    const waiting = [device.publish('t', '1'), device.publish('t', '2')];
+    await expect(device.publish('t', '3')).rejects.toMatchObject({ code: 'device.queue_full' });
+    await expect(device.publish('t', '4', { qos: 0 })).rejects.toMatchObject({
+      code: 'device.not_connected',
+    });
+    await device.close();
+    for (const attempt of waiting) await expect(attempt).rejects.toMatchObject({ code: 'device.closed' });
+    await expect(device.publish('t', '5')).rejects.toMatchObject({ code: 'device.closed' });
+  });
+
+  test('waits no longer than its caller', async () => {
+    broker.connack = { reasonCode: 0x88 };
+    start();
+    const attempt = device.publish('t', 'x', { signal: AbortSignal.timeout(20) });
+    await expect(attempt).rejects.toMatchObject({ name: 'TimeoutError' });
+    broker.connack = {};
+    await connections(1);
+    expect(publishes(broker)).toEqual([]);
+  });
+
+  test('takes an address and an identity that can be none at once', () => {
+    start();
+    expect(() => connectDevice({ url: 'mqtt://localhost', identity, random })).toThrow(
+      'is not `mqtts://HOST:PORT`',
+    );
+    expect(() => connectDevice({ url: broker.url, identity: { ...identity, key: 'x' }, random })).toThrow(
+      'no chain, key and root',
+    );
+  });
+});
+
+describe('the pauses between two connections', () => {
+  const limits = { reconnectMaxMs: 60_000, stableMs: 30_000, takeOverMaxMs: 3_600_000 };
+  const broken: Loss = { kind: 'broken' };
+  const takenOver: Loss = { kind: 'disconnected', reasonCode: 0x8e };
+  const most = { bytes: (length: number) => new Uint8Array(length).fill(0xff) };
+  const least = { bytes: (length: number) => new Uint8Array(length) };
+  const pauses = (random: typeof most, losses: readonly (readonly [Loss, number])[]) => {
+    const backOff = new BackOff(random, limits);
+    return losses.map(([loss, heldMs]) => backOff.pauseMs(loss, heldMs));
+  };
+
+  test('are at random up to a bound that doubles and ends', () => {
+    const losses = Array.from({ length: 30 }, () => [broken, 0] as const);
+    expect(pauses(most, losses).filter((_, at) => [0, 1, 2, 29].includes(at))).toEqual([
+      499, 999, 1_999, 59_999,
+    ]);
+    expect(new Set(pauses(least, losses))).toEqual(new Set([1]));
+  });
+
+  test('are short again only after a connection that held', () => {
+    const after = (heldMs: number) =>
+      pauses(most, [
+        [broken, 0],
+        [broken, 0],
+        [broken, heldMs],
+      ]).at(-1);
+    expect([after(29_999), after(30_000)]).toEqual([1_999, 499]);
+  });
+
+  test('are longer where the server does not want the device', () => {
+    expect(pauses(most, [[{ kind: 'refused', reasonCode: 0x87 }, 0]])).toEqual([3_999]);
+  });
+
+  test('after a take-over are never short, and double while two devices take the client id from each other', () => {
+    // Each holds it for as long as the other pauses.
+    const fight = Array.from(
+      { length: 10 },
+      (_, at) => [takenOver, Math.min(3_600_000, 30_000 * 2 ** at)] as const,
+    );
+    expect(pauses(least, fight).slice(0, 4)).toEqual([30_000, 60_000, 120_000, 240_000]);
+    expect(pauses(most, fight).at(-1)).toBe(3_600_000);
+    expect(
+      pauses(least, [
+        [takenOver, 0],
+        [takenOver, 0],
+        [takenOver, 480_000],
+      ]).at(-1),
+    ).toBe(30_000);
+  });
+});
