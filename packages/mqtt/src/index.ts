@@ -23,7 +23,7 @@ export type { ProtocolVersion, Qos } from './codec/packet-type.ts';
 export { NO_PROPERTIES, type Properties, type UserProperty } from './codec/properties.ts';
 export { MqttError, type MqttErrorCode } from './errors.ts';
 export { isFailure, REASON, type ReasonCode } from './reason-codes.ts';
-export type { DisconnectReason } from './session/effects.ts';
+export { type DisconnectReason, disconnectReasons } from './session/effects.ts';
 export { createMemoryStore, MemoryContents } from './store/memory-store.ts';
 export type {
   CommitOutcome,

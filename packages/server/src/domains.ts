@@ -141,6 +141,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       await targetTokens.forgetThing(tx, thingName);
       await jobs.forgetThing(tx, thingName);
       await shadows.forgetThing(tx, thingName);
+      await presence.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -217,12 +218,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       things.certificatesOf(name).flatMap(({ certificateId }) => certificates.summary(certificateId) ?? []),
     limits: config.search,
   });
-  const presence = new Presence({
-    clock,
-    changed: (name, state) => {
-      search?.present(name, state);
-      if (state.isConnected) things.seen(name);
+  const presence: Presence = await Presence.open({
+    ...shared,
+    store: stores.presence,
+    thing: (name) => things.known(name),
+    changed: (name, change) => {
+      search?.present(name, change);
+      if (change.isConnected) things.seen(name);
     },
+    rule: config.presence,
   });
   const renewals = await RenewalCampaigns.open({
     ...shared,

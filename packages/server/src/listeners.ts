@@ -55,6 +55,7 @@ import type { Log } from './log.ts';
 import { operatorHandlers } from './operators/index.ts';
 import { createPlatformMetrics } from './platform-metrics.ts';
 import { policyHandlers } from './policies/index.ts';
+import { presenceView } from './presence/index.ts';
 import { provisioningHandlers, provisioningTopics } from './provisioning/index.ts';
 import { releaseHandlers, updateHandlers } from './releases/index.ts';
 import { deviceRenewalHandlers, renewalHandlers } from './renewals/index.ts';
@@ -380,6 +381,7 @@ function operatorApi(
         detections: domains.detections,
         imports,
         groups,
+        presence: domains.presence,
         search: domains.search,
         activity,
         policies,
@@ -410,6 +412,8 @@ function operatorApi(
       things,
       imports,
       groupsOf: (name) => groups.groupsOf(name),
+      isConnected: (name) => domains.presence.isConnected(name),
+      presenceOf: (name) => presenceView({ ...domains, clock }, name),
       find: (wanted) => domains.search.find(wanted),
     }),
     ...searchHandlers(domains.search),

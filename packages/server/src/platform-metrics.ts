@@ -15,6 +15,7 @@ import type { Groups } from './groups/index.ts';
 import type { IssuanceLog } from './issuance-log/index.ts';
 import type { Jobs } from './jobs/index.ts';
 import type { Policies } from './policies/index.ts';
+import type { Presence } from './presence/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
 import type { Downloads } from './releases/index.ts';
 import type { RenewalCampaigns } from './renewals/index.ts';
@@ -33,6 +34,7 @@ export function createPlatformMetrics(parts: {
   readonly shadows: Pick<Shadows, 'counts' | 'pending'>;
   readonly imports: Pick<ThingImports, 'counts'>;
   readonly groups: Groups;
+  readonly presence: Pick<Presence, 'counts'>;
   readonly search: Pick<Search, 'counts'>;
   readonly activity: Activity;
   readonly policies: Policies;
@@ -80,6 +82,15 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       for (const [outcome, value] of Object.entries(parts.imports.counts)) this.set({ outcome }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_presence',
+    help: 'Things that are connected and that flap by `presence.flappingConnects`; those whose change waits to be written, and changes written since the start',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      for (const [counter, value] of Object.entries(parts.presence.counts)) this.set({ counter }, value);
     },
   });
   new Gauge({

@@ -8,7 +8,7 @@ import {
   weakKeyBlacklist,
 } from './settings/certificates.ts';
 import { ddi } from './settings/ddi.ts';
-import { clones, groups, search } from './settings/fleet.ts';
+import { clones, groups, presence, search } from './settings/fleet.ts';
 import { jobs } from './settings/jobs.ts';
 import { hsm, masterKey, previousMasterKeys } from './settings/keys.ts';
 import { section, text } from './settings/kinds.ts';
@@ -98,6 +98,7 @@ export const settings = section(
     ddi,
     jobs,
     groups,
+    presence,
     search,
     activity,
     guardrails,

@@ -35,6 +35,11 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
         await domains.activity.flush();
       },
     },
+    {
+      name: 'keep who came and went',
+      everyMs: config.presence.flushSeconds * secondMs,
+      run: () => domains.presence.flush(),
+    },
     { name: 'call devices to renew', everyMs: secondMs, run: () => domains.renewals.advance() },
     { name: 'go on with campaigns', everyMs: secondMs, run: () => domains.campaigns.advance() },
     { name: 'go on with jobs', everyMs: secondMs, run: () => domains.jobs.advance() },

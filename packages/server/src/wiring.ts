@@ -101,6 +101,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
     () => domains.trail.close(),
     async () => domains.policies.close(),
     () => domains.activity.flush(),
+    () => domains.presence.flush(),
     () => domains.policyTrials.flush(),
     () => domains.denials.flush(Number.POSITIVE_INFINITY),
   );

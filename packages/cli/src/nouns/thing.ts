@@ -30,6 +30,8 @@ export function addThing(noun: Command, shell: Shell): void {
   addThingImport(noun, shell);
 }
 
+type Shown = Part<(typeof getThing)['answer']>;
+
 interface CreateFlags {
   readonly type?: string;
   readonly attribute?: readonly string[];
@@ -81,6 +83,7 @@ function addList(noun: Command, { output, withApi }: Shell): void {
           thing: (row) => row.thingName,
           type: (row) => row.typeName,
           state: (row) => row.lifecycleState,
+          connected: (row) => row.connected,
           attributes: (row) => pairsText(row.attributes),
           tags: (row) => pairsText(row.tags),
           created: (row) => ({ atMs: row.createdAtMs }),
@@ -118,9 +121,9 @@ function addCount(noun: Command, { output, withApi }: Shell): void {
 
 function addShow(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'show <thing-name>', {
-    summary: 'show a thing, its groups, its certificates and its last report',
+    summary: 'show a thing, its groups, its certificates, its connection and its last report',
     description:
-      'Shows a thing: where it stands in its life, its attributes and tags, the groups it is in, the certificates that speak for it, and what the device last reported of itself.',
+      'Shows a thing: where it stands in its life, its attributes and tags, the groups it is in, the certificates that speak for it, whether it is connected, from where and how its last connection ended, and what the device last reported of itself.',
     examples: ['fleetward thing show lamp-7'],
   }).action(async (thingName: string) => {
     const thing = await withApi((api) => api.call(getThing, { params: { thingName } }));
@@ -133,6 +136,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       groups: thing.groupNames.join(', '),
       created: { atMs: thing.createdAtMs },
       certificates: thing.certificates.map(certificateText).join(', '),
+      ...presenceFields(thing.presence),
       ...reportFields(thing.report),
     });
   });
@@ -148,7 +152,23 @@ function certificateText({
   return exclusive ? `${certificateId} (exclusive)` : certificateId;
 }
 
-function reportFields(report: Part<(typeof getThing)['answer']>['report']): Readonly<Record<string, Cell>> {
+function presenceFields({ connected, sinceMs, flapping, connection, lastDisconnect }: Shown['presence']) {
+  const fields: Record<string, Cell> = { connected, flapping };
+  if (sinceMs !== undefined) fields['  since'] = { atMs: sinceMs };
+  if (connection !== undefined) {
+    fields['  client'] = connection.clientId;
+    fields['  session'] = connection.sessionIdentifier;
+    fields['  address'] = connection.remoteAddress;
+    fields['  tls'] = `${connection.tlsVersion}, ${connection.cipher}`;
+  }
+  if (lastDisconnect !== undefined) {
+    fields['last disconnect'] = { atMs: lastDisconnect.atMs };
+    fields['  reason'] = lastDisconnect.reason;
+  }
+  return fields;
+}
+
+function reportFields(report: Shown['report']): Readonly<Record<string, Cell>> {
   if (report === undefined) return { reported: 'never' };
   const parts = Object.entries(report.report).map(([name, value]): [string, Cell] => [
     `  ${name}`,

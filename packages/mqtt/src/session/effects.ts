@@ -6,18 +6,20 @@ import type { ReasonCode } from '../reason-codes.ts';
 import type { Topic } from '../topics/topic-table.ts';
 
 /** How a connection ended, in AWS IoT's words for lifecycle events. */
-export type DisconnectReason =
-  | 'AUTH_ERROR'
-  | 'CLIENT_INITIATED_DISCONNECT'
-  | 'CLIENT_ERROR'
-  | 'CONNECTION_LOST'
-  | 'DUPLICATE_CLIENTID'
-  | 'FORBIDDEN_ACCESS'
-  | 'MQTT_KEEP_ALIVE_TIMEOUT'
-  | 'SERVER_ERROR'
-  | 'SERVER_INITIATED_DISCONNECT'
-  | 'API_INITIATED_DISCONNECT'
-  | 'THROTTLED';
+export const disconnectReasons = [
+  'API_INITIATED_DISCONNECT',
+  'AUTH_ERROR',
+  'CLIENT_ERROR',
+  'CLIENT_INITIATED_DISCONNECT',
+  'CONNECTION_LOST',
+  'DUPLICATE_CLIENTID',
+  'FORBIDDEN_ACCESS',
+  'MQTT_KEEP_ALIVE_TIMEOUT',
+  'SERVER_ERROR',
+  'SERVER_INITIATED_DISCONNECT',
+  'THROTTLED',
+] as const;
+export type DisconnectReason = (typeof disconnectReasons)[number];
 
 export interface ConnectionEnding {
   readonly reason: DisconnectReason;

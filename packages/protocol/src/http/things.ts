@@ -37,6 +37,27 @@ const thing = Type.Object({
   createdAtMs: timeMs,
 });
 
+const connection = Type.Object({
+  clientId: Type.String(),
+  sessionIdentifier: Type.String({ description: 'That of the lifecycle events.' }),
+  remoteAddress: Type.Optional(Type.String()),
+  tlsVersion: Type.String({ description: 'Such as `TLSv1.3`; `none` on the listener without TLS.' }),
+  cipher: Type.String({ description: 'As OpenSSL calls it.' }),
+});
+
+const presence = Type.Object({
+  connected: Type.Boolean(),
+  sinceMs: Type.Optional({ ...timeMs, description: 'When it came or went.' }),
+  flapping: Type.Boolean({ description: 'It connects too often (docs/reference/presence.md).' }),
+  connection: Type.Optional({ ...connection, description: 'Its newest one, also when that has ended.' }),
+  lastDisconnect: Type.Optional(
+    Type.Object({
+      reason: Type.String({ description: 'As in lifecycle events, such as `CONNECTION_LOST`.' }),
+      atMs: timeMs,
+    }),
+  ),
+});
+
 const attachment = Type.Object({
   certificateId: certificateIdSchema,
   exclusive: Type.Boolean({
@@ -136,7 +157,7 @@ export const listThings = defineRoute({
     { additionalProperties: false },
   ),
   answer: Type.Object({
-    things: Type.Array(thing),
+    things: Type.Array(Type.Object({ ...thing.properties, connected: Type.Boolean() })),
     next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })),
   }),
 });
@@ -178,13 +199,14 @@ export const getThing = defineRoute({
   method: 'GET',
   path: '/v1/things/:thingName',
   noun,
-  summary: 'Show a thing, its groups, its certificates and what it last reported',
+  summary: 'Show a thing, its groups, its certificates, its connection and what it last reported',
   access: 'operator',
   params: thingParams,
   answer: Type.Object({
     ...thing.properties,
     groupNames: Type.Array(groupNameSchema, { description: 'The groups the thing itself is in.' }),
     certificates: Type.Array(attachment),
+    presence,
     report: Type.Optional(
       Type.Object({ receivedAtMs: timeMs, report: Type.Record(Type.String(), Type.Unknown()) }),
     ),

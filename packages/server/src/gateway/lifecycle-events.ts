@@ -33,11 +33,13 @@ export class LifecycleEvents {
     this.#parts = parts;
   }
 
-  connected(connection: Connection<DevicePeer>): void {
+  /** Answers the session's identifier. */
+  connected(connection: Connection<DevicePeer>): string {
     const visit = this.#newVisit();
     this.#visits.set(connection, visit);
     const { clientId, peer } = connection;
     this.#tell(`presence/connected/${clientId}`, 'connected', { clientId, ...whoIs(peer), ...visit });
+    return visit.sessionIdentifier;
   }
 
   disconnected(connection: Connection<DevicePeer>, disconnectReason: DisconnectReason): void {

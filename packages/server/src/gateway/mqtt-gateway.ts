@@ -41,6 +41,7 @@ export interface DevicePeer {
   readonly admission: Admitted;
   readonly remoteAddress: string;
   readonly tlsVersion: string;
+  readonly cipher: string;
   principal?: Principal;
   /** Its hold on the client id, when there are several gateways. */
   claim?: Claim;
@@ -57,8 +58,8 @@ export interface MqttGatewayOptions {
   /** Where sessions outlive the process. */
   readonly store?: MessageStore;
   readonly denials: Denials;
-  /** Told for which thing each live connection speaks. */
-  readonly presence?: Pick<Presence, 'speaksFor'>;
+  /** Told of each connection, for which thing it speaks, and how it ended. */
+  readonly presence?: Pick<Presence, 'came' | 'speaksFor' | 'ended'>;
   /** Asked once of each CONNECT that would be accepted. */
   readonly newcomer: (newcomer: Newcomer) => NewcomerVerdict;
   /** Told of who comes, goes, and is lost. */
@@ -511,11 +512,13 @@ export class MqttGateway {
     const { certificateId } = connection.peer.admission;
     const connections = this.#connections.get(certificateId) ?? new Set();
     this.#connections.set(certificateId, connections.add(connection));
-    const { claim, principal } = connection.peer;
-    this.#options.presence?.speaksFor(connection, principal?.thingName);
+    const { claim, principal, remoteAddress, tlsVersion, cipher } = connection.peer;
     if (claim !== undefined) this.#ownership?.connected(claim, connection);
     this.#sees(connection, 'present');
-    this.#events.connected(connection);
+    const sessionIdentifier = this.#events.connected(connection);
+    const { clientId } = connection;
+    const visit = { clientId, sessionIdentifier, remoteAddress, tlsVersion, cipher };
+    this.#options.presence?.came(connection, { ...visit, thingName: principal?.thingName });
   }
 
   #sees({ peer }: Connection<DevicePeer>, sight: Sight): void {
@@ -529,7 +532,7 @@ export class MqttGateway {
     const { certificateId } = connection.peer.admission;
     const { claim, principal } = connection.peer;
     principal?.drain();
-    this.#options.presence?.speaksFor(connection, undefined);
+    this.#options.presence?.ended(connection, reason);
     if (claim !== undefined) this.#ownership?.release(claim);
     const connections = this.#connections.get(certificateId);
     connections?.delete(connection);

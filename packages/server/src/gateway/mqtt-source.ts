@@ -8,6 +8,8 @@ export interface MqttSource {
   readonly admission: Admission;
   readonly remoteAddress: string;
   readonly tlsVersion: string;
+  /** OpenSSL's name of it. */
+  readonly cipher: string;
 }
 
 /** Takes over a stream whose peer will speak MQTT, and on which nothing was read yet. */
@@ -18,5 +20,7 @@ export function sourceOf<Known extends Admission>(
   admission: Known,
 ): MqttSource & { readonly admission: Known } {
   const tlsVersion = socket.getProtocol() ?? 'unknown';
-  return { admission, remoteAddress: addressOf(socket), tlsVersion };
+  // Nothing of a socket that is closed already, whatever its type says.
+  const cipher = (socket.getCipher() as { readonly name: string } | undefined)?.name ?? 'unknown';
+  return { admission, remoteAddress: addressOf(socket), tlsVersion, cipher };
 }

@@ -64,7 +64,7 @@ export class PlainListener {
       this.#refuse(socket, { cause: 'limit', explanation });
       return;
     }
-    serveMqtt(socket, { admission, remoteAddress: addressOf(socket), tlsVersion: 'none' });
+    serveMqtt(socket, { admission, remoteAddress: addressOf(socket), tlsVersion: 'none', cipher: 'none' });
   }
 
   #refuse(socket: Socket, { cause, explanation }: Pick<DenialReport, 'cause' | 'explanation'>): void {

@@ -1,1 +1,3 @@
 export { Presence } from './presence.ts';
+export type { PresenceState } from './store.ts';
+export { presenceView } from './view.ts';

@@ -1,45 +1,208 @@
-import type { Clock, ThingName } from '@fleetward/core';
-
-/** Whether a thing has a live connection, and since when it has, or has none. */
-export interface PresenceState {
-  readonly isConnected: boolean;
-  readonly atMs: number;
-}
+import { isIP } from 'node:net';
+import type { Clock, ThingName, Transaction, Transactor } from '@fleetward/core';
+import type { DisconnectReason } from '@fleetward/mqtt';
+import { type FlappingRule, FlappingWatch } from './flapping.ts';
+import type { KeptPresence, PresenceState, PresenceStore, Visit } from './store.ts';
 
 export interface PresenceOptions {
+  readonly store: PresenceStore;
+  readonly transactor: Transactor;
   readonly clock: Clock;
-  /** Told of each thing that came or went. */
-  readonly changed: (name: ThingName, state: PresenceState) => void;
+  readonly thing: (name: ThingName) => { readonly createdAtMs: number } | undefined;
+  /** Told of each thing that came or went what is new of it. */
+  readonly changed: (name: ThingName, change: PresenceState) => void;
+  readonly rule: FlappingRule;
 }
 
-/** Which things have live connections. In memory: after a start every device has to come back. */
+interface LiveConnection {
+  readonly visit: Visit;
+  thingName?: ThingName | undefined;
+}
+
+interface LiveThing {
+  readonly sinceMs: number;
+  /** The newest last. */
+  readonly connections: readonly LiveConnection[];
+}
+
+const thingsPerTransaction = 500;
+
+/**
+ * Which things have live connections, and what is known of those and of the last ones. A connect changes memory alone; `flush` writes what
+ * has changed, so a crash costs what came since. Who was connected when the platform ended is not, as of the next start.
+ */
 export class Presence {
   readonly #options: PresenceOptions;
-  /** The thing that each live connection speaks for, if it does for one. */
-  readonly #thingOf = new Map<object, ThingName>();
-  readonly #connections = new Map<ThingName, number>();
+  readonly #flapping: FlappingWatch;
+  readonly #connections = new Map<object, LiveConnection>();
+  readonly #live = new Map<ThingName, LiveThing>();
+  /** What the records do not say yet: for each thing, what has changed. */
+  readonly #pending = new Map<ThingName, PresenceState>();
+  #written = 0;
 
-  constructor(options: PresenceOptions) {
+  private constructor(options: PresenceOptions) {
     this.#options = options;
+    this.#flapping = new FlappingWatch(options.rule);
   }
 
-  /** The connection speaks for this thing from now on; for none also when it has ended. */
-  speaksFor(connection: object, name: ThingName | undefined): void {
-    const before = this.#thingOf.get(connection);
-    if (before === name) return;
-    if (name === undefined) this.#thingOf.delete(connection);
-    else this.#thingOf.set(connection, name);
+  /** Tells what was known before the start. */
+  static async open(options: PresenceOptions): Promise<Presence> {
+    const presence = new Presence(options);
+    await presence.#load();
+    return presence;
+  }
+
+  get counts(): Readonly<Record<'connected' | 'flapping' | 'pending' | 'written', number>> {
+    return {
+      connected: this.#live.size,
+      flapping: this.#flapping.count(this.#options.clock.now()),
+      pending: this.#pending.size,
+      written: this.#written,
+    };
+  }
+
+  /** A new connection, and the thing that it speaks for, if it does for one. */
+  came(
+    connection: object,
+    { thingName, ...visit }: Visit & { readonly thingName?: ThingName | undefined },
+  ): void {
+    const { remoteAddress = '', ...rest } = visit;
+    const checked = isIP(remoteAddress) === 0 ? rest : visit;
+    this.#connections.set(connection, { visit: checked });
+    this.speaksFor(connection, thingName);
+  }
+
+  /** The connection speaks for this thing from now on, or for none. */
+  speaksFor(connection: object, thingName: ThingName | undefined): void {
+    const live = this.#connections.get(connection);
+    if (live === undefined || live.thingName === thingName) return;
+    const before = live.thingName;
+    live.thingName = thingName;
     // First the one that comes: a thing whose device changes its connection is never away.
-    if (name !== undefined) this.#add(name, 1);
-    if (before !== undefined) this.#add(before, -1);
+    if (thingName !== undefined) this.#add(thingName, live);
+    if (before !== undefined) this.#remove(before, live);
   }
 
-  #add(name: ThingName, change: 1 | -1): void {
-    const before = this.#connections.get(name) ?? 0;
-    const after = before + change;
-    if (after === 0) this.#connections.delete(name);
-    else this.#connections.set(name, after);
-    if (before > 0 && after > 0) return;
-    this.#options.changed(name, { isConnected: after > 0, atMs: this.#options.clock.now() });
+  ended(connection: object, reason: DisconnectReason): void {
+    const live = this.#connections.get(connection);
+    this.#connections.delete(connection);
+    if (live?.thingName !== undefined) this.#remove(live.thingName, live, reason);
+  }
+
+  isConnected(name: ThingName): boolean {
+    return this.#live.has(name);
+  }
+
+  /** What is known of a thing; nothing of one that never had a connection. */
+  async find(name: ThingName): Promise<PresenceState | undefined> {
+    // What is written meanwhile may be in neither of what is read and what waits then.
+    const before = this.#pending.get(name);
+    const stored = this.#ofThing(await this.#options.store.find([name]));
+    const known = { ...stored.get(name), ...before, ...this.#pending.get(name) };
+    return known.atMs === undefined ? undefined : (known as PresenceState);
+  }
+
+  /** Writes what has changed. */
+  async flush(): Promise<void> {
+    const names = [...this.#pending.keys()];
+    for (let at = 0; at < names.length; at += thingsPerTransaction)
+      await this.#write(names.slice(at, at + thingsPerTransaction));
+    this.#flapping.forgetOld(this.#options.clock.now());
+  }
+
+  /** Forgets a thing that is being removed. */
+  async forgetThing(tx: Transaction, name: ThingName): Promise<void> {
+    await this.#options.store.forget(tx, name);
+    tx.afterCommit(() => {
+      this.#pending.delete(name);
+      this.#flapping.forget(name);
+    });
+  }
+
+  #add(name: ThingName, connection: LiveConnection): void {
+    const nowMs = this.#options.clock.now();
+    const { sinceMs = nowMs, connections = [] } = this.#live.get(name) ?? {};
+    this.#live.set(name, { sinceMs, connections: [...connections, connection] });
+    const flappingUntilMs = this.#flapping.came(name, nowMs);
+    this.#change(name, {
+      isConnected: true,
+      atMs: sinceMs,
+      visit: connection.visit,
+      ...(flappingUntilMs === undefined ? {} : { flappingUntilMs }),
+    });
+  }
+
+  #remove(name: ThingName, connection: LiveConnection, reason?: DisconnectReason): void {
+    const nowMs = this.#options.clock.now();
+    const { sinceMs, connections } = this.#live.get(name)!;
+    const others = connections.filter((one) => one !== connection);
+    if (others.length === 0) this.#live.delete(name);
+    else this.#live.set(name, { sinceMs, connections: others });
+    const visit = others.at(-1)?.visit;
+    this.#change(name, {
+      isConnected: others.length > 0,
+      atMs: others.length > 0 ? sinceMs : nowMs,
+      ...(visit === undefined ? {} : { visit }),
+      ...(reason === undefined ? {} : { lastEnd: { reason, atMs: nowMs } }),
+    });
+  }
+
+  #change(name: ThingName, change: PresenceState): void {
+    this.#pending.set(name, { ...this.#pending.get(name), ...change });
+    this.#options.changed(name, change);
+  }
+
+  async #write(names: readonly ThingName[]): Promise<void> {
+    const { store, transactor, thing } = this.#options;
+    const taken = new Map(
+      names.flatMap((name) => {
+        const change = this.#pending.get(name);
+        return change === undefined ? [] : [[name, change] as const];
+      }),
+    );
+    await transactor.transact(async (tx) => {
+      const stored = this.#ofThing(await store.find([...taken.keys()], tx));
+      const known = [...taken].filter(([name]) => thing(name) !== undefined);
+      await store.save(
+        tx,
+        known.map(([thingName, change]) => ({ ...stored.get(thingName), ...change, thingName })),
+      );
+    });
+    this.#written += taken.size;
+    // What has changed meanwhile waits for the next time.
+    for (const [name, change] of taken) if (this.#pending.get(name) === change) this.#pending.delete(name);
+  }
+
+  /** By name, without what was kept of another thing that had the name before. */
+  #ofThing(kept: readonly KeptPresence[]): ReadonlyMap<ThingName, KeptPresence> {
+    const { thing } = this.#options;
+    return new Map(
+      kept
+        .filter(({ thingName, atMs }) => atMs >= (thing(thingName)?.createdAtMs ?? Number.POSITIVE_INFINITY))
+        .map((one) => [one.thingName, one]),
+    );
+  }
+
+  async #load(): Promise<void> {
+    const { store, changed } = this.#options;
+    for (let after: ThingName | undefined; ; ) {
+      const page = await store.page({ limit: 1_000, ...(after === undefined ? {} : { after }) });
+      const ended = await this.#endAll(page.filter(({ isConnected }) => isConnected));
+      const away = page.filter(({ isConnected }) => !isConnected);
+      for (const [name, kept] of this.#ofThing([...away, ...ended])) changed(name, kept);
+      after = page.at(-1)?.thingName;
+      if (after === undefined) return;
+    }
+  }
+
+  /** The platform ended without seeing these go: when is not known, but that they are away. */
+  async #endAll(connected: readonly KeptPresence[]): Promise<readonly KeptPresence[]> {
+    if (connected.length === 0) return [];
+    const { store, transactor, clock } = this.#options;
+    const atMs = clock.now();
+    const lastEnd = { reason: 'SERVER_ERROR', atMs } as const;
+    const ended = connected.map((one) => ({ ...one, isConnected: false, atMs, lastEnd }));
+    await transactor.transact((tx) => store.save(tx, ended));
+    return ended;
   }
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, ThingName } from '@fleetward/core';
+import type { PresenceState } from '../presence/index.ts';
 
 /** What the registries know of a thing. */
 export interface ThingFacts {
@@ -31,10 +32,30 @@ export interface ReportFacts {
   readonly battery?: number | undefined;
 }
 
-/** `atMs`: when it came or went. */
+/** What has changed of its connections; what is not there is as it was. `atMs`: when it came or went. */
 export interface PresenceFacts {
   readonly isConnected: boolean;
-  readonly atMs?: number | undefined;
+  readonly atMs?: number;
+  readonly tlsVersion?: string;
+  readonly cipher?: string;
+  readonly disconnectReason?: string;
+  readonly flappingUntilMs?: number;
+}
+
+export function presenceFacts({
+  isConnected,
+  atMs,
+  visit,
+  lastEnd,
+  flappingUntilMs,
+}: PresenceState): PresenceFacts {
+  return {
+    isConnected,
+    atMs,
+    ...(visit === undefined ? {} : { tlsVersion: visit.tlsVersion, cipher: visit.cipher }),
+    ...(lastEnd === undefined ? {} : { disconnectReason: lastEnd.reason }),
+    ...(flappingUntilMs === undefined ? {} : { flappingUntilMs }),
+  };
 }
 
 /** A report is data of a device: what has not the shape is not there. */

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock, JsonObject, ThingName } from '@fleetward/core';
+import type { PresenceState } from '../presence/index.ts';
 import { type Counts, counterOf } from './counts.ts';
 import { queryInvalid, SearchError } from './errors.ts';
-import { type CertificateFacts, type PresenceFacts, reportFacts, speakingCertificate } from './facts.ts';
+import { type CertificateFacts, presenceFacts, reportFacts, speakingCertificate } from './facts.ts';
 import type { Block } from './index/fields.ts';
 import { FleetIndex, type FleetIndexOptions } from './index/fleet-index.ts';
 import { blockMax } from './index/name-order.ts';
@@ -118,8 +119,9 @@ export class Search {
     this.#index.putReport(thingName, reportFacts(report, receivedAtMs));
   }
 
-  present(name: ThingName, presence: PresenceFacts): void {
-    this.#index.putPresence(name, presence);
+  /** What has changed of the thing's connections. */
+  present(name: ThingName, change: PresenceState): void {
+    this.#index.putPresence(name, presenceFacts(change));
   }
 
   /** Throws what `find` would of the query. */

@@ -12,6 +12,23 @@ export const groups = section(
   'Groups of things.',
 );
 
+export const presence = section(
+  {
+    flushSeconds: count(
+      5,
+      'How often the presence of things that came or went is written to the records; a crash costs what came since.',
+      { maximum: 3_600 },
+    ),
+    flappingConnects: count(
+      5,
+      'So many new connections of a thing within `presence.flappingWindowSeconds` make it flapping.',
+      { minimum: 2, maximum: 100 },
+    ),
+    flappingWindowSeconds: count(300, 'The window of `presence.flappingConnects`.', { maximum: 86_400 }),
+  },
+  'Presence of things (docs/reference/presence.md).',
+);
+
 export const search = section(
   {
     queryLengthMax: count(4_096, 'Characters of one query.', { maximum: 65_536 }),

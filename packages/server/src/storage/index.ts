@@ -9,6 +9,7 @@ import type { IssuanceLogStore } from '../issuance-log/store.ts';
 import type { JobStore } from '../jobs/store.ts';
 import type { OperatorStore } from '../operators/store.ts';
 import type { PolicyStore } from '../policies/store.ts';
+import type { PresenceStore } from '../presence/store.ts';
 import type { ProvisioningStore } from '../provisioning/store.ts';
 import type { ReleaseStore } from '../releases/store.ts';
 import type { RenewalStore } from '../renewals/store.ts';
@@ -27,6 +28,7 @@ import { createJobStore } from './jobs.ts';
 import { createOperatorStore } from './operators.ts';
 import { createPolicyStore } from './policies.ts';
 import { openPostgres, type PostgresConfig } from './postgres/open.ts';
+import { createPresenceStore } from './presence.ts';
 import { createProvisioningStore } from './provisioning.ts';
 import { createReleaseStore } from './releases.ts';
 import { createRenewalStore } from './renewals.ts';
@@ -49,6 +51,7 @@ export interface Stores {
   trail(node: string): TrailStore;
   readonly operators: OperatorStore;
   readonly things: ThingStore;
+  readonly presence: PresenceStore;
   readonly groups: GroupStore;
   readonly activity: ActivityStore;
   readonly policies: PolicyStore;
@@ -83,6 +86,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       trail: (node) => createTrailStore(database, node),
       operators: createOperatorStore(database),
       things: createThingStore(database),
+      presence: createPresenceStore(database),
       groups: createGroupStore(database),
       activity: createActivityStore(database),
       policies: createPolicyStore(database),

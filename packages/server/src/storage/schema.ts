@@ -8,6 +8,7 @@ import type {
 } from '../certificates/store.ts';
 import type { EnrollmentAttempt, JoinToken } from '../enrollment/store.ts';
 import type { Job, JobExecution } from '../jobs/store.ts';
+import type { VisitEnd } from '../presence/store.ts';
 import type { RenewalCampaign, RenewalMember } from '../renewals/store.ts';
 import type { Thing } from '../things/store.ts';
 import type { VendorCaState } from '../vendor-cas/store.ts';
@@ -74,6 +75,21 @@ export interface Schema {
     readonly created_at_ms: number;
   };
   readonly group_things: { readonly group_name: GroupName; readonly thing_name: ThingName };
+  readonly thing_presence: {
+    readonly thing_name: ThingName;
+    /** 0 or 1. */
+    readonly is_connected: number;
+    readonly at_ms: number;
+    /** These five of its newest connection. */
+    readonly client_id: string | null;
+    readonly session_id: string | null;
+    readonly remote_address: string | null;
+    readonly tls_version: string | null;
+    readonly cipher: string | null;
+    readonly end_reason: VisitEnd['reason'] | null;
+    readonly ended_at_ms: number | null;
+    readonly flapping_until_ms: number | null;
+  };
   readonly thing_activity: {
     readonly thing_name: ThingName;
     /** JSON array of the sketch's entries. */

@@ -6,6 +6,7 @@ import {
   getThing,
   importThings,
   listThings,
+  type Part,
   removeThing,
   setThingState,
   transferCertificate,
@@ -17,11 +18,16 @@ import type { ThingImports } from './import.ts';
 import type { Things } from './service.ts';
 import type { Thing } from './store.ts';
 
+/** What is shown of a thing's presence. */
+type Presence = Part<(typeof getThing)['answer']>['presence'];
+
 export interface ThingHandlersOptions {
   readonly things: Things;
   readonly imports: ThingImports;
   /** The groups the thing itself is in. */
   readonly groupsOf: (name: ThingName) => readonly GroupName[];
+  readonly isConnected: (name: ThingName) => boolean;
+  readonly presenceOf: (name: ThingName) => Promise<Presence>;
   /** A page of the things that match a query, by name. */
   readonly find: (wanted: {
     readonly query: string;
@@ -50,7 +56,7 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
       const page = await things.page({ ...after, limit });
       const last = page.at(-1);
       const next = page.length < limit || last === undefined ? {} : { next: last.name };
-      return { things: page.map(viewOf), ...next };
+      return { things: page.map((thing) => rowOf(options, thing)), ...next };
     }),
     handle(getThing, async ({ params }) => detailsOf(options, parseThingName(params.thingName))),
     handle(updateThing, async ({ params, body, caller }) =>
@@ -85,18 +91,19 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
   ];
 }
 
-async function foundPage(
-  { things, find }: ThingHandlersOptions,
-  wanted: Parameters<ThingHandlersOptions['find']>[0],
-) {
+async function foundPage(options: ThingHandlersOptions, wanted: Parameters<ThingHandlersOptions['find']>[0]) {
+  const { things, find } = options;
   const { names, hasMore } = await find(wanted);
   const last = names.at(-1);
   // One that was removed in this moment is not shown.
   const found = names.flatMap((name) => things.known(name) ?? []);
-  return { things: found.map(viewOf), ...(hasMore && last !== undefined ? { next: last } : {}) };
+  return {
+    things: found.map((thing) => rowOf(options, thing)),
+    ...(hasMore && last !== undefined ? { next: last } : {}),
+  };
 }
 
-async function detailsOf({ things, groupsOf }: ThingHandlersOptions, name: ThingName) {
+async function detailsOf({ things, groupsOf, presenceOf }: ThingHandlersOptions, name: ThingName) {
   const thing = things.get(name);
   const report = await things.findReport(name);
   return {
@@ -105,10 +112,16 @@ async function detailsOf({ things, groupsOf }: ThingHandlersOptions, name: Thing
     certificates: things
       .certificatesOf(name)
       .map(({ certificateId, exclusive }) => ({ certificateId, exclusive })),
+    presence: await presenceOf(name),
     ...(report === undefined
       ? {}
       : { report: { receivedAtMs: report.receivedAtMs, report: { ...report.report } } }),
   };
+}
+
+/** As in a list. */
+function rowOf({ isConnected }: ThingHandlersOptions, thing: Thing) {
+  return { ...viewOf(thing), connected: isConnected(thing.name) };
 }
 
 function viewOf({ name, typeName, attributes, tags, state, createdAtMs }: Thing) {

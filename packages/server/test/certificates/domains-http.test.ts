@@ -52,6 +52,8 @@ beforeEach(async () => {
         things,
         imports: new ThingImports({ things, groups, transactor: platform.storage.transactor, clock }),
         groupsOf: (name) => groups.groupsOf(name),
+        isConnected: () => false,
+        presenceOf: async () => ({ connected: false, flapping: false }),
         find: async () => ({ names: [], hasMore: false }),
       }),
       ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),

@@ -23,6 +23,7 @@ import { IssuanceLog } from '../../src/issuance-log/index.ts';
 import { openSearch } from '../../src/open-search.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from '../../src/policies/index.ts';
 import type { PoliciesOptions } from '../../src/policies/service.ts';
+import { Presence } from '../../src/presence/index.ts';
 import { Provisioning, type ProvisioningSettings } from '../../src/provisioning/index.ts';
 import { RenewalCampaigns } from '../../src/renewals/index.ts';
 import type { Search, SearchLimits } from '../../src/search/index.ts';
@@ -218,6 +219,7 @@ export async function openPlatform(options: PlatformOptions) {
     forget: async (tx, thingName) => {
       await groups.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
+      await presence.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -242,6 +244,13 @@ export async function openPlatform(options: PlatformOptions) {
     certificatesOf: (name) =>
       things.certificatesOf(name).flatMap(({ certificateId }) => certificates.summary(certificateId) ?? []),
     limits: standardSearch,
+  });
+  const presence = await Presence.open({
+    ...shared,
+    store: stores.presence,
+    thing: (name) => things.known(name),
+    changed: (name, change) => search?.present(name, change),
+    rule: { flappingConnects: 3, flappingWindowSeconds: 60 },
   });
   const activity = await Activity.open({
     ...shared,
@@ -347,6 +356,7 @@ export async function openPlatform(options: PlatformOptions) {
     things,
     groups,
     search,
+    presence,
     activity,
     policyTrials,
     policies,

@@ -3,6 +3,7 @@ import {
   closeConnection,
   createPolicy,
   createPolicyVersion,
+  getThing,
   listDenials,
   revokeCertificate,
 } from '@fleetward/protocol';
@@ -64,11 +65,13 @@ async function connect(device: TestDevice, options: IClientOptions = {}): Promis
   return client;
 }
 
+const presence = async () => (await platform.api.call(getThing, { params: { thingName: 'lamp' } })).presence;
 const topics = () => heard.map(({ topic }) => topic.replace('$aws/events/', ''));
 const last = () => heard.filter(({ topic }) => topic.startsWith('$')).at(-1)!.event;
 
 test('who comes, subscribes and goes is told with what AWS IoT tells of it', async () => {
   const client = await connect(lamp);
+  const whileConnected = await presence();
   await client.subscribeAsync(['a/1', 'a/2']);
   await client.unsubscribeAsync('a/1');
   await client.endAsync();
@@ -104,6 +107,18 @@ test('who comes, subscribes and goes is told with what AWS IoT tells of it', asy
       sessionIdentifier: connected!.sessionIdentifier,
       versionNumber: connected!.versionNumber,
     });
+  expect(whileConnected).toEqual({
+    connected: true,
+    sinceMs: expect.any(Number),
+    flapping: false,
+    connection: {
+      clientId: 'lamp',
+      sessionIdentifier: connected!.sessionIdentifier,
+      remoteAddress: connected!.ipAddress,
+      tlsVersion: 'TLSv1.3',
+      cipher: expect.stringMatching(/^TLS_[A-Z0-9_]+$/),
+    },
+  });
   await (await connect(lamp)).endAsync();
   await expect.poll(() => heard.length).toBe(6);
   expect(last().versionNumber).toBeGreaterThan(Number(connected!.versionNumber));
@@ -152,6 +167,9 @@ test.for<[reason: string, isWillSent: boolean, end: (client: MqttClient) => unkn
   expect(heard.find(({ event }) => event.disconnectReason === reason)!.event).toMatchObject({
     clientInitiatedDisconnect: reason === 'CLIENT_INITIATED_DISCONNECT',
   });
+  // Whose client id was taken has gone by itself since.
+  const shown = reason === 'DUPLICATE_CLIENTID' ? 'CLIENT_INITIATED_DISCONNECT' : reason;
+  await expect.poll(async () => (await presence()).lastDisconnect?.reason).toBe(shown);
   // Told in the order of what happened: had there been a will, it is here once the listener has heard itself.
   await listener.publishAsync('wills', 'heard', { qos: 1 });
   await expect.poll(() => heard.some(({ event }) => event.payload === 'heard')).toBe(true);

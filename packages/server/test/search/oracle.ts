@@ -1,12 +1,13 @@
 import { compareVersions } from '@fleetward/updates';
-import type { PresenceFacts, ReportFacts, ThingFacts } from '../../src/search/facts.ts';
+import type { PresenceState } from '../../src/presence/index.ts';
+import type { ReportFacts, ThingFacts } from '../../src/search/facts.ts';
 import type { Query, Term } from '../../src/search/query/query.ts';
 
 /** All that is known of one thing, as the index is told it. */
 export interface Known {
   readonly facts: ThingFacts;
   readonly report?: ReportFacts | undefined;
-  readonly presence?: PresenceFacts | undefined;
+  readonly presence?: PresenceState | undefined;
 }
 
 export interface OracleOptions {
@@ -55,6 +56,14 @@ export function valuesOf(field: string, { facts, report, presence }: Known, opti
       return one(report?.[field]);
     case 'connected':
       return [String(presence?.isConnected ?? false)];
+    case 'disconnectReason':
+      return one(presence?.lastEnd?.reason);
+    case 'flapping':
+      return [String(presence?.flappingUntilMs !== undefined && nowMs < presence.flappingUntilMs)];
+    case 'tls.version':
+      return one(presence?.visit?.tlsVersion);
+    case 'tls.cipher':
+      return one(presence?.visit?.cipher);
     case 'cert.state':
       if (certificate?.state === 'ACTIVE' && nowMs > certificate.notAfterMs) return ['expired'];
       return one(certificate?.state.replace(/_.*/, '').toLowerCase());

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { parseGroupName, parsePolicyName, parseThingName, type ThingName } from '@fleetward/core';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Presence } from '../../src/presence/index.ts';
 import { issueDevice, openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
 
 const dayMs = 86_400_000;
@@ -11,12 +10,10 @@ const operator = { kind: 'operator', operatorId: 'ada' } as const;
 const reference = readFileSync(join(import.meta.dirname, '../../../../docs/reference/search.md'), 'utf8');
 let folder: TemporaryFolder;
 let platform: Platform;
-let presence: Presence;
 
 beforeAll(async () => {
   folder = temporaryFolder();
   platform = await openPlatform({ folder: folder.path });
-  follow();
   for (const groupName of ['site-berlin', 'ovens', 'ovens-old'])
     await platform.groups.create({ name: parseGroupName(groupName) }, operator);
 });
@@ -26,10 +23,14 @@ afterAll(async () => {
   folder.remove();
 });
 
-function follow(): void {
-  const { clock, search } = platform;
-  presence = new Presence({ clock, changed: (name, state) => search.present(name, state) });
-}
+const visit = (thingName: ThingName) => ({
+  thingName,
+  clientId: thingName,
+  sessionIdentifier: 's',
+  remoteAddress: '10.0.0.7',
+  tlsVersion: 'TLSv1.2',
+  cipher: 'ECDHE-ECDSA-AES128-GCM-SHA256',
+});
 
 const find = async (query: string) => (await platform.search.find({ query, limit: 100 })).names;
 
@@ -72,7 +73,6 @@ test('what operators and devices change is found at once, and again after a rest
   const { keys, clock } = platform;
   await platform.close();
   platform = await openPlatform({ folder: folder.path, keys, clock });
-  follow();
   expect(await find(all)).toEqual([oven]);
 
   const { things: again, certificates: reopened } = platform;
@@ -130,7 +130,6 @@ test('a dynamic group has the things that match at the moment it is asked, and n
   const { keys, clock } = platform;
   await platform.close();
   platform = await openPlatform({ folder: folder.path, keys, clock });
-  follow();
   await platform.things.saveReport(lamp, { protocolVersion: 3, batteryPercent: 3 });
   expect([...(await platform.groups.members(low))]).toEqual([lamp]);
   await platform.groups.remove(low, operator);
@@ -138,21 +137,48 @@ test('a dynamic group has the things that match at the moment it is asked, and n
 });
 
 test('a thing is connected while it has a connection, also while its device changes from one to another', async () => {
+  const { presence } = platform;
   const lamp = await makeThing('lamp-1');
   const [first, second] = [{}, {}];
   expect(await find('connected:false')).toEqual([lamp]);
-  presence.speaksFor(first, lamp);
-  presence.speaksFor(second, lamp);
-  presence.speaksFor(first, undefined);
-  expect(await find('connected:true')).toEqual([lamp]);
+  presence.came(first, visit(lamp));
+  presence.came(second, visit(lamp));
+  presence.ended(first, 'DUPLICATE_CLIENTID');
+  expect(await find('connected:true and disconnectReason:DUPLICATE_CLIENTID')).toEqual([lamp]);
   // Its certificate was given to another thing.
   const other = await makeThing('lamp-2');
   presence.speaksFor(second, other);
-  expect(await find('connected:true')).toEqual([other]);
-  presence.speaksFor(second, undefined);
+  expect(await find('connected:true and tls.version:TLSv1.2 and tls.cipher:*AES128*')).toEqual([other]);
+  presence.ended(second, 'CONNECTION_LOST');
   platform.clock.advance(16 * 60_000);
   expect(await find('connected:false and connected.age>15m')).toEqual([lamp, other]);
   for (const name of [lamp, other]) await platform.things.remove(name, operator);
+});
+
+test('a thing that connects too often is found until that is over, also after a restart', async () => {
+  const lamp = await makeThing('lamp-1');
+  const connect = () => {
+    const connection = {};
+    platform.presence.came(connection, visit(lamp));
+    platform.presence.ended(connection, 'CONNECTION_LOST');
+  };
+  connect();
+  connect();
+  expect(await find('flapping:true')).toEqual([]);
+  platform.clock.advance(59_000);
+  connect();
+  expect(await find('flapping:true')).toEqual([lamp]);
+  await platform.presence.flush();
+  const { keys, clock } = platform;
+  await platform.close();
+  platform = await openPlatform({ folder: folder.path, keys, clock });
+  expect(await find('flapping:true and disconnectReason:CONNECTION_LOST')).toEqual([lamp]);
+  clock.advance(1_000);
+  expect(await find('flapping:false and connected.age<2s')).toEqual([lamp]);
+  expect(await platform.search.count({ by: 'flapping', limit: 9 })).toMatchObject({
+    values: [{ value: 'false', count: 1 }],
+  });
+  await platform.things.remove(lamp, operator);
 });
 
 const blocks = [...reference.matchAll(/```fleet-query\n([\s\S]*?)```/g)];
@@ -197,10 +223,11 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
   });
   await makeThing('oven-0001', { typeName: 'oven', group: 'ovens-old', attributes: { serial: 'SN-000042' } });
   await makeCertified('oven-0001');
-  presence.speaksFor({}, old);
+  const { presence } = platform;
+  presence.came({}, visit(old));
   const away = {};
-  presence.speaksFor(away, parseThingName('oven-0001'));
-  presence.speaksFor(away, undefined);
+  presence.came(away, visit(parseThingName('oven-0001')));
+  presence.ended(away, 'CONNECTION_LOST');
   const silent = await makeThing('silent');
   await things.setState({ name: silent, to: 'quarantined' }, operator);
   clock.advance(345 * dayMs);
@@ -213,6 +240,11 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
   await report(parseThingName('new'), { installed: installed('2.2.0'), batteryPercent: 12 });
   const { certificateId } = await makeCertified('new');
   await things.setState({ name: fresh, to: 'active' }, operator);
+  for (const reason of ['CLIENT_ERROR', 'CLIENT_ERROR', 'THROTTLED'] as const) {
+    const connection = {};
+    presence.came(connection, { ...visit(fresh), tlsVersion: 'TLSv1.3' });
+    presence.ended(connection, reason);
+  }
   await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
   expect(documented.length).toBeGreaterThan(15);
   for (const query of documented) {

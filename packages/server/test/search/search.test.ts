@@ -101,10 +101,23 @@ const reports = fc.record({
   update: maybe(words.map((outcome) => ({ outcome }))),
   batteryPercent: maybe(fc.integer({ min: 0, max: 12 })),
 });
-const presences = fc.record({
-  isConnected: fc.boolean(),
-  atMs: days.map((ago) => clock.now() - ago * dayMs),
-});
+const presences = fc.record(
+  {
+    isConnected: fc.boolean(),
+    atMs: days.map((ago) => clock.now() - ago * dayMs),
+    flappingUntilMs: days.map((left) => clock.now() + left * dayMs),
+    visit: fc.constantFrom('TLSv1.2', 'TLSv1.3').map((tlsVersion) => ({
+      clientId: 'c',
+      sessionIdentifier: 's',
+      tlsVersion,
+      cipher: `${tlsVersion}-ab`,
+    })),
+    lastEnd: fc
+      .constantFrom('CONNECTION_LOST' as const, 'SERVER_ERROR' as const)
+      .map((reason) => ({ reason, atMs: 0 })),
+  },
+  { requiredKeys: ['isConnected', 'atMs'] },
+);
 
 const patterns = fc.constantFrom('a', 'a*', '*b', '*', 'a*b', '*a*b*', 'zz', '7', 'site');
 const orders = fc.constantFrom<Operator>('<', '<=', '>', '>=');
@@ -147,7 +160,9 @@ const terms = fc.oneof(
   ),
   term(fc.constant('battery'), is, fc.constantFrom('7', '10')),
   term(spanNames, orders, fc.constantFrom('3d', '1w', '0s', '-1d', '240h')),
-  term(fc.constant('connected'), is, fc.constantFrom('true', 'false')),
+  term(fc.constantFrom('connected', 'flapping'), is, fc.constantFrom('true', 'false')),
+  term(fc.constant('disconnectReason'), is, fc.constantFrom('CONNECTION_LOST', 'THROTTLED')),
+  term(fc.constantFrom('tls.version', 'tls.cipher'), is, fc.constantFrom('TLSv1.2', '*3*', '*ab')),
   term(fc.constant('cert.state'), is, fc.constantFrom('active', 'expired', 'revoked', 'pending', 'inactive')),
   term(fc.oneof(spanNames, fc.constantFrom('battery', 'cert.state')), is, fc.constant('*')).map((any) =>
     any.kind === 'term' ? { ...any, value: { ...any.value, isQuoted: false } } : any,
@@ -190,8 +205,9 @@ function fleetAfter(list: readonly Change[]) {
     // What is not said anew stays: so it is with reports and presence.
     else {
       const before = fleet.get(change.known.facts.name);
-      const { report = before?.report, presence = before?.presence } = change.known;
-      opened.put({ ...change.known, report, presence }, change.told);
+      const { report = before?.report } = change.known;
+      const presence = change.known.presence && { ...before?.presence, ...change.known.presence };
+      opened.put({ ...change.known, report, presence: presence ?? before?.presence }, change.told);
     }
   }
   return opened;
@@ -221,7 +237,16 @@ test('finds what an evaluator finds that looks at one thing after the other, wha
 });
 
 test('counts by each field what it finds', async () => {
-  const fields = ['type', 'group', 'attribute.x', 'firmware', 'update', 'connected', 'cert.state'];
+  const fields = [
+    'type',
+    'group',
+    'attribute.x',
+    'firmware',
+    'update',
+    'connected',
+    'cert.state',
+    'flapping',
+  ];
   await fc.assert(
     fc.asyncProperty(changes, queries, fc.constantFrom(...fields), async (list, query, by) => {
       const { fleet, search } = fleetAfter(list);

@@ -80,6 +80,23 @@ export function spanField(column: NumberColumn, sense: 'since' | 'until'): Numbe
   };
 }
 
+const booleans = ['false', 'true'] as const;
+
+/** Whether the column's moment is still to come; every thing is one or the other. */
+export function untilField(column: NumberColumn): TextField {
+  const ends = new Float64Array(blockMax);
+  return {
+    kind: 'text',
+    values: booleans,
+    readCodes: ({ slots, nowMs }, codes) => {
+      column.read(slots, ends);
+      for (let at = 0; at < slots.length; at++) codes[at] = nowMs < ends[at]! ? 2 : 1;
+    },
+    valuesOf: (code) => booleans.slice(code - 1, code),
+    codeOf: (value) => booleans.indexOf(value as 'true') + 1,
+  };
+}
+
 const certificateStates = ['active', 'expired', 'inactive', 'pending', 'revoked'] as const;
 export type CertificateStateValue = (typeof certificateStates)[number];
 

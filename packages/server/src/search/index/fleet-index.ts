@@ -1,4 +1,5 @@
 import type { ThingName } from '@fleetward/core';
+import { disconnectReasons } from '@fleetward/mqtt';
 import { lifecycleStates } from '../../things/index.ts';
 import type { PresenceFacts, ReportFacts, ThingFacts } from '../facts.ts';
 import { NumberColumn, TextColumn } from './columns.ts';
@@ -12,6 +13,7 @@ import {
   numberField,
   spanField,
   textField,
+  untilField,
 } from './fields.ts';
 import { NameOrder } from './name-order.ts';
 
@@ -49,6 +51,9 @@ export class FleetIndex {
     agent: this.#text(),
     update: this.#text(),
     connected: this.#text(),
+    disconnectReason: this.#text(),
+    tlsVersion: this.#text(),
+    cipher: this.#text(),
   };
   readonly #numbers = {
     createdAtMs: new NumberColumn(this.extent),
@@ -56,6 +61,7 @@ export class FleetIndex {
     reportedAtMs: new NumberColumn(this.extent),
     battery: new NumberColumn(this.extent),
     connectedAtMs: new NumberColumn(this.extent),
+    flappingUntilMs: new NumberColumn(this.extent),
   };
   readonly #fields: ReadonlyMap<string, Field>;
   #revision = 0;
@@ -77,6 +83,10 @@ export class FleetIndex {
       ['update', textField(texts.update)],
       ['battery', numberField(numbers.battery)],
       ['connected', textField(texts.connected, { values: ['true', 'false'] })],
+      ['disconnectReason', textField(texts.disconnectReason, { values: disconnectReasons })],
+      ['flapping', untilField(numbers.flappingUntilMs)],
+      ['tls.version', textField(texts.tlsVersion)],
+      ['tls.cipher', textField(texts.cipher)],
       ['cert.state', certificateStateField({ state: texts.state, notAfterMs: numbers.notAfterMs })],
       ['cert.expiresIn', spanField(numbers.notAfterMs, 'until')],
       ['created.age', spanField(numbers.createdAtMs, 'since')],
@@ -164,9 +174,14 @@ export class FleetIndex {
     this.#numbers.reportedAtMs.set(slot, report.receivedAtMs);
   }
 
-  #setPresence(slot: number, { isConnected, atMs }: PresenceFacts): void {
+  #setPresence(slot: number, presence: PresenceFacts): void {
+    const { isConnected, atMs, tlsVersion, cipher, disconnectReason, flappingUntilMs } = presence;
     this.#texts.connected.set(slot, String(isConnected));
-    this.#numbers.connectedAtMs.set(slot, atMs);
+    if (atMs !== undefined) this.#numbers.connectedAtMs.set(slot, atMs);
+    if (tlsVersion !== undefined) this.#texts.tlsVersion.set(slot, tlsVersion);
+    if (cipher !== undefined) this.#texts.cipher.set(slot, cipher);
+    if (disconnectReason !== undefined) this.#texts.disconnectReason.set(slot, disconnectReason);
+    if (flappingUntilMs !== undefined) this.#numbers.flappingUntilMs.set(slot, flappingUntilMs);
   }
 
   #text(): TextColumn {

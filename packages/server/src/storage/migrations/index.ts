@@ -29,6 +29,7 @@ import { jobs } from './0025-jobs.ts';
 import { lifecycle } from './0026-lifecycle.ts';
 import { shadows } from './0027-shadows.ts';
 import { dynamicGroups } from './0028-dynamic-groups.ts';
+import { presence } from './0029-presence.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -67,4 +68,5 @@ export const migrations: readonly Migration[] = [
   lifecycle,
   shadows,
   dynamicGroups,
+  presence,
 ];

@@ -9,6 +9,7 @@ import { describeIssuanceLog } from './issuance-log.ts';
 import { describeJobs } from './jobs.ts';
 import { describeOperators } from './operators.ts';
 import { describePolicies } from './policies.ts';
+import { describePresence } from './presence.ts';
 import { describeProvisioning } from './provisioning.ts';
 import { describeReleases } from './releases.ts';
 import { describeRenewals } from './renewals.ts';
@@ -26,6 +27,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   trail: describeTrailStore,
   operators: describeOperators,
   things: describeThings,
+  presence: describePresence,
   groups: describeGroups,
   activity: describeActivity,
   policies: describePolicies,
