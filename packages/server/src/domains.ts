@@ -17,7 +17,7 @@ import { type CertificateEvent, Certificates, type EventEffect } from './certifi
 import type { Config } from './config.ts';
 import { Ddi, TargetTokens } from './ddi/index.ts';
 import { Denials, type DeviceDenied } from './denials/index.ts';
-import { type DetectionEvent, Detections } from './detections/index.ts';
+import { type DetectionEvent, Detections, UnloggedCertificates } from './detections/index.ts';
 import type { Director } from './director/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
@@ -78,6 +78,7 @@ export interface Domains {
   readonly downloads: Downloads;
   readonly campaigns: Campaigns;
   readonly detections: Detections;
+  readonly unlogged: UnloggedCertificates;
   readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer };
   readonly director: Director;
   readonly ddi: Ddi;
@@ -256,6 +257,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     warn: parts.warn,
     settings: config.clones,
   });
+  const unlogged = new UnloggedCertificates({
+    ...shared,
+    things,
+    certificates,
+    issuanceLog,
+    announce: (detection) => announce({ kind: 'unlogged-certificate', detection }),
+    warn: parts.warn,
+    settings: config.issuanceLog,
+  });
   const provisioning: Provisioning = await openProvisioning(parts, {
     ...shared,
     ...enrollment.shared,
@@ -344,6 +354,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     downloads,
     campaigns,
     detections,
+    unlogged,
     releaseKeys,
     director,
     ddi,

@@ -134,6 +134,7 @@ export async function startListeners(
     }),
     live,
     meet: (newcomer, remoteAddress) => void domains.vendorCas.firstConnections.meet(newcomer, remoteAddress),
+    unregistered: (certificateId, remoteAddress) => domains.unlogged.presented(certificateId, remoteAddress),
     denials: domains.denials,
     proxies: parseProxies(config.proxyAddresses),
   };
@@ -380,6 +381,7 @@ function operatorApi(
         denials: domains.denials,
         detections: domains.detections,
         imports,
+        unlogged: domains.unlogged,
         groups,
         presence: domains.presence,
         search: domains.search,
@@ -448,7 +450,7 @@ function operatorApi(
     ...campaignHandlers(domains.campaigns),
     ...targetTokenHandlers(domains.targetTokens),
     ...jobHandlers(domains.jobs),
-    ...detectionHandlers(domains.detections),
+    ...detectionHandlers(domains),
     ...connectionHandlers(gateway.mqtt, { transactor: parts.transactor, trail: domains.trail }),
   ];
 }

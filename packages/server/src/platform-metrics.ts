@@ -5,7 +5,7 @@ import type { Campaigns } from './campaigns/index.ts';
 import type { Certificates } from './certificates/index.ts';
 import type { Ddi } from './ddi/index.ts';
 import type { Denials } from './denials/index.ts';
-import type { Detections } from './detections/index.ts';
+import type { Detections, UnloggedCertificates } from './detections/index.ts';
 import type { Director } from './director/index.ts';
 import type { Enrollment } from './enrollment/index.ts';
 import type { KnownCertificates } from './gateway/known-certificates.ts';
@@ -29,6 +29,7 @@ import type { VendorCas } from './vendor-cas/index.ts';
 export function createPlatformMetrics(parts: {
   readonly denials: Denials;
   readonly detections: Pick<Detections, 'counts'>;
+  readonly unlogged: Pick<UnloggedCertificates, 'counts'>;
   readonly director: Pick<Director, 'counts' | 'keptCount'>;
   readonly ddi: Pick<Ddi, 'counts'>;
   readonly shadows: Pick<Shadows, 'counts' | 'pending'>;
@@ -152,7 +153,7 @@ export function createPlatformMetrics(parts: {
   });
   new Gauge({
     name: 'fleetward_issuance_log',
-    help: 'The log of issued certificates: entries under its newest signed head, the seconds since that was signed, certificates that wait for their entry and the seconds the first of them has waited',
+    help: 'The log of issued certificates: entries under its newest signed head, the seconds since that was signed, certificates that wait for their entry and the seconds the first of them has waited; certificates of the registry that it did not have at the last comparison; since the start, connections with unregistered ones, and those of both that were only counted',
     labelNames: ['figure'] as const,
     registers: [registry],
     async collect() {
@@ -162,6 +163,7 @@ export function createPlatformMetrics(parts: {
       this.set({ figure: 'entries' }, head?.size ?? 0);
       this.set({ figure: 'headAgeSeconds' }, head === undefined ? 0 : (nowMs - head.at) / 1_000);
       this.set({ figure: 'waiting' }, count);
+      for (const [figure, value] of Object.entries(parts.unlogged.counts)) this.set({ figure }, value);
       this.set({ figure: 'waitingSeconds' }, sinceMs === undefined ? 0 : (nowMs - sinceMs) / 1_000);
     },
   });

@@ -58,6 +58,11 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
     { name: 'sign CRLs', everyMs: minuteMs, run: () => domains.certificates.refreshCrls() },
     { name: 'log what was issued', everyMs: secondMs, run: () => domains.issuanceLog.sequence() },
     {
+      name: 'compare the registry with the issuance log',
+      everyMs: minuteMs,
+      run: () => domains.unlogged.compareWhenDue(),
+    },
+    {
       name: 'remove uploads that were given up',
       everyMs: 10 * minuteMs,
       run: () => domains.releases.artifacts.sweep(),

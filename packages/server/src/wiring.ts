@@ -98,6 +98,7 @@ async function startServing(parts: ServingParts, undo: (() => Promise<void>)[]):
   undo.push(
     () => domains.certificates.close(),
     () => domains.detections.close(),
+    () => domains.unlogged.close(),
     () => domains.trail.close(),
     async () => domains.policies.close(),
     () => domains.activity.flush(),
@@ -181,6 +182,11 @@ function deliver(
     }
     case 'clone-suspected':
       return noEffect; // the trail, the metric and `detection list` tell
+    case 'unlogged-certificate': {
+      const { certificateId, sign, addresses } = event.detection;
+      log.error({ certificateId, sign, addresses }, 'a certificate is not in the issuance log');
+      return noEffect;
+    }
     case 'authority-changed':
       refresh();
       return event.state === 'removed' ? mqtt.recheck() : noEffect;

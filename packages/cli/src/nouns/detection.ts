@@ -6,10 +6,11 @@ import type { Shell } from '../shell.ts';
 /** `fleetward detection …`: what the platform noticed by itself. */
 export function addDetection(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list', {
-    summary: 'list certificates whose key two devices seem to hold',
+    summary: 'list certificates that two devices seem to use, or that were issued behind the platform’s back',
     description:
       'Lists the certificates that were used as by two devices since the platform started, newest first, with the signs of it and what was done: ' +
-      '`alert`, `refuse` (the newcomer) or `quarantine` (the certificate is deactivated). The trail keeps them for good.',
+      '`alert`, `refuse` (the newcomer) or `quarantine` (the certificate is deactivated). And those that the issuance log should have and has not: ' +
+      '`unlogged`, somebody wrote it into the registry; `unregistered`, somebody else used the key of a CA (docs/how-to/audit-issuance.md). The trail keeps them for good.',
     examples: ['fleetward detection list', 'fleetward detection list --json | jq -r .certificateId'],
   })
     .addOption(

@@ -410,6 +410,11 @@ export class Certificates {
     return this.#options.store.holdersOf(publicKeyHashes, tx);
   }
 
+  /** From the records, in pages by id, with those deleted. */
+  summaries(range: Parameters<CertificateStore['summaries']>[0]): Promise<readonly CertificateSummary[]> {
+    return this.#options.store.summaries(range);
+  }
+
   page(range: Parameters<CertificateStore['page']>[0]): Promise<readonly CertificateRecord[]> {
     return this.#options.store.page(range);
   }

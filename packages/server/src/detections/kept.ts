@@ -1,15 +1,21 @@
 import type { CertificateId } from '@fleetward/core';
-import type { CloneResponse, CloneSign, Seen } from './rules.ts';
+import type { CloneResponse, CloneSign } from './rules.ts';
 
-/** A certificate whose key two devices may hold, as operators see it. */
+/**
+ * What a certificate gave itself away by. Beside those of clones: `unlogged`, the registry has it and the issuance log does not;
+ * `unregistered`, a CA of the platform signed it and the registry does not have it.
+ */
+export type DetectionSign = CloneSign | 'unlogged' | 'unregistered';
+
+/** A certificate that is not what it should be, as operators see it. */
 export interface Detection {
   readonly certificateId: CertificateId;
   readonly thingNames: readonly string[];
-  readonly sign: CloneSign;
+  readonly sign: DetectionSign;
   readonly response: CloneResponse;
   readonly firstAtMs: number;
   readonly lastAtMs: number;
-  /** CONNECTs that showed it. */
+  /** CONNECTs, connections or comparisons that showed it. */
   readonly count: number;
   /** The newest of each. */
   readonly clientIds: readonly string[];
@@ -17,10 +23,8 @@ export interface Detection {
 }
 
 type Found = Pick<Detection, 'certificateId' | 'thingNames' | 'sign' | 'response'> & {
-  readonly clientId: string;
-  readonly remoteAddress: string;
-  /** The others that showed it. */
-  readonly others: Iterable<{ readonly clientId: string; readonly remoteAddress: string }>;
+  /** Who showed it, the newest last. */
+  readonly by: readonly { readonly clientId?: string; readonly remoteAddress: string }[];
 };
 
 const namedMax = 8;
@@ -36,12 +40,13 @@ export class KeptDetections {
   }
 
   /** `isNews`: it was not seen within the window. */
-  add(found: Found, { atMs }: Seen): { readonly detection: Detection; readonly isNews: boolean } {
-    const { certificateId, thingNames, sign, response } = found;
+  add(found: Found, atMs: number): { readonly detection: Detection; readonly isNews: boolean } {
+    const { certificateId, thingNames, sign, response, by } = found;
     const key = `${sign} ${certificateId}`;
     const known = this.#kept.get(key);
     const before = known !== undefined && atMs - known.lastAtMs <= this.#limits.windowMs ? known : undefined;
-    const everyone = [...found.others, found];
+    const clientIds = by.flatMap(({ clientId }) => clientId ?? []);
+    const addresses = by.map(({ remoteAddress }) => remoteAddress);
     const detection: Detection = {
       certificateId,
       thingNames,
@@ -50,14 +55,8 @@ export class KeptDetections {
       firstAtMs: before?.firstAtMs ?? atMs,
       lastAtMs: atMs,
       count: (before?.count ?? 0) + 1,
-      clientIds: newest(
-        before?.clientIds,
-        everyone.map(({ clientId }) => clientId),
-      ),
-      addresses: newest(
-        before?.addresses,
-        everyone.map(({ remoteAddress }) => remoteAddress),
-      ),
+      clientIds: newest(before?.clientIds, clientIds),
+      addresses: newest(before?.addresses, addresses),
     };
     this.#kept.delete(key);
     this.#kept.set(key, detection);

@@ -31,7 +31,7 @@ export type NewcomerVerdict =
 
 /** News for the layers above. */
 export interface DetectionEvent {
-  readonly kind: 'clone-suspected';
+  readonly kind: 'clone-suspected' | 'unlogged-certificate';
   readonly detection: Detection;
 }
 
@@ -85,7 +85,10 @@ export class Detections {
     if (found === undefined) return pass;
     const { sign } = found;
     this.#counts[sign]++;
-    const { detection, isNews } = this.#kept.add({ ...newcomer, ...found, response, thingNames }, connect);
+    const { detection, isNews } = this.#kept.add(
+      { certificateId, ...found, response, thingNames },
+      connect.atMs,
+    );
     if (response === 'quarantine') this.#quarantine(detection);
     else if (isNews) this.#write(detection, async () => undefined);
     if (response === 'alert') return pass;
@@ -108,23 +111,21 @@ export class Detections {
     await Promise.all(this.#writing);
   }
 
-  /** The sign, and who else showed it: those that are connected, or that were before from other networks. */
+  /** The sign, and who showed it: it and those that are connected, or that were before from other networks. */
   #signOf(
     { certificateId, live }: Newcomer,
     connect: SeenFrom,
   ):
-    | { readonly sign: CloneSign; readonly others: readonly Pick<SeenFrom, 'clientId' | 'remoteAddress'>[] }
+    | { readonly sign: CloneSign; readonly by: readonly Pick<SeenFrom, 'clientId' | 'remoteAddress'>[] }
     | undefined {
     const { windowSeconds, returnsMax } = this.#options.settings;
     const changes = this.#changes.add(certificateId, connect);
     const others = [...live].map(({ clientId, remoteAddress }) => {
       return { clientId, remoteAddress, network: networkOf(remoteAddress) };
     });
-    if (isConcurrent(connect, others)) return { sign: 'concurrent', others };
+    if (isConcurrent(connect, others)) return { sign: 'concurrent', by: [...others, connect] };
     const limits = { windowMs: windowSeconds * 1_000, returnsMax };
-    return isAlternating(changes, connect.atMs, limits)
-      ? { sign: 'alternating', others: changes }
-      : undefined;
+    return isAlternating(changes, connect.atMs, limits) ? { sign: 'alternating', by: changes } : undefined;
   }
 
   /** Once it is active again, an operator has looked at it: what was before counts no more. */

@@ -111,6 +111,12 @@ export class IssuanceLog {
     return this.#options.store.waiting();
   }
 
+  /** Those of issued certificates that have no entry and wait for none: no transaction of this platform issued them. */
+  async missing(certificateIds: readonly CertificateId[]): Promise<readonly CertificateId[]> {
+    const logged = await this.#options.store.logged(certificateIds);
+    return certificateIds.filter((certificateId) => !logged.has(certificateId));
+  }
+
   /** Entries that a signed head covers, from index `from` on. */
   async entries(range: {
     readonly from: number;

@@ -46,6 +46,8 @@ export interface IssuanceLogStore {
   ): Promise<readonly IssuanceLogEntry[]>;
   nodes(range: NodeRange, tx?: Transaction): Promise<readonly Uint8Array[]>;
   find(certificateId: CertificateId): Promise<IssuanceLogEntry | undefined>;
+  /** Those that have an entry, or wait for one. */
+  logged(certificateIds: readonly CertificateId[]): Promise<ReadonlySet<CertificateId>>;
   /** The newest head of its size takes the place of the one before. */
   saveHead(tx: Transaction, head: TreeHead): Promise<void>;
   newestHead(): Promise<TreeHead | undefined>;

@@ -94,6 +94,21 @@ export const issuanceLog = section(
       'A head of the log is signed with each batch of new entries, and after so many seconds also when nothing was issued.',
       { maximum: 86_400 },
     ),
+    compareHours: count(
+      24,
+      'The registry is compared with the log at the start, and each time after so many hours.',
+      { maximum: 720 },
+    ),
+    incidentsMax: count(
+      1_000,
+      'Certificates that are not in the log: those kept in memory for operators, and those that one comparison tells in the trail; more are only counted.',
+      { maximum: 100_000 },
+    ),
+    unregisteredPerSecondMax: count(
+      1,
+      'Connections a second that are told of whose certificate a CA of the platform signed and nobody recorded; more are only counted.',
+      { maximum: 1_000 },
+    ),
   },
   'The log of issued certificates.',
 );

@@ -1,3 +1,4 @@
+import type { CertificateId } from '@fleetward/core';
 import type { IssuanceLogEntry, TreeHead } from '@fleetward/protocol';
 import type { IssuanceLogStore } from '../issuance-log/store.ts';
 import { type Database, readsOf } from './database.ts';
@@ -9,7 +10,7 @@ import type { Schema } from './schema.ts';
 /** The one row of the lock. */
 const theLog = 1;
 /** Names in one statement, below what either database binds. */
-const namesPerDelete = 200;
+const namesMax = 200;
 
 export function createIssuanceLogStore(database: Database): IssuanceLogStore {
   const { reads } = database;
@@ -114,6 +115,20 @@ export function createIssuanceLogStore(database: Database): IssuanceLogStore {
         .executeTakeFirst();
       return row && toEntry(row);
     },
+    logged: async (certificateIds) => {
+      const logged = new Set<CertificateId>();
+      // First what waits: one that is entered in between is then in one of them at least.
+      for (const table of ['issuance_log_waiting', 'issuance_log_entries'] as const)
+        for (const slice of slices(certificateIds)) {
+          const rows = await reads
+            .selectFrom(table)
+            .select('certificate_id')
+            .where('certificate_id', 'in', slice)
+            .execute();
+          for (const { certificate_id } of rows) logged.add(certificate_id);
+        }
+      return logged;
+    },
     saveHead: async (tx, { size, rootHash, at, signature }) => {
       const signed = { root_hash: rootHash, at_ms: at, signature };
       await queriesOf(tx)
@@ -135,10 +150,8 @@ export function createIssuanceLogStore(database: Database): IssuanceLogStore {
 }
 
 function slices<Row>(rows: readonly Row[]): readonly (readonly Row[])[] {
-  const count = Math.ceil(rows.length / namesPerDelete);
-  return Array.from({ length: count }, (_, place) =>
-    rows.slice(place * namesPerDelete, (place + 1) * namesPerDelete),
-  );
+  const count = Math.ceil(rows.length / namesMax);
+  return Array.from({ length: count }, (_, place) => rows.slice(place * namesMax, (place + 1) * namesMax));
 }
 
 function entryRow({ index, at, certificateId }: IssuanceLogEntry): Schema['issuance_log_entries'] {

@@ -34,6 +34,7 @@ type TrailKind =
   | 'certificate.unheld'
   | 'certificate.deleted'
   | 'detection.clone_suspected'
+  | 'detection.unlogged_certificate'
   | 'certificate.revoked'
   | 'join_token.created'
   | 'join_token.revoked'

@@ -1,16 +1,22 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { parseCertificatesPem } from '@fleetward/pki';
 import {
   addGroupThing,
   createGroup,
   createPolicy,
   getCertificate,
+  getMetrics,
+  issueCertificates,
   listDenials,
   listDetections,
   setCertificateState,
 } from '@fleetward/protocol';
+import { openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type MqttClient } from 'mqtt';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 const statement = { Effect: 'Allow', Action: 'iot:*', Resource: '*' };
 const anything = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
@@ -141,4 +147,44 @@ test('nothing is looked at where the group switches it off', async () => {
   await connect(device, here, 'lab');
   await connect(device, there, 'lab-2');
   expect(await detectionOf(device)).toBeUndefined();
+});
+
+describe('what was issued behind the platform’s back', () => {
+  const recordsOf = () => new DatabaseSync(platform.folder.join('data', 'records.db'));
+
+  test('is told in words, in the trail and by a number: who connects with it, and what stands in the registry', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const keyFile = platform.folder.join('stolen.key');
+    writeFileSync(keyFile, key);
+    const csr = (await openssl(['req', '-new', '-key', keyFile, '-subj', '/CN=eve'])).toString();
+    const body = { requests: [{ csr, profile: 'operator' as const }] };
+    const { results } = await platform.api.call(issueCertificates, { body });
+    const [issued] = results;
+    if (issued?.outcome !== 'issued') throw new TypeError('not issued');
+    const forged = 'ab'.repeat(32);
+    {
+      // As if somebody else had used the CA's key; and as who owns the database writes.
+      using records = recordsOf();
+      records
+        .prepare('UPDATE certificates SET certificate_id = ?, serial = ? WHERE certificate_id = ?')
+        .run(forged, 'ab', issued.certificateId);
+    }
+    await platform.restart();
+    await expect(
+      connect({ ...(await enrol('innocent')), key, cert: issued.chain }, here, 'eve'),
+    ).rejects.toThrow();
+    expect(await lastDenial()).toMatchObject({ cause: 'certificate_unknown' });
+    const signs = async () => {
+      const { detections } = await platform.api.call(listDetections);
+      return Object.fromEntries(detections.map(({ certificateId, sign }) => [certificateId, sign]));
+    };
+    const patience = { timeout: 60_000 };
+    await expect
+      .poll(signs, patience)
+      .toEqual({ [issued.certificateId]: 'unregistered', [forged]: 'unlogged' });
+    const metrics = async () => Buffer.from(await platform.api.call(getMetrics)).toString();
+    await expect.poll(metrics, patience).toContain('fleetward_issuance_log{figure="unlogged"} 1\n');
+    expect(await metrics()).toContain('fleetward_issuance_log{figure="unregistered"} 1\n');
+  });
 });

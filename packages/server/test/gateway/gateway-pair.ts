@@ -118,6 +118,7 @@ async function startGateway(
     }),
     live: new LiveSockets(),
     meet: () => undefined,
+    unregistered: () => undefined,
     denials,
     proxies: undefined,
   };

@@ -23,6 +23,16 @@ export function describeIssuanceLog(opened: () => Opened): void {
     expect(await issuanceLog.find(three)).toBeUndefined();
   });
 
+  test('what has an entry is told from what waits for one and from what does neither only by the last', async () => {
+    const { stores } = opened();
+    expect([...(await stores.issuanceLog.logged([one, two, three]))].toSorted()).toEqual(
+      [one, two].toSorted(),
+    );
+    const many = Array.from({ length: 450 }, (_, at) => certificateIdOf(`nobody-${at}`));
+    expect([...(await stores.issuanceLog.logged([...many, one]))]).toEqual([one]);
+    expect((await stores.issuanceLog.logged([])).size).toBe(0);
+  });
+
   test('an index or a certificate has one entry', async () => {
     const { stores, transact } = opened();
     const append = (index: number, certificateId: typeof one) =>
