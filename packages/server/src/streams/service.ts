@@ -1,4 +1,4 @@
-import { isAppError, parseSha256, type ThingName } from '@fleetward/core';
+import { isAppError, parseSha256, type Sha256, type ThingName } from '@fleetward/core';
 import type { Denials } from '../denials/index.ts';
 import type { Downloads, PublishedRelease, ReleaseService } from '../releases/index.ts';
 import { blocksOf, type GetRequest, StreamRefusal } from './request.ts';
@@ -9,7 +9,7 @@ export interface StreamsParts {
   readonly denials: Pick<Denials, 'record'>;
 }
 
-/** Who asks, and for which stream: the SHA-256 of the artifact of a release. */
+/** Who asks, and for which stream: the SHA-256 of the artifact of a release, in base64url or in hex digits. */
 export interface StreamPeer {
   readonly thingName: ThingName;
   readonly streamId: string;
@@ -60,7 +60,7 @@ export class Streams {
   }
 
   #releaseFor(peer: StreamPeer): PublishedRelease {
-    const release = this.#parts.releases.releases().find(({ sha256 }) => sha256 === idOf(peer.streamId));
+    const release = this.#parts.releases.releases().find(({ sha256 }) => sha256 === hashOf(peer.streamId));
     if (release === undefined) throw new StreamRefusal('ResourceNotFound', 'there is no such stream');
     try {
       this.#parts.downloads.check({ thingName: peer.thingName }, release);
@@ -111,6 +111,14 @@ export class Streams {
   }
 }
 
-function idOf(streamId: string) {
-  return /^[0-9a-f]{64}$/.test(streamId) ? parseSha256(streamId) : undefined;
+/** AWS's library for embedded C keeps names of at most 43 characters: hex digits do not fit, base64url does. */
+function streamIdOf(sha256: Sha256): string {
+  return Buffer.from(sha256, 'hex').toString('base64url');
+}
+
+function hashOf(streamId: string): Sha256 | undefined {
+  const hex = streamId.length === 43 ? Buffer.from(streamId, 'base64url').toString('hex') : streamId;
+  const sha256 = /^[0-9a-f]{64}$/.test(hex) ? parseSha256(hex) : undefined;
+  // One name alone in base64url, too: the last character has bits to spare.
+  return sha256 !== undefined && (hex === streamId || streamIdOf(sha256) === streamId) ? sha256 : undefined;
 }

@@ -21,6 +21,8 @@ const document = JSON.stringify({
 });
 const image = randomBytes(300_123);
 const sha256 = createHash('sha256').update(image).digest('hex');
+/** As AWS's library for embedded C can hold it. */
+const shortId = createHash('sha256').update(image).digest('base64url');
 
 let fleet: DdiFleet;
 let pump: TestDevice;
@@ -67,7 +69,7 @@ async function ask({ client, heard, prefix }: Device, tail: string, value: objec
   await client.publishAsync(`${prefix}/${tail}`, JSON.stringify(value), { qos: 1 });
   await expect.poll(() => heard.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(answers);
   return heard.map(({ topic, payload }) => ({
-    kind: topic.slice(prefix.length + 66),
+    kind: topic.slice(prefix.length + 1).replace(/^[^/]*./, ''),
     value: JSON.parse(payload.toString()) as Record<string, never>,
   }));
 }
@@ -75,7 +77,7 @@ async function ask({ client, heard, prefix }: Device, tail: string, value: objec
 test('a device is given a job that names a stream, and fetches the image block by block to its hash', async () => {
   const device = await connect(pump);
   const files = [{ filesize: image.length, fileid: 0 }];
-  const body = { jobId: 'ota', thingNames: ['pump'], document: { afr_ota: { streamname: sha256, files } } };
+  const body = { jobId: 'ota', thingNames: ['pump'], document: { afr_ota: { streamname: shortId, files } } };
   await fleet.platform.api.call(createJob, { body });
   await device.client.publishAsync('$aws/things/pump/jobs/start-next', '{}', { qos: 1 });
   await expect.poll(() => device.heard).toHaveLength(1);
@@ -119,6 +121,23 @@ test('one request brings no more than 128 KiB, and in CBOR a block is bytes', as
     const p = image.subarray(i * 65_536, (i + 1) * 65_536);
     expect(payload.equals(encodeCbor({ c: 'x', f: 0, l: 65_536, i, p }))).toBe(true);
   }
+});
+
+test('a stream has one name in hex digits and one in base64url, and no other', async () => {
+  const device = await connect(pump);
+  const last = shortId.at(-1)!;
+  const other = String.fromCharCode(last.charCodeAt(0) + 1);
+  for (const name of [
+    sha256.toUpperCase(),
+    `${shortId}=`,
+    `${shortId.slice(0, -1)}${other}`,
+    shortId.slice(0, -1),
+  ])
+    expect(await ask(device, `${name}/describe/json`, {})).toMatchObject([
+      { value: { o: 'ResourceNotFound' } },
+    ]);
+  for (const name of [sha256, shortId])
+    expect(await ask(device, `${name}/describe/json`, {})).toMatchObject([{ value: { s: 1 } }]);
 });
 
 test.each([
