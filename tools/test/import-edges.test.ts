@@ -37,6 +37,7 @@ const domains = [
   'ddi',
   'jobs',
   'streams',
+  'ota-jobs',
   'detections',
 ];
 

@@ -29,6 +29,7 @@ import { openProvisioning } from './open-provisioning.ts';
 import { openSearch } from './open-search.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
+import { OtaJobs } from './ota-jobs/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
 import { Presence } from './presence/index.ts';
 import type { Provisioning } from './provisioning/index.ts';
@@ -85,6 +86,7 @@ export interface Domains {
   readonly targetTokens: TargetTokens;
   readonly jobs: Jobs;
   readonly streams: Streams;
+  readonly otaJobs: OtaJobs;
 }
 
 export interface DomainParts {
@@ -327,9 +329,19 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     things,
     groups,
     announce,
+    isOffered: (campaignId, execution) => otaJobs.isOffered(campaignId, execution),
     limits: config.jobs,
   });
   const streams = new Streams({ releases, downloads, denials });
+  const otaJobs = new OtaJobs({
+    campaigns,
+    jobs: jobs.ofCampaigns,
+    releases,
+    things,
+    groups,
+    groupNames: config.jobs.otaGroups,
+    stepsPerTickMax: config.jobs.stepsPerTickMax,
+  });
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -361,6 +373,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     targetTokens,
     jobs,
     streams,
+    otaJobs,
   };
 }
 

@@ -205,7 +205,7 @@ export function createPlatformMetrics(parts: {
   });
   new Gauge({
     name: 'fleetward_jobs',
-    help: 'Jobs that are not over, and those that are and still listed; things of the largest one that is not over; executions of all that wait for the roll-out, are queued, and under way; starts and updates that wait to be kept',
+    help: 'Jobs that are not over, without and with a campaign that leads them, and those that are over and still listed; things of the largest one that is not over; executions of all that wait for the roll-out, are queued, and under way; starts and updates that wait to be kept',
     labelNames: ['counter'] as const,
     registers: [registry],
     collect() {

@@ -42,6 +42,11 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
     },
     { name: 'call devices to renew', everyMs: secondMs, run: () => domains.renewals.advance() },
     { name: 'go on with campaigns', everyMs: secondMs, run: () => domains.campaigns.advance() },
+    {
+      name: 'give out what campaigns offer as jobs',
+      everyMs: secondMs,
+      run: () => domains.otaJobs.advance(),
+    },
     { name: 'go on with jobs', everyMs: secondMs, run: () => domains.jobs.advance() },
     {
       name: 'see who is connected',

@@ -76,7 +76,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       ...(job.because === undefined ? {} : { because: job.because }),
       ...(job.description === '' ? {} : { description: job.description }),
       document: JSON.stringify(job.document),
-      for: targetText(job),
+      for: job.campaignId === undefined ? targetText(job) : `what campaign ${job.campaignId} offers`,
       rate: `${job.ratePerMinute}/min`,
       progress: progressText(job),
       made: { atMs: job.createdAtMs },

@@ -72,6 +72,7 @@ const jobFields = {
   createdAtMs: timeMs,
   createdBy: Type.String(),
   endedAtMs: Type.Optional(timeMs),
+  campaignId: Type.Optional(Type.String({ description: 'The campaign that leads it.' })),
 };
 const job = Type.Object(jobFields);
 const jobWithDocument = Type.Object({ ...jobFields, document });

@@ -69,8 +69,10 @@ export class CampaignRun {
   }
 
   /** The action of the thing, while it is open. */
-  actionOf(thingName: ThingName): Action | undefined {
-    return this.#open.get(thingName);
+  readonly actionOf = (thingName: ThingName): Action | undefined => this.#open.get(thingName);
+
+  get open(): Iterable<Action> {
+    return this.#open.values();
   }
 
   get size(): number {

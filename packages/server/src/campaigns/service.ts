@@ -71,6 +71,13 @@ export interface CampaignOffer {
   readonly lengthBytes: number;
 }
 
+/** A campaign that is not over, with its open actions, from memory. */
+export interface CampaignUnderWay {
+  readonly campaign: Campaign;
+  readonly open: Iterable<Action>;
+  actionOf(thingName: ThingName): Action | undefined;
+}
+
 /** What an operator wants to roll out, by the path of its target. */
 export type NewCampaign = Omit<CampaignDefinition, 'release'> & { readonly releasePath: string };
 /** A campaign with how far it is, and what was seen of trouble while it is not over. */
@@ -164,6 +171,14 @@ export class Campaigns {
     if (!this.#book.isPublished(found.run.campaign)) return undefined;
     const { path, sha256, lengthBytes } = release;
     return { campaignId, actionId: found.action.actionId, path, sha256, lengthBytes };
+  }
+
+  get underWay(): readonly CampaignUnderWay[] {
+    return this.#book.runs;
+  }
+
+  underWayOf(campaignId: string): CampaignUnderWay | undefined {
+    return this.#book.run(campaignId);
   }
 
   /** From memory: whether a device may be at what some campaign offered the thing, so that it is offered nothing else. */

@@ -20,6 +20,8 @@ export interface BookParts {
   readonly transactor: Transactor;
   readonly trail: Pick<Trail, 'append'>;
   readonly clock: Clock;
+  /** Whether the campaign that leads a job offers this now, to begin or to go on with; without it, nothing. */
+  readonly isOffered?: (campaignId: string, execution: JobExecution) => boolean;
 }
 
 export interface Step {
@@ -99,7 +101,16 @@ export class JobBook {
   }
 
   isLive(execution: JobExecution): boolean {
-    return this.run(execution.jobId)?.isLive(execution) === true;
+    const run = this.run(execution.jobId);
+    if (run?.isLive(execution) !== true) return false;
+    const { campaignId } = run.job;
+    return campaignId === undefined || this.parts.isOffered?.(campaignId, execution) === true;
+  }
+
+  /** Whether no device is to see it just now, as the campaign that leads its job does not offer it. */
+  isHeld(execution: JobExecution): boolean {
+    const isLed = this.run(execution.jobId)?.job.campaignId !== undefined;
+    return isLed && execution.status === 'QUEUED' && !this.isLive(execution);
   }
 
   /** Numbers for so many executions, rising. */
@@ -205,7 +216,7 @@ export class JobBook {
     for (const execution of executions) {
       const run = this.run(execution.jobId);
       // It may have been removed with its thing while something else about it was on its way.
-      if (run !== undefined && !run.hasEnded(execution.thingName)) this.#put(run, execution);
+      if (run?.mayTake(execution)) this.#put(run, execution);
       if (isEnd(execution.status)) this.parts.tell({ kind: 'execution', execution });
     }
     for (const [thingName, queue] of before) {

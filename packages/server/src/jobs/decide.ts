@@ -86,7 +86,7 @@ export function decideUpdate(
   const change = { event: eventOf[status], atMs, statusDetails, stepTimeoutMinutes };
   const after = isLive ? changedExecution(execution, change) : undefined;
   if (after !== undefined) return { kind: 'updated', execution: after };
-  const was = isLive ? execution.status : 'cancelled with its job';
+  const was = isLive ? execution.status : 'cancelled with its job, or not offered just now,';
   return {
     kind: 'rejected',
     code: 'InvalidStateTransition',

@@ -83,7 +83,8 @@ export class DeviceJobs {
     const [next] = jobId === '$next' ? book.liveQueue(thingName) : [];
     if (jobId === '$next' && next === undefined) return undefined;
     const execution = next ?? (await this.#find(asked));
-    if (execution === undefined || execution.status === 'WAITING') return noExecution(asked);
+    if (execution === undefined || execution.status === 'WAITING' || book.isHeld(execution))
+      return noExecution(asked);
     if (executionNumber !== undefined && executionNumber !== execution.executionNumber)
       return notFound(`there is no execution ${executionNumber} of job ${execution.jobId} for this thing`);
     if (isEnd(execution.status))

@@ -16,6 +16,8 @@ export type DeviceStatus =
 export type ExecutionStatus = 'WAITING' | DeviceStatus;
 export type ExecutionEvent =
   | 'queue'
+  /** Its turn is taken back, until it comes again. */
+  | 'withdraw'
   | 'start'
   | 'succeed'
   | 'fail'
@@ -37,7 +39,7 @@ const told = {
 /** What is not here may not happen: a status without steps is for ever. A device may leave out that it began. */
 export const executionSteps: Steps<ExecutionStatus, ExecutionEvent> = {
   WAITING: { ...letGo, queue: 'QUEUED' },
-  QUEUED: told,
+  QUEUED: { ...told, withdraw: 'WAITING' },
   IN_PROGRESS: { ...told, timeOut: 'TIMED_OUT' },
   SUCCEEDED: {},
   // Only while its job has retries left, in the moment in which it ended: as it is stored it is an end.

@@ -20,6 +20,8 @@ export class JobRun {
   job: Job;
   readonly #counts = new Map<ExecutionStatus, number>();
   readonly #open = new Map<ThingName, JobExecution>();
+  /** Where a campaign leads the job: what ended, until that has taken it in. */
+  readonly #ended = new Map<ThingName, JobExecution>();
   readonly #members = new Set<ThingName>();
   /** In their order. */
   readonly #waiting = new Set<ThingName>();
@@ -32,14 +34,16 @@ export class JobRun {
   /** What was made durable: a new execution, or one in the place of what it was. */
   put(execution: JobExecution): void {
     const { thingName, status } = execution;
-    const before = this.#open.get(thingName);
+    const before = this.lastOf(thingName);
     if (before !== undefined) this.#count(before.status, -1);
     this.#count(status, 1);
     this.#members.add(thingName);
     if (status === 'WAITING') this.#waiting.add(thingName);
     else this.#waiting.delete(thingName);
-    if (isEnd(status)) this.#open.delete(thingName);
-    else this.#open.set(thingName, execution);
+    this.#open.delete(thingName);
+    this.#ended.delete(thingName);
+    if (!isEnd(status)) this.#open.set(thingName, execution);
+    else if (this.job.campaignId !== undefined) this.#ended.set(thingName, execution);
     this.#watch(execution);
   }
 
@@ -64,8 +68,26 @@ export class JobRun {
     return this.#members.has(thingName);
   }
 
-  hasEnded(thingName: ThingName): boolean {
-    return this.#members.has(thingName) && !this.#open.has(thingName);
+  /** What ended stays so, but for the next attempt that a campaign makes of it. */
+  mayTake({ thingName, executionNumber }: JobExecution): boolean {
+    const ended = this.#ended.get(thingName);
+    if (ended !== undefined) return executionNumber > ended.executionNumber;
+    return !this.#members.has(thingName) || this.#open.has(thingName);
+  }
+
+  /** The execution of the thing, while it is open or its end is yet to be taken in by the campaign that leads the job. */
+  lastOf(thingName: ThingName): JobExecution | undefined {
+    return this.#open.get(thingName) ?? this.#ended.get(thingName);
+  }
+
+  /** All of those. */
+  get last(): Iterable<JobExecution> {
+    return [...this.#open.values(), ...this.#ended.values()];
+  }
+
+  /** Its end was taken in: nothing more comes of it. */
+  letGo(thingName: ThingName): void {
+    this.#ended.delete(thingName);
   }
 
   /** The execution of the thing, while it is not at an end. */

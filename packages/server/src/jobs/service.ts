@@ -12,6 +12,7 @@ import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { type BookParts, JobBook } from './book.ts';
+import { CampaignJobs, campaignJobPrefix } from './campaign-jobs.ts';
 import { DeviceJobs } from './devices.ts';
 import { JobsError } from './errors.ts';
 import { changedExecution } from './execution.ts';
@@ -64,6 +65,7 @@ type Operator = Extract<Actor, { readonly kind: 'operator' }>;
 /** What devices are told to do, once each: rolled out at a rate, given up when too many fail. */
 export class Jobs {
   readonly devices: DeviceJobs;
+  readonly ofCampaigns: CampaignJobs;
   readonly #options: JobsOptions;
   readonly #book: JobBook;
   readonly #ticker: Ticker;
@@ -80,11 +82,13 @@ export class Jobs {
       },
     });
     this.#ticker = new Ticker({ ...options, book: this.#book });
-    this.devices = new DeviceJobs({
+    const shared = {
       ...options,
       book: this.#book,
-      inTurn: (work) => this.#inTurn(work),
-    });
+      inTurn: <Result>(work: () => Promise<Result>) => this.#inTurn(work),
+    };
+    this.devices = new DeviceJobs(shared);
+    this.ofCampaigns = new CampaignJobs(shared);
   }
 
   /** Reads the jobs that are not over into memory: each goes on where it was. */
@@ -98,15 +102,19 @@ export class Jobs {
     return this.#options.limits;
   }
 
-  /** Jobs that are not over and those that are and still listed, things of the largest one, executions by where they are, updates that wait. */
+  /** Jobs that are not over, without and with a campaign that leads them, and those that are over and still listed, things of the largest one, executions by where they are, updates that wait. */
   get counts(): Readonly<
-    Record<'open' | 'over' | 'largest' | 'waiting' | 'queued' | 'inProgress' | 'updatesPending', number>
+    Record<
+      'open' | 'led' | 'over' | 'largest' | 'waiting' | 'queued' | 'inProgress' | 'updatesPending',
+      number
+    >
   > {
     const { runs, overCount: over } = this.#book;
     const sum = (status: 'WAITING' | 'QUEUED' | 'IN_PROGRESS') =>
       runs.reduce((total, { counts }) => total + (counts.get(status) ?? 0), 0);
     return {
-      open: runs.length,
+      open: this.#ownRuns.length,
+      led: runs.length - this.#ownRuns.length,
       over,
       largest: Math.max(0, ...runs.map(({ size }) => size)),
       waiting: sum('WAITING'),
@@ -114,6 +122,10 @@ export class Jobs {
       inProgress: sum('IN_PROGRESS'),
       updatesPending: this.devices.waiting,
     };
+  }
+
+  get #ownRuns() {
+    return this.#book.runs.filter(({ job }) => job.campaignId === undefined);
   }
 
   /** Throws `jobs.exists`, `jobs.invalid`, `jobs.empty`, `jobs.limit`, or `groups.not_found`. */
@@ -151,12 +163,17 @@ export class Jobs {
     { text, wanted }: { readonly text: string; readonly wanted: JobDefinition },
   ): Promise<void> {
     const { store, limits } = this.#options;
+    if (jobId.startsWith(campaignJobPrefix))
+      throw new JobsError(
+        'jobs.invalid',
+        `ids that begin with \`${campaignJobPrefix}\` are for jobs that campaigns make; choose another id`,
+      );
     if ((await store.job(jobId)) !== undefined)
       throw new JobsError(
         'jobs.exists',
         `there is a job \`${jobId}\` already; delete it first, or choose another id`,
       );
-    if (this.#book.runs.length >= limits.openMax)
+    if (this.#ownRuns.length >= limits.openMax)
       throw tooMany(`there are ${limits.openMax} jobs that are not over`, 'openMax');
     if (Buffer.byteLength(text) > limits.documentBytesMax)
       throw tooMany(`the document has more than ${limits.documentBytesMax} bytes`, 'documentBytesMax');
@@ -193,6 +210,7 @@ export class Jobs {
       const job = await this.#book.find(jobId);
       if (job.endedAtMs !== undefined)
         throw new JobsError('jobs.state', `job \`${jobId}\` is over: ${job.state}`);
+      assertNotLed(job);
       await this.#book.step(job, { event: 'cancel', actor: by, ...how });
       return this.get(jobId);
     });
@@ -205,6 +223,7 @@ export class Jobs {
   ): Promise<void> {
     return this.#inTurn(async () => {
       const job = await this.#book.find(jobId);
+      assertNotLed(job);
       if (job.endedAtMs === undefined && !isForced)
         throw new JobsError(
           'jobs.state',
@@ -242,6 +261,7 @@ export class Jobs {
     by: Operator,
   ): Promise<JobExecution> {
     return this.#inTurn(async () => {
+      assertNotLed(await this.#book.find(jobId));
       const execution =
         this.#book.run(jobId)?.executionOf(thingName) ?? (await this.execution(jobId, thingName));
       const after = changedExecution(execution, { event: 'cancel', atMs: this.#options.clock.now() });
@@ -280,6 +300,15 @@ export class Jobs {
     const run = this.#book.run(job.jobId);
     return { job: run?.job ?? job, counts: run?.counts ?? (await this.#options.store.counts(job.jobId)) };
   }
+}
+
+/** Throws `jobs.state` for one that a campaign is at: that is what an operator changes. */
+function assertNotLed({ jobId, campaignId, endedAtMs }: Job): void {
+  if (campaignId === undefined || endedAtMs !== undefined) return;
+  throw new JobsError(
+    'jobs.state',
+    `job \`${jobId}\` is led by campaign \`${campaignId}\`: pause or cancel that`,
+  );
 }
 
 const retriesMax = 10;

@@ -22,6 +22,8 @@ export interface JobDefinition {
   readonly inProgressMinutes?: number;
   /** Executions more, after one that failed or timed out. */
   readonly retries: { readonly failed: number; readonly timedOut: number };
+  /** The campaign that leads it: which things have an execution, and when, is for that to say. */
+  readonly campaignId?: string;
 }
 
 export interface Job extends JobDefinition {

@@ -47,7 +47,8 @@ export class Ticker {
       case 'SCHEDULED':
         return this.#gather(run);
       case 'IN_PROGRESS':
-        return this.#goOn(run);
+        // What a campaign leads has no roll-out of its own.
+        return run.job.campaignId === undefined ? this.#goOn(run) : undefined;
       default:
         return this.#windUp(run);
     }

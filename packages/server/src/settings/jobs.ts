@@ -1,3 +1,5 @@
+import { groupNameSchema } from '@fleetward/protocol';
+import { Type } from 'typebox';
 import { count, section } from './kinds.ts';
 
 export const jobs = section(
@@ -14,6 +16,12 @@ export const jobs = section(
     }),
     updatesPendingMax: count(10_000, 'Starts and updates of devices that wait to be kept.', {
       maximum: 1_000_000,
+    }),
+    otaGroups: Type.Array(groupNameSchema, {
+      default: [],
+      maxItems: 1_000,
+      description:
+        "Groups of which, and under which, things run AWS IoT's OTA libraries: what a campaign offers them is a job.",
     }),
   },
   'Jobs: what devices are told to do (docs/reference/jobs.md).',

@@ -144,10 +144,10 @@ export function createJobStore({ reads }: Database): JobStore {
 }
 
 function jobRow(job: Job): JobRow {
-  const { description, target, rate, abort, inProgressMinutes, retries } = job;
+  const { description, target, rate, abort, inProgressMinutes, retries, campaignId } = job;
   return {
     job_id: job.jobId,
-    definition: JSON.stringify({ description, target, rate, abort, inProgressMinutes, retries }),
+    definition: JSON.stringify({ description, target, rate, abort, inProgressMinutes, retries, campaignId }),
     document: job.document,
     state: job.state,
     is_forced: job.isForced ? 1 : 0,

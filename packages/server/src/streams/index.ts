@@ -1,2 +1,2 @@
 export { streamTopics } from './mqtt.ts';
-export { Streams } from './service.ts';
+export { Streams, streamFileId, streamIdOf } from './service.ts';

@@ -112,7 +112,7 @@ export class Streams {
 }
 
 /** AWS's library for embedded C keeps names of at most 43 characters: hex digits do not fit, base64url does. */
-function streamIdOf(sha256: Sha256): string {
+export function streamIdOf(sha256: Sha256): string {
   return Buffer.from(sha256, 'hex').toString('base64url');
 }
 

@@ -11,7 +11,7 @@ import {
   putArtifact,
 } from '@fleetward/protocol';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
-import { customOfRelease } from '@fleetward/updates';
+import { customOfRecord, customOfRelease, type ReleaseRecord } from '@fleetward/updates';
 import { expect } from 'vitest';
 import { engineerOf } from '../e2e/release.ts';
 import { sha256Of } from '../releases/engineer.ts';
@@ -54,13 +54,19 @@ export class DdiFleet {
     return `https://localhost:${this.platform.platform.ports.devices}`;
   }
 
-  /** Publishes the bytes as a release for hardware `rev1` of the product; resolves to its path. */
-  async release(product: string, version: string, bytes: Uint8Array): Promise<string> {
+  /** Publishes the bytes as a release for hardware `rev1` of the product; resolves to its path. `record`: more that it says of itself. */
+  async release(
+    product: string,
+    version: string,
+    bytes: Uint8Array,
+    record: ReleaseRecord = {},
+  ): Promise<string> {
     const { api } = this.platform;
     const path = `${product}/fw ${version}.swu`;
     await api.call(putArtifact, { params: { sha256: sha256Of(bytes) }, body: bytes });
     this.#files[path] = bytes;
-    this.#customs[path] = customOfRelease({ product, version, securityVersion: 1, hardware: ['rev1'] });
+    const release = customOfRelease({ product, version, securityVersion: 1, hardware: ['rev1'] });
+    this.#customs[path] = { ...release, ...customOfRecord(record) };
     const roots = this.#version === 1 ? { roots: [toBase64(await this.#engineer.root(1))] } : {};
     // A file that is added makes a version of its own.
     this.#version += Object.keys(this.#files).length;

@@ -108,11 +108,17 @@ export class MemoryJobs implements JobStore {
   }
 }
 
-/** Each step is one of the table, or two where an attempt ended and the next took its place. */
+/** Each step is one of the table, or two where an attempt ended and the next took its place; a campaign makes the next attempt later. */
 function assertStep(before: JobExecution | undefined, after: JobExecution): void {
+  const isLed = after.jobId.startsWith('AFR_OTA-');
   const wrong = (what: string) => new Error(`${after.jobId} ${after.thingName}: ${what}`);
   if (before === undefined) {
-    if (after.status !== 'WAITING') throw wrong(`begins as ${after.status}`);
+    if (after.status !== (isLed ? 'QUEUED' : 'WAITING')) throw wrong(`begins as ${after.status}`);
+    return;
+  }
+  if (isLed && 'retry' in executionSteps[before.status]) {
+    const isNext = after.status === 'QUEUED' && after.executionNumber > before.executionNumber;
+    if (!isNext) throw wrong(`goes from ${before.status} to ${after.status} ${after.executionNumber}`);
     return;
   }
   if (isEnd(before.status)) throw wrong(`goes from the end ${before.status} to ${after.status}`);

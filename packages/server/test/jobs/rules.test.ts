@@ -16,6 +16,7 @@ import type { JobExecution } from '../../src/jobs/store.ts';
 
 const events: readonly ExecutionEvent[] = [
   'queue',
+  'withdraw',
   'start',
   'succeed',
   'fail',

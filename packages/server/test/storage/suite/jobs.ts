@@ -22,6 +22,7 @@ export function describeJobs(opened: () => Opened): void {
     abort: [{ failure: 'ALL', executedMin: 10, percent: 5 }],
     inProgressMinutes: 5,
     retries: { failed: 1, timedOut: 2 },
+    campaignId: 'c1',
     state: 'SCHEDULED',
     isForced: false,
     pacedFromMs: 3,

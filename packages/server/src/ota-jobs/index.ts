@@ -1,0 +1,1 @@
+export { OtaJobs } from './service.ts';
