@@ -14,3 +14,8 @@ export function csvFields(line: string): readonly string[] | undefined {
     rest = rest.slice(whole.length);
   }
 }
+
+/** A line of CSV without its end; `csvFields` gives the same fields. No field may hold a line break. */
+export function csvLine(fields: readonly string[]): string {
+  return fields.map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',');
+}

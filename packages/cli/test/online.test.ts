@@ -1,5 +1,5 @@
 import { createCipheriv, createHash, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseSha256 } from '@fleetward/core';
 import { needs } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
@@ -51,7 +51,7 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     await platform.stop();
   });
 
-  const run = (args: readonly string[]) => cli.run([...args, '--json'], { environment });
+  const run = (args: readonly string[]) => cli.run(['--json', ...args], { environment });
 
   async function say(args: readonly string[]): Promise<CliOutcome> {
     const outcome = await run(args);
@@ -163,7 +163,43 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     ]);
     const nameless = await cli.run(['thing', 'import', '-', '--json'], options);
     expect([nameless.code, nameless.error.code]).toEqual([2, 'cli.usage']);
-    for (const thingName of ['import-1', 'import-4']) await say(['thing', 'delete', thingName]);
+  });
+
+  test('an export is imported without a change, and makes the same things anew where they are gone', async () => {
+    const odd = { 'a,b': '=1+1, "x"', empty: '', script: '灯\u2028🔦' };
+    const input = JSON.stringify({
+      thingName: '-import-5',
+      typeName: 'lamp',
+      attributes: odd,
+      groupNames: ['import-hall'],
+      tags: { r: '-1' },
+    });
+    await cli.run(['thing', 'import', '-', '--format', 'jsonl'], { environment, input });
+    const query = ['--query', 'name:*import-*'];
+    for (const file of ['fleet.csv', 'fleet.jsonl']) {
+      const exported = await say(['thing', 'export', ...query, '--out', file]);
+      expect(exported.json).toEqual([{ file, things: 3, outcome: 'exported' }]);
+      expect((await say(['thing', 'import', file])).json).toEqual(
+        ['-import-5', 'import-1', 'import-4'].map((thingName, at) => ({
+          line: at + (file === 'fleet.csv' ? 2 : 1),
+          thingName,
+          outcome: 'unchanged',
+        })),
+      );
+      const things = (await say(['thing', 'list', ...query])).json as { thingName: string }[];
+      for (const { thingName } of things) await say(['thing', 'delete', '--', thingName]);
+      await say(['thing', 'import', file]);
+      const again = (await say(['thing', 'list', ...query])).json;
+      expect(again).toEqual(things.map((thing) => ({ ...thing, createdAtMs: expect.anything() })));
+    }
+    expect((await cli.run(['thing', 'export', ...query], { environment })).stdout).toBe(
+      readFileSync(cli.home.join('fleet.jsonl'), 'utf8'),
+    );
+    expect((await run(['thing', 'export', '--out', 'fleet.csv'])).error.code).toBe('cli.unwritable');
+    expect((await run(['thing', 'export', '--out', 'wrong.csv', '--query', 'no field:'])).code).not.toBe(0);
+    expect(existsSync(cli.home.join('wrong.csv'))).toBe(false);
+    for (const thingName of ['-import-5', 'import-1', 'import-4'])
+      await say(['thing', 'delete', '--', thingName]);
     await say(['group', 'delete', 'import-hall']);
   });
 

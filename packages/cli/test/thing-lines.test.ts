@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { csvFields } from '../src/csv.ts';
+import { type ExportedThing, thingFormatters } from '../src/nouns/format-thing-line.ts';
 import {
   parseCsvHeader,
   parseCsvLine,
@@ -71,8 +74,70 @@ test.each([
   ['{"thingName":"a","tags":{"a":null}}', 'objects of texts'],
   ['{"thingName":"a","groupNames":"b"}', 'not a list of names'],
   ['{"thingName":"a","lifecycleState":"gone"}', 'the state is one of'],
+  [JSON.stringify({ thingName: 'a', tags: { a: 'x'.repeat(131_072) } }), 'it says more than 131072 bytes'],
 ])('a line of JSON that is %j is refused', (line, fault) => {
   expect(parseJsonThing(line)).toEqual({ fault: expect.stringContaining(fault) });
+});
+
+describe('what is exported', () => {
+  const text = (lengthMax: number) =>
+    fc
+      .string({
+        unit: fc.oneof(
+          fc.constantFrom(...'",=+-@\'{}\\\u2028\ufeff\u061c '),
+          fc.string({ minLength: 1, unit: 'binary' }),
+        ),
+        maxLength: lengthMax,
+      })
+      .filter((value) => value.isWellFormed() && !/\p{Cc}/u.test(value));
+  const name = fc.stringMatching(/^[a-zA-Z0-9:_-]{1,16}$/);
+  const texts = fc.dictionary(fc.stringMatching(/^[a-zA-Z0-9_.,@/:#=[\]-]{1,16}$/), text(20), {
+    noNullPrototype: true,
+  });
+  const thing = fc.record(
+    {
+      thingName: name,
+      typeName: name,
+      lifecycleState: fc.constantFrom('manufactured', 'active', 'quarantined', 'retired'),
+      groupNames: fc.uniqueArray(name, { maxLength: 4 }),
+      attributes: texts,
+      tags: texts,
+    },
+    { requiredKeys: ['thingName', 'lifecycleState', 'groupNames', 'attributes', 'tags'] },
+  );
+
+  test('as CSV says the same when it is read', () => {
+    const { header, line } = thingFormatters.csv;
+    const columns = parseCsvHeader(header.trimEnd()) ?? [];
+    fc.assert(
+      fc.property(thing, (exported) => {
+        expect(line(exported)).toMatch(/^[^\n\u2028]*\n$/);
+        expect(parseCsvLine(line(exported).slice(0, -1), columns)).toEqual(withoutNothing(exported));
+      }),
+    );
+  });
+
+  test('as JSON lines says the same when it is read', () => {
+    fc.assert(
+      fc.property(thing, (exported) => {
+        expect(parseJsonThing(thingFormatters.jsonl.line(exported))).toEqual(exported);
+      }),
+    );
+  });
+
+  test('as CSV has no cell that a spreadsheet takes for a formula', () => {
+    fc.assert(
+      fc.property(thing, (exported) => {
+        const cells = csvFields(thingFormatters.csv.line(exported).slice(0, -1)) ?? [];
+        for (const cell of cells) expect(cell).not.toMatch(/^[=+\-@\t\r]/);
+      }),
+    );
+  });
+
+  /** An empty cell says nothing, which an import takes for no change. */
+  function withoutNothing(exported: ExportedThing) {
+    return Object.fromEntries(Object.entries(exported).filter(([, value]) => Object.keys(value).length > 0));
+  }
 });
 
 describe('a file', () => {

@@ -1,7 +1,10 @@
 import { isAppError, type Json, type JsonObject, parseStrictJson } from '@fleetward/core';
 import { csvFields } from '../csv.ts';
 
-export const thingLineBytesMax = 131_072;
+/** More than what the platform keeps of a thing takes with every character escaped. */
+export const thingLineBytesMax = 524_288;
+/** Twice what the platform keeps: beyond, it need not be asked. */
+const thingBytesMax = 131_072;
 const lifecycleStates = ['manufactured', 'provisioned', 'active', 'quarantined', 'retired'] as const;
 
 /** What a line says of a thing; what it does not name is not there. Whether the names may be is for the platform to say. */
@@ -112,7 +115,7 @@ function thingOf(value: JsonObject): ThingLine | LineFault {
   const state = lifecycleStates.find((known) => known === lifecycleState);
   if (lifecycleState !== undefined && state === undefined)
     return { fault: `the state is one of ${lifecycleStates.join(', ')}` };
-  return {
+  const thing = {
     thingName,
     ...(typeName === undefined ? {} : { typeName }),
     ...(attributes === undefined ? {} : { attributes }),
@@ -120,6 +123,8 @@ function thingOf(value: JsonObject): ThingLine | LineFault {
     ...(groupNames === undefined ? {} : { groupNames }),
     ...(state === undefined ? {} : { lifecycleState: state }),
   };
+  const isTooLarge = Buffer.byteLength(JSON.stringify(thing)) > thingBytesMax;
+  return isTooLarge ? { fault: `it says more than ${thingBytesMax} bytes of the thing` } : thing;
 }
 
 /** A spreadsheet takes a cell that begins with `-` for a formula: an export puts an apostrophe before it, which no name has. */

@@ -31,7 +31,7 @@ export function newImportTally(
   const tell = ({ line, thing }: NumberedLine, result: ImportedResult): void => {
     const name = 'fault' in thing ? {} : { thingName: thing.thingName };
     const why = 'reason' in result ? `: ${result.reason}: ${result.explanation}` : '';
-    const about = `line ${line}${'fault' in thing ? '' : `, \`${thing.thingName}\``}`;
+    const about = `line ${line}${'fault' in thing ? '' : `, \`${thing.thingName.slice(0, 128)}\``}`;
     if (isDry) output.done({ line, ...name, ...result, dryRun: true }, `${about}: ${result.outcome}${why}`);
     else if (output.json) output.done({ line, ...name, ...result }, '');
     else if (why !== '') output.note(`${about}${why}`);

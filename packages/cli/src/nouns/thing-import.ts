@@ -1,8 +1,8 @@
 import { type ApiClient, importThings, type Part } from '@fleetward/protocol';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
-import { usage } from '../errors.ts';
 import type { Shell } from '../shell.ts';
+import { formatOf, formatOption, type ThingFormat } from './thing-format.ts';
 import { newImportTally } from './thing-import-tally.ts';
 import { type NumberedLine, readThingLines } from './thing-lines.ts';
 
@@ -13,7 +13,6 @@ interface ImportFlags {
   readonly refused?: string;
 }
 
-export type ThingFormat = 'csv' | 'jsonl';
 export type ImportedResult = Part<(typeof importThings)['answer']>['results'][number];
 
 // Below the platform's bounds on one request: five hundred things, 256 KiB.
@@ -53,19 +52,6 @@ export function addThingImport(noun: Command, shell: Shell): void {
       }
       tally.end();
     });
-}
-
-function formatOption(description: string): Option {
-  return new Option('--format <format>', description).choices(['csv', 'jsonl']);
-}
-
-function formatOf(file: string): ThingFormat {
-  if (/\.csv$/i.test(file)) return 'csv';
-  if (/\.(?:jsonl|ndjson)$/i.test(file)) return 'jsonl';
-  throw usage(
-    `the name of \`${file}\` does not say what is in it`,
-    'say it with `--format csv` or `--format jsonl`',
-  );
 }
 
 async function* batchesOf(

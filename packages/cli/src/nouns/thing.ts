@@ -14,6 +14,7 @@ import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 import { pairsText, parsePair } from './pairs.ts';
 import { addThingDelete, addThingSetState, addThingUpdate } from './thing-change.ts';
+import { addThingExport } from './thing-export.ts';
 import { addThingImport } from './thing-import.ts';
 
 /** `fleetward thing …`: the devices as the registry knows them. */
@@ -28,6 +29,7 @@ export function addThing(noun: Command, shell: Shell): void {
   addAttach(noun, shell);
   addDetach(noun, shell);
   addThingImport(noun, shell);
+  addThingExport(noun, shell);
 }
 
 type Shown = Part<(typeof getThing)['answer']>;

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createWriteStream, rmSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { fromBase64 } from '@fleetward/core';
 import { encodePem } from '@fleetward/pki';
 import { createTrailCheckpoint, exportTrail, getTrailPublicKey } from '@fleetward/protocol';
@@ -8,8 +5,8 @@ import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { jsonLine } from '../printable.ts';
 import type { Shell } from '../shell.ts';
-import type { Terminal } from '../terminal.ts';
-import { unwritable, writeNewFile } from '../write-file.ts';
+import { writeNewFile } from '../write-file.ts';
+import { writeStream } from '../write-stream.ts';
 
 export function addTrailExport(noun: Command, { terminal, output, withApi }: Shell): void {
   addVerb(noun, 'export', {
@@ -23,31 +20,10 @@ export function addTrailExport(noun: Command, { terminal, output, withApi }: She
     .action(async ({ out }: { readonly out?: string }) => {
       await withApi(async (api) => {
         const { bytes } = await api.download(exportTrail);
-        if (out === undefined) await writeOut(bytes, terminal);
-        else await writeTo(out, bytes);
+        await writeStream(bytes, { out, terminal });
       });
       if (out !== undefined) output.done({ file: out, outcome: 'exported' }, `the trail is in \`${out}\``);
     });
-}
-
-async function writeOut(bytes: AsyncIterable<Uint8Array>, { stdout }: Terminal): Promise<void> {
-  for await (const chunk of bytes) if (!stdout.write(chunk)) await once(stdout, 'drain');
-}
-
-/** An export that broke off is no export: nothing of it stays. */
-async function writeTo(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  const file = createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true });
-  try {
-    await once(file, 'open');
-  } catch (cause) {
-    throw unwritable(path, cause);
-  }
-  try {
-    await pipeline(bytes, file);
-  } catch (error) {
-    rmSync(path, { force: true });
-    throw error;
-  }
 }
 
 export function addTrailCheckpoint(noun: Command, { output, withApi }: Shell): void {

@@ -58,6 +58,8 @@ const presence = Type.Object({
   ),
 });
 
+const groupNames = Type.Array(groupNameSchema, { description: 'The groups the thing itself is in.' });
+
 const attachment = Type.Object({
   certificateId: certificateIdSchema,
   exclusive: Type.Boolean({
@@ -90,19 +92,15 @@ export const createThing = defineRoute({
 
 const importThingsMax = 500;
 
-// Wide, so that one wrong thing is a result among others and not the end of the request.
-const importedTexts = Type.Record(Type.String({ maxLength: 1_024 }), Type.String({ maxLength: 4_096 }), {
-  maxProperties: 200,
-});
+// Bounded by the body of the request alone, so that one wrong thing is a result among others and not the end of all.
+const importedTexts = Type.Record(Type.String(), Type.String());
 const importedThing = Type.Object(
   {
-    thingName: Type.String({ maxLength: 1_024 }),
-    typeName: Type.Optional(Type.String({ maxLength: 1_024 })),
+    thingName: Type.String(),
+    typeName: Type.Optional(Type.String()),
     attributes: Type.Optional(importedTexts),
     tags: Type.Optional(importedTexts),
-    groupNames: Type.Optional(
-      Type.Array(Type.String({ maxLength: 1_024 }), { maxItems: 200, description: 'Static groups.' }),
-    ),
+    groupNames: Type.Optional(Type.Array(Type.String(), { description: 'Static groups.' })),
     lifecycleState: Type.Optional(lifecycleState),
   },
   { additionalProperties: false },
@@ -157,7 +155,7 @@ export const listThings = defineRoute({
     { additionalProperties: false },
   ),
   answer: Type.Object({
-    things: Type.Array(Type.Object({ ...thing.properties, connected: Type.Boolean() })),
+    things: Type.Array(Type.Object({ ...thing.properties, groupNames, connected: Type.Boolean() })),
     next: Type.Optional(Type.String({ description: 'Give it as `after` for the next page.' })),
   }),
 });
@@ -204,7 +202,7 @@ export const getThing = defineRoute({
   params: thingParams,
   answer: Type.Object({
     ...thing.properties,
-    groupNames: Type.Array(groupNameSchema, { description: 'The groups the thing itself is in.' }),
+    groupNames,
     certificates: Type.Array(attachment),
     presence,
     report: Type.Optional(

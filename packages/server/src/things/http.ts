@@ -120,8 +120,9 @@ async function detailsOf({ things, groupsOf, presenceOf }: ThingHandlersOptions,
 }
 
 /** As in a list. */
-function rowOf({ isConnected }: ThingHandlersOptions, thing: Thing) {
-  return { ...viewOf(thing), connected: isConnected(thing.name) };
+function rowOf({ groupsOf, isConnected }: ThingHandlersOptions, thing: Thing) {
+  const { name } = thing;
+  return { ...viewOf(thing), groupNames: [...groupsOf(name)], connected: isConnected(name) };
 }
 
 function viewOf({ name, typeName, attributes, tags, state, createdAtMs }: Thing) {
