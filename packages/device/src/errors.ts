@@ -19,6 +19,8 @@ export type DeviceErrorCode =
   | 'device.closed'
   | 'device.refused'
   | 'device.queue_full'
+  | 'device.queue_failed'
+  | 'device.message_too_large'
   | 'device.answer_invalid';
 
 /** A failure of this package, see `DeviceErrorCode`. */

@@ -27,3 +27,10 @@ export { connectPlatform, type DeviceReport, isRenewalAsked, report } from './sd
 export { type RenewOptions, type RenewOutcome, renew, renewalTimeMs } from './sdk/renew.ts';
 export { openUpdateClient, type UpdateClientOptions } from './sdk/update-client.ts';
 export { type FirmwareVerdict, openVerifiedStream, verifyFirmware } from './sdk/verify-firmware.ts';
+export { type Forwarding, type ForwardingOptions, forwardTelemetry } from './telemetry/forward.ts';
+export {
+  type QueuedMessage,
+  type TelemetryCounts,
+  TelemetryQueue,
+  type TelemetryQueueOptions,
+} from './telemetry/queue.ts';

@@ -1,4 +1,3 @@
-import { encodePem } from '@fleetward/pki';
 import type { Packet } from 'mqtt-packet';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BackOff } from '../src/mqtt/back-off.ts';
@@ -9,8 +8,8 @@ import {
   connectDevice,
   type DeviceConnection,
 } from '../src/sdk/connect-device.ts';
-import { ScriptedBroker } from './scripted-broker.ts';
-import { ecKey, random, TestAuthority } from './test-authority.ts';
+import { deviceOf, ScriptedBroker } from './scripted-broker.ts';
+import { random, TestAuthority } from './test-authority.ts';
 
 const publishes = (broker: ScriptedBroker) =>
   broker.of('publish').map(({ connection, packet }) => {
@@ -31,14 +30,7 @@ describe('the MQTT connection', () => {
 
   beforeAll(async () => {
     authority = await TestAuthority.create();
-    const { key, signer } = ecKey();
-    const leaf = await authority.issueDevice(signer.publicKey, 'lamp-1');
-    identity = {
-      chain: encodePem('CERTIFICATE', leaf.der),
-      key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      root: authority.rootPem,
-      name: 'lamp-1',
-    };
+    identity = await deviceOf(authority, 'lamp-1');
   });
   beforeEach(async () => {
     told = [];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Random } from '@fleetward/core';
 import type { Files, FileWriter } from '../src/files/files.ts';
 
@@ -61,7 +61,7 @@ export class ForgetfulDisk implements Files {
 
   create(path: string): FileWriter {
     this.#step();
-    if (this.isFull) throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' });
+    this.#assertRoom();
     const file = this.#files++; // truncating an entry that is there may lose either content
     this.#link(path, file);
     this.#now.contents.set(file, new Uint8Array());
@@ -87,9 +87,14 @@ export class ForgetfulDisk implements Files {
     return {
       write: (bytes) => {
         this.#step();
+        this.#assertRoom();
         this.#now.contents.set(file, Buffer.concat([this.#now.contents.get(file)!, bytes]));
       },
       sync: () => {
+        this.#step();
+        this.#durable.contents.set(file, this.#now.contents.get(file)!);
+      },
+      syncLater: async () => {
         this.#step();
         this.#durable.contents.set(file, this.#now.contents.get(file)!);
       },
@@ -106,6 +111,12 @@ export class ForgetfulDisk implements Files {
   remove(path: string): void {
     this.#step();
     this.#link(path, undefined);
+  }
+
+  list(folder: string): readonly string[] {
+    return [...this.#now.entries.keys()]
+      .filter((path) => dirname(path) === folder)
+      .map((path) => basename(path));
   }
 
   makeFolder(): void {
@@ -159,6 +170,10 @@ export class ForgetfulDisk implements Files {
     const bytes = Buffer.from(this.#now.contents.get(file)!);
     bytes[0] = (bytes[0] ?? 0) ^ 1;
     this.#now.contents.set(file, bytes);
+  }
+
+  #assertRoom(): void {
+    if (this.isFull) throw Object.assign(new Error('no space left'), { code: 'ENOSPC', syscall: 'write' });
   }
 
   #step(): void {

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { encodePem } from '@fleetward/pki';
 import { type IConnackPacket, type Packet, parser as packetParser, writeToStream } from 'mqtt-packet';
-import type { TestAuthority } from './test-authority.ts';
+import type { ConnectOptions } from '../src/sdk/connect-device.ts';
+import { ecKey, type TestAuthority } from './test-authority.ts';
 
 export interface Heard {
   /** Which connection, from 0. */
@@ -63,4 +65,16 @@ export class ScriptedBroker implements AsyncDisposable {
     socket.on('data', (data) => parser.parse(data));
     socket.on('error', () => socket.destroy());
   }
+}
+
+/** A device with a certificate of this authority. */
+export async function deviceOf(authority: TestAuthority, name: string): Promise<ConnectOptions['identity']> {
+  const { key, signer } = ecKey();
+  const leaf = await authority.issueDevice(signer.publicKey, name);
+  return {
+    chain: encodePem('CERTIFICATE', leaf.der),
+    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    root: authority.rootPem,
+    name,
+  };
 }

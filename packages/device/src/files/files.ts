@@ -2,6 +2,8 @@
 export interface FileWriter {
   write(bytes: Uint8Array): void;
   sync(): void;
+  /** The same without holding up the event loop. */
+  syncLater(): Promise<void>;
   close(): void;
 }
 
@@ -33,6 +35,8 @@ export interface Files {
   remove(path: string): void;
   /** Creates a folder for its owner only, where it is missing. */
   makeFolder(path: string): void;
+  /** The names in a folder, in no order. */
+  list(folder: string): readonly string[];
   /** Makes the entries of a folder durable. */
   syncFolder(path: string): void;
   freeBytes(folder: string): number;

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
@@ -13,6 +15,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { promisify } from 'node:util';
 import { createFolderDurably, syncFolder } from '@fleetward/core/durable-file';
 import type { FileDigest, Files, FileWriter } from './files.ts';
 
@@ -29,6 +32,7 @@ export const nodeFiles: Files = {
   rename: renameSync,
   remove: (path) => rmSync(path, { force: true }),
   makeFolder: createFolderDurably,
+  list: (folder) => readdirSync(folder),
   syncFolder,
   freeBytes: (folder) => {
     const { bavail, bsize } = statfsSync(folder);
@@ -106,6 +110,7 @@ function writerOf(file: number, startByte = 0): FileWriter {
       }
     },
     sync: () => fsyncSync(file),
+    syncLater: () => promisify(fsync)(file),
     close: () => closeSync(file),
   };
 }
