@@ -1,6 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
@@ -9,6 +9,7 @@ import mqtt from 'mqtt';
 import { afterEach, describe, expect, test } from 'vitest';
 import { REASON } from '../src/index.ts';
 import { allowAll, type Rig, startRig } from './broker-rig.ts';
+import { throwAwayCertificate } from './throw-away-certificate.ts';
 
 let rig: Rig;
 afterEach(() => rig.stop());
@@ -122,22 +123,3 @@ needs('mosquitto_pub', 'mosquitto-clients').describe('mosquitto_pub and mosquitt
     expect(String(said)).toMatch(/not authori[sz]ed/i);
   });
 });
-
-function throwAwayCertificate(folder: string): { readonly key: Buffer; readonly cert: Buffer } {
-  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const out = [
-    '-keyout',
-    keyFile,
-    '-out',
-    certFile,
-    '-days',
-    '1',
-    '-subj',
-    '/CN=localhost',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1',
-  ];
-  execFileSync('openssl', ['req', '-x509', ...curve, ...out], { stdio: 'pipe' });
-  return { key: readFileSync(keyFile), cert: readFileSync(certFile) };
-}

@@ -21,6 +21,7 @@ import { Outlet } from './outlet.ts';
 import { sendToOne } from './own-message.ts';
 import { Publishing } from './publishing.ts';
 import type { Pause } from './read-pace.ts';
+import { readSocket } from './read-socket.ts';
 import type { Session } from './session.ts';
 import type { Alarm } from './sessions.ts';
 import { subscribeAll, unsubscribeAll } from './subscribing.ts';
@@ -113,7 +114,7 @@ export class BrokerConnection<Peer>
 
   /** Starts reading. */
   start(stream: Duplex): void {
-    stream.on('data', (chunk: Buffer) => this.#received(chunk));
+    readSocket(stream, (chunk) => this.#received(chunk));
     stream.on('error', () => stream.destroy());
     stream.on('end', () => this.#lost());
     stream.on('close', () => this.#closed());
