@@ -12,6 +12,9 @@ const kinds = ['oven', 'pump', 'meter', 'gate'] as const;
 const sites = ['berlin', 'graz', 'lyon', 'oslo', 'porto', 'turin', 'vilnius', 'york'] as const;
 const versions = ['1.3.0', '1.9.2', '2.0.9', '2.1.0', '2.2.0-rc.1', '2.2.0', '3.0.1'] as const;
 const outcomes = ['confirmed', 'confirmed', 'confirmed', 'rolled-back', 'failed'] as const;
+const modes = ['eco', 'full', 'off'] as const;
+const reasons = ['CONNECTION_LOST', 'MQTT_KEEP_ALIVE_TIMEOUT', 'CLIENT_INITIATED_DISCONNECT'] as const;
+const ciphers = ['TLS_AES_128_GCM_SHA256', 'ECDHE-ECDSA-AES128-GCM-SHA256'] as const;
 const agents = ['1.2.0', '1.4.0', '1.5.1'] as const;
 
 /** A group a kind under `machines`, and one a site. */
@@ -55,6 +58,7 @@ export function fleetPart(
         receivedAtMs: nowMs - among(n, 'reported', 30) * dayMs - 60_000,
         report: reportOf(n),
       })),
+    shadows: numbers.filter((n) => n % 3 !== 1).map((n) => shadowOf(n, nowMs)),
   };
 }
 
@@ -68,7 +72,20 @@ export function certificateOf(n: number, nowMs: number): CertificateFacts | unde
 
 /** When it came or went. */
 export function presenceOf(n: number, nowMs: number) {
-  return { isConnected: among(n, 'connected', 5) > 0, atMs: nowMs - among(n, 'since', 48 * 60) * 60_000 };
+  const atMs = nowMs - among(n, 'since', 48 * 60) * 60_000;
+  const tls = among(n, 'tls', 20) === 0 ? 1 : 0;
+  return {
+    isConnected: among(n, 'connected', 5) > 0,
+    atMs,
+    visit: {
+      clientId: nameOf(n),
+      sessionIdentifier: '',
+      tlsVersion: tls === 0 ? 'TLSv1.3' : 'TLSv1.2',
+      cipher: ciphers[tls]!,
+    },
+    lastEnd: { reason: reasons[among(n, 'reason', reasons.length)]!, atMs },
+    ...(among(n, 'flapping', 500) === 0 ? { flappingUntilMs: nowMs + dayMs } : {}),
+  };
 }
 
 function kindOf(n: number) {
@@ -86,6 +103,29 @@ function attributesOf(n: number): Readonly<Record<string, string>> {
     site: siteOf(n),
     floor: String(among(n, 'floor', 9)),
     ...(among(n, 'label', 1_000) === 0 ? { label: 'left (door)' } : {}),
+  };
+}
+
+/** Of two thirds of the things, as devices in the field have them: what is searched for, and what is not. */
+function shadowOf(n: number, nowMs: number): FleetPart['shadows'][number] {
+  const reported = {
+    fw: versions[among(n, 'version', versions.length)]!,
+    mode: modes[among(n, 'mode', modes.length)]!,
+    temperature: among(n, 'temperature', 900) / 10,
+    boot: `${n}-${among(n, 'boot', 1_000_000)}`,
+    network: { rssi: -among(n, 'rssi', 90), kind: 'wifi' },
+  };
+  const desired = { mode: modes[among(n, 'wanted', modes.length)]! };
+  const seconds = Math.floor(nowMs / 1_000);
+  const times = Object.fromEntries(Object.keys(reported).map((key) => [key, seconds]));
+  return {
+    thingName: nameOf(n),
+    shadowName: '',
+    version: 3,
+    state: { desired, reported },
+    times: { desired: { mode: seconds }, reported: { ...times, network: { rssi: seconds, kind: seconds } } },
+    isDeleted: false,
+    updatedAtMs: nowMs,
   };
 }
 

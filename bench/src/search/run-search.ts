@@ -48,6 +48,14 @@ const countedFields = [
   'cert.expiresIn',
   'connected',
   'connected.age',
+  'disconnectReason',
+  'flapping',
+  'tls.version',
+  'state',
+  'tag.batch',
+  'shadow.reported.fw',
+  'shadow.reported.mode',
+  'shadow.reported.boot',
 ];
 const countedQuery = 'connected:true and not firmware>=2.1';
 const partSize = 1_000;
@@ -59,6 +67,14 @@ export async function runSearch(run: SearchRun): Promise<readonly SizeFigures[]>
     queryTermsMax: 64,
     queryDepthMax: 16,
     attributesMax: 64,
+    shadowFields: [
+      'shadow.reported.fw',
+      'shadow.reported.mode',
+      'shadow.desired.mode',
+      'shadow.reported.boot',
+      'shadow.name.config.reported.interval',
+    ],
+    shadowTextLengthMax: 128,
     searchesMax: 8,
   };
   const alone = await openSearchAlone(run.storage, { clock: systemClock, limits, usedBytes });

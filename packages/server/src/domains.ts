@@ -219,6 +219,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     groups,
     certificatesOf: (name) =>
       things.certificatesOf(name).flatMap(({ certificateId }) => certificates.summary(certificateId) ?? []),
+    shadows: (range) => stores.shadows.page(range),
     limits: config.search,
   });
   const presence: Presence = await Presence.open({
@@ -297,6 +298,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     store: stores.shadows,
     isThing: (name) => things.known(name) !== undefined,
     announce,
+    changed: (shadow) => search?.shadowChanged(shadow),
     limits: config.shadows,
   });
   const { releases, releaseKeys } = await openReleases(parts, trail);

@@ -9,9 +9,11 @@ export async function openSearch(parts: {
   readonly things: Things;
   readonly groups: Groups;
   readonly certificatesOf: (name: ThingName) => readonly CertificateFacts[];
+  /** What shadows held at the start. */
+  readonly shadows: Parameters<Search['load']>[0]['shadows'];
   readonly limits: SearchLimits;
 }): Promise<Search> {
-  const { clock, things, groups, certificatesOf, limits } = parts;
+  const { clock, things, groups, certificatesOf, shadows, limits } = parts;
   const search = new Search({
     clock,
     thing: (name) => things.known(name),
@@ -21,6 +23,6 @@ export async function openSearch(parts: {
     monotonicMs: () => performance.now(),
     limits,
   });
-  await search.load({ names: things.names(), reports: (range) => things.reports(range) });
+  await search.load({ names: things.names(), reports: (range) => things.reports(range), shadows });
   return search;
 }

@@ -96,7 +96,7 @@ export function createPlatformMetrics(parts: {
   });
   new Gauge({
     name: 'fleetward_search',
-    help: 'The search of the fleet: things and names of attributes that are searched, searches under way, and those refused since the start for `search.searchesMax`',
+    help: 'The search of the fleet: things, names of attributes and of tags, and values of shadows that are searched, searches under way, and those refused since the start for `search.searchesMax`',
     labelNames: ['counter'] as const,
     registers: [registry],
     collect() {

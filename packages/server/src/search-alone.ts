@@ -2,6 +2,7 @@ import type { Clock, ThingName, Transactor } from '@fleetward/core';
 import { type Group, Groups, type Membership } from './groups/index.ts';
 import { openSearch } from './open-search.ts';
 import type { CertificateFacts, Search, SearchLimits } from './search/index.ts';
+import type { StoredShadow } from './shadows/store.ts';
 import { openStorage, type StorageConfig, type Stores } from './storage/index.ts';
 import { type DeviceReport, type Thing, Things } from './things/index.ts';
 
@@ -12,6 +13,7 @@ export interface FleetPart {
   readonly things: readonly Thing[];
   readonly memberships: readonly Membership[];
   readonly reports: readonly DeviceReport[];
+  readonly shadows: readonly StoredShadow[];
 }
 
 /** The records of a fleet and the search over them, for `npm run bench -- --only search`. */
@@ -42,10 +44,11 @@ export async function openSearchAlone(
       transactor.transact(async (tx) => {
         for (const group of groups) await stores.groups.add(tx, group);
       }),
-    add: ({ things, memberships, reports }) =>
+    add: ({ things, memberships, reports, shadows }) =>
       transactor.transact(async (tx) => {
         await stores.things.addAll(tx, things);
         await stores.groups.addThings(tx, memberships);
+        await stores.shadows.save(tx, shadows);
         await Promise.all(reports.map((report) => stores.things.saveReport(tx, report)));
       }),
     load: (certificateOf) => load({ stores, transactor }, { ...parts, certificateOf }),
@@ -86,7 +89,14 @@ async function load(
   const registriesMs = performance.now();
   const before = usedBytes();
   const searchBeganMs = performance.now();
-  const search = await openSearch({ clock, things, groups, certificatesOf: one(certificateOf), limits });
+  const search = await openSearch({
+    clock,
+    things,
+    groups,
+    certificatesOf: one(certificateOf),
+    shadows: (range) => stores.shadows.page(range),
+    limits,
+  });
   const endedMs = performance.now();
   return {
     search,

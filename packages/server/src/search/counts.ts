@@ -53,7 +53,7 @@ function textCounter(field: TextField): Counter {
     },
     counts: (limit) => {
       const without = found[0]!;
-      if (field.codeOf !== undefined) {
+      if (field.codesOf !== undefined) {
         const { distinct, values } = mostFrequentCodes(found, { field, limit });
         return { total, without, distinct, values };
       }

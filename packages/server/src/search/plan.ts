@@ -1,10 +1,18 @@
 import { compareVersions, isVersion } from '@fleetward/updates';
 import { queryInvalid, SearchError } from './errors.ts';
-import { type Block, type Field, type NumberField, type TextField, textField } from './index/fields.ts';
+import {
+  type Block,
+  type Field,
+  type NumberField,
+  shadowField,
+  type TextField,
+  textField,
+} from './index/fields.ts';
 import type { FleetIndex } from './index/fleet-index.ts';
 import { blockMax } from './index/name-order.ts';
 import type { Query, Term } from './query/query.ts';
 import { holds, numberOf, parseDuration, parseNumber, textTest } from './query/values.ts';
+import { parseShadowField } from './shadow-fields.ts';
 
 /** Sets 1 for each slot of the block that matches, and 0 for the others. */
 export type Filter = (block: Block, mask: Uint8Array) => void;
@@ -35,9 +43,11 @@ export function fieldOf(
 ): Field {
   const prefix = prefixOf(name);
   const field =
-    prefix === undefined ? index.field(name) : namedField(index, { prefix, name: name.slice(prefix.length) });
+    prefix === undefined
+      ? (index.field(name) ?? fieldOfShadow(index, name))
+      : namedField(index, { prefix, name: name.slice(prefix.length) });
   if (field !== undefined) return field;
-  const known = [...index.fieldNames, ...Object.keys(named).map((one) => `${one}…`)]
+  const known = [...index.fieldNames, ...[...Object.keys(named), 'shadow.'].map((one) => `${one}…`)]
     .map((one) => `\`${one}\``)
     .join(', ');
   const message = `at ${position}: there is no field \`${name}\`; there are ${known}`;
@@ -60,6 +70,16 @@ function namedField(
   throw new SearchError(
     'search.not_indexed',
     `things have more ${what} than are searched, and \`${name}\` is not among those: raise the setting \`search.attributesMax\` and restart`,
+  );
+}
+
+function fieldOfShadow(index: FleetIndex, name: string): Field | undefined {
+  const column = index.shadows.find(name);
+  if (column !== undefined) return shadowField(column);
+  if (parseShadowField(name) === undefined) return undefined;
+  throw new SearchError(
+    'search.not_indexed',
+    `\`${name}\` is not among the values of shadows that are searched: add it to the setting \`search.shadowFields\` and restart`,
   );
 }
 
@@ -99,27 +119,34 @@ function planText(term: Term, field: TextField): Filter {
   const test = testOf(term, field);
   const { operator, value } = term;
   const isOne = operator === ':' && (value.isQuoted || !value.text.includes('*'));
-  if (isOne && field.codeOf !== undefined) return planOneValue(value.text, field.codeOf, field);
+  if (isOne && field.codesOf !== undefined) return planOneValue(value.text, field.codesOf, field);
   return planValues(test, field);
 }
 
-function planOneValue(value: string, codeOf: (value: string) => number, field: TextField): Filter {
+function planOneValue(
+  value: string,
+  codesOf: (value: string) => readonly number[],
+  field: TextField,
+): Filter {
   const codes = new Uint32Array(blockMax);
   return (block, mask) => {
     // Anew for each block: the value may have come, or have gone and come back.
-    const wanted = codeOf(value);
+    const [first = 0, second = 0] = codesOf(value);
     field.readCodes(block, codes);
-    for (let at = 0; at < block.slots.length; at++) mask[at] = wanted !== 0 && codes[at] === wanted ? 1 : 0;
+    for (let at = 0; at < block.slots.length; at++) {
+      const code = codes[at]!;
+      mask[at] = code !== 0 && (code === first || code === second) ? 1 : 0;
+    }
   };
 }
 
 /** Each value is looked at once, however many things have it. */
-function planValues(test: (candidate: string) => boolean, field: TextField): Filter {
+function planValues(test: (code: number) => boolean, field: TextField): Filter {
   const codes = new Uint32Array(blockMax);
   let verdicts = new Uint8Array(64);
   const judge = (code: number): number => {
     if (code >= verdicts.length) verdicts = enlarged(verdicts, code);
-    const verdict = field.valuesOf(code).some(test) ? matching : other;
+    const verdict = test(code) ? matching : other;
     verdicts[code] = verdict;
     return verdict;
   };
@@ -139,9 +166,31 @@ function enlarged(verdicts: Uint8Array, code: number): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-function testOf(term: Term, { order, values }: TextField): (candidate: string) => boolean {
+/** Whether what has this code matches. */
+function testOf(term: Term, field: TextField): (code: number) => boolean {
+  const { order, values } = field;
+  if (term.operator !== ':' && order === 'typed') return typedTest(term, field);
+  const test = term.operator === ':' ? knownTest(term, values) : orderTest(term, order);
+  return (code) => field.valuesOf(code).some(test);
+}
+
+/** A number is compared as a number, and a text as a version: what the device says decides, not how it is asked. */
+function typedTest({ operator, value }: Term, field: TextField): (code: number) => boolean {
+  const { text } = value;
+  const wanted = numberOf(text) ?? Number.NaN;
+  if (Number.isNaN(wanted) && !isVersion(text))
+    throw queryInvalid(value.position, 'this is neither a number nor a version, such as `2.1.0`');
+  return (code) => {
+    const number = field.numberOf?.(code);
+    if (number !== undefined) return holds(number - wanted, operator);
+    return field
+      .valuesOf(code)
+      .some((candidate) => holds(compareVersions(candidate, text) ?? Number.NaN, operator));
+  };
+}
+
+function orderTest(term: Term, order: TextField['order']): (candidate: string) => boolean {
   const { operator, value } = term;
-  if (operator === ':') return knownTest(term, values);
   if (order === 'number') {
     const wanted = parseNumber(value);
     return (candidate) => holds((numberOf(candidate) ?? Number.NaN) - wanted, operator);

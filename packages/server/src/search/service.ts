@@ -10,10 +10,15 @@ import { blockMax } from './index/name-order.ts';
 import { type Filter, fieldOf, namePrefix, planQuery } from './plan.ts';
 import { parseQuery, type QueryLimits } from './query/parse-query.ts';
 import type { Query } from './query/query.ts';
+import type { ShadowState } from './shadow-fields.ts';
 
 export interface SearchLimits extends QueryLimits {
   /** Different names of attributes that are searched. */
   readonly attributesMax: number;
+  /** Values of shadows that are searched, such as `shadow.reported.fw`. */
+  readonly shadowFields: readonly string[];
+  /** Characters of a text in a shadow; a longer one is not searched. */
+  readonly shadowTextLengthMax: number;
   /** Searches of operators at once. */
   readonly searchesMax: number;
 }
@@ -32,6 +37,14 @@ export interface KeptReport {
   readonly thingName: ThingName;
   readonly receivedAtMs: number;
   readonly report: JsonObject;
+}
+
+/** What a shadow of a thing holds. */
+export interface KeptShadow {
+  readonly thingName: ThingName;
+  /** Empty for the classic shadow. */
+  readonly shadowName: string;
+  readonly state: ShadowState;
 }
 
 export interface SearchOptions {
@@ -66,8 +79,9 @@ export class Search {
 
   constructor(options: SearchOptions) {
     this.#options = options;
-    const { attributesMax } = options.limits;
-    this.#index = new FleetIndex({ attributesMax, withAncestors: options.withAncestors });
+    const { attributesMax, shadowFields: fields, shadowTextLengthMax: textLengthMax } = options.limits;
+    const shadows = { fields, textLengthMax };
+    this.#index = new FleetIndex({ attributesMax, shadows, withAncestors: options.withAncestors });
   }
 
   /** Takes up what there was before the start. */
@@ -77,22 +91,35 @@ export class Search {
       readonly after?: ThingName;
       readonly limit: number;
     }) => Promise<readonly KeptReport[]>;
+    /** At least what the shadows of these names hold. */
+    readonly shadows: (range: {
+      readonly shadowNames: readonly string[];
+      readonly after?: KeptShadow;
+      readonly limit: number;
+    }) => Promise<readonly KeptShadow[]>;
   }): Promise<void> {
     for (const name of kept.names) this.touch(name);
-    for (let after: ThingName | undefined; ; ) {
-      const page = await kept.reports({ limit: 1_000, ...(after === undefined ? {} : { after }) });
-      for (const report of page) this.reported(report);
-      after = page.at(-1)?.thingName;
-      if (after === undefined) return;
-    }
+    await eachOf<KeptReport>(
+      (after) => kept.reports({ limit: 1_000, ...(after === undefined ? {} : { after: after.thingName }) }),
+      (report) => this.reported(report),
+    );
+    const { shadowNames } = this.#index.shadows;
+    if (shadowNames.length === 0) return;
+    await eachOf<KeptShadow>(
+      (after) => kept.shadows({ shadowNames, limit: 1_000, ...(after === undefined ? {} : { after }) }),
+      (shadow) => this.shadowChanged(shadow),
+    );
   }
 
-  get counts(): Readonly<Record<'things' | 'attributes' | 'tags' | 'underWay' | 'refused', number>> {
-    const { size: things, attributes, tags } = this.#index;
+  get counts(): Readonly<
+    Record<'things' | 'attributes' | 'tags' | 'shadowFields' | 'underWay' | 'refused', number>
+  > {
+    const { size: things, attributes, tags, shadows } = this.#index;
     return {
       things,
       attributes: attributes.size,
       tags: tags.size,
+      shadowFields: shadows.size,
       underWay: this.#underWay,
       refused: this.#refused,
     };
@@ -117,6 +144,10 @@ export class Search {
 
   reported({ thingName, receivedAtMs, report }: KeptReport): void {
     this.#index.putReport(thingName, reportFacts(report, receivedAtMs));
+  }
+
+  shadowChanged({ thingName, ...shadow }: KeptShadow): void {
+    this.#index.putShadow(thingName, shadow);
   }
 
   /** What has changed of the thing's connections. */
@@ -236,6 +267,19 @@ export class Search {
       this.#index.extent.readers--;
       this.#underWay--;
     }
+  }
+}
+
+/** All of a list that is read in pages. */
+async function eachOf<Item>(
+  read: (after: Item | undefined) => Promise<readonly Item[]>,
+  visit: (item: Item) => void,
+): Promise<void> {
+  for (let after: Item | undefined; ; ) {
+    const page = await read(after);
+    for (const item of page) visit(item);
+    after = page.at(-1);
+    if (after === undefined) return;
   }
 }
 

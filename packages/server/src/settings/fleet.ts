@@ -39,6 +39,25 @@ export const search = section(
       'Different names of attributes that can be searched for, and as many of tags: about 6 bytes of memory a thing for each. Things may have others; a query that names one of those is refused.',
       { maximum: 10_000 },
     ),
+    shadowFields: Type.Array(
+      Type.String({
+        maxLength: 512,
+        pattern:
+          '^shadow\\.(name\\.[a-zA-Z0-9:_-]{1,64}\\.)?(desired|reported)(\\.[^.\\u0000-\\u001f]{1,128}){1,7}$',
+      }),
+      {
+        default: ['shadow.reported.fw'],
+        maxItems: 256,
+        uniqueItems: true,
+        description:
+          'Values of shadows that can be searched for: `shadow.reported.PATH`, `shadow.desired.PATH`, `shadow.name.NAME.reported.PATH`, where a path is keys with dots between them. Each costs about 6 bytes of memory for a thing that has it, and what is different.',
+      },
+    ),
+    shadowTextLengthMax: count(
+      128,
+      'Characters of a text in a shadow that can be searched for; a thing with a longer one has not got the field.',
+      { maximum: 1_024 },
+    ),
     searchesMax: count(8, 'Searches of operators at once; one more is told to try again.', { maximum: 256 }),
   },
   'Search of the fleet (docs/reference/search.md).',

@@ -24,6 +24,8 @@ export interface ShadowsOptions {
   /** Whether the thing is registered. */
   readonly isThing: (thingName: ThingName) => boolean;
   readonly announce: (event: PlatformSpoke) => void;
+  /** Told what each shadow holds after a commit, before others are. */
+  readonly changed: (shadow: StoredShadow) => void;
   readonly limits: ShadowLimits;
 }
 

@@ -18,6 +18,15 @@ export interface ShadowStore {
     page: { readonly after?: string; readonly limit: number },
     tx?: Transaction,
   ): Promise<readonly StoredShadow[]>;
+  /**
+   * Shadows after that one, in the order of `THING/NAME`, for the search: what those of these names hold, and of others either that or
+   * nothing.
+   */
+  page(range: {
+    readonly shadowNames: readonly string[];
+    readonly after?: ShadowKey;
+    readonly limit: number;
+  }): Promise<readonly (ShadowKey & Pick<ShadowDocument, 'state'>)[]>;
   /** Removes also what counts on. */
   remove(tx: Transaction, key: ShadowKey): Promise<void>;
   /** Removes all of a thing. */

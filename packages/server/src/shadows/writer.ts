@@ -24,6 +24,7 @@ interface ShadowWriterParts {
   readonly store: ShadowStore;
   readonly transactor: Transactor;
   readonly nowMs: () => number;
+  readonly changed: (shadow: StoredShadow) => void;
   readonly limits: {
     readonly updatesPendingMax: number;
     readonly updatesPerTransactionMax: number;
@@ -109,6 +110,7 @@ export class ShadowWriter {
     }
     await this.#parts.store.save(tx, [...changed.values()]);
     tx.afterCommit(() => {
+      for (const shadow of changed.values()) this.#parts.changed(shadow);
       for (const { decided } of outcomes) if (decided.kind === 'decided') decided.announce();
     });
     return outcomes;

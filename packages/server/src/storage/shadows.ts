@@ -1,4 +1,5 @@
 import { parseThingName } from '@fleetward/core';
+import { sql } from 'kysely';
 import type { ShadowStore, StoredShadow } from '../shadows/store.ts';
 import { type Database, readsOf } from './database.ts';
 import { queriesOf } from './open-transaction.ts';
@@ -45,6 +46,27 @@ export function createShadowStore(database: Database): ShadowStore {
         .execute();
       return rows.map(toShadow);
     },
+    page: async ({ shadowNames, after, limit }) => {
+      // `_` in a name stands for any character: that finds more than is wanted, which is allowed. What is not is left out here.
+      const isWanted = sql.join(
+        shadowNames.map((name) => sql`shadow_key like ${`%/${name}`}`),
+        sql` or `,
+      );
+      const wanted = sql<string | null>`case when ${isWanted} then document end`.as('document');
+      const page = database.reads
+        .selectFrom('shadows')
+        .select(['shadow_key', wanted])
+        .orderBy('shadow_key')
+        .limit(pageLimit(limit));
+      const rows = await (after === undefined
+        ? page
+        : page.where('shadow_key', '>', textOf(after))
+      ).execute();
+      return rows.map(({ shadow_key, document }) => ({
+        ...keyOf(shadow_key),
+        state: documentOf(document).state,
+      }));
+    },
     remove: async (tx, key) => {
       await queriesOf(tx).deleteFrom('shadows').where('shadow_key', '=', textOf(key)).execute();
     },
@@ -77,17 +99,24 @@ function toRow({ version, state, times, isDeleted, updatedAtMs, ...key }: Stored
 }
 
 function toShadow(row: Schema['shadows']): StoredShadow {
-  const [thingName = '', shadowName = ''] = row.shadow_key.split('/');
-  const document = row.document === null ? nothing : storedJson(row.document, isDocument);
+  const document = documentOf(row.document);
   return {
-    thingName: parseThingName(thingName),
-    shadowName,
+    ...keyOf(row.shadow_key),
     version: row.version,
     state: document.state,
     times: document.times,
     isDeleted: row.document === null,
     updatedAtMs: row.updated_at_ms,
   };
+}
+
+function keyOf(text: string): ShadowKey {
+  const [thingName = '', shadowName = ''] = text.split('/');
+  return { thingName: parseThingName(thingName), shadowName };
+}
+
+function documentOf(text: string | null): Pick<StoredShadow, 'state' | 'times'> {
+  return text === null ? nothing : storedJson(text, isDocument);
 }
 
 /** This platform wrote it; its shape is enough to know that nothing else did. */

@@ -106,7 +106,15 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     certificatesOf: () => [],
     withAncestors: (names) => names,
     monotonicMs: () => 0,
-    limits: { queryLengthMax: 100, queryTermsMax: 4, queryDepthMax: 4, attributesMax: 4, searchesMax: 1 },
+    limits: {
+      queryLengthMax: 100,
+      queryTermsMax: 4,
+      queryDepthMax: 4,
+      attributesMax: 4,
+      shadowFields: [],
+      shadowTextLengthMax: 1,
+      searchesMax: 1,
+    },
   });
   for (const name of attributes.keys()) search.touch(name);
   const options = {

@@ -27,6 +27,7 @@ import { Presence } from '../../src/presence/index.ts';
 import { Provisioning, type ProvisioningSettings } from '../../src/provisioning/index.ts';
 import { RenewalCampaigns } from '../../src/renewals/index.ts';
 import type { Search, SearchLimits } from '../../src/search/index.ts';
+import { Shadows } from '../../src/shadows/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { type ThingEvent, Things } from '../../src/things/index.ts';
 import { createTrail, type Trail } from '../../src/trail/index.ts';
@@ -65,6 +66,13 @@ const standardSearch: SearchLimits = {
   queryTermsMax: 64,
   queryDepthMax: 16,
   attributesMax: 16,
+  shadowFields: [
+    'shadow.reported.fw',
+    'shadow.reported.mode',
+    'shadow.desired.mode',
+    'shadow.name.config.reported.interval',
+  ],
+  shadowTextLengthMax: 16,
   searchesMax: 4,
 };
 
@@ -220,6 +228,7 @@ export async function openPlatform(options: PlatformOptions) {
       await groups.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
       await presence.forgetThing(tx, thingName);
+      await shadows.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -243,6 +252,7 @@ export async function openPlatform(options: PlatformOptions) {
     groups,
     certificatesOf: (name) =>
       things.certificatesOf(name).flatMap(({ certificateId }) => certificates.summary(certificateId) ?? []),
+    shadows: (range) => stores.shadows.page(range),
     limits: standardSearch,
   });
   const presence = await Presence.open({
@@ -251,6 +261,19 @@ export async function openPlatform(options: PlatformOptions) {
     thing: (name) => things.known(name),
     changed: (name, change) => search?.present(name, change),
     rule: { flappingConnects: 3, flappingWindowSeconds: 60 },
+  });
+  const shadows = new Shadows({
+    ...shared,
+    store: stores.shadows,
+    isThing: (name) => things.known(name) !== undefined,
+    announce: () => undefined,
+    changed: (shadow) => search?.shadowChanged(shadow),
+    limits: {
+      documentBytesMax: 8_192,
+      shadowsPerThingMax: 10,
+      updatesPendingMax: 100,
+      updatesPerTransactionMax: 100,
+    },
   });
   const activity = await Activity.open({
     ...shared,
@@ -357,6 +380,7 @@ export async function openPlatform(options: PlatformOptions) {
     groups,
     search,
     presence,
+    shadows,
     activity,
     policyTrials,
     policies,

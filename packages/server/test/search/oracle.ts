@@ -1,3 +1,4 @@
+import type { Json, JsonObject } from '@fleetward/core';
 import { compareVersions } from '@fleetward/updates';
 import type { PresenceState } from '../../src/presence/index.ts';
 import type { ReportFacts, ThingFacts } from '../../src/search/facts.ts';
@@ -8,6 +9,8 @@ export interface Known {
   readonly facts: ThingFacts;
   readonly report?: ReportFacts | undefined;
   readonly presence?: PresenceState | undefined;
+  /** By name. */
+  readonly shadows?: Readonly<Record<string, JsonObject>> | undefined;
 }
 
 export interface OracleOptions {
@@ -31,13 +34,18 @@ export function matches(query: Query, known: Known, options: OracleOptions): boo
   }
 }
 
-export function valuesOf(field: string, { facts, report, presence }: Known, options: OracleOptions): Have {
+export function valuesOf(
+  field: string,
+  { facts, report, presence, shadows }: Known,
+  options: OracleOptions,
+): Have {
   const { nowMs } = options;
   const one = (value: string | number | undefined): Have => (value === undefined ? [] : [value]);
   const since = (atMs: number | undefined): Have => one(atMs === undefined ? undefined : nowMs - atMs);
   const { certificate } = facts;
   if (field.startsWith('attribute.')) return one(facts.attributes[field.slice('attribute.'.length)]);
   if (field.startsWith('tag.')) return one(facts.tags[field.slice('tag.'.length)]);
+  if (field.startsWith('shadow.')) return one(shadowValueOf(field, shadows ?? {}));
   switch (field) {
     case 'state':
       return [facts.state];
@@ -80,11 +88,27 @@ export function valuesOf(field: string, { facts, report, presence }: Known, opti
   }
 }
 
+/** The paths of the test have no dots in their keys, so one way through the document after the other will do. */
+function shadowValueOf(
+  field: string,
+  shadows: Readonly<Record<string, JsonObject>>,
+): string | number | undefined {
+  const parts = field.split('.').slice(1);
+  const name = parts[0] === 'name' ? parts.splice(0, 2)[1]! : '';
+  const found = parts.reduce<Json | undefined>(
+    (value, key) => (value as JsonObject | undefined)?.[key],
+    shadows[name],
+  );
+  if (typeof found === 'boolean') return String(found);
+  const isShort = typeof found === 'string' && found.length <= 8 && !found.includes('\0');
+  return isShort || typeof found === 'number' ? found : undefined;
+}
+
 const unitMs = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 } as const;
 
 function fits(have: string | number, { field, operator, value }: Term): boolean {
   const { text, isQuoted } = value;
-  if (operator === ':' && (typeof have === 'string' || text === '*')) {
+  if (operator === ':' && (typeof have === 'string' || field.startsWith('shadow.') || text === '*')) {
     const pattern = isQuoted ? escaped(text) : text.split('*').map(escaped).join('.*');
     return new RegExp(`^${pattern}$`, 's').test(String(have));
   }
@@ -102,7 +126,10 @@ function differenceOf(
   have: string | number,
   { field, text }: { readonly field: string; readonly text: string },
 ): number {
-  if (field === 'firmware' || field === 'agent') return compareVersions(String(have), text) ?? Number.NaN;
+  if (field.startsWith('shadow.') && typeof have === 'number')
+    return /^-?[0-9]+([.][0-9]+)?$/.test(text) ? have - Number(text) : Number.NaN;
+  if (field === 'firmware' || field === 'agent' || field.startsWith('shadow.'))
+    return compareVersions(String(have), text) ?? Number.NaN;
   if (typeof have === 'string')
     return /^-?\d+(\.\d+)?$/.test(have) ? Number(have) - Number(text) : Number.NaN;
   const unit = unitMs[text.at(-1) as 'd'];

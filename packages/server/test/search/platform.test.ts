@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseGroupName, parsePolicyName, parseThingName, type ThingName } from '@fleetward/core';
+import {
+  type JsonObject,
+  parseGroupName,
+  parsePolicyName,
+  parseThingName,
+  type ThingName,
+} from '@fleetward/core';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { issueDevice, openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
@@ -181,6 +187,50 @@ test('a thing that connects too often is found until that is over, also after a 
   await platform.things.remove(lamp, operator);
 });
 
+const report = (thingName: ThingName, state: JsonObject, shadowName = '') =>
+  platform.shadows.update({ thingName, shadowName }, { kind: 'update', state: { reported: state } });
+
+test('what a shadow says is found in the tick in which it is accepted, and again after a restart', async () => {
+  const [lamp, pump] = [await makeThing('lamp-1'), await makeThing('pump-1')];
+  await report(lamp, { fw: '2.9', mode: 7.5 });
+  expect(await find('shadow.reported.fw<2.10')).toEqual([lamp]);
+  await report(pump, { fw: '2.10', mode: '7.5' });
+  await report(pump, { interval: 30 }, 'config');
+  expect(await find('shadow.reported.fw<"2.10"')).toEqual([lamp]);
+  expect(await find('shadow.name.config.reported.interval<=30')).toEqual([pump]);
+  // A number is compared as one, a text as a version.
+  expect(await find('shadow.reported.mode:7.5')).toEqual([lamp, pump]);
+  expect(await find('shadow.reported.mode<7.10')).toEqual([pump]);
+
+  const { keys, clock } = platform;
+  await platform.close();
+  platform = await openPlatform({ folder: folder.path, keys, clock });
+  expect(await find('shadow.reported.fw<2.10')).toEqual([lamp]);
+  expect(await find('shadow.name.config.reported.interval:30')).toEqual([pump]);
+  await report(lamp, { fw: null as never });
+  expect(await find('shadow.reported.fw:*')).toEqual([pump]);
+  await platform.shadows.delete({ thingName: pump, shadowName: '' });
+  expect(await find('shadow.reported.fw:*')).toEqual([]);
+  await platform.things.remove(pump, operator);
+  await makeThing('pump-1');
+  expect(await find('shadow.name.config.reported.interval:*')).toEqual([]);
+  for (const name of [lamp, pump]) await platform.things.remove(name, operator);
+});
+
+test('a dynamic group goes by what shadows say now', async () => {
+  const { groups } = platform;
+  const eco = parseGroupName('eco');
+  await groups.create({ name: eco, query: 'shadow.reported.mode:eco' }, operator);
+  const lamp = await makeThing('lamp-1');
+  expect([...(await groups.members(eco))]).toEqual([]);
+  await report(lamp, { mode: 'eco' });
+  expect([...(await groups.members(eco))]).toEqual([lamp]);
+  await report(lamp, { mode: 'full' });
+  expect([...(await groups.members(eco))]).toEqual([]);
+  await groups.remove(eco, operator);
+  await platform.things.remove(lamp, operator);
+});
+
 const blocks = [...reference.matchAll(/```fleet-query\n([\s\S]*?)```/g)];
 const documented = blocks.flatMap(([, text = '']) => text.trim().split('\n'));
 
@@ -205,7 +255,8 @@ test('the reference names every field there is', () => {
 
 test('each query of the reference finds some of a fleet, and not all of it', async () => {
   const { things, clock } = platform;
-  const report = (name: ThingName, more: object) => things.saveReport(name, { protocolVersion: 3, ...more });
+  const sendReport = (name: ThingName, more: object) =>
+    things.saveReport(name, { protocolVersion: 3, ...more });
   const installed = (version: string) => ({ version, securityVersion: 1 });
   const makeCertified = async (name: string) => {
     const { record } = await issueDevice(platform, name);
@@ -216,7 +267,7 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
     return record;
   };
   const old = await makeThing('old', { typeName: 'pump' });
-  await report(old, {
+  await sendReport(old, {
     agent: { version: '1.2' },
     update: { outcome: 'failed' },
     model: { product: 'pump', hardware: 'rev-b' },
@@ -231,15 +282,19 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
   const silent = await makeThing('silent');
   await things.setState({ name: silent, to: 'quarantined' }, operator);
   clock.advance(345 * dayMs);
-  await report(parseThingName('oven-0001'), { installed: installed('2.0.9') });
+  await sendReport(parseThingName('oven-0001'), { installed: installed('2.0.9') });
   const fresh = await makeThing('new', {
     tags: { ring: '1' },
     group: 'site-berlin',
     attributes: { site: 'berlin', floor: '3', label: 'left (door)' },
   });
-  await report(parseThingName('new'), { installed: installed('2.2.0'), batteryPercent: 12 });
+  await sendReport(parseThingName('new'), { installed: installed('2.2.0'), batteryPercent: 12 });
   const { certificateId } = await makeCertified('new');
   await things.setState({ name: fresh, to: 'active' }, operator);
+  await report(parseThingName('oven-0001'), { fw: '2.0.9' });
+  const both = { desired: { mode: 'eco' }, reported: { fw: '2.10', mode: 'full' } };
+  await platform.shadows.update({ thingName: fresh, shadowName: '' }, { kind: 'update', state: both });
+  await report(fresh, { interval: 90 }, 'config');
   for (const reason of ['CLIENT_ERROR', 'CLIENT_ERROR', 'THROTTLED'] as const) {
     const connection = {};
     presence.came(connection, { ...visit(fresh), tlsVersion: 'TLSv1.3' });

@@ -46,6 +46,13 @@ function openFleet(limits: { readonly attributesMax?: number; readonly searchesM
       queryTermsMax: 100,
       queryDepthMax: 50,
       attributesMax: 8,
+      shadowFields: [
+        'shadow.reported.fw',
+        'shadow.desired.a.b',
+        'shadow.name.cfg.reported.fw',
+        'shadow.desired.a.length',
+      ],
+      shadowTextLengthMax: 8,
       searchesMax: 4,
       ...limits,
     },
@@ -60,6 +67,8 @@ function openFleet(limits: { readonly attributesMax?: number; readonly searchesM
       if (report !== undefined)
         search.reported({ thingName: name, receivedAtMs: known.report!.receivedAtMs, report });
       if (known.presence !== undefined) search.present(name, known.presence);
+      for (const [shadowName, state] of Object.entries(known.shadows ?? {}))
+        search.shadowChanged({ thingName: name, shadowName, state });
     },
     remove(name: ThingName): void {
       fleet.delete(name);
@@ -119,6 +128,26 @@ const presences = fc.record(
   { requiredKeys: ['isConnected', 'atMs'] },
 );
 
+const reported = fc.oneof(
+  fc.constantFrom('2.1', '2.10', 'v2.1', 'odd', 'true', '7', 'much too long', '\u00007'),
+  fc.constantFrom(2.1, 2.5, 7, -3.5, 1e21),
+  fc.boolean(),
+  fc.constantFrom(['2.1'], { fw: '2.1' }),
+);
+const shadowStates = fc.record(
+  {
+    reported: fc.dictionary(fc.constantFrom('fw', 'other'), reported),
+    desired: fc.record({ a: fc.oneof(reported, fc.record({ b: reported })) }, { requiredKeys: [] }),
+  },
+  { requiredKeys: [] },
+);
+const shadows = fc.dictionary(fc.constantFrom('', 'cfg', 'else'), shadowStates);
+const shadowFields = fc.constantFrom(
+  'shadow.reported.fw',
+  'shadow.desired.a.b',
+  'shadow.name.cfg.reported.fw',
+);
+
 const patterns = fc.constantFrom('a', 'a*', '*b', '*', 'a*b', '*a*b*', 'zz', '7', 'site');
 const orders = fc.constantFrom<Operator>('<', '<=', '>', '>=');
 const term = (field: fc.Arbitrary<string>, operator: fc.Arbitrary<Operator>, text: fc.Arbitrary<string>) =>
@@ -158,6 +187,8 @@ const terms = fc.oneof(
     orders,
     fc.constantFrom('7', '-3.5', '0', '10.0'),
   ),
+  term(shadowFields, is, fc.constantFrom('2.1', '2.10', '2*', '*', 'true', '7', '1e+21', '-3.5')),
+  term(shadowFields, orders, fc.constantFrom('2.1', '2.10', '2.5', '-4', '7', '2.1-rc.1')),
   term(fc.constant('battery'), is, fc.constantFrom('7', '10')),
   term(spanNames, orders, fc.constantFrom('3d', '1w', '0s', '-1d', '240h')),
   term(fc.constantFrom('connected', 'flapping'), is, fc.constantFrom('true', 'false')),
@@ -182,11 +213,11 @@ const { query: queries } = fc.letrec<{ query: Query }>((tie) => ({
   ),
 }));
 const known = fc
-  .record({ facts, report: maybe(reports), presence: maybe(presences), at: days })
-  .map(({ facts, report, presence, at }) => {
+  .record({ facts, report: maybe(reports), presence: maybe(presences), shadows, at: days })
+  .map(({ facts, report, presence, shadows, at }) => {
     const receivedAtMs = clock.now() - at * dayMs;
     const told = report && (JSON.parse(JSON.stringify(report)) as Parameters<typeof reportFacts>[0]);
-    return { known: { facts, presence, report: told && reportFacts(told, receivedAtMs) }, told };
+    return { known: { facts, presence, shadows, report: told && reportFacts(told, receivedAtMs) }, told };
   });
 const changes = fc.array(
   fc.oneof(
@@ -207,7 +238,8 @@ function fleetAfter(list: readonly Change[]) {
       const before = fleet.get(change.known.facts.name);
       const { report = before?.report } = change.known;
       const presence = change.known.presence && { ...before?.presence, ...change.known.presence };
-      opened.put({ ...change.known, report, presence: presence ?? before?.presence }, change.told);
+      const shadows = { ...before?.shadows, ...change.known.shadows };
+      opened.put({ ...change.known, report, shadows, presence: presence ?? before?.presence }, change.told);
     }
   }
   return opened;
@@ -281,6 +313,29 @@ const thing = (name: string, more: Partial<Known['facts']> = {}): Known => ({
   },
 });
 
+test('values of shadows are counted, a number apart from a text of its digits', async () => {
+  const { search, put } = openFleet();
+  for (const [at, fw] of [7, 7, '7', true, ['7'], 'much too long'].entries())
+    put({ ...thing(`t${at}`), shadows: { '': { reported: { fw } } } });
+  expect(await search.count({ by: 'shadow.reported.fw', limit: 9 })).toEqual({
+    total: 6,
+    without: 2,
+    distinct: 3,
+    values: [
+      { value: '7', count: 2 },
+      { value: '7', count: 1 },
+      { value: 'true', count: 1 },
+    ],
+  });
+});
+
+test('a path leads through objects alone, not into an array', async () => {
+  const { search, put } = openFleet();
+  put({ ...thing('array'), shadows: { '': { desired: { a: ['x'] } } } });
+  put({ ...thing('object'), shadows: { '': { desired: { a: { length: 1 } } } } });
+  expect(await search.select('shadow.desired.a.length:1')).toEqual(['object']);
+});
+
 test('numbers and time spans are counted in ranges', async () => {
   const { search, put } = openFleet();
   for (const days of [-1, 2, 3, 100]) {
@@ -343,7 +398,15 @@ test('a search that takes long on each thing lets others have their turn after a
       return names;
     },
     monotonicMs: () => ms,
-    limits: { queryLengthMax: 64, queryTermsMax: 1, queryDepthMax: 1, attributesMax: 1, searchesMax: 1 },
+    limits: {
+      queryLengthMax: 64,
+      queryTermsMax: 1,
+      queryDepthMax: 1,
+      attributesMax: 1,
+      shadowFields: [],
+      shadowTextLengthMax: 1,
+      searchesMax: 1,
+    },
   });
   for (let n = 0; n < 3_000; n++) search.touch(parseThingName(`t-${n}`));
   const turns: number[] = [];
@@ -377,6 +440,10 @@ test.for([
   ['firmware<new', 'search.query_invalid', 'at 10: this is no version'],
   ['battery<low', 'search.query_invalid', 'at 9: this is no number'],
   ['attribute.x<low', 'search.query_invalid', 'at 13: this is no number'],
+  ['shadow.reported.fw<new', 'search.query_invalid', 'at 20: this is neither a number nor a version'],
+  ['type:a or shadow.reported.x:1', 'search.not_indexed', '`shadow.reported.x` is not among'],
+  ['shadow.fw:1', 'search.field_unknown', 'at 1: there is no field `shadow.fw`'],
+  ['shadow.reported.:1', 'search.field_unknown', 'there is no field'],
   ['cert.expiresIn<30', 'search.query_invalid', 'at 16: this is no time span'],
   ['cert.expiresIn:30d', 'search.query_invalid', 'at 1: `cert.expiresIn` is compared with'],
 ] as const)('`%s` is refused: %s, %s', async ([query, code, message]) => {

@@ -40,6 +40,7 @@ test('a burst of 10,000 updates is durable, told in order for each thing, and bo
     trail,
     clock,
     isThing: () => true,
+    changed: () => undefined,
     announce: ({ messages }) => {
       for (const message of messages) hear(told, message);
     },

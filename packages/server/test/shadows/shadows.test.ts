@@ -5,6 +5,7 @@ import {
   getShadow,
   listDenials,
   listShadows,
+  listThings,
   listTrail,
   removeThing,
   updateShadow,
@@ -327,4 +328,15 @@ describe('an operator', () => {
     const made = await platform.api.call(updateShadow, { params, body: { state: {} } });
     expect(made.version).toBe(1);
   });
+});
+
+test('what a shadow says is in the search of the fleet', async () => {
+  await platform.api.call(createThing, { body: { thingName: 'searched' } });
+  await platform.api.call(updateShadow, {
+    params: { thingName: 'searched' },
+    body: { state: { reported: { fw: '2.9' } } },
+  });
+  const query = 'connected:false and shadow.reported.fw<"2.10"';
+  const { things } = await platform.api.call(listThings, { query: { query } });
+  expect(things).toMatchObject([{ thingName: 'searched', connected: false }]);
 });

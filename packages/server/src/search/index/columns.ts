@@ -12,6 +12,7 @@ export class TextColumn {
   }
 
   set(slot: number, value: string | undefined): void {
+    if (value === undefined && slot >= this.#codes.length) return;
     this.#reach();
     const before = this.#codes[slot]!;
     if (this.dictionary.valueOf(before) === value) return;
@@ -21,6 +22,8 @@ export class TextColumn {
 
   /** The codes of these slots, in their order. */
   read(slots: Uint32Array, codes: Uint32Array): void {
+    // A column that has no value takes no room.
+    if (this.dictionary.isEmpty) return void codes.fill(0, 0, slots.length);
     this.#reach();
     const column = this.#codes;
     for (let at = 0; at < slots.length; at++) codes[at] = column[slots[at]!]!;

@@ -1,3 +1,4 @@
+import { numberMark } from '../shadow-fields.ts';
 import { type NumberColumn, TextColumn } from './columns.ts';
 import type { Extent } from './dictionary.ts';
 import { blockMax } from './name-order.ts';
@@ -12,14 +13,16 @@ export interface Block {
 export interface TextField {
   readonly kind: 'text';
   /** By what `<` and `>` go; without it there is no such order. */
-  readonly order?: 'version' | 'number';
+  readonly order?: 'version' | 'number' | 'typed';
   /** The only values there are. */
   readonly values?: readonly string[];
   readCodes(block: Block, codes: Uint32Array): void;
   /** What a thing with this code has; several for what a thing is in. */
   valuesOf(code: number): readonly string[];
-  /** The one code of a value, where a thing has one value at most; 0 for a value that no thing has. */
-  readonly codeOf?: (value: string) => number;
+  /** The codes that are shown as this value, where a thing has one value at most; 0 for none. */
+  readonly codesOf?: (value: string) => readonly number[];
+  /** Where `order` is `typed`: the number that the value is, if it is one and no text. */
+  readonly numberOf?: (code: number) => number | undefined;
 }
 
 /** A field of numbers or, in milliseconds, of time spans. */
@@ -45,7 +48,27 @@ export function textField(column: TextColumn, more: Pick<TextField, 'order' | 'v
       const value = dictionary.valueOf(code);
       return value === undefined ? [] : [value];
     },
-    codeOf: (value) => dictionary.codeOf(value),
+    codesOf: (value) => [dictionary.codeOf(value)],
+  };
+}
+
+/** Values of shadows: a number is marked as one, and looks to who asks like a text of its digits. */
+export function shadowField(column: TextColumn): TextField {
+  const { dictionary } = column;
+  const isNumber = (value: string | undefined): value is string => value?.startsWith(numberMark) === true;
+  return {
+    ...textField(column),
+    order: 'typed',
+    valuesOf: (code) => {
+      const value = dictionary.valueOf(code);
+      if (value === undefined) return [];
+      return [isNumber(value) ? value.slice(numberMark.length) : value];
+    },
+    codesOf: (value) => [dictionary.codeOf(value), dictionary.codeOf(`${numberMark}${value}`)],
+    numberOf: (code) => {
+      const value = dictionary.valueOf(code);
+      return isNumber(value) ? Number(value.slice(numberMark.length)) : undefined;
+    },
   };
 }
 
@@ -93,7 +116,7 @@ export function untilField(column: NumberColumn): TextField {
       for (let at = 0; at < slots.length; at++) codes[at] = nowMs < ends[at]! ? 2 : 1;
     },
     valuesOf: (code) => booleans.slice(code - 1, code),
-    codeOf: (value) => booleans.indexOf(value as 'true') + 1,
+    codesOf: (value) => [booleans.indexOf(value as 'true') + 1],
   };
 }
 

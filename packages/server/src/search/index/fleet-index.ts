@@ -16,9 +16,11 @@ import {
   untilField,
 } from './fields.ts';
 import { NameOrder } from './name-order.ts';
+import { ShadowColumns, type ShadowColumnsOptions } from './shadow-columns.ts';
 
 export interface FleetIndexOptions {
   readonly attributesMax: number;
+  readonly shadows: ShadowColumnsOptions;
   /** The group and what it is under. */
   readonly withAncestors: (groupNames: readonly string[]) => readonly string[];
 }
@@ -38,6 +40,7 @@ export class FleetIndex {
   readonly order = new NameOrder(this.names);
   readonly attributes: AttributeColumns;
   readonly tags: AttributeColumns;
+  readonly shadows: ShadowColumns;
   readonly #slots = new Map<ThingName, number>();
   readonly #free: number[] = [];
   readonly #texts = {
@@ -66,9 +69,10 @@ export class FleetIndex {
   readonly #fields: ReadonlyMap<string, Field>;
   #revision = 0;
 
-  constructor({ attributesMax, withAncestors }: FleetIndexOptions) {
+  constructor({ attributesMax, shadows, withAncestors }: FleetIndexOptions) {
     this.attributes = new AttributeColumns(this.extent, attributesMax);
     this.tags = new AttributeColumns(this.extent, attributesMax);
+    this.shadows = new ShadowColumns(this.extent, shadows);
     const texts = this.#texts;
     const numbers = this.#numbers;
     this.#fields = new Map<string, Field>([
@@ -104,7 +108,7 @@ export class FleetIndex {
     return this.#revision;
   }
 
-  /** But for those of attributes and tags. */
+  /** But for those of attributes, tags and shadows. */
   get fieldNames(): readonly string[] {
     return [...this.#fields.keys()];
   }
@@ -142,6 +146,11 @@ export class FleetIndex {
     this.#setPresence(slot, presence);
   }
 
+  putShadow(name: ThingName, shadow: Parameters<ShadowColumns['set']>[1]): void {
+    const slot = this.#slots.get(name);
+    if (slot !== undefined && this.shadows.set(slot, shadow)) this.#revision++;
+  }
+
   remove(name: ThingName): void {
     const slot = this.#slots.get(name);
     if (slot === undefined) return;
@@ -150,6 +159,7 @@ export class FleetIndex {
     for (const column of Object.values(this.#numbers)) column.set(slot, undefined);
     this.attributes.set(slot, {});
     this.tags.set(slot, {});
+    this.shadows.clear(slot);
     this.order.remove(slot);
     this.#slots.delete(name);
     this.names[slot] = undefined;

@@ -48,6 +48,35 @@ export function describeShadows(opened: () => Opened): void {
     expect(await stores.shadows.ofThing(own!.thingName, { limit: 9 })).toEqual([]);
   });
 
+  test('are paged for the search: what those of some names hold', async () => {
+    const { stores, transact } = opened();
+    const state = { reported: { fw: '1' } };
+    const names = ['', 'config', 'confi_', 'other'];
+    const all = names.map((name) => shadow('sh-p', name, { state }));
+    const gone = shadow('sh-q', '', deleted);
+    await transact((tx) => stores.shadows.save(tx, [...all, gone]));
+    const read = async (shadowNames: readonly string[]) => {
+      const found: Awaited<ReturnType<typeof stores.shadows.page>>[number][] = [];
+      for (let after: (typeof found)[number] = shadow('sh-o', ''); ; after = found.at(-1)!) {
+        const page = await stores.shadows.page({ shadowNames, after, limit: 2 });
+        if (page.length === 0) return found.filter((one) => one.thingName < 'sh-r');
+        found.push(...page);
+      }
+    };
+    const nothing = { thingName: gone.thingName, shadowName: '', state: {} };
+    const held = (shadowName: string) => ({ thingName: all[0]!.thingName, shadowName, state });
+    const bare = (shadowName: string) => ({ ...held(shadowName), state: {} });
+    expect(await read([''])).toEqual([held(''), bare('confi_'), bare('config'), bare('other'), nothing]);
+    expect(await read(['', 'config'])).toEqual([
+      held(''),
+      bare('confi_'),
+      held('config'),
+      bare('other'),
+      nothing,
+    ]);
+    expect(await stores.shadows.page({ shadowNames: [''], limit: 1 })).toHaveLength(1);
+  });
+
   test('know which things are registered, also within the transaction that registers them', async () => {
     const { stores, transact } = opened();
     const names = ['sh-new', 'sh-none'].map((name) => parseThingName(name));
