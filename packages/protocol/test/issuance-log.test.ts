@@ -138,6 +138,13 @@ describe('a proof of issuance', () => {
     expect(verifyIssuanceProof(proof, { ...trust, known })).toMatchObject({ kind: 'refused' });
   });
 
+  test('is refused, not failed at, where its signature is no base64', () => {
+    const signature = head.signature.replace(/^./, '-');
+    expect(verifyIssuanceProof({ ...proof, head: { ...head, signature } }, trust)).toMatchObject({
+      kind: 'refused',
+    });
+  });
+
   test('whatever a head says, a changed byte of it has no signature', () => {
     fc.assert(
       fc.property(fc.nat({ max: 2 }), fc.integer({ min: 1, max: 1_000_000 }), (field, difference) => {

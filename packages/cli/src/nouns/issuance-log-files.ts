@@ -11,8 +11,8 @@ const pathMax = 64;
 
 /** A head as `issuance-log head --out` or `audit --out` wrote it. */
 export async function readHead(file: string, terminal: Terminal): Promise<TreeHead> {
-  const value = await readJson(file, terminal);
-  if (isHead(value)) return value;
+  const head = headOf(await readJson(file, terminal));
+  if (head !== undefined) return head;
   throw new CliError('cli.unreadable', `\`${file}\` is not a head of an issuance log`, {
     hint: 'give a file that `fleetward issuance-log head --out FILE` wrote',
   });
@@ -20,17 +20,32 @@ export async function readHead(file: string, terminal: Terminal): Promise<TreeHe
 
 /** A proof as `issuance-log prove --out` wrote it. */
 export async function readProof(file: string, terminal: Terminal): Promise<IssuanceProof> {
-  const value = await readJson(file, terminal);
-  if (isProof(value)) return value;
+  const proof = proofOf(await readJson(file, terminal));
+  if (proof !== undefined) return proof;
   throw new CliError('cli.unreadable', `\`${file}\` is not a proof of an issuance log`, {
     hint: 'give a file that `fleetward issuance-log prove --out FILE` wrote',
   });
 }
 
+/** Throws `InvalidInputError` for what is no JSON, or more of it than any proof is. */
+export function parseProofJson(bytes: Uint8Array): unknown {
+  return parseStrictJson(bytes, { bytesMax, depthMax });
+}
+
+/** Undefined for what is no head. */
+export function headOf(value: unknown): TreeHead | undefined {
+  return isHead(value) ? value : undefined;
+}
+
+/** Undefined for what is no proof. */
+export function proofOf(value: unknown): IssuanceProof | undefined {
+  return isProof(value) ? value : undefined;
+}
+
 async function readJson(file: string, terminal: Terminal): Promise<unknown> {
   const bytes = await readInput(file, { terminal, bytesMax });
   try {
-    return parseStrictJson(bytes, { bytesMax, depthMax });
+    return parseProofJson(bytes);
   } catch (cause) {
     throw new CliError('cli.unreadable', `\`${file}\` is not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -1,5 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { fromBase64, fromHex, type Sha256 } from '@fleetward/core';
+import { fromBase64, fromHex, InvalidInputError, type Sha256 } from '@fleetward/core';
 
 /** A signed statement that the log had `size` entries whose tree has this root (RFC 9162 §4.10). */
 export interface TreeHead {
@@ -30,8 +30,18 @@ export function treeHeadMessage({ size, rootHash, at }: Omit<TreeHead, 'signatur
   return message;
 }
 
-/** Whether the key (SPKI, DER) signed the head. */
+/** Whether the key (SPKI, DER) signed the head; a signature that is no base64 is nobody's. */
 export function isTreeHeadSigned(head: TreeHead, publicKey: Uint8Array): boolean {
   const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
-  return verify(null, treeHeadMessage(head), key, fromBase64(head.signature));
+  const signature = signatureOf(head);
+  return signature !== undefined && verify(null, treeHeadMessage(head), key, signature);
+}
+
+function signatureOf({ signature }: TreeHead): Uint8Array | undefined {
+  try {
+    return fromBase64(signature);
+  } catch (error) {
+    if (error instanceof InvalidInputError) return undefined;
+    throw error;
+  }
 }
