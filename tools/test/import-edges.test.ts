@@ -31,6 +31,7 @@ const domains = [
   'provisioning',
   'vendor-cas',
   'shadows',
+  'device-metrics',
   'releases',
   'campaigns',
   'director',

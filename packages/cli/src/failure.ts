@@ -85,6 +85,9 @@ const hints: Readonly<Record<string, string>> = {
   'jobs.exists': '`fleetward job delete` removes one that is over; without `--id` one is made',
   'jobs.not_found': '`fleetward job list` shows the jobs',
   'jobs.state': '`fleetward job show` says where it is; `--force` also ends what devices have begun',
+  'device_metrics.not_found': '`fleetward device-metric list` shows the reports of a thing',
+  'device_metrics.range_too_long':
+    'ask for less by `--from` and `--to`, or for longer stretches by `--bucket`',
   'shadows.not_found': '`fleetward shadow list` shows the shadows of a thing',
   'shadows.version_conflict':
     'it was changed meanwhile: `fleetward shadow get` shows its version and what it holds now',

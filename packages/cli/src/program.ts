@@ -101,6 +101,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/shadow.ts')).addShadow,
   },
   {
+    name: 'device-metric',
+    summary: 'what devices report of their ports, connections and traffic',
+    load: async () => (await import('./nouns/device-metric.ts')).addDeviceMetric,
+  },
+  {
     name: 'join-token',
     summary: 'secrets with which new devices enrol',
     load: async () => (await import('./nouns/join-token.ts')).addJoinToken,

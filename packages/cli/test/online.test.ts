@@ -498,6 +498,23 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     });
   });
 
+  test('what a thing reported of itself is listed, shown, followed over time and deleted', async () => {
+    await say(['thing', 'create', 'meter-1']);
+    expect((await say(['device-metric', 'list', 'meter-1'])).json).toEqual([]);
+    const none = await run(['device-metric', 'show', 'meter-1']);
+    expect(none.error).toMatchObject({
+      code: 'device_metrics.not_found',
+      hint: expect.stringContaining('device-metric list'),
+    });
+    const history = ['device-metric', 'history', 'meter-1', 'battery'];
+    expect((await say([...history, '--from', '14d', '--bucket', '1d'])).json).toEqual([]);
+    const tooFine = await run([...history, '--from', '14d', '--bucket', '1s']);
+    expect(tooFine.error).toMatchObject({ code: 'device_metrics.range_too_long' });
+    expect((await run([...history, '--bucket', 'soon'])).code).toBe(2);
+    expect((await run(['device-metric', 'show', 'meter-1', 'last'])).code).toBe(2);
+    await say(['device-metric', 'delete', 'meter-1']);
+  });
+
   test('a target token is printed once, replaced, listed without its secret and deleted', async () => {
     await say(['thing', 'create', 'valve-1']);
     const refused = await run(['target-token', 'create', 'valve-1']);

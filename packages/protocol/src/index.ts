@@ -38,6 +38,12 @@ export { closeConnection, listConnections } from './http/connections.ts';
 export { type DenialCause, denialCauses, listDenials, whyDenied } from './http/denials.ts';
 export { listDetections } from './http/detections.ts';
 export {
+  deleteMetricReports,
+  getMetricHistory,
+  getMetricReport,
+  listMetricReports,
+} from './http/device-metrics.ts';
+export {
   addGroupThing,
   createGroup,
   getGroup,
@@ -195,6 +201,7 @@ export {
   verifyIssuanceProof,
 } from './issuance-log/verify-inclusion-proof.ts';
 export { isConsistent, isIncluded, pathHashesMax } from './issuance-log/verify-proofs.ts';
+export { deviceMetricsFilters } from './reserved/device-metrics.ts';
 export { jobEventTopic, jobExecutionEventTopic, jobsFilter, jobTopics } from './reserved/jobs.ts';
 export { type ProvisioningRejected, provisioningFilters } from './reserved/provisioning.ts';
 export { registeredTopic } from './reserved/registered.ts';

@@ -18,6 +18,7 @@ import type { Config } from './config.ts';
 import { Ddi, TargetTokens } from './ddi/index.ts';
 import { Denials, type DeviceDenied } from './denials/index.ts';
 import { type DetectionEvent, Detections, UnloggedCertificates } from './detections/index.ts';
+import { DeviceMetrics } from './device-metrics/index.ts';
 import type { Director } from './director/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
@@ -75,6 +76,7 @@ export interface Domains {
   readonly provisioning: Provisioning;
   readonly vendorCas: VendorCas;
   readonly shadows: Shadows;
+  readonly deviceMetrics: DeviceMetrics;
   readonly releases: ReleaseService;
   readonly downloads: Downloads;
   readonly campaigns: Campaigns;
@@ -145,6 +147,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       await jobs.forgetThing(tx, thingName);
       await shadows.forgetThing(tx, thingName);
       await presence.forgetThing(tx, thingName);
+      await deviceMetrics.forgetThing(tx, thingName);
     },
   });
   const groups: Groups = await Groups.open({
@@ -301,6 +304,12 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     changed: (shadow) => search?.shadowChanged(shadow),
     limits: config.shadows,
   });
+  const deviceMetrics = new DeviceMetrics({
+    ...shared,
+    store: stores.deviceMetrics,
+    isThing: (name) => things.known(name) !== undefined,
+    limits: config.deviceMetrics,
+  });
   const { releases, releaseKeys } = await openReleases(parts, trail);
   const campaigns: Campaigns = await Campaigns.open({
     ...shared,
@@ -364,6 +373,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     provisioning,
     vendorCas,
     shadows,
+    deviceMetrics,
     releases,
     downloads,
     campaigns,

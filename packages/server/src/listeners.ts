@@ -19,6 +19,7 @@ import { ConfigError } from './config-error.ts';
 import { targetTokenHandlers } from './ddi/index.ts';
 import { type Denials, denialHandlers } from './denials/index.ts';
 import { detectionHandlers } from './detections/index.ts';
+import { deviceMetricsHandlers, deviceMetricsTopics } from './device-metrics/index.ts';
 import { directorHandlers } from './director/index.ts';
 import type { Domains } from './domains.ts';
 import { enrollmentHandlers } from './enrollment/index.ts';
@@ -151,6 +152,7 @@ export async function startListeners(
       ...jobTopicServices(domains.jobs, clock),
       ...streamTopics(domains.streams),
       ...shadowTopics(domains.shadows, () => clock.now()),
+      ...deviceMetricsTopics(domains.deviceMetrics, () => clock.now()),
     ],
     warn: (message, error) => parts.log.warn({ err: error }, message),
     denials: domains.denials,
@@ -394,6 +396,7 @@ function operatorApi(
         director: domains.director,
         ddi: domains.ddi,
         shadows: domains.shadows,
+        deviceMetrics: domains.deviceMetrics,
         campaigns: domains.campaigns,
         jobs: domains.jobs,
         provisioning: domains.provisioning,
@@ -420,6 +423,11 @@ function operatorApi(
     }),
     ...searchHandlers(domains.search),
     ...shadowHandlers({ shadows: domains.shadows, assertThing: (name) => void things.get(name) }),
+    ...deviceMetricsHandlers({
+      metrics: domains.deviceMetrics,
+      clock,
+      assertThing: (name) => void things.get(name),
+    }),
     ...groupHandlers({ groups, policyNamesOn: (name) => [...policies.namesOn(name)] }),
     ...activityHandlers({ activity, things, collect }),
     ...policyHandlers({

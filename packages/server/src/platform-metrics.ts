@@ -6,6 +6,7 @@ import type { Certificates } from './certificates/index.ts';
 import type { Ddi } from './ddi/index.ts';
 import type { Denials } from './denials/index.ts';
 import type { Detections, UnloggedCertificates } from './detections/index.ts';
+import type { DeviceMetrics } from './device-metrics/index.ts';
 import type { Director } from './director/index.ts';
 import type { Enrollment } from './enrollment/index.ts';
 import type { KnownCertificates } from './gateway/known-certificates.ts';
@@ -34,6 +35,7 @@ export function createPlatformMetrics(parts: {
   readonly ddi: Pick<Ddi, 'counts'>;
   readonly shadows: Pick<Shadows, 'counts' | 'pending'>;
   readonly imports: Pick<ThingImports, 'counts'>;
+  readonly deviceMetrics: Pick<DeviceMetrics, 'counts' | 'pending'>;
   readonly groups: Groups;
   readonly presence: Pick<Presence, 'counts'>;
   readonly search: Pick<Search, 'counts'>;
@@ -148,6 +150,16 @@ export function createPlatformMetrics(parts: {
     registers: [registry],
     collect() {
       const { counts, pending } = parts.shadows;
+      for (const [counter, value] of Object.entries({ ...counts, pending })) this.set({ counter }, value);
+    },
+  });
+  new Gauge({
+    name: 'fleetward_device_metrics',
+    help: 'Reports of metrics of devices since the start that were accepted, rejected and throttled, and those that were removed for their age or to make room; and reports that wait to be kept, of `deviceMetrics.reportsPendingMax`',
+    labelNames: ['counter'] as const,
+    registers: [registry],
+    collect() {
+      const { counts, pending } = parts.deviceMetrics;
       for (const [counter, value] of Object.entries({ ...counts, pending })) this.set({ counter }, value);
     },
   });

@@ -8,6 +8,7 @@ import {
   weakKeyBlacklist,
 } from './settings/certificates.ts';
 import { ddi } from './settings/ddi.ts';
+import { deviceMetrics } from './settings/device-metrics.ts';
 import { clones, groups, presence, search } from './settings/fleet.ts';
 import { jobs } from './settings/jobs.ts';
 import { hsm, masterKey, previousMasterKeys } from './settings/keys.ts';
@@ -89,6 +90,7 @@ export const settings = section(
     issuanceLog,
     reservedTopics,
     shadows,
+    deviceMetrics,
     provisioning,
     vendorCas,
     trail,

@@ -60,6 +60,11 @@ export function startUpkeep({ config, clock, log, domains, listeners }: UpkeepPa
       everyMs: minuteMs,
       run: () => domains.provisioning.cleanUp(),
     },
+    {
+      name: 'remove old reports of devices',
+      everyMs: minuteMs,
+      run: () => domains.deviceMetrics.removeOld(),
+    },
     { name: 'sign CRLs', everyMs: minuteMs, run: () => domains.certificates.refreshCrls() },
     { name: 'log what was issued', everyMs: secondMs, run: () => domains.issuanceLog.sequence() },
     {

@@ -4,6 +4,7 @@ import type { PolicyError } from '@fleetward/policy';
 import type { CampaignsErrorCode } from '../campaigns/index.ts';
 import type { CertificatesErrorCode } from '../certificates/index.ts';
 import type { DdiErrorCode } from '../ddi/index.ts';
+import type { DeviceMetricsErrorCode } from '../device-metrics/index.ts';
 import type { DirectorErrorCode } from '../director/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
 import type { GroupsErrorCode } from '../groups/index.ts';
@@ -46,6 +47,7 @@ type KnownCode =
   | ProvisioningErrorCode
   | VendorCasErrorCode
   | ShadowsErrorCode
+  | DeviceMetricsErrorCode
   // The gateway's own: it stands above this layer, so its type cannot be named here.
   | 'connections.not_found'
   | OperatorErrorCode
@@ -214,6 +216,8 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'shadows.version_conflict': 409,
   'shadows.too_large': 413,
   'shadows.busy': 429,
+  'device_metrics.not_found': 404,
+  'device_metrics.range_too_long': 400,
   'ddi.invalid': 400,
   'ddi.not_found': 404,
   'ddi.foreign_action': 403,

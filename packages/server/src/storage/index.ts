@@ -3,6 +3,7 @@ import type { ActivityStore } from '../activity/store.ts';
 import type { CampaignStore } from '../campaigns/store.ts';
 import type { CertificateStore } from '../certificates/store.ts';
 import type { TargetTokenStore } from '../ddi/store.ts';
+import type { DeviceMetricsStore } from '../device-metrics/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { GroupStore } from '../groups/store.ts';
 import type { IssuanceLogStore } from '../issuance-log/store.ts';
@@ -21,6 +22,7 @@ import type { VendorCaStore } from '../vendor-cas/store.ts';
 import { createActivityStore } from './activity.ts';
 import { createCampaignStore } from './campaigns.ts';
 import { createCertificateStore } from './certificates.ts';
+import { createDeviceMetricsStore } from './device-metrics.ts';
 import { createEnrollmentStore } from './enrollment.ts';
 import { createGroupStore } from './groups.ts';
 import { createIssuanceLogStore } from './issuance-log.ts';
@@ -66,6 +68,7 @@ export interface Stores {
   readonly targetTokens: TargetTokenStore;
   readonly jobs: JobStore;
   readonly shadows: ShadowStore;
+  readonly deviceMetrics: DeviceMetricsStore;
 }
 
 export interface Storage {
@@ -101,6 +104,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       targetTokens: createTargetTokenStore(database),
       jobs: createJobStore(database),
       shadows: createShadowStore(database),
+      deviceMetrics: createDeviceMetricsStore(database),
     },
     lost: database.lost,
     close: () => database.close(),

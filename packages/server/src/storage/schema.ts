@@ -191,6 +191,24 @@ export interface Schema {
     readonly document: string | null;
     readonly updated_at_ms: number;
   };
+  readonly device_metric_reports: {
+    readonly thing_name: ThingName;
+    readonly report_id: number;
+    readonly received_at_ms: number;
+    readonly bytes: number;
+    /** JSON: what it says in single numbers, and the whole. */
+    readonly numbers: string;
+    readonly report: string;
+  };
+  readonly device_metric_heads: {
+    readonly thing_name: ThingName;
+    /** Of the newest report that was accepted. */
+    readonly report_id: number;
+    readonly received_at_ms: number;
+    /** Of those that are kept. */
+    readonly reports: number;
+    readonly bytes: number;
+  };
   readonly provisioning_templates: {
     readonly name: string;
     readonly default_version_id: number;

@@ -54,6 +54,7 @@ type TrailKind =
   | 'vendor_ca.deleted'
   | 'shadow.updated'
   | 'shadow.deleted'
+  | 'device_metrics.deleted'
   | 'thing.created'
   | 'thing.updated'
   | 'thing.state_changed'

@@ -30,6 +30,7 @@ import { lifecycle } from './0026-lifecycle.ts';
 import { shadows } from './0027-shadows.ts';
 import { dynamicGroups } from './0028-dynamic-groups.ts';
 import { presence } from './0029-presence.ts';
+import { deviceMetrics } from './0030-device-metrics.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -69,4 +70,5 @@ export const migrations: readonly Migration[] = [
   shadows,
   dynamicGroups,
   presence,
+  deviceMetrics,
 ];

@@ -3,6 +3,7 @@ import { describeActivity } from './activity.ts';
 import type { Backend, Opened } from './backend.ts';
 import { describeCampaigns } from './campaigns.ts';
 import { describeCertificates } from './certificates.ts';
+import { describeDeviceMetrics } from './device-metrics.ts';
 import { describeEnrollment } from './enrollment.ts';
 import { describeGroups } from './groups.ts';
 import { describeIssuanceLog } from './issuance-log.ts';
@@ -42,6 +43,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   'target tokens': describeTargetTokens,
   jobs: describeJobs,
   shadows: describeShadows,
+  'device metrics': describeDeviceMetrics,
 };
 
 /** Every promise of the stores, kept by `backend`. */
