@@ -53,13 +53,14 @@ export class CampaignJobs {
     return this.#run(campaignId) !== undefined;
   }
 
-  /** What the thing has, or had and `letGo` was not said of. */
-  executionOf(campaignId: string, thingName: ThingName): JobExecution | undefined {
-    return this.#run(campaignId)?.lastOf(thingName);
+  /** By its name, what a thing has, or had and `letGo` was not said of. */
+  executionsBy(campaignId: string): (thingName: ThingName) => JobExecution | undefined {
+    const run = this.#run(campaignId);
+    return (thingName) => run?.lastOf(thingName);
   }
 
   executions(campaignId: string): Iterable<JobExecution> {
-    return this.#run(campaignId)?.last ?? [];
+    return this.#run(campaignId)?.last() ?? [];
   }
 
   begin({ document, ...told }: CampaignJob): Promise<void> {

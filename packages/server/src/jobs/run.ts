@@ -81,8 +81,9 @@ export class JobRun {
   }
 
   /** All of those. */
-  get last(): Iterable<JobExecution> {
-    return [...this.#open.values(), ...this.#ended.values()];
+  *last(): Generator<JobExecution> {
+    yield* this.#open.values();
+    yield* this.#ended.values();
   }
 
   /** Its end was taken in: nothing more comes of it. */

@@ -34,10 +34,12 @@ interface Look {
 
 /**
  * What campaigns offer as jobs that AWS IoT's OTA libraries understand: one job for each campaign. At every tick what a device said is told to
- * its campaign, and executions are made what the campaign offers then; nothing is remembered here, so a crash loses nothing.
+ * its campaign, and executions are made what the campaign offers then; nothing that counts is remembered here, so a crash loses nothing.
  */
 export class OtaJobs {
   readonly #parts: OtaJobsParts;
+  /** Executions that were found as they should be, and in which state of their campaign: what changes is another object. */
+  readonly #right = new WeakMap<Action, { readonly execution: JobExecution; readonly state: string }>();
 
   constructor(parts: OtaJobsParts) {
     this.#parts = parts;
@@ -45,7 +47,8 @@ export class OtaJobs {
 
   /** A campaign that cannot go on holds up no other; the first failure is thrown once all had their turn. Call it often. */
   async advance(): Promise<void> {
-    const { campaigns, jobs } = this.#parts;
+    const { campaigns, jobs, groupNames } = this.#parts;
+    if (groupNames.length === 0 && jobs.campaignIds.length === 0) return;
     const failures: unknown[] = [];
     const attempt = (work: Promise<void>) => work.catch((cause: unknown) => void failures.push(cause));
     for (const run of campaigns.underWay) await attempt(this.#advance(run));
@@ -84,26 +87,32 @@ export class OtaJobs {
       }),
     );
     const wanted = await this.#fit(run, looks);
-    const strangers = this.#executions(campaignId).filter(
-      ({ thingName }) => run.actionOf(thingName) === undefined,
-    );
-    for (const thingName of await this.#letGo(run.campaign, strangers))
+    for (const thingName of await this.#letGo(run.campaign, this.#strangers(run)))
       wanted.set(thingName, { kind: 'over' });
     await this.#parts.jobs.correct(campaignId, wanted);
     if (failures.length > 0) throw failures[0];
   }
 
   /** What is not as it should be, of so many things at most. */
-  *#look({ campaign, open }: CampaignUnderWay): Generator<Look> {
+  *#look(run: CampaignUnderWay): Generator<Look> {
     const { jobs, stepsPerTickMax } = this.#parts;
+    const { campaignId, state, terms } = run.campaign;
+    // Else a thing's hour, or the publication, makes of what was right what is not.
+    const isSteady = terms.window === undefined && this.#published(run.campaign) !== undefined;
+    const executionOf = jobs.executionsBy(campaignId);
     let left = stepsPerTickMax;
-    for (const action of open) {
+    for (const action of run.open) {
       if (left === 0) return;
       if (action.attempts === 0) continue;
-      const execution = jobs.executionOf(campaign.campaignId, action.thingName);
+      const execution = executionOf(action.thingName);
+      const right = isSteady ? this.#right.get(action) : undefined;
+      if (right !== undefined && right.execution === execution && right.state === state) continue;
       const feedback = execution && feedbackOf(execution, action);
       const wanted = this.#wantedOf(action, execution);
-      if (feedback === undefined && wanted === undefined) continue;
+      if (feedback === undefined && wanted === undefined) {
+        if (execution !== undefined && isSteady) this.#right.set(action, { execution, state });
+        continue;
+      }
       left--;
       // What it said may make another thing wanted of it.
       yield { action, ...(feedback === undefined ? { wanted: wanted! } : { feedback }) };
@@ -179,6 +188,11 @@ export class OtaJobs {
     return found?.sha256 === sha256 ? found : undefined;
   }
 
+  *#strangers({ campaign, actionOf }: CampaignUnderWay): Generator<JobExecution> {
+    for (const execution of this.#parts.jobs.executions(campaign.campaignId))
+      if (actionOf(execution.thingName) === undefined) yield execution;
+  }
+
   /** Executions of things whose action is over, some of them: answers whose are not over themselves. */
   async #letGo(
     campaign: CampaignUnderWay['campaign'] | undefined,
@@ -218,14 +232,11 @@ export class OtaJobs {
     const { campaigns, jobs } = this.#parts;
     // Undefined: it was forgotten.
     const campaign = await campaigns.get(campaignId).catch(() => undefined);
-    const open = await this.#letGo(campaign, this.#executions(campaignId));
+    const open = await this.#letGo(campaign, jobs.executions(campaignId));
     await jobs.correct(campaignId, new Map(open.map((thingName) => [thingName, { kind: 'over' }])));
-    if (this.#executions(campaignId).length > 0) return;
+    const [left] = jobs.executions(campaignId);
+    if (left !== undefined) return;
     await jobs.end(campaignId, campaign?.state === 'COMPLETED' ? 'complete' : 'cancel');
-  }
-
-  #executions(campaignId: string): readonly JobExecution[] {
-    return [...this.#parts.jobs.executions(campaignId)];
   }
 }
 

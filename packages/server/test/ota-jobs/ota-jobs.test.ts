@@ -212,6 +212,33 @@ function agentRelease() {
   return { ...made, release: { ...made.release, component: 'agent' as const } };
 }
 
+test('more things than one tick changes are all corrected, tick by tick, whichever way the campaign goes', async () => {
+  const world = await openFleet(2_500);
+  const campaignId = await world.roll();
+  await world.tick(4);
+  const counts = async () => (await world.jobs.get(`AFR_OTA-${campaignId}`)).counts;
+  const all = (status: string) => new Map([[status, 2_500]]);
+  const found = async () => new Map([...(await counts())].filter(([, count]) => count > 0));
+  expect(await found()).toEqual(all('QUEUED'));
+  await world.step(campaignId, 'pause');
+  await world.tick();
+  expect((await counts()).get('WAITING')).toBe(1_000);
+  await world.step(campaignId, 'resume');
+  await world.tick();
+  await world.step(campaignId, 'pause');
+  await world.tick(3);
+  expect(await found()).toEqual(all('WAITING'));
+  await world.step(campaignId, 'resume');
+  await world.tick(3);
+  expect(await found()).toEqual(all('QUEUED'));
+  world.fleet.published.delete('pump-2.0.0.bin');
+  await world.tick(3);
+  expect(await found()).toEqual(all('WAITING'));
+  await world.step(campaignId, 'cancel');
+  await world.tick(4);
+  expect(await found()).toEqual(all('CANCELED'));
+});
+
 test('operators change such a job through its campaign alone, and make none themselves', async () => {
   const world = await openFleet();
   const campaignId = await world.roll();
