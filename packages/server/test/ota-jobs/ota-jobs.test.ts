@@ -126,6 +126,22 @@ describe('what a campaign offers', () => {
     expect(await world.pending()).toMatchObject([{ jobId, executionNumber: 1 }]);
   });
 
+  test('is there while the maintenance window is open, and only then', async () => {
+    const world = await openFleet();
+    const hour = 60 * 60_000;
+    const window = { timeZone: 'UTC', days: [0, 1, 2, 3, 4, 5, 6], fromMinute: 0, toMinute: 60 };
+    const campaignId = await world.roll({ window, timeOutMs: 100 * hour });
+    expect(await world.pending()).toHaveLength(1);
+    await world.tick(2);
+    world.fleet.clock.advance(hour);
+    expect(await world.pending()).toEqual([]);
+    await world.tick();
+    expect(await world.execution(campaignId)).toMatchObject({ status: 'WAITING' });
+    world.fleet.clock.advance(23 * hour);
+    await world.tick();
+    expect(await world.pending()).toMatchObject([{ status: 'QUEUED', executionNumber: 1 }]);
+  });
+
   test('goes on where it was begun, whatever becomes of the campaign', async () => {
     const world = await openFleet();
     const campaignId = await world.roll();
@@ -162,6 +178,8 @@ describe('what a campaign offers', () => {
     expect(await world.pending()).toHaveLength(1);
     world.fleet.published.delete('pump-2.0.0.bin');
     expect(await world.pending()).toEqual([]);
+    await world.ota.advance();
+    expect(await world.execution(campaignId)).toMatchObject({ status: 'WAITING' });
   });
 
   test('is let go with a thing that is removed', async () => {
