@@ -21,6 +21,10 @@ export type DeviceErrorCode =
   | 'device.queue_full'
   | 'device.queue_failed'
   | 'device.message_too_large'
+  | 'device.rejected'
+  | 'device.timeout'
+  | 'device.note_damaged'
+  | 'device.note_failed'
   | 'device.answer_invalid';
 
 /** A failure of this package, see `DeviceErrorCode`. */
