@@ -66,6 +66,47 @@ describe('the MQTT connection', () => {
     });
   });
 
+  test('loses nothing of what is more than the connection takes at once', async () => {
+    broker.script = ({ cmd, messageId }) => {
+      if (cmd === 'publish') broker.send(ack(messageId));
+      if (cmd === 'subscribe') broker.send(grant(messageId));
+    };
+    start();
+    await connections(1);
+    const large = Buffer.alloc(250_000, 'a');
+    const done = Array.from({ length: 20 }, () => device.publish('t', large));
+    done.push(device.subscribe('u', () => undefined).then(() => undefined));
+    await Promise.all(done);
+    expect(publishes(broker).length).toBe(20);
+    expect(told.filter(({ kind }) => kind === 'connected').length).toBe(1);
+  });
+
+  test('ends with a server that sends more at once than it was told', async () => {
+    start({ receiveMax: 2, reconnectMaxMs: 60_000 });
+    const handling = Promise.withResolvers<void>();
+    const granted = device.subscribe('t', () => handling.promise);
+    await expect.poll(() => broker.of('subscribe').length).toBe(1);
+    broker.send(grant(broker.of('subscribe')[0]?.packet.messageId));
+    await granted;
+    for (const messageId of [1, 2, 3])
+      broker.send({ cmd: 'publish', topic: 't', payload: 'x', qos: 1, dup: false, retain: false, messageId });
+    await expect.poll(() => broker.of('disconnect')[0]?.packet).toMatchObject({ reasonCode: 0x93 });
+    handling.resolve();
+  });
+
+  test('is over soon after its close, whatever the server still sends', async () => {
+    await using drip = await ScriptedBroker.start(authority, { allowHalfOpen: true });
+    drip.script = (packet, _, socket) => {
+      if (packet.cmd !== 'disconnect') return;
+      const timer = setInterval(() => drip.send({ cmd: 'pingresp' }, socket), 200);
+      socket.once('close', () => clearInterval(timer));
+    };
+    start({ url: drip.url });
+    await connections(1);
+    await device.close();
+    await expect.poll(() => drip.sockets[0]?.closed, { timeout: 5_000 }).toBe(true);
+  });
+
   test('sends no more at once than the server takes', async () => {
     broker.connack = { properties: { receiveMaximum: 2 } };
     start();

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { encodePem } from '@fleetward/pki';
 import { type IConnackPacket, type Packet, parser as packetParser, writeToStream } from 'mqtt-packet';
 import type { ConnectOptions } from '../src/sdk/connect-device.ts';
@@ -27,9 +27,9 @@ export class ScriptedBroker implements AsyncDisposable {
     server.on('secureConnection', (socket) => this.#serve(socket));
   }
 
-  static async start(authority: TestAuthority): Promise<ScriptedBroker> {
+  static async start(authority: TestAuthority, options: TlsOptions = {}): Promise<ScriptedBroker> {
     const credentials = { ...(await authority.serverCredentials()), ca: authority.rootPem };
-    const server = createServer({ ...credentials, requestCert: true, ALPNProtocols: ['mqtt'] });
+    const server = createServer({ ...credentials, requestCert: true, ALPNProtocols: ['mqtt'], ...options });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new ScriptedBroker(server);

@@ -25,6 +25,8 @@ export interface Publication {
 export interface SessionOptions {
   /** QoS 1 publications that wait for a connection or for the server's receive maximum; more are refused. */
   readonly waitingMax: number;
+  /** Messages with QoS 1 that the server may send before the first of them is acknowledged. */
+  readonly receiveMax: number;
   /** What becomes of a message; it is acknowledged when the promise is settled. */
   readonly deliver: (message: PublishPacket) => Promise<void> | undefined;
 }
@@ -40,7 +42,7 @@ interface Owed {
 /** One accepted connection. */
 interface Peer {
   readonly connack: ConnackPacket;
-  /** False: too much is waiting to be written. */
+  /** False: too much waits to be written, and this was not taken; `drained` is called when it may be. */
   send(bytes: Buffer): boolean;
 }
 
@@ -54,8 +56,9 @@ export class ClientSession {
   readonly #options: SessionOptions;
   readonly #inFlight = new Map<number, Owed>();
   #waiting: Owed[] = [];
-  /** SUBSCRIBE and UNSUBSCRIBE of this connection. */
+  /** SUBSCRIBE and UNSUBSCRIBE of this connection, and those of them that it has not taken yet. */
   readonly #asked = new Map<number, PromiseWithResolvers<ReasonCode>>();
+  #unsent: Buffer[] = [];
   #acknowledgements: { readonly packetId: number; isDue: boolean }[] = [];
   #peer: Peer | undefined;
   #lastId = 0;
@@ -78,9 +81,17 @@ export class ClientSession {
     this.#pump();
   }
 
+  /** The connection takes again what it did not. */
+  drained(): void {
+    this.#acknowledge();
+    while (this.#unsent[0] !== undefined && this.#peer?.send(this.#unsent[0])) this.#unsent.shift();
+    this.#pump();
+  }
+
   lost(): void {
     this.#peer = undefined;
     this.#acknowledgements = [];
+    this.#unsent = [];
     const gone = new DeviceError('device.not_connected', 'the connection ended before the answer came');
     for (const asked of this.#asked.values()) asked.reject(gone);
     this.#asked.clear();
@@ -117,7 +128,8 @@ export class ClientSession {
     if (this.#peer === undefined) throw new DeviceError('device.not_connected', 'there is no connection');
     const packetId = this.#freeId();
     this.#asked.set(packetId, answer);
-    this.#peer.send(encodePacket(packetOf(question, packetId), 5));
+    const bytes = encodePacket(packetOf(question, packetId), 5);
+    if (!this.#peer.send(bytes)) this.#unsent.push(bytes);
     return answer.promise;
   }
 
@@ -172,10 +184,12 @@ export class ClientSession {
       if (owed === undefined) return;
       try {
         if (owed.packetId === 0) owed.packetId = this.#freeId();
-        const bytes = this.#encode(owed, peer);
+        if (!peer.send(this.#encode(owed, peer))) {
+          this.#waiting.unshift(owed);
+          return;
+        }
         this.#inFlight.set(owed.packetId, owed);
         owed.isRepeat = true;
-        peer.send(bytes);
       } catch (error) {
         owed.outcome.reject(error);
       }
@@ -239,6 +253,8 @@ export class ClientSession {
   #received(packet: PublishPacket): void {
     // Aliases were not offered and no subscription asks for QoS 2.
     if (packet.topic === '' || packet.qos === 2) throw outOfPlace('a message with a topic alias or QoS 2');
+    // Else a server could give the handlers more to hold than the device has room for (MQTT5-3.3.4-7).
+    if (packet.qos === 1 && this.#acknowledgements.length >= this.#options.receiveMax) throw tooMany();
     const done = this.#options.deliver(packet);
     if (packet.qos === 0) return;
     const acknowledgement = { packetId: packet.packetId!, isDue: done === undefined }; // the decoder has seen to it
@@ -253,11 +269,11 @@ export class ClientSession {
 
   /** In the order in which the messages came (MQTT5-4.6.0-2). */
   #acknowledge(): void {
-    while (this.#acknowledgements[0]?.isDue) {
-      const { packetId } = this.#acknowledgements.shift()!; // just looked at
-      this.#peer?.send(
-        encodePacket({ kind: 'puback', packetId, reasonCode: 0, properties: NO_PROPERTIES }, 5),
-      );
+    for (let next = this.#acknowledgements[0]; next?.isDue; next = this.#acknowledgements[0]) {
+      const { packetId } = next;
+      const bytes = encodePacket({ kind: 'puback', packetId, reasonCode: 0, properties: NO_PROPERTIES }, 5);
+      if (!this.#peer?.send(bytes)) return;
+      this.#acknowledgements.shift();
     }
   }
 }
@@ -279,4 +295,10 @@ export function refusal(reasonCode: ReasonCode, reasonString?: string): DeviceEr
 
 function outOfPlace(message: string): MqttError {
   return new MqttError('mqtt.protocol_error', message, { reasonCode: REASON.protocolError });
+}
+
+function tooMany(): MqttError {
+  return new MqttError('mqtt.protocol_error', 'more messages with QoS 1 at once than the receive maximum', {
+    reasonCode: REASON.receiveMaximumExceeded,
+  });
 }

@@ -24,6 +24,8 @@ export interface LinkOptions {
   readonly opened: (connack: ConnackPacket) => void;
   /** Throws what the server may not send. */
   readonly received: (packet: Packet) => void;
+  /** After `send` took something no more: it takes again. */
+  readonly drained: () => void;
 }
 
 /** One connection, from its dial to its end. */
@@ -110,6 +112,9 @@ export function dial(options: LinkOptions): Link {
       finish({ kind: 'protocol', cause: cause instanceof Error ? cause : new Error(String(cause)) });
     }
   });
+  socket.on('drain', () => {
+    if (isOpen && !isOver) options.drained();
+  });
   socket.once('error', (cause) => finish(lossOf(cause, { isSecure, isOpen })));
   socket.once('close', () => finish(isSecure && !isOpen ? { kind: 'cut' } : { kind: 'broken' }));
 
@@ -123,7 +128,9 @@ export function dial(options: LinkOptions): Link {
         return;
       }
       socket.end(encodePacket({ kind: 'disconnect', reasonCode: REASON.success, properties }, 5));
-      socket.setTimeout(endTimeoutMs, () => socket.destroy());
+      // By the clock: a server that goes on sending does not hold the socket, and with it the process.
+      const timer = setTimeout(() => socket.destroy(), endTimeoutMs);
+      socket.once('close', () => clearTimeout(timer));
     },
   };
 }

@@ -146,6 +146,7 @@ class Connection implements DeviceConnection {
     if (options.onEvent) this.#listeners.add(options.onEvent);
     this.#session = new ClientSession({
       waitingMax: options.waitingMax ?? 1_000,
+      receiveMax: this.#receiveMax,
       deliver: (message) => this.#subscriptions.deliver(message),
     });
     this.#subscriptions = new Subscriptions(this.#session, {
@@ -228,6 +229,7 @@ class Connection implements DeviceConnection {
       sendBufferBytesMax,
       opened: (connack) => this.#opened(connack, link),
       received: (packet) => this.#session.receive(packet),
+      drained: () => this.#session.drained(),
     });
     this.#link = link;
     const loss = await link.ended;
@@ -246,12 +248,16 @@ class Connection implements DeviceConnection {
     this.#tell({ kind: 'connected', sessionPresent: connack.sessionPresent });
   }
 
+  get #receiveMax(): number {
+    return this.#options.receiveMax ?? 32;
+  }
+
   get #packetBytesMax(): number {
     return this.#options.packetBytesMax ?? 262_144;
   }
 
   #connectPacket() {
-    const { keepAliveSeconds = 30, sessionExpirySeconds = 3_600, receiveMax = 32, will } = this.#options;
+    const { keepAliveSeconds = 30, sessionExpirySeconds = 3_600, will } = this.#options;
     return {
       kind: 'connect',
       protocolVersion: 5,
@@ -260,7 +266,7 @@ class Connection implements DeviceConnection {
       keepAliveSeconds,
       properties: {
         sessionExpiryInterval: sessionExpirySeconds,
-        receiveMaximum: receiveMax,
+        receiveMaximum: this.#receiveMax,
         maximumPacketSize: this.#packetBytesMax,
       },
       ...(will && { will }),
