@@ -1,5 +1,5 @@
 import { findProgram, startPostgres, temporaryFolder } from '@fleetward/testkit';
-import { searchReport, worst } from '../search/report.ts';
+import { searchReport, worst, worstCpuMs } from '../search/report.ts';
 import { runSearch, type SearchRun, type SizeFigures } from '../search/run-search.ts';
 import type { LibraryBench } from './bench.ts';
 
@@ -18,6 +18,8 @@ export const search: LibraryBench = {
       ...figures,
       pageP95Ms: worst(figures.pages).p95Ms,
       countP95Ms: worst(figures.counts).p95Ms,
+      pageCpuP95Ms: worstCpuMs(figures.pages),
+      countCpuP95Ms: worstCpuMs(figures.counts),
     }));
     return { figures: { bench: this.name, curve }, text: searchReport(sizes) };
   },

@@ -16,8 +16,10 @@ export function searchReport(sizes: readonly SizeFigures[]): string {
       'B/thing',
       'page p50',
       'p95',
+      'CPU p95',
       'count p50',
       'p95',
+      'CPU p95',
     ]),
     ...sizes.map(curveRow),
     ...largest.flatMap(details),
@@ -37,14 +39,21 @@ function curveRow(figures: SizeFigures): string {
     indexBytesPerThing,
     page.p50Ms,
     page.p95Ms,
+    worstCpuMs(figures.pages),
     count.p50Ms,
     count.p95Ms,
+    worstCpuMs(figures.counts),
   ]);
 }
 
 /** Of the slowest query. */
 export function worst<Figures extends Times>(all: readonly Figures[]): Figures {
   return all.reduce((slowest, one) => (one.p95Ms > slowest.p95Ms ? one : slowest));
+}
+
+/** Of whatever took most processor time: the clock may have another one for the slowest. */
+export function worstCpuMs(all: readonly Times[]): number {
+  return Math.max(...all.map(({ cpuP95Ms }) => cpuP95Ms));
 }
 
 function details({ backend, things, pages, counts }: SizeFigures): readonly string[] {

@@ -81,32 +81,43 @@ function countsByValue(found: Uint32Array, field: TextField): ReadonlyMap<string
   return counts;
 }
 
-/** Of very many values only those that are among the first are put in order. */
+/** Of very many values only those that are among the first are put in order: two passes over the counts, and nothing is made for each. */
 function mostFrequentCodes(
   found: Uint32Array,
   { field, limit }: { readonly field: TextField; readonly limit: number },
 ): { readonly distinct: number; readonly values: readonly ValueCount[] } {
-  // How many values have this count: there are few different counts, as they add up to the number of things.
-  const alike = new Map<number, number>();
-  for (let code = 1; code < found.length; code++) {
-    const count = found[code]!;
-    if (count > 0) alike.set(count, (alike.get(count) ?? 0) + 1);
-  }
-  const distinct = [...alike.values()].reduce((sum, values) => sum + values, 0);
-  let room = limit;
-  const taken = new Map<number, number>();
-  for (const [count, values] of [...alike].toSorted(([a], [b]) => b - a)) {
-    if (room > 0) taken.set(count, Math.min(room, values));
-    room -= values;
-  }
+  const alike = valuesByCount(found);
+  const { least, room } = leastShown(alike, limit);
+  let left = room;
+  let distinct = 0;
   const first: ValueCount[] = [];
   for (let code = 1; code < found.length; code++) {
-    const left = taken.get(found[code]!) ?? 0;
-    if (left === 0) continue;
-    taken.set(found[code]!, left - 1);
-    for (const value of field.valuesOf(code)) first.push({ value, count: found[code]! });
+    const count = found[code]!;
+    if (count > 0) distinct++;
+    // Of those that are as rare as the last one shown, no more than there is room for.
+    if (count < least || (count === least && left-- <= 0)) continue;
+    for (const value of field.valuesOf(code)) first.push({ value, count });
   }
   return { distinct, values: inOrder(first) };
+}
+
+/** How many values have each count; a count is at most the number of things. */
+function valuesByCount(found: Uint32Array): Uint32Array {
+  let most = 0;
+  for (let code = 1; code < found.length; code++) most = Math.max(most, found[code]!);
+  const alike = new Uint32Array(most + 1);
+  for (let code = 1; code < found.length; code++) alike[found[code]!]!++;
+  return alike;
+}
+
+/** The least count that is shown, and how many values of that count are. */
+function leastShown(alike: Uint32Array, limit: number): { readonly least: number; readonly room: number } {
+  let room = limit;
+  for (let count = alike.length - 1; count > 0; count--) {
+    if (alike[count]! >= room) return { least: count, room };
+    room -= alike[count]!;
+  }
+  return { least: 1, room: limit };
 }
 
 function inOrder(counts: readonly ValueCount[]): readonly ValueCount[] {
