@@ -1,11 +1,20 @@
-// A device in Node with the SDK: enrolment, MQTT that reconnects, renewal with a new key.
-// usage: node device.ts NAME FOLDER     (examples/README.md says what is in the environment and in the folder)
+// A device on the SDK: it enrols, publishes what it measures, also what it measured while nobody could be told, obeys,
+// reconnects and renews its certificate.
+// usage: device.ts NAME FOLDER     (examples/README.md says what is in the environment and in the folder)
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { connectDevice, enroll, renew, renewalTimeMs } from '@fleetward/device';
+import {
+  connectDevice,
+  type DeviceIdentity,
+  enroll,
+  forwardTelemetry,
+  keepRenewed,
+  renewalTimeMs,
+  TelemetryQueue,
+} from '@fleetward/device';
 
 const [name = '', folder = '.'] = process.argv.slice(2);
 const environment = process.env;
@@ -13,6 +22,7 @@ const host = environment.FLEETWARD_HOST ?? 'localhost';
 const url = `https://${host}:${environment.FLEETWARD_HTTPS_PORT ?? '8443'}`;
 const mqttUrl = `mqtts://${host}:${environment.FLEETWARD_MQTT_PORT ?? '8883'}`;
 const everyMs = Number(environment.FLEETWARD_EVERY_SECONDS ?? 60) * 1_000;
+const random = { bytes: (length: number) => randomBytes(length) };
 const tokenFile = join(folder, 'join-token');
 const identityFolder = join(folder, 'identity');
 
@@ -28,24 +38,36 @@ if (outcome.kind === 'refused') throw new Error(`not enrolled: ${outcome.reason}
 rmSync(tokenFile, { force: true });
 console.log('enrolled');
 
-let { identity } = outcome;
+const { identity } = outcome;
 const device = connectDevice({
   url: mqttUrl,
   identity,
-  random: { bytes: (length) => randomBytes(length) },
+  random,
   onEvent: (event) => {
     if (event.kind === 'disconnected' || event.kind === 'stopped') console.log(event.explanation);
   },
 });
-await device.subscribe(`commands/${name}`, async ({ payload }) => {
-  console.log(`command: ${Buffer.from(payload)}`);
-  await device.publish(`telemetry/${name}/done`, payload);
+// In the turn in which it connects: commands that waited for the device come with the first bytes.
+device
+  .subscribe(`commands/${name}`, async ({ payload }) => {
+    console.log(`command: ${Buffer.from(payload)}`);
+    await device.publish(`telemetry/${name}/done`, payload);
+  })
+  .catch((error: Error) => console.log(`no commands: ${error.message}`));
+keepRenewed(device, {
+  url,
+  folder: identityFolder,
+  identity,
+  clock: Date,
+  random,
+  dueMs,
+  onEvent: (event) => console.log(event.kind === 'renewed' ? 'renewed' : `not renewed: ${event.reason}`),
 });
+const queue = new TelemetryQueue({ folder: join(folder, 'telemetry') });
+forwardTelemetry(queue, device);
 
 while (true) {
-  if (isRenewalDue()) await renewIdentity();
-  // What is measured while nobody can be told is not kept.
-  if (device.isConnected) await device.publish(`telemetry/${name}`, measured());
+  await queue.enqueue(`telemetry/${name}`, measured());
   await setTimeout(everyMs);
 }
 
@@ -54,22 +76,8 @@ function measured(): string {
 }
 
 /** At two thirds of the certificate's life, or so many days before its end. */
-function isRenewalDue(): boolean {
+function dueMs(current: DeviceIdentity): number {
   const days = environment.FLEETWARD_RENEW_DAYS;
-  if (days === undefined) return Date.now() >= renewalTimeMs(identity);
-  const endsAtMs = new X509Certificate(identity.chain).validToDate.getTime();
-  return Date.now() + Number(days) * 86_400_000 > endsAtMs;
-}
-
-/** From the next connection on; where it fails, the next round tries again. */
-async function renewIdentity(): Promise<void> {
-  try {
-    const next = await renew({ url, folder: identityFolder, clock: Date });
-    if (next.kind === 'refused') throw new Error(next.reason);
-    identity = next.identity;
-    device.replaceIdentity(identity);
-    console.log('renewed');
-  } catch (error) {
-    console.log(`not renewed: ${error instanceof Error ? error.message : error}`);
-  }
+  if (days === undefined) return renewalTimeMs(current);
+  return new X509Certificate(current.chain).validToDate.getTime() - Number(days) * 86_400_000;
 }

@@ -15,6 +15,7 @@ const stories = {
   aws: ['docs/migrate-from-aws-iot.md'],
   hsm: ['docs/how-to/keys-in-an-hsm.md'],
   jobs: ['docs/how-to/give-things-jobs.md'],
+  sdk: ['docs/how-to/write-a-device.md'],
   fleet: [
     'docs/tutorials/first-device.md',
     'docs/how-to/read-a-denial.md',
