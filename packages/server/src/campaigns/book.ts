@@ -132,8 +132,7 @@ export class CampaignBook {
   async step(run: CampaignRun, { event, actor, because }: Step): Promise<void> {
     const { transactor, trail, announce } = this.parts;
     const { because: before, ...campaign } = run.campaign;
-    const state = event === 'advance' ? campaign.state : campaignSteps[campaign.state][event];
-    if (state === undefined) throw cannot(event, campaign.state);
+    const state = event === 'advance' ? campaign.state : stateAfter(campaign.state, event);
     const isOnward = event === 'advance' || (event === 'resume' && before?.cause === 'stage');
     const next: Campaign = {
       ...campaign,
@@ -270,6 +269,13 @@ function createdPayload(campaign: Campaign): JsonObject {
 /** As it is stored. */
 function plainJson(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
+}
+
+/** Throws `campaigns.state` for a step that may not be taken. */
+export function stateAfter(state: CampaignState, event: CampaignEvent): CampaignState {
+  const after = campaignSteps[state][event];
+  if (after === undefined) throw cannot(event, state);
+  return after;
 }
 
 function cannot(event: string, state: CampaignState): CampaignsError {

@@ -14,7 +14,7 @@ import type { Search } from '../search/index.ts';
 import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
-import { type BookParts, CampaignBook } from './book.ts';
+import { type BookParts, CampaignBook, stateAfter } from './book.ts';
 import { CampaignsError } from './errors.ts';
 import { type CampaignProgress, progressOf } from './progress.ts';
 import { actionIdOf, type Feedback, judgeReport } from './report.ts';
@@ -340,7 +340,11 @@ export class Campaigns {
       const run = this.#book.run(campaignId);
       if (run === undefined) throw over(campaign);
       if (event === 'approve') this.#assertAnother(by, campaign);
-      if (event === 'start') await this.#assertThings(campaign);
+      if (event === 'start') {
+        // An approval that is missing is told first.
+        stateAfter(campaign.state, event);
+        await this.#assertThings(campaign);
+      }
       await this.#book.step(run, { event, actor: by });
       return this.#progress(run.campaign);
     });

@@ -119,6 +119,12 @@ test('an abort rule halts for good: nobody is started any more, and what began s
 });
 
 describe('what an operator does', () => {
+  test('what may not start is told so before it is looked at for what it is', async () => {
+    const target = { attributes: { colour: 'red' }, isContinuous: false };
+    const { campaignId } = await fleet.create({}, { target, needsApproval: true });
+    await expect(change(campaignId, 'start')).rejects.toMatchObject({ code: 'campaigns.state' });
+  });
+
   test('another one approves than the one who made it, where that is asked for', async () => {
     const { campaignId, state } = await fleet.create({}, { needsApproval: true });
     expect(state).toBe('PROPOSED');
