@@ -3,6 +3,7 @@ import { AppError } from '@fleetward/core';
 /** Every way in which the command line itself fails; what it calls throws its own errors. */
 export type CliErrorCode =
   | 'cli.usage'
+  | 'cli.not_found'
   | 'cli.unreadable'
   | 'cli.unwritable'
   | 'cli.not_configured'

@@ -28,9 +28,9 @@ interface FailedPart {
 const unreadableCodes =
   /^(?:cli\.(?:usage|unreadable|not_configured)|core\.|pki\.|config\.|policy\.request$|updates\.(?:key_invalid|metadata_invalid|record_invalid|target_invalid)$|api\.invalid_options$)/;
 
-/** Turns anything thrown into what is shown and the exit code. */
-export function describeFailure(error: unknown): Failure {
-  if (error instanceof CommanderError) return describeUsage(error);
+/** Turns anything thrown into what is shown and the exit code. `usageHint` is for a command line that is not understood. */
+export function describeFailure(error: unknown, usageHint: string): Failure {
+  if (error instanceof CommanderError) return describeUsage(error, usageHint);
   if (isApiError(error)) return describeApiError(error);
   if (!isAppError(error)) return { code: 'cli.unexpected', message: messageOf(error), exitCode: 1 };
   const hint = error instanceof CliError ? error.hint : hintOf(error.code, error.message);
@@ -157,10 +157,10 @@ function describeApiError(error: ApiError): Failure {
 }
 
 /** Commander's sentences begin with `error: ` and may end with a suggestion in brackets on a line of its own. */
-function describeUsage(error: CommanderError): Failure {
+function describeUsage(error: CommanderError, usageHint: string): Failure {
   const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const meant = /^\(Did you mean (.+)\?\)$/.exec(suggestion ?? '')?.[1];
-  const hint = meant === undefined ? '`--help` shows what there is' : `did you mean \`${meant}\`?`;
+  const hint = meant === undefined ? usageHint : `did you mean \`${meant}\`?`;
   return { code: 'cli.usage', message: first, hint, exitCode: 2 };
 }
 

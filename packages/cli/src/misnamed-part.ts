@@ -56,5 +56,7 @@ export function misnamedPart(errors: readonly FieldError[]): FieldError | undefi
   const form = forms[name ?? ''];
   if (form === undefined) return undefined;
   const { what, expected, hint } = form;
-  return { path: error.path, message: `${what}: ${expected}; ${hint}`, expected };
+  // In the body of a request it is a name that is given, and nobody has it yet.
+  const isNew = name === 'thingName' && error.path.startsWith('body');
+  return { path: error.path, message: `${what}: ${expected}${isNew ? '' : `; ${hint}`}`, expected };
 }

@@ -21,6 +21,8 @@ export interface Output {
   done(value: object, sentence: string): void;
   /** A line for people only, on standard error. */
   note(text: string): void;
+  /** Of a secret that was printed just now: it is not shown again. */
+  noteSecret(text: string): void;
   /** A line on standard output, as it is. */
   line(text: string): void;
   bold(text: string): string;
@@ -36,6 +38,9 @@ export function createOutput(terminal: Terminal, isJson: () => boolean): Output 
     colour ? styleText(style, text, { validateStream: false }) : text;
   const show = (cell: Cell): string => cellText(cell, clock.now());
   const bold = (text: string): string => paint('bold', text);
+  const note = (text: string): void => {
+    if (!isJson()) stderr.write(`${text.split('\n').map(printable).join('\n')}\n`);
+  };
 
   return {
     get json() {
@@ -44,9 +49,10 @@ export function createOutput(terminal: Terminal, isJson: () => boolean): Output 
     line,
     bold,
     mark: (text, style) => paint(style, text),
-    note: (text) => {
-      if (!isJson()) stderr.write(`${text.split('\n').map(printable).join('\n')}\n`);
-    },
+    note,
+    // Where its output goes to a file there is no line above.
+    noteSecret: (text) =>
+      note(`${text}; ${stdout.isTTY ? 'keep the line above, it' : 'keep it, the secret'} is not shown again`),
     done: (value, sentence) => line(isJson() ? jsonLine(value) : printable(sentence)),
     record: (value, fields) => {
       if (isJson()) line(jsonLine(value));

@@ -29,10 +29,14 @@ export async function createProgram(
     .configureHelp({
       showGlobalOptions: true,
       visibleGlobalOptions: globalOptionsOf,
+      // Arguments and flags are in the help of the verb itself, and would leave no room for what it does.
+      subcommandTerm: (command) => command.name(),
       optionDescription: (option) =>
         `${option.mandatory ? 'required: ' : ''}${standardHelp.optionDescription(option)}`,
     })
     .configureOutput({
+      getOutHelpWidth: () => widthOf(terminal.stdout),
+      getErrHelpWidth: () => widthOf(terminal.stderr),
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => {
         if (!quiet) terminal.stderr.write(text);
@@ -49,6 +53,11 @@ export async function createProgram(
 }
 
 const standardHelp = new Help();
+
+/** Columns of the help: those of a terminal, and 100 elsewhere. */
+function widthOf(stream: NodeJS.WriteStream): number {
+  return stream.isTTY ? stream.columns || 100 : 100;
+}
 
 /** A noun is always in the help; its verbs are loaded where they can be asked for, so that a command starts at once. */
 async function addNamed(

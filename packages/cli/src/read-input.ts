@@ -60,5 +60,9 @@ export async function* readLines(
 function unreadable(path: string, cause: unknown): CliError {
   const { code } = cause as NodeJS.ErrnoException;
   const why = code === 'ENOENT' ? 'there is no such file' : String((cause as Error).message);
-  return new CliError('cli.unreadable', `cannot read \`${path}\`: ${why}`, { cause });
+  // JSON in the place of the file that would hold it.
+  const hint = /^\s*[{[]/.test(path)
+    ? { hint: 'a file is named here, or `-` for standard input: write it to a file first' }
+    : {};
+  return new CliError('cli.unreadable', `cannot read \`${path}\`: ${why}`, { cause, ...hint });
 }

@@ -83,7 +83,10 @@ needs('openssl', 'openssl').describe('what a release records', () => {
     expect((await run('list', 'releases')).json).toMatchObject([{ lengthBytes: 8, record }]);
     await run('expire', 'releases', path);
     expect((await run('list', 'releases')).json).toEqual([]);
-    expect(await run('show', path, '--folder', 'releases')).toMatchObject({ error: { code: 'cli.usage' } });
+    expect(await run('show', path, '--folder', 'releases')).toMatchObject({
+      code: 1,
+      error: { code: 'cli.not_found' },
+    });
   });
 
   test('is the signature for AWS OTA devices, by openssl and over these bytes, or the release is not added', async () => {

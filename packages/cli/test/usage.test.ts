@@ -9,6 +9,16 @@ describe('a command line that cannot work', () => {
     { args: ['thing', 'lst'], says: 'did you mean `list`?' },
     { args: ['thing', 'list', '--limt', '3'], says: 'did you mean `--limit`?' },
     { args: ['thing', 'list', '--limit', 'many'], says: '--limit' },
+    { args: ['thing', 'frobnicate', '--help'], says: '`fleetward thing` takes `create`, ' },
+    { args: ['thing', '--url', 'https://localhost:1', 'lst', '-h'], says: 'did you mean `list`?' },
+    { args: ['frobnicate', '--help'], says: '`fleetward --help` shows what there is' },
+    { args: ['thing', 'create'], says: '`fleetward thing create --help`' },
+    { args: ['shadow', 'update', 'a', '{"on":true}'], says: 'by `--desired`' },
+    {
+      args: ['job', 'create', '--thing', 'a', '--document', '{}'],
+      says: '`-` for standard input',
+      url: 'https://localhost:1',
+    },
     { args: ['thing', 'create'], says: 'thing-name' },
     { args: ['thing', 'create', 'a', '--attribute', 'b'], says: '`--attribute b` is not `NAME=VALUE`' },
     { args: ['thing', 'update', 'a'], says: 'nothing to change is given' },
@@ -66,6 +76,14 @@ describe('help', () => {
     const outcome = await cli.run(['policy']);
     expect(outcome.stderr).toContain('add-version');
     expect(outcome.code).toBe(2);
+  });
+
+  test('of a noun fits into 100 columns where there is no terminal', async () => {
+    using cli = openCli();
+    for (const noun of ['thing', 'cert', 'policy', 'release']) {
+      const { stdout } = await cli.run([noun, '--help']);
+      expect(Math.max(...stdout.split('\n').map(({ length }) => length)), noun).toBeLessThanOrEqual(100);
+    }
   });
 
   test('of a verb has its description, an example and the global flags', async () => {

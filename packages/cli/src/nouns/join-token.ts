@@ -60,7 +60,7 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
       };
       const token = await withApi((api) => api.call(createJoinToken, { body }));
       output.done(token, token.secret);
-      output.note(`join token \`${token.tokenId}\`; keep the line above, it is not shown again`);
+      output.noteSecret(`join token \`${token.tokenId}\``);
     });
 }
 

@@ -6,6 +6,7 @@ import {
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb, whole } from '../define.ts';
+import { formatMoment } from '../moment.ts';
 import type { Shell } from '../shell.ts';
 
 /** `fleetward operator invite` and what becomes of an invitation. */
@@ -15,7 +16,7 @@ export function addOperatorInvitations(noun: Command, shell: Shell): void {
   addWithdraw(noun, shell);
 }
 
-function addInvite(noun: Command, { output, withApi }: Shell): void {
+function addInvite(noun: Command, { output, withApi, terminal }: Shell): void {
   addVerb(noun, 'invite <operator-name>', {
     summary: 'make a setup token with which another becomes an operator',
     description:
@@ -37,10 +38,8 @@ function addInvite(noun: Command, { output, withApi }: Shell): void {
       const body = { operatorName, ...(validHours === undefined ? {} : { validityHours: validHours }) };
       const made = await withApi((api) => api.call(inviteOperator, { body }));
       output.done(made, made.setupToken);
-      const until = new Date(made.expiresAtMs).toISOString();
-      output.note(
-        `for \`${operatorName}\` alone, once, until ${until}; keep the line above, it is not shown again`,
-      );
+      const until = formatMoment(made.expiresAtMs, terminal.clock.now());
+      output.noteSecret(`for \`${operatorName}\` alone, once, until ${until}`);
     });
 }
 

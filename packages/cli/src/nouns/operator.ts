@@ -125,7 +125,7 @@ function addCreateToken(noun: Command, { output, withApi }: Shell): void {
       const body = validDays === undefined ? {} : { validityDays: validDays };
       const token = await withApi((api) => api.call(createOperatorToken, { body }));
       output.done(token, token.secret);
-      output.note(`token \`${token.tokenId}\`; keep the line above, it is not shown again`);
+      output.noteSecret(`token \`${token.tokenId}\``);
     });
 }
 

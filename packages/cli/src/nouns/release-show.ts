@@ -2,7 +2,7 @@ import { toBase64 } from '@fleetward/core';
 import { documentPath } from '@fleetward/updates';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
-import { usage } from '../errors.ts';
+import { CliError } from '../errors.ts';
 import type { Shell } from '../shell.ts';
 import { readListed } from './release-read.ts';
 import type { ListedTarget } from './release-targets.ts';
@@ -24,7 +24,9 @@ export function addReleaseShow(noun: Command, shell: Shell): void {
       const { targets } = await readListed(folder, shell);
       const target = targets.find((listed) => listed.path === path);
       if (target === undefined)
-        throw usage(`there is no release \`${path}\``, '`fleetward release list` shows their paths');
+        throw new CliError('cli.not_found', `there is no release \`${path}\``, {
+          hint: '`fleetward release list` shows their paths',
+        });
       showTarget(target, shell);
     });
 }

@@ -126,6 +126,8 @@ async function readDesired(
   { terminal }: Shell,
 ): Promise<JsonObject> {
   if ((file === undefined) === (text === undefined)) throw usage('give a file, or the object by `--desired`');
+  if (file?.trimStart().startsWith('{'))
+    throw usage('the second argument is the name of a file', 'give the object itself by `--desired`');
   const bytes =
     file === undefined
       ? Buffer.from(text ?? '')

@@ -21,7 +21,7 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
   }).action(async (thingName: string) => {
     const token = await withApi((api) => api.call(createTargetToken, { params: { thingName } }));
     output.done(token, token.secret);
-    output.note(`target token of \`${thingName}\`; keep the line above, it is not shown again`);
+    output.noteSecret(`target token of \`${thingName}\``);
   });
 }
 
