@@ -31,16 +31,22 @@ export async function newApplicant(folder: TemporaryFolder, thingName: string): 
   return { thingName, keyFile, csr: csr.toString('base64') };
 }
 
-/** Enrols over EST; rejects when the platform does not answer with a certificate. */
-export async function enrol(on: Gateway, applicant: Applicant, joinToken: string): Promise<Enrolled> {
+/** Enrols over EST, by a join token or with a claim; rejects when the platform does not answer with a certificate. */
+export async function enrol(
+  on: Gateway,
+  applicant: Applicant,
+  shown: string | { readonly key: string; readonly cert: string },
+): Promise<Enrolled> {
+  const by =
+    typeof shown === 'string'
+      ? { authorization: `Basic ${Buffer.from(`device:${shown}`).toString('base64')}` }
+      : {};
   const { status, body } = await ask(on, {
     method: 'POST',
     path: '/.well-known/est/simpleenroll',
-    headers: {
-      'content-type': 'application/pkcs10',
-      authorization: `Basic ${Buffer.from(`device:${joinToken}`).toString('base64')}`,
-    },
+    headers: { 'content-type': 'application/pkcs10', ...by },
     body: applicant.csr,
+    ...(typeof shown === 'string' ? {} : shown),
   });
   if (status !== 200) throw new Error(`enrolment answered ${status}: ${body}`);
   const chain = parseCertsOnly(Buffer.from(body.toString(), 'base64'));
