@@ -8,7 +8,7 @@ import {
   temporaryFolder,
 } from '@fleetward/testkit';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { fileSystem, shippedInstaller, TwoPartitions } from './two-partitions.ts';
+import { fileSystem, killAtEveryMoment, shippedInstaller, TwoPartitions } from './two-partitions.ts';
 
 const keys = temporaryFolder();
 afterAll(() => keys.remove());
@@ -185,6 +185,24 @@ needsRoot().describe('RAUC as the installer', () => {
           await device.restart();
           expect([device.running, device.content()]).toEqual(['a', '1.5.0 healthy']);
         });
+
+        test.each([
+          ['healthy', '2.0.0'],
+          ['unhealthy', '2.1.0'],
+        ] as const)(
+          'comes to a version that works, wherever it is killed on the way to one that is %s',
+          async (condition, version) => {
+            await release(version, { image: fileSystem(version, condition) });
+            const moments = await killAtEveryMoment(device, {
+              programs: ['rauc', 'touch'],
+              forget: ['status', 'state-a', 'state-b'],
+              ends: condition === 'healthy' ? '2.0.0 healthy' : '1.0.0 healthy',
+            });
+            expect(moments).toBeGreaterThanOrEqual(15);
+            process.stdout.write(`kills through RAUC: ${moments}, bricked: 0\n`); // one that was would have failed above
+          },
+          600_000,
+        );
       });
     });
   });
