@@ -63,6 +63,14 @@ export class Authorizer {
     return this.#access({ ...claim, clientId: '' }).mayAsk(action, name);
   }
 
+  /** The same request later: what is allowed is not counted once more. */
+  mayStillAsk(
+    claim: Parameters<Authorizer['mayAsk']>[0],
+    { action, name }: Parameters<Authorizer['mayAsk']>[1],
+  ): boolean {
+    return this.#access({ ...claim, clientId: '' }).mayStillAsk(action, name);
+  }
+
   #access(claim: PrincipalClaim): CompiledAccess {
     const { clock } = this.#parts;
     const { thing, policies } = policiesInEffect(claim, this.#parts);
@@ -146,8 +154,12 @@ class CompiledAccess implements Principal {
     return true;
   }
 
+  mayStillAsk(action: PolicyAction, name: string): boolean {
+    return this.#check(action, name, 'request_denied');
+  }
+
   mayAsk(action: PolicyAction, name: string): boolean {
-    if (!this.#check(action, name, 'request_denied')) return false;
+    if (!this.mayStillAsk(action, name)) return false;
     this.#countIn(action, { name, count: 1, isSample: false });
     return true;
   }

@@ -7,7 +7,7 @@ import type { Authorizer } from './authorizer.ts';
 
 interface DeviceRouteParts {
   readonly admit: Admit;
-  readonly authorizer: Pick<Authorizer, 'mayAsk'>;
+  readonly authorizer: Pick<Authorizer, 'mayAsk' | 'mayStillAsk'>;
 }
 
 type Admitted = Extract<Admission, { readonly kind: 'admitted' }>;
@@ -15,7 +15,10 @@ type Admitted = Extract<Admission, { readonly kind: 'admitted' }>;
 // What curl and the SDKs of AWS IoT send: of the body only the bytes count.
 const mediaTypes = ['application/json', 'application/octet-stream', 'application/x-www-form-urlencoded', ''];
 
-/** Routes of domains on the devices' listener: each request is decided by the policies as they stand now, before its body is read. */
+/**
+ * Routes of domains on the devices' listener: each request is decided by the policies as they stand now, before its body is read, and
+ * once more when it is there: a body may take as long as `httpLimits` lets it.
+ */
 export function decidedRoutes(routes: readonly DeviceRoute[], parts: DeviceRouteParts): readonly RawRoute[] {
   return routes.map((route) => ({
     method: route.method,
@@ -23,21 +26,39 @@ export function decidedRoutes(routes: readonly DeviceRoute[], parts: DeviceRoute
     mediaTypes: route.bodyBytesMax === 0 ? [] : mediaTypes,
     bodyBytesMax: route.bodyBytesMax,
     refuse: (request) => refusalOf(route, request, parts),
-    handle: ({ params, query, body, socket }) => {
-      const { certificateId } = admittedOn(socket, parts.admit);
-      return route.handle({ params, query, body, certificateId });
+    handle: async (request) => {
+      const { params, query, body } = request;
+      const { certificateId } = admittedOn(request.socket, parts.admit);
+      const mayStillAsk =
+        body.length === 0 || isAllowed(route, request, { ...parts, question: 'mayStillAsk' });
+      return mayStillAsk ? route.handle({ params, query, body, certificateId }) : forbidden();
     },
   }));
 }
 
 function refusalOf(
+  route: DeviceRoute,
+  request: RawRequestHead,
+  parts: DeviceRouteParts,
+): DeviceAnswer | undefined {
+  return isAllowed(route, request, { ...parts, question: 'mayAsk' }) ? undefined : forbidden();
+}
+
+function isAllowed(
   { action, nameOf }: DeviceRoute,
   request: RawRequestHead,
-  { admit, authorizer }: DeviceRouteParts,
-): DeviceAnswer | undefined {
+  {
+    admit,
+    authorizer,
+    question,
+  }: DeviceRouteParts & { readonly question: keyof DeviceRouteParts['authorizer'] },
+): boolean {
   const { certificateId, certificate } = admittedOn(request.socket, admit);
   const claim = { certificateId, certificate, remoteAddress: request.remoteAddress };
-  if (authorizer.mayAsk(claim, { action, name: nameOf(request) })) return undefined;
+  return authorizer[question](claim, { action, name: nameOf(request) });
+}
+
+function forbidden(): DeviceAnswer {
   return jsonAnswer(403, { code: 403, message: 'Forbidden' }, 'ForbiddenException');
 }
 

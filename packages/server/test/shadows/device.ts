@@ -58,9 +58,15 @@ export async function connectDevice(
 export function askOverHttps(
   platform: TestPlatform,
   { key, cert }: TestDevice,
-  asked: { readonly method: string; readonly path: string; readonly body?: string | Uint8Array },
+  asked: {
+    readonly method: string;
+    readonly path: string;
+    readonly body?: string | Uint8Array;
+    /** Waited for once the platform has the head and wants the body. */
+    readonly beforeBody?: () => Promise<void>;
+  },
 ): Promise<{ readonly status: number; readonly errorType: unknown; readonly value: unknown }> {
-  const { method, path, body } = asked;
+  const { method, path, body, beforeBody } = asked;
   return new Promise((resolve, reject) => {
     const sent = request(
       {
@@ -72,6 +78,7 @@ export function askOverHttps(
         key,
         cert,
         agent: false,
+        headers: beforeBody === undefined ? {} : { expect: '100-continue' },
       },
       (response) => {
         const chunks: Buffer[] = [];
@@ -88,6 +95,11 @@ export function askOverHttps(
       },
     );
     sent.on('error', reject);
-    sent.end(body);
+    if (beforeBody === undefined) {
+      sent.end(body);
+      return;
+    }
+    sent.once('continue', () => void beforeBody().then(() => sent.end(body), reject));
+    sent.flushHeaders();
   });
 }

@@ -1,7 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import {
   createPolicy,
   createThing,
   deleteShadow,
+  detachPolicy,
   getShadow,
   listDenials,
   listShadows,
@@ -278,6 +280,25 @@ describe('another thing’s shadow', () => {
     expect(await denied()).toEqual(
       expect.arrayContaining(asked.map(([, , action, resource]) => [action, resource])),
     );
+  });
+
+  test('is refused over HTTPS when the right to it ended while the body came', async () => {
+    await platform.api.call(createPolicy, { body: { policyName: 'brief', document: ownShadowsPolicy } });
+    const slow = await platform.enrol('slow', { policies: ['brief'] });
+    const certificateId = new X509Certificate(slow.cert).fingerprint256.replaceAll(':', '').toLowerCase();
+    const params = { policyName: 'brief', certificateId };
+    const answer = await askOverHttps(platform, slow, {
+      method: 'POST',
+      path: '/things/slow/shadow',
+      body: '{"state":{"reported":{"a":1}}}',
+      beforeBody: async () => {
+        await platform.api.call(detachPolicy, { params });
+      },
+    });
+    expect(answer).toMatchObject({ status: 403, errorType: 'ForbiddenException' });
+    await expect(platform.api.call(getShadow, { params: { thingName: 'slow' } })).rejects.toMatchObject({
+      problem: { code: 'shadows.not_found' },
+    });
   });
 
   async function denied() {
