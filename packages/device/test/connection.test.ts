@@ -107,6 +107,17 @@ describe('the MQTT connection', () => {
     await expect.poll(() => drip.sockets[0]?.closed, { timeout: 5_000 }).toBe(true);
   });
 
+  test('says goodbye before its close resolves, and leaves a session only where it is told to', async () => {
+    start();
+    await connections(1);
+    const gone = new Promise<void>((resolve) => broker.sockets[0]?.once('close', () => resolve()));
+    await device.close({ endSession: true });
+    await gone;
+    expect(broker.of('disconnect').map(({ packet }) => packet)).toMatchObject([
+      { reasonCode: 0, properties: { sessionExpiryInterval: 0 } },
+    ]);
+  });
+
   test('sends no more at once than the server takes', async () => {
     broker.connack = { properties: { receiveMaximum: 2 } };
     start();
@@ -237,13 +248,15 @@ describe('the MQTT connection', () => {
     broker.connack = { reasonCode: 0x88 };
     broker.sockets[0]?.destroy();
     await expect.poll(() => device.isConnected).toBe(false);
-    const waiting = [device.publish('t', '1'), device.publish('t', '2')];
+    const waiting = [device.publish('t', '1'), device.publish('t', '2')].map((attempt) =>
+      expect(attempt).rejects.toMatchObject({ code: 'device.closed' }),
+    );
     await expect(device.publish('t', '3')).rejects.toMatchObject({ code: 'device.queue_full' });
     await expect(device.publish('t', '4', { qos: 0 })).rejects.toMatchObject({
       code: 'device.not_connected',
     });
     await device.close();
-    for (const attempt of waiting) await expect(attempt).rejects.toMatchObject({ code: 'device.closed' });
+    await Promise.all(waiting);
     await expect(device.publish('t', '5')).rejects.toMatchObject({ code: 'device.closed' });
   });
 

@@ -34,6 +34,8 @@ export interface Link {
   readonly ended: Promise<Loss | undefined>;
   /** False: too much waits to be written already, and this was not. */
   send(bytes: Buffer): boolean;
+  /** Settled when the socket is gone, and with it what was to be written. */
+  readonly closed: Promise<void>;
   /** DISCONNECT, and the end. */
   end(properties?: { readonly sessionExpiryInterval?: number }): void;
 }
@@ -116,10 +118,15 @@ export function dial(options: LinkOptions): Link {
     if (isOpen && !isOver) options.drained();
   });
   socket.once('error', (cause) => finish(lossOf(cause, { isSecure, isOpen })));
-  socket.once('close', () => finish(isSecure && !isOpen ? { kind: 'cut' } : { kind: 'broken' }));
+  const closed = Promise.withResolvers<void>();
+  socket.once('close', () => {
+    closed.resolve();
+    finish(isSecure && !isOpen ? { kind: 'cut' } : { kind: 'broken' });
+  });
 
   return {
     ended: ended.promise,
+    closed: closed.promise,
     send,
     end(properties = NO_PROPERTIES) {
       over(undefined);

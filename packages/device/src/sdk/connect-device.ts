@@ -101,8 +101,8 @@ export interface DeviceConnection {
   /** Goes on with another certificate: ends the connection, keeps the session, and connects at once, also after `stopped`. */
   replaceIdentity(identity: Credentials): void;
   /**
-   * Waits up to `drainMs` (default 5,000) for what is not acknowledged, then says DISCONNECT. `endSession`: the platform forgets
-   * subscriptions and messages at once.
+   * Waits up to `drainMs` (default 5,000) for what is not acknowledged, then says DISCONNECT and resolves when that is written: the
+   * process may end. `endSession`: the platform forgets subscriptions and messages at once.
    */
   close(options?: { readonly drainMs?: number; readonly endSession?: boolean }): Promise<void>;
 }
@@ -216,8 +216,10 @@ class Connection implements DeviceConnection {
     const closed = new DeviceError('device.closed', 'the connection is closed');
     this.#session.abandon(closed);
     this.#subscriptions.abandon(closed);
-    this.#link?.end(endSession ? { sessionExpiryInterval: 0 } : {});
+    const link = this.#link;
+    link?.end(endSession ? { sessionExpiryInterval: 0 } : {});
     this.#wake?.();
+    await link?.closed;
   }
 
   async #connectOnce(): Promise<Loss | undefined> {
