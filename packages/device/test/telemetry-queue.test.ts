@@ -1,3 +1,5 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { seededRandom, startProgram, temporaryFolder } from '@fleetward/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -164,6 +166,57 @@ describe(`the telemetry queue (seed ${seed})`, () => {
     await enqueue(queue, [3]);
     await queue.close();
     expect(numbersIn(open(disk))).toContain(3);
+  });
+
+  test('gives room back that a full disk kept it from giving', async () => {
+    const disk = new ForgetfulDisk();
+    const queue = open(disk);
+    await enqueue(queue, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+    disk.isFull = true;
+    await expect(queue.enqueue('t', 'x')).rejects.toMatchObject({ code: 'device.queue_failed' });
+    for (let next = queue.take(); next !== undefined; next = queue.take()) queue.done(next.seq);
+    const before = disk.list('/queue').length;
+    disk.isFull = false;
+    await enqueue(queue, [17]);
+    queue.done(queue.take()!.seq);
+    await enqueue(queue, [18]);
+    expect(before).toBeGreaterThan(4);
+    expect(disk.list('/queue').length).toBeLessThan(4);
+    await queue.close();
+    expect(numbersIn(open(disk))).toEqual([18]);
+  });
+
+  test('opens, and goes on, where a segment cannot be read or is larger than the queue may be now', async () => {
+    using folder = temporaryFolder();
+    const path = folder.join('queue');
+    const queue = new TelemetryQueue({ folder: path, bytesMax: 8_000_000, messageBytesMax: 1_000_000 });
+    await queue.enqueue('t', Buffer.alloc(900_000));
+    await queue.enqueue('t', '2');
+    await queue.close();
+    mkdirSync(join(path, '0000000000000099.segment'));
+    const again = new TelemetryQueue({ folder: path, bytesMax: 8_000 });
+    expect(again.counts.damagedBytes).toBeGreaterThan(900_000);
+    expect(await enqueue(again, [3])).toEqual([3]);
+    expect(numbersIn(again)).toEqual([2, 3]);
+    await again.close();
+  });
+
+  test('passes over a segment that the disk gives no more', async () => {
+    using folder = temporaryFolder();
+    const path = folder.join('queue');
+    const queue = new TelemetryQueue({ folder: path });
+    await enqueue(queue, [1, 2]);
+    await queue.close();
+    const again = new TelemetryQueue({ folder: path });
+    await enqueue(again, [3]);
+    const [first] = readdirSync(path)
+      .filter((name) => name.endsWith('.segment'))
+      .sort();
+    rmSync(join(path, first!));
+    mkdirSync(join(path, first!));
+    expect(numbersIn(again)).toEqual([3]);
+    expect(again.counts).toMatchObject({ unreadable: 2 });
+    await again.close();
   });
 
   test('keeps what a killed process had acknowledged', async () => {

@@ -43,8 +43,10 @@ export class DoneNotes {
     this.#writer = this.#files.resume(this.#path, bytes.length);
   }
 
+  /** Throws where the last `write` failed, as for any other failure of the disk. */
   add(seq: number): void {
-    this.#writer?.write(encodeNote(seq));
+    if (this.#writer === undefined) throw new Error('the notes are not open');
+    this.#writer.write(encodeNote(seq));
   }
 
   close(): void {

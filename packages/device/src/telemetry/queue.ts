@@ -28,7 +28,7 @@ export interface TelemetryCounts {
   readonly dropped: number;
   /** Not taken, because it was full. */
   readonly refused: number;
-  /** Of the disk, that were no whole records when it was opened: a power cut, or a bad disk. */
+  /** Of the disk, that were no whole records when it was opened, or could not be read: a power cut, a bad disk, a smaller `bytesMax`. */
   readonly damagedBytes: number;
   /** Messages that the disk gave when it was opened and not any more. */
   readonly unreadable: number;
@@ -107,7 +107,7 @@ export class TelemetryQueue {
     for (const seq of single) this.#nextSeq = Math.max(this.#nextSeq, seq + 1);
     for (const name of [...files.list(folder)].sort()) if (segmentName.test(name)) this.#load(name, base);
     this.#forget();
-    this.#note(() => this.#notes.write({ base: this.#base, single: this.#done }));
+    this.#note(() => this.#notes.write({ base: this.#baseOf(this.#segments), single: this.#done }));
   }
 
   get counts(): TelemetryCounts {
@@ -219,8 +219,18 @@ export class TelemetryQueue {
   }
 
   #messagesOf(segment: Segment): readonly StoredMessage[] {
-    segment.messages ??= this.#parse(segment.path).messages;
+    segment.messages ??= this.#parsed(segment.path)?.messages ?? [];
     return segment.messages;
+  }
+
+  /** Undefined: the file itself is bad. */
+  #parsed(path: string): ReturnType<typeof parseSegment> | undefined {
+    try {
+      return this.#parse(path);
+    } catch (error) {
+      if (isShort(error)) throw error;
+      return undefined;
+    }
   }
 
   #parse(path: string): ReturnType<typeof parseSegment> {
@@ -242,20 +252,22 @@ export class TelemetryQueue {
     const isGone = (segment: Segment) => segment.left === 0 && segment !== this.#active;
     const gone = this.#segments.filter(isGone);
     if (gone.length === 0) return;
-    this.#segments = this.#segments.filter((segment) => !isGone(segment));
+    const left = this.#segments.filter((segment) => !isGone(segment));
     const { files, folder } = this.#options;
+    // What a full disk does not let go of now stays in the list, for the next time.
     this.#note(() => {
-      this.#notes.write({ base: this.#base, single: this.#done });
+      this.#notes.write({ base: this.#baseOf(left), single: this.#done });
       for (const { path } of gone) files.remove(path);
       files.syncFolder(folder);
       for (const { firstSeq, count } of gone)
         for (let seq = firstSeq; seq < firstSeq + count; seq++) this.#done.delete(seq);
+      this.#segments = left;
     });
   }
 
   /** Nothing below it is there. */
-  get #base(): number {
-    return this.#segments[0]?.firstSeq ?? this.#nextSeq;
+  #baseOf([first]: readonly Segment[]): number {
+    return first?.firstSeq ?? this.#nextSeq;
   }
 
   /** What the disk does not take of the notes costs a repetition, not a message. */
@@ -269,8 +281,15 @@ export class TelemetryQueue {
 
   #load(name: string, base: number): void {
     const path = join(this.#options.folder, name);
-    const { messages, damagedBytes } = this.#parse(path);
     const firstSeq = Number(name.slice(0, 16));
+    const parsed = this.#parsed(path);
+    if (parsed === undefined) {
+      // It stays where it is, and nothing new gets a number that may be in it.
+      this.#damagedBytes += this.#options.files.lengthBytes(path) ?? 0;
+      this.#nextSeq = Math.max(this.#nextSeq, firstSeq + segmentBytesMax);
+      return;
+    }
+    const { messages, damagedBytes } = parsed;
     this.#damagedBytes += damagedBytes;
     const isLeft = (_: unknown, at: number) => firstSeq + at >= base && !this.#done.has(firstSeq + at);
     const left = messages.filter(isLeft);
@@ -342,7 +361,8 @@ export class TelemetryQueue {
     const path = join(folder, `${String(firstSeq).padStart(16, '0')}.segment`);
     this.#writer = files.create(path);
     const segment: Segment = { path, firstSeq, count: 0, left: 0, bytes: 0, messages: [] };
-    this.#segments.push(segment);
+    // An empty one of this name may be left of a failure.
+    this.#segments = [...this.#segments.filter((other) => other.path !== path), segment];
     files.syncFolder(folder);
     return segment;
   }
@@ -362,3 +382,10 @@ export class TelemetryQueue {
     this.#bytes += by * recordBytes;
   }
 }
+
+/** It says nothing of the file: the process or the machine has no more of something. */
+function isShort(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && shortCodes.has(error.code);
+}
+
+const shortCodes: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
