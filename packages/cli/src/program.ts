@@ -90,6 +90,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/thing.ts')).addThing,
   },
   {
+    name: 'thing-type',
+    summary: 'what things of a type have to have',
+    load: async () => (await import('./nouns/thing-type.ts')).addThingType,
+  },
+  {
     name: 'group',
     summary: 'groups of things, whose policies hold for every thing under them',
     load: async () => (await import('./nouns/group.ts')).addGroup,

@@ -5,7 +5,7 @@ import { openCli } from './cli.ts';
 
 needs('bash', 'bash').describe('completion in bash', () => {
   test.for([
-    { typed: ['thi'], offers: ['thing'] },
+    { typed: ['guar'], offers: ['guardrail'] },
     { typed: ['thing', ''], offers: ['create', 'list', 'show', 'attach-certificate', 'detach-certificate'] },
     { typed: ['thing', 'sh'], offers: ['show'] },
     { typed: ['--json', 'policy', 'set'], offers: ['set-default'] },

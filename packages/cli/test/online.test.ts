@@ -203,6 +203,24 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     await say(['group', 'delete', 'import-hall']);
   });
 
+  test('a type is kept, shown, changed and deleted, and what it requires is asked of things', async () => {
+    await say(['thing', 'create', 'kind-1', '--type', 'kind', '--attribute', 'serial=1']);
+    await say(['thing-type', 'create', 'kind', '--require', 'serial', '--tag', 'team=x']);
+    const lacking = await run(['thing', 'create', 'kind-2', '--type', 'kind']);
+    expect([lacking.code, lacking.error.code]).toEqual([1, 'things.invalid']);
+    expect((await run(['thing-type', 'update', 'kind', '--require', 'site'])).error.code).toBe(
+      'things.type_unmet',
+    );
+    await say(['thing-type', 'update', 'kind', '--no-require', '--remove-tag', 'team']);
+    expect((await say(['thing-type', 'show', 'kind'])).json).toMatchObject([
+      { typeName: 'kind', requiredAttributes: [], tags: {}, thingCount: 1, lackingThingNames: [] },
+    ]);
+    expect((await say(['thing-type', 'list'])).json).toMatchObject([{ typeName: 'kind' }]);
+    await say(['thing-type', 'delete', 'kind']);
+    expect((await run(['thing-type', 'show', 'kind'])).error.code).toBe('things.type_not_found');
+    await say(['thing', 'delete', 'kind-1']);
+  });
+
   test('an operator invites another, who is one with the setup token that is printed', async () => {
     const [invited] = (await say(['operator', 'invite', 'bob', '--valid-hours', '1'])).json as [
       { setupToken: string },

@@ -168,6 +168,13 @@ export { deviceProtocolVersion, sendReport } from './http/reports.ts';
 export { deleteShadow, getShadow, listShadows, updateShadow } from './http/shadows.ts';
 export { createTargetToken, listTargetTokens, removeTargetToken } from './http/target-tokens.ts';
 export {
+  createThingType,
+  getThingType,
+  listThingTypes,
+  removeThingType,
+  updateThingType,
+} from './http/thing-types.ts';
+export {
   attachThingCertificate,
   attachThingPolicy,
   countThings,

@@ -42,7 +42,7 @@ import { Shadows } from './shadows/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
 import { Streams } from './streams/index.ts';
-import { type ReportLimits, type ThingEvent, Things } from './things/index.ts';
+import { type ReportLimits, type ThingEvent, Things, ThingTypes } from './things/index.ts';
 import type { Trail } from './trail/index.ts';
 import { type VendorCaEvent, VendorCas } from './vendor-cas/index.ts';
 
@@ -63,6 +63,7 @@ export interface Domains {
   readonly denials: Denials;
   readonly operators: OperatorService;
   readonly things: Things;
+  readonly thingTypes: ThingTypes;
   readonly presence: Presence;
   readonly groups: Groups;
   readonly activity: Activity;
@@ -126,6 +127,12 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   // The index is made of all that is below it, which tells it of each change.
   let search: Search | undefined;
   const changed = (thingName: ThingName): void => search?.touch(thingName);
+  const thingTypes = await ThingTypes.open({
+    ...shared,
+    store: stores.thingTypes,
+    things: () => things.all(),
+    typesMax: config.thingTypes.typesMax,
+  });
   const things: Things = await Things.open({
     ...shared,
     store: stores.things,
@@ -137,6 +144,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     },
     isKnownCertificate,
     isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
+    requiredOf: (typeName) => thingTypes.requiredOf(typeName),
     reportLimits: reportLimitsOf(config),
     whileKept: (change, work) => policies.whileKept(change, work),
     forget: async (tx, thingName) => {
@@ -360,6 +368,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     denials,
     operators,
     things,
+    thingTypes,
     presence,
     groups,
     activity,

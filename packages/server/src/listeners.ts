@@ -65,7 +65,7 @@ import { searchHandlers } from './search/index.ts';
 import { shadowDeviceRoutes, shadowHandlers, shadowTopics } from './shadows/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
 import { streamTopics } from './streams/index.ts';
-import { deviceReportHandlers, ThingImports, thingHandlers } from './things/index.ts';
+import { deviceReportHandlers, ThingImports, thingHandlers, thingTypeHandlers } from './things/index.ts';
 import { vendorCaHandlers } from './vendor-cas/index.ts';
 import { platformVersion } from './version.ts';
 
@@ -383,6 +383,7 @@ function operatorApi(
         denials: domains.denials,
         detections: domains.detections,
         imports,
+        thingTypes: domains.thingTypes,
         unlogged: domains.unlogged,
         groups,
         presence: domains.presence,
@@ -421,6 +422,7 @@ function operatorApi(
       presenceOf: (name) => presenceView({ ...domains, clock }, name),
       find: (wanted) => domains.search.find(wanted),
     }),
+    ...thingTypeHandlers(domains.thingTypes),
     ...searchHandlers(domains.search),
     ...shadowHandlers({ shadows: domains.shadows, assertThing: (name) => void things.get(name) }),
     ...deviceMetricsHandlers({

@@ -23,7 +23,7 @@ import type { RenewalCampaigns } from './renewals/index.ts';
 import type { Search } from './search/index.ts';
 import type { Shadows } from './shadows/index.ts';
 import type { MessageFile } from './storage/messages/open.ts';
-import type { ThingImports } from './things/index.ts';
+import type { ThingImports, ThingTypes } from './things/index.ts';
 import type { VendorCas } from './vendor-cas/index.ts';
 
 /** What `/metrics` shows; read from the parts when it is asked for, so that nothing is counted twice on a hot path. */
@@ -36,6 +36,7 @@ export function createPlatformMetrics(parts: {
   readonly shadows: Pick<Shadows, 'counts' | 'pending'>;
   readonly imports: Pick<ThingImports, 'counts'>;
   readonly deviceMetrics: Pick<DeviceMetrics, 'counts' | 'pending'>;
+  readonly thingTypes: Pick<ThingTypes, 'count'>;
   readonly groups: Groups;
   readonly presence: Pick<Presence, 'counts'>;
   readonly search: Pick<Search, 'counts'>;
@@ -73,6 +74,9 @@ export function createPlatformMetrics(parts: {
   });
   gauge(registry, 'fleetward_weak_keys_listed', 'Keys on the lists of `weakKeyBlacklist`', (metric) =>
     metric.set(parts.certificates.keyRules.weakKeys?.size ?? 0),
+  );
+  gauge(registry, 'fleetward_thing_types', 'Types of things, of `thingTypes.typesMax`', (metric) =>
+    metric.set(parts.thingTypes.count),
   );
   gauge(registry, 'fleetward_groups', 'Groups of things', (metric) => metric.set(parts.groups.counts.groups));
   gauge(registry, 'fleetward_group_memberships', 'Memberships of things in groups', (metric) =>

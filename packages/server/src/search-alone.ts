@@ -75,6 +75,7 @@ async function load(
     store: stores.things,
     isKnownCertificate: () => false,
     isRevoked: () => false,
+    requiredOf: () => [],
     whileKept: (_, work) => work(),
     forget: async () => undefined,
   });

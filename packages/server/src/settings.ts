@@ -9,7 +9,7 @@ import {
 } from './settings/certificates.ts';
 import { ddi } from './settings/ddi.ts';
 import { deviceMetrics } from './settings/device-metrics.ts';
-import { clones, groups, presence, search } from './settings/fleet.ts';
+import { clones, groups, presence, search, thingTypes } from './settings/fleet.ts';
 import { jobs } from './settings/jobs.ts';
 import { hsm, masterKey, previousMasterKeys } from './settings/keys.ts';
 import { section, text } from './settings/kinds.ts';
@@ -100,6 +100,7 @@ export const settings = section(
     ddi,
     jobs,
     groups,
+    thingTypes,
     presence,
     search,
     activity,

@@ -4,6 +4,8 @@ import { type TSchema, Type } from 'typebox';
 export const thingNameSchema = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
 /** 1–128 of `a-z A-Z 0-9 : _ -`. */
 export const groupNameSchema = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
+export const typeNameSchema = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
+export const attributeNameSchema = Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=\\[\\]-]{1,128}$' });
 /** Lower-case hex SHA-256 of the certificate's DER. */
 export const certificateIdSchema = Type.String({ pattern: '^[0-9a-f]{64}$' });
 /** 1–128 of `a-z A-Z 0-9 + = , . @ _ -`. */

@@ -2,17 +2,18 @@ import { Type } from 'typebox';
 import { defineRoute } from '../route.ts';
 import { tagChange, tags, timeMs } from './fields.ts';
 import {
+  attributeNameSchema,
   certificateIdSchema,
   groupNameSchema,
   pageLimit,
   pageQuery,
   policyNameSchema,
   thingNameSchema,
+  typeNameSchema,
 } from './names.ts';
 
-const attributeName = Type.String({ pattern: '^[a-zA-Z0-9_.,@/:#=\\[\\]-]{1,128}$' });
 const attributeValue = Type.String({ maxLength: 800 });
-const attributes = Type.Record(attributeName, attributeValue, {
+const attributes = Type.Record(attributeNameSchema, attributeValue, {
   maxProperties: 50,
   description: 'Facts about the thing, for `${iot:Connection.Thing.Attributes[name]}` in policies.',
 });
@@ -21,8 +22,6 @@ const lifecycleState = Type.Enum(['manufactured', 'provisioned', 'active', 'quar
   description: 'Devices of a thing that is `quarantined` or `retired` may not connect.',
 });
 
-const typeName = Type.String({ pattern: '^[a-zA-Z0-9:_-]{1,128}$' });
-
 const querySchema = Type.String({
   maxLength: 65_536,
   description: 'Which things, such as `group:oven* and connected:false` (docs/reference/search.md).',
@@ -30,7 +29,7 @@ const querySchema = Type.String({
 
 const thing = Type.Object({
   thingName: thingNameSchema,
-  typeName: Type.Optional(typeName),
+  typeName: Type.Optional(typeNameSchema),
   attributes,
   tags,
   lifecycleState,
@@ -80,7 +79,7 @@ export const createThing = defineRoute({
   body: Type.Object(
     {
       thingName: thingNameSchema,
-      typeName: Type.Optional(typeName),
+      typeName: Type.Optional(typeNameSchema),
       attributes: Type.Optional(attributes),
       tags: Type.Optional(tags),
     },
@@ -220,9 +219,9 @@ export const updateThing = defineRoute({
   params: thingParams,
   body: Type.Object(
     {
-      typeName: Type.Optional(Type.Union([typeName, Type.Null()])),
+      typeName: Type.Optional(Type.Union([typeNameSchema, Type.Null()])),
       attributes: Type.Optional(
-        Type.Record(attributeName, Type.Union([attributeValue, Type.Null()]), { maxProperties: 100 }),
+        Type.Record(attributeNameSchema, Type.Union([attributeValue, Type.Null()]), { maxProperties: 100 }),
       ),
       tags: Type.Optional(tagChange),
     },

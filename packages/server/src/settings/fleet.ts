@@ -29,6 +29,11 @@ export const presence = section(
   'Presence of things (docs/reference/presence.md).',
 );
 
+export const thingTypes = section(
+  { typesMax: count(1_000, 'Types of things that are kept.', { maximum: 10_000 }) },
+  'Types of things.',
+);
+
 export const search = section(
   {
     queryLengthMax: count(4_096, 'Characters of one query.', { maximum: 65_536 }),

@@ -16,7 +16,7 @@ import type { ReleaseStore } from '../releases/store.ts';
 import type { RenewalStore } from '../renewals/store.ts';
 import type { ShadowStore } from '../shadows/store.ts';
 import type { StoreError } from '../store-error.ts';
-import type { ThingStore } from '../things/store.ts';
+import type { ThingStore, ThingTypeStore } from '../things/store.ts';
 import type { TrailStore } from '../trail/store.ts';
 import type { VendorCaStore } from '../vendor-cas/store.ts';
 import { createActivityStore } from './activity.ts';
@@ -37,6 +37,7 @@ import { createRenewalStore } from './renewals.ts';
 import { createShadowStore } from './shadows.ts';
 import { openSqlite, type SqliteConfig } from './sqlite/open.ts';
 import { createTargetTokenStore } from './target-tokens.ts';
+import { createThingTypeStore } from './thing-types.ts';
 import { createThingStore } from './things.ts';
 import { createTrailStore } from './trail.ts';
 import { createVendorCaStore } from './vendor-cas.ts';
@@ -53,6 +54,7 @@ export interface Stores {
   trail(node: string): TrailStore;
   readonly operators: OperatorStore;
   readonly things: ThingStore;
+  readonly thingTypes: ThingTypeStore;
   readonly presence: PresenceStore;
   readonly groups: GroupStore;
   readonly activity: ActivityStore;
@@ -89,6 +91,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       trail: (node) => createTrailStore(database, node),
       operators: createOperatorStore(database),
       things: createThingStore(database),
+      thingTypes: createThingTypeStore(database),
       presence: createPresenceStore(database),
       groups: createGroupStore(database),
       activity: createActivityStore(database),

@@ -75,6 +75,13 @@ export interface Schema {
     readonly created_at_ms: number;
   };
   readonly group_things: { readonly group_name: GroupName; readonly thing_name: ThingName };
+  readonly thing_types: {
+    readonly name: string;
+    /** JSON array of names. */
+    readonly required_attributes: string;
+    readonly tags: string;
+    readonly created_at_ms: number;
+  };
   readonly thing_presence: {
     readonly thing_name: ThingName;
     /** 0 or 1. */

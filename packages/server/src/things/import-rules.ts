@@ -2,7 +2,7 @@ import { canonicalJson, type GroupName, type JsonObject, type ThingName } from '
 import { trailPayloadBytesMax } from '@fleetward/protocol';
 import { ThingsError } from './errors.ts';
 import { type LifecycleState, maySpeak } from './lifecycle.ts';
-import { assertThing, changedThing, trailPayloadOf } from './rules.ts';
+import { changedThing, trailPayloadOf } from './rules.ts';
 import type { Thing } from './store.ts';
 
 /** As it comes from outside: anything may be wrong with it. */
@@ -46,9 +46,8 @@ export function staysOut(state: LifecycleState, given: LifecycleState | undefine
 /** Of actor, kind and brackets around what an entry of the trail tells. */
 const trailOverheadBytes = 1_024;
 
-/** Throws `things.invalid`, also for one that is more than an entry of the trail holds: it would take the others with it. */
-export function assertImportable(placed: PlacedThing): void {
-  assertThing(placed.thing);
+/** Throws `things.invalid` for one that is more than an entry of the trail holds: it would take the others with it. */
+export function assertTellable(placed: PlacedThing): void {
   const bytes = Buffer.byteLength(canonicalJson(placedPayload(placed))) + trailOverheadBytes;
   if (bytes <= trailPayloadBytesMax) return;
   const message = `type, attributes, tags and groups have more than ${trailPayloadBytesMax - trailOverheadBytes} bytes as JSON`;

@@ -11,7 +11,7 @@ import {
 import { StoreError } from '../store-error.ts';
 import type { Actor } from '../trail/index.ts';
 import {
-  assertImportable,
+  assertTellable,
   type GivenThing,
   newThing,
   type PlacedThing,
@@ -31,7 +31,7 @@ export type ImportResult =
   | { readonly outcome: 'differs' | 'refused'; readonly reason: string; readonly explanation: string };
 
 export interface ThingImportsOptions {
-  readonly things: Pick<Things, 'known' | 'createAllWithin' | 'update'>;
+  readonly things: Pick<Things, 'known' | 'assertFit' | 'createAllWithin' | 'update'>;
   readonly groups: {
     groupsOf(name: ThingName): readonly GroupName[];
     assertPlaceable(name: ThingName, groupNames: readonly GroupName[]): void;
@@ -130,7 +130,8 @@ export class ThingImports {
     groups.assertPlaceable(name, groupNames);
     const thing = things.known(name);
     const after = thing === undefined ? newThing(name, given, clock.now()) : changedThing(thing, given);
-    assertImportable({ thing: after, groupNames });
+    things.assertFit(after);
+    assertTellable({ thing: after, groupNames });
     if (thing === undefined) return { kind: 'new', placed: { thing: after, groupNames } };
     return { kind: 'known', given, before: { thing, groupNames: groups.groupsOf(name) }, groupNames };
   }

@@ -6,3 +6,5 @@ export { deviceReportHandlers } from './report-http.ts';
 export { mergedTags, type TagChange } from './rules.ts';
 export { type ReportLimits, type ThingEvent, Things } from './service.ts';
 export type { CertificateAttachment, DeviceReport, Thing } from './store.ts';
+export { thingTypeHandlers } from './types/http.ts';
+export { ThingTypes } from './types/service.ts';

@@ -34,6 +34,10 @@ export class ThingRegistry {
     return this.#revision;
   }
 
+  things(): Iterable<Thing> {
+    return this.#things.values();
+  }
+
   names(): Iterable<ThingName> {
     return this.#things.keys();
   }

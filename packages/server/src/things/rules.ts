@@ -19,6 +19,14 @@ export function assertThing(thing: Thing): void {
   assertTags(thing.tags);
 }
 
+/** Of what its type requires, what a thing has not, or as an empty text. */
+export function missingAttributes(
+  { attributes }: Pick<Thing, 'attributes'>,
+  required: readonly string[],
+): readonly string[] {
+  return required.filter((name) => !Object.hasOwn(attributes, name) || attributes[name] === '');
+}
+
 /** Throws `things.invalid` for tags beyond AWS's bounds. */
 export function mergedTags(
   before: Readonly<Record<string, string>>,

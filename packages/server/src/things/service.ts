@@ -13,6 +13,7 @@ import {
   assertReport,
   assertThing,
   changedThing,
+  missingAttributes,
   type ThingChange,
   type Transfer,
   trailPayloadOf,
@@ -75,6 +76,8 @@ export interface ThingsOptions {
   ) => Promise<Result>;
   /** Removes what other domains keep of a thing, in the transaction that removes it. */
   readonly forget: (tx: Transaction, thingName: ThingName) => Promise<void>;
+  /** Attributes that things of this type have to have. */
+  readonly requiredOf: (typeName: string | undefined) => readonly string[];
   readonly reportLimits?: ReportLimits;
 }
 
@@ -154,11 +157,21 @@ export class Things {
       state: 'manufactured',
       createdAtMs: this.#options.clock.now(),
     };
-    assertThing(thing);
+    this.assertFit(thing);
     await this.#add(tx, thing);
     await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload: trailPayloadOf(thing) });
     tx.afterCommit(() => this.#registry.add(thing));
     return thing;
+  }
+
+  /** Throws `things.invalid` for one outside AWS IoT's bounds, or without what its type requires. */
+  assertFit(thing: Thing): void {
+    assertThing(thing);
+    const missing = missingAttributes(thing, this.#options.requiredOf(thing.typeName));
+    if (missing.length === 0) return;
+    const names = missing.map((name) => `\`${name}\``).join(', ');
+    const message = `a thing of type \`${thing.typeName}\` has to have the attribute ${names}`;
+    throw new ThingsError('things.invalid', message);
   }
 
   /**
@@ -170,7 +183,7 @@ export class Things {
     placed: readonly PlacedThing[],
     { actor, place }: { readonly actor: Actor; readonly place: () => Promise<void> },
   ): Promise<void> {
-    for (const { thing } of placed) assertThing(thing);
+    for (const { thing } of placed) this.assertFit(thing);
     await this.#options.store.addAll(
       tx,
       placed.map(({ thing }) => thing),
@@ -195,7 +208,7 @@ export class Things {
   /** Puts this type and these attributes in the place of what the thing had, for who holds it. Throws `things.invalid`, `things.not_found`. */
   async replaceWithin(tx: Transaction, thing: Thing, actor: Actor): Promise<void> {
     const { name } = thing;
-    assertThing(thing);
+    this.assertFit(thing);
     if (!(await this.#options.store.update(tx, thing))) throw thingNotFound(name);
     await this.#options.trail.append(tx, { kind: 'thing.updated', actor, payload: trailPayloadOf(thing) });
     tx.afterCommit(() => {
@@ -286,6 +299,11 @@ export class Things {
     const thing = this.known(name);
     if (thing === undefined) throw thingNotFound(name);
     return thing;
+  }
+
+  /** From memory, in no order. */
+  all(): Iterable<Thing> {
+    return this.#registry.things();
   }
 
   /** From memory, in no order. */

@@ -58,3 +58,23 @@ export interface ThingStore {
   /** Reports of things with a name greater than `after`, by name. */
   reports(range: { readonly after?: ThingName; readonly limit: number }): Promise<readonly DeviceReport[]>;
 }
+
+/** What things of one type have to have. A type that is not kept asks for nothing. */
+export interface ThingType {
+  readonly name: string;
+  /** Names of attributes that each thing of the type has, with a text that is not empty. */
+  readonly requiredAttributes: readonly string[];
+  /** For operators to find and sort by. */
+  readonly tags: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+}
+
+export interface ThingTypeStore {
+  /** Refuses a name that exists with `StoreError` `store.conflict`. */
+  add(tx: Transaction, type: ThingType): Promise<void>;
+  /** Replaces required attributes and tags. */
+  update(tx: Transaction, type: Omit<ThingType, 'createdAtMs'>): Promise<boolean>;
+  remove(tx: Transaction, name: string): Promise<boolean>;
+  /** Every type, by name. */
+  all(): Promise<readonly ThingType[]>;
+}

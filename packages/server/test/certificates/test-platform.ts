@@ -29,7 +29,7 @@ import { RenewalCampaigns } from '../../src/renewals/index.ts';
 import type { Search, SearchLimits } from '../../src/search/index.ts';
 import { Shadows } from '../../src/shadows/index.ts';
 import { openStorage, type Storage } from '../../src/storage/index.ts';
-import { type ThingEvent, Things } from '../../src/things/index.ts';
+import { type ThingEvent, Things, ThingTypes } from '../../src/things/index.ts';
 import { createTrail, type Trail } from '../../src/trail/index.ts';
 import { type VendorCaEvent, VendorCas } from '../../src/vendor-cas/index.ts';
 import type { VendorCasOptions } from '../../src/vendor-cas/service.ts';
@@ -215,7 +215,14 @@ export async function openPlatform(options: PlatformOptions) {
   parts.defer(() => certificates.close());
   const isKnownCertificate = certificates.isKnown.bind(certificates);
   const announce = (event: PlatformEvent) => void events.push(event);
-  const things = await Things.open({
+  const thingTypes = await ThingTypes.open({
+    ...shared,
+    store: stores.thingTypes,
+    things: () => things.all(),
+    typesMax: 3,
+  });
+  const things: Things = await Things.open({
+    requiredOf: (typeName) => thingTypes.requiredOf(typeName),
     ...shared,
     store: stores.things,
     announce,
@@ -377,6 +384,7 @@ export async function openPlatform(options: PlatformOptions) {
     issuanceLog,
     certificates,
     things,
+    thingTypes,
     groups,
     search,
     presence,

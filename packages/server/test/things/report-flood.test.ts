@@ -86,6 +86,7 @@ async function open(reportLimits: ReportLimits, names: readonly ThingName[]): Pr
     announce: () => undefined,
     isKnownCertificate: (certificateId) => certificates.isKnown(certificateId),
     isRevoked: () => false,
+    requiredOf: () => [],
     whileKept: (_, work) => work(),
     forget: async () => undefined,
     reportLimits,

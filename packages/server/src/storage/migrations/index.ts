@@ -31,6 +31,7 @@ import { shadows } from './0027-shadows.ts';
 import { dynamicGroups } from './0028-dynamic-groups.ts';
 import { presence } from './0029-presence.ts';
 import { deviceMetrics } from './0030-device-metrics.ts';
+import { thingTypes } from './0031-thing-types.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -71,4 +72,5 @@ export const migrations: readonly Migration[] = [
   dynamicGroups,
   presence,
   deviceMetrics,
+  thingTypes,
 ];

@@ -17,6 +17,7 @@ import { describeRenewals } from './renewals.ts';
 import { describeSchema } from './schema.ts';
 import { describeShadows } from './shadows.ts';
 import { describeTargetTokens } from './target-tokens.ts';
+import { describeThingTypes } from './thing-types.ts';
 import { describeThings } from './things.ts';
 import { describeTrailStore } from './trail.ts';
 import { describeTransactions } from './transactions.ts';
@@ -28,6 +29,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   trail: describeTrailStore,
   operators: describeOperators,
   things: describeThings,
+  'thing types': describeThingTypes,
   presence: describePresence,
   groups: describeGroups,
   activity: describeActivity,
