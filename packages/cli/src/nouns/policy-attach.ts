@@ -9,6 +9,7 @@ import {
   getThing,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
+import { counted } from '../counted.ts';
 import { addVerb } from '../define.ts';
 import { usage } from '../errors.ts';
 import type { Shell } from '../shell.ts';
@@ -135,5 +136,5 @@ async function detachWhereAttached(certificateId: string, { api, policyName }: C
 function textOf(outcome: Outcome): string {
   if ('groupName' in outcome) return `group \`${outcome.groupName}\``;
   const { certificateIds } = outcome;
-  return certificateIds.length === 1 ? 'one certificate' : `${certificateIds.length} certificates`;
+  return counted(certificateIds.length, 'certificate');
 }

@@ -1,5 +1,6 @@
 import { getPolicy, getPolicyVersion, listPolicies } from '@fleetward/protocol';
 import type { Command } from 'commander';
+import { counted } from '../counted.ts';
 import { addVerb, whole } from '../define.ts';
 import type { Shell } from '../shell.ts';
 import { diagnosticText } from './policy-diagnostics.ts';
@@ -64,7 +65,7 @@ async function showPolicy(
     created: { atMs: policy.createdAtMs },
     versions: versions.join(', '),
     groups: policy.groupNames.join(', '),
-    'attached to': `${policy.certificateCount} certificates`,
+    'attached to': counted(policy.certificateCount, 'certificate'),
     ...Object.fromEntries(policy.certificateIds.slice(0, 20).map((id, index) => [`  ${index + 1}`, id])),
   });
   if (output.json) return;

@@ -1,5 +1,6 @@
 import { type ApiClient, listThings } from '@fleetward/protocol';
 import type { Command } from 'commander';
+import { counted } from '../counted.ts';
 import { addVerb } from '../define.ts';
 import type { Shell } from '../shell.ts';
 import { writeStream } from '../write-stream.ts';
@@ -48,7 +49,7 @@ export function addThingExport(noun: Command, shell: Shell): void {
       if (out !== undefined)
         shell.output.done(
           { file: out, things: count, outcome: 'exported' },
-          `${count} things are in \`${out}\``,
+          `${counted(count, 'thing')} ${count === 1 ? 'is' : 'are'} in \`${out}\``,
         );
     });
 }
@@ -89,7 +90,7 @@ function newProgress({ terminal, output }: Shell, isFile: boolean) {
     add(things: number): void {
       count += things;
       clear();
-      if (isDrawn) stderr.write(`${count} things`);
+      if (isDrawn) stderr.write(counted(count, 'thing'));
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   type Part,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
+import { counted } from '../counted.ts';
 import { addVerb, limit, repeatable, whole } from '../define.ts';
 import type { Cell } from '../output.ts';
 import { readPages } from '../pages.ts';
@@ -116,7 +117,7 @@ function addCount(noun: Command, { output, withApi }: Shell): void {
       const counts = await withApi((api) => api.call(countThings, { query: wanted }));
       output.list(counts.values, { [by]: (row) => row.value, things: (row) => row.count }, 'no values');
       const { total, without, distinct, values } = counts;
-      output.note(`${total} things, ${without} without \`${by}\``);
+      output.note(`${counted(total, 'thing')}, ${without} without \`${by}\``);
       if (distinct > values.length) output.note(`${distinct} values: raise \`--limit\``);
     });
 }
