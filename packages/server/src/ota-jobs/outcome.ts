@@ -1,6 +1,7 @@
 import type { JsonObject } from '@fleetward/core';
 import type { Feedback } from '../campaigns/index.ts';
 import type { PublishedRelease } from '../releases/index.ts';
+import { isKeepable } from '../things/index.ts';
 
 /** What the platform last heard of a device, in the part that is read here. */
 interface Installed {
@@ -36,5 +37,8 @@ export function reportAfter(
     ...(feedback.explanation === undefined ? {} : { reason: feedback.explanation }),
   };
   const installed = isGood ? { installed: { version, securityVersion, sha256 } } : {};
-  return { ...report, protocol: 'aws-ota', ...installed, update };
+  const said = { protocol: 'aws-ota', ...installed, update };
+  const after = { ...report, ...said };
+  // However full the device made its own report: of that only the floor is kept then.
+  return isKeepable(after) ? after : { installed: { securityVersion: floorOf(report) }, ...said };
 }

@@ -17,7 +17,7 @@ export interface OtaJobsParts {
   readonly campaigns: Pick<Campaigns, 'underWay' | 'underWayOf' | 'offerFor' | 'told' | 'get'>;
   readonly jobs: CampaignJobs;
   readonly releases: Pick<ReleaseService, 'release'>;
-  readonly things: Pick<Things, 'known' | 'findReport' | 'saveReport'>;
+  readonly things: Pick<Things, 'known' | 'findReport' | 'noteReport'>;
   readonly groups: Pick<Groups, 'groupsOf' | 'withAncestors'>;
   /** Groups of which, and under which, things speak it. */
   readonly groupNames: readonly string[];
@@ -138,7 +138,7 @@ export class OtaJobs {
     if (feedback.event === 'confirm' || feedback.event === 'fail' || feedback.event === 'reject') {
       const { report } = (await things.findReport(thingName)) ?? {};
       const release = this.#published(campaign) ?? unpublished(campaign, floorOf(report));
-      await things.saveReport(thingName, reportAfter(report, { actionId, feedback, release }));
+      await things.noteReport(thingName, reportAfter(report, { actionId, feedback, release }));
     }
     await campaigns.told({ thingName, actionId, feedback });
   }
@@ -224,7 +224,7 @@ export class OtaJobs {
     // Else it is told already, or the device has gone on since.
     if (receivedAtMs >= lastUpdatedAtMs || things.known(thingName) === undefined) return;
     const release = this.#published(campaign) ?? unpublished(campaign, floorOf(report));
-    await things.saveReport(thingName, reportAfter(report, { feedback: { event: 'confirm' }, release }));
+    await things.noteReport(thingName, reportAfter(report, { feedback: { event: 'confirm' }, release }));
   }
 
   /** The campaign is over. */

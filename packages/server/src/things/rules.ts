@@ -102,9 +102,16 @@ function assertAttribute(name: string, value: string): void {
 
 /** Throws `things.invalid` when a device says more of itself than the platform keeps. */
 export function assertReport(report: JsonObject): void {
-  const bytes = Buffer.byteLength(canonicalJson(report));
-  if (bytes > reportBytesMax)
-    throw invalid(`the report has ${bytes} bytes; at most ${reportBytesMax} are kept`);
+  if (!isKeepable(report))
+    throw invalid(`the report has ${bytesOf(report)} bytes; at most ${reportBytesMax} are kept`);
+}
+
+export function isKeepable(report: JsonObject): boolean {
+  return bytesOf(report) <= reportBytesMax;
+}
+
+function bytesOf(report: JsonObject): number {
+  return Buffer.byteLength(canonicalJson(report));
 }
 
 /**

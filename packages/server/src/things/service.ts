@@ -472,6 +472,12 @@ export class Things {
     this.get(thingName);
     const turn = this.#reportRate.take(thingName);
     if (turn.kind === 'refused') throw tooManyReports(turn.retryAfterSeconds);
+    await this.noteReport(thingName, report);
+  }
+
+  /** The same of what the platform gathers from the device's other words: how often the device reports does not hold it up. */
+  async noteReport(thingName: ThingName, report: JsonObject): Promise<void> {
+    this.get(thingName);
     assertReport(report);
     await this.#reports.save({ thingName, receivedAtMs: this.#options.clock.now(), report });
   }

@@ -8,6 +8,7 @@ import { Jobs } from '../../src/jobs/index.ts';
 import { OtaJobs } from '../../src/ota-jobs/index.ts';
 import type { PublishedRelease } from '../../src/releases/index.ts';
 import type { PlatformSpoke } from '../../src/reserved-topic.ts';
+import { assertReport } from '../../src/things/rules.ts';
 import { openFleet as openCampaigns, release } from '../campaigns/fleet.ts';
 import { MemoryJobs } from '../jobs/memory-jobs.ts';
 
@@ -79,7 +80,8 @@ export async function openFleet(things = 1) {
           const report = fleet.reports.get(thingName);
           return report && { thingName, receivedAtMs: receivedAtMs.get(thingName) ?? 0, report };
         },
-        saveReport: async (thingName: ThingName, report: JsonObject) => {
+        noteReport: async (thingName: ThingName, report: JsonObject) => {
+          assertReport(report);
           fleet.reports.set(thingName, report);
           receivedAtMs.set(thingName, fleet.clock.now());
         },

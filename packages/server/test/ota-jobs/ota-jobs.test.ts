@@ -60,6 +60,24 @@ describe('what a campaign offers', () => {
     expect(await world.pending()).toEqual([]);
   });
 
+  test.each([
+    ['SUCCEEDED', expect.any(Number)],
+    ['FAILED', 7],
+  ] as const)(
+    'ends %s however full the device has made its report, whose floor stays',
+    async (status, securityVersion) => {
+      const world = await openFleet();
+      const campaignId = await world.roll();
+      await world.start();
+      const installed = { version: '1.0.0', securityVersion: 7 };
+      world.fleet.reports.set(world.pump, { installed, noise: 'x'.repeat(16_300) });
+      await world.say(campaignId, status);
+      await world.tick();
+      expect(await world.action(campaignId)).toMatchObject({ state: status });
+      expect(world.fleet.reports.get(world.pump)?.installed).toMatchObject({ securityVersion });
+    },
+  );
+
   test('is rejected after it was installed: it failed', async () => {
     const world = await openFleet();
     const campaignId = await world.roll();

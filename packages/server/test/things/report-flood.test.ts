@@ -119,6 +119,7 @@ describe('reports of one thing', () => {
       details: { retryAfterSeconds: 1 },
     });
     await save(valve, {});
+    await things.noteReport(pump, { n: 'of the platform' });
     platform.clock.advance(1_000);
     await save(pump, { n: 4 });
     expect(await reportOf(pump)).toEqual({ n: 4 });
