@@ -73,13 +73,19 @@ export async function openJobs(connection: DeviceConnection, options: AskOptions
 /** `{execution?}`. Throws `device.answer_invalid`. */
 export function parseNext({ execution }: JsonObject): JobExecution | undefined {
   if (execution === undefined) return undefined;
-  const isKnown = isObject(execution) && textOf(execution.jobId) !== '';
-  if (isKnown) return executionFrom(execution);
+  if (isExecution(execution)) return executionFrom(execution);
   throw new DeviceError('device.answer_invalid', 'what the platform says is not a job');
 }
 
 function parseList(list: unknown): readonly JobExecution[] {
-  return Array.isArray(list) ? list.filter(isObject).map(executionFrom) : [];
+  return Array.isArray(list) ? list.filter(isExecution).map(executionFrom) : [];
+}
+
+/** As AWS IoT names jobs: of this a topic is made, and anything else could be none. */
+const jobIdPattern = /^[a-zA-Z0-9_-]{1,64}$/;
+
+function isExecution(value: unknown): value is JsonObject {
+  return isObject(value) && jobIdPattern.test(textOf(value.jobId));
 }
 
 function executionFrom({

@@ -165,13 +165,21 @@ function failure(error: unknown): JobOutcome {
 function openNote(files: Files, path: string) {
   return {
     read(): JobNote | undefined {
-      const bytes = files.read(path, noteBytesMax);
+      const bytes = readNote(files, path);
       return bytes === undefined || bytes.length === 0 ? undefined : parseNote(bytes);
     },
     write: (note: JobNote) => replaceNote(files, path, Buffer.from(JSON.stringify(note))),
     /** Empty, in one step: a removed entry could come back with a power cut, and with it the outcome of before. */
     remove: () => replaceNote(files, path, new Uint8Array()),
   };
+}
+
+function readNote(files: Files, path: string): Uint8Array | undefined {
+  try {
+    return files.read(path, noteBytesMax);
+  } catch (cause) {
+    throw new DeviceError('device.note_failed', `\`${path}\` is not read: ${cause}`, { cause });
+  }
 }
 
 function replaceNote(files: Files, path: string, bytes: Uint8Array): void {
