@@ -46,9 +46,9 @@ function assertTags(tags: Readonly<Record<string, string>>): void {
       throw invalid(
         `the tag name \`${name.slice(0, 64)}\` is not 1 to 128 of a-z A-Z 0-9 _ . , @ / : # = + [ ] -`,
       );
-    if (value.length > 256 || /\p{Cc}/u.test(value))
+    if (value.length > 256 || /[\p{Cc}\p{Cs}]/u.test(value))
       throw invalid(
-        `the value of tag \`${name}\` is longer than 256 characters or holds a control character`,
+        `the value of tag \`${name}\` is longer than 256 characters or holds a control character or half a character`,
       );
   }
 }
@@ -93,9 +93,9 @@ function assertAttribute(name: string, value: string): void {
       `the attribute name \`${name.slice(0, 64)}\` is not 1 to 128 of a-z A-Z 0-9 _ . , @ / : # = [ ] -`,
     );
   }
-  if (value.length > 800 || /\p{Cc}/u.test(value)) {
+  if (value.length > 800 || /[\p{Cc}\p{Cs}]/u.test(value)) {
     throw invalid(
-      `the value of attribute \`${name}\` is longer than 800 characters or holds a control character`,
+      `the value of attribute \`${name}\` is longer than 800 characters or holds a control character or half a character`,
     );
   }
 }

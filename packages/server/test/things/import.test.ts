@@ -86,6 +86,12 @@ describe('what is new', () => {
       { thingName: 'a', attributes: { a: 'x'.repeat(801) } },
       'things.invalid',
     ],
+    [
+      'half a character, which no file gives back',
+      { thingName: 'a', attributes: { a: '\ud800' } },
+      'things.invalid',
+    ],
+    ['half a character in a tag', { thingName: 'a', tags: { a: '\udfff' } }, 'things.invalid'],
     ['a group that is not there', { thingName: 'a', groupNames: ['none'] }, 'groups.not_found'],
     ['a dynamic group', { thingName: 'a', groupNames: ['low'] }, 'groups.dynamic'],
     ['more groups than it may be in', { thingName: 'a', groupNames: ['yard', 'g1', 'g2'] }, 'groups.limit'],
