@@ -20,6 +20,13 @@ export type Filter = (block: Block, mask: Uint8Array) => void;
 /** Fields with a name of their own behind the dot: a column is there for those that some thing has. */
 const named = { 'attribute.': 'attributes', 'tag.': 'tags' } as const;
 type Prefix = keyof typeof named;
+/** What else a field may begin with, for who gets it wrong. */
+const inShadows = [
+  'shadow.reported.',
+  'shadow.desired.',
+  'shadow.name.NAME.reported.',
+  'shadow.name.NAME.desired.',
+];
 
 /** Makes of a query what finds its things in the index. Throws `search.field_unknown`, `search.not_indexed` and `search.query_invalid`. */
 export function planQuery(query: Query, index: FleetIndex): Filter {
@@ -47,7 +54,7 @@ export function fieldOf(
       ? (index.field(name) ?? fieldOfShadow(index, name))
       : namedField(index, { prefix, name: name.slice(prefix.length) });
   if (field !== undefined) return field;
-  const known = [...index.fieldNames, ...[...Object.keys(named), 'shadow.'].map((one) => `${one}…`)]
+  const known = [...index.fieldNames, ...[...Object.keys(named), ...inShadows].map((one) => `${one}…`)]
     .map((one) => `\`${one}\``)
     .join(', ');
   const message = `at ${position}: there is no field \`${name}\`; there are ${known}`;

@@ -456,6 +456,11 @@ test.for([
   ['shadow.reported.fw<new', 'search.query_invalid', 'at 20: this is neither a number nor a version'],
   ['type:a or shadow.reported.x:1', 'search.not_indexed', '`shadow.reported.x` is not among'],
   ['shadow.fw:1', 'search.field_unknown', 'at 1: there is no field `shadow.fw`'],
+  [
+    'shadow.fw:1',
+    'search.field_unknown',
+    '`tag.…`, `shadow.reported.…`, `shadow.desired.…`, `shadow.name.NAME.rep',
+  ],
   ['shadow.reported.:1', 'search.field_unknown', 'there is no field'],
   ['cert.expiresIn<30', 'search.query_invalid', 'at 16: this is no time span'],
   ['cert.expiresIn:30d', 'search.query_invalid', 'at 1: `cert.expiresIn` is compared with'],
