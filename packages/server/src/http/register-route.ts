@@ -13,7 +13,8 @@ const publicBodyBytesMax = 16_384;
 
 /**
  * Adds a route with its handler. The order holds for each request: its time has started, the headers are checked, the caller
- * is known and allowed, and only then is the body read, checked and handed on.
+ * is known and allowed, and only then is the body read, checked and handed on, if the caller is still allowed by then: whoever holds
+ * requests back before their last byte does not outlive the end of a token with them.
  */
 export function registerRoute(app: FastifyInstance, handler: RouteHandler, desk: Desk): void {
   const { route } = handler;
@@ -60,6 +61,7 @@ function createAnswer({ route, handle }: RouteHandler) {
   const check = compileRequestCheck(route);
   const encode = compileJsonAnswer(route);
   return async (request: FastifyRequest, reply: FastifyReply, desk: Desk): Promise<FastifyReply> => {
+    if (request.body !== undefined && !isStreamed(route)) await admit(route, request, desk);
     const parts = check({ params: request.params, query: request.query, body: request.body });
     const result = await handle({
       ...parts,

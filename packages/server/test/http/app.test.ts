@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { request } from 'node:https';
 import { connect } from 'node:tls';
 import { defineRoute } from '@fleetward/protocol';
 import { FakeClock } from '@fleetward/testkit';
@@ -361,4 +362,30 @@ test('a handler is told when its client leaves and when the server stops', async
   const late = await rawRequest({ port: waiting.port, ca: certificates.ca, path: '/v1/leak', headers: auth });
   expect(json(late)).toMatchObject({ status: 503, code: 'http.stopping' });
   await waiting.stop();
+});
+
+test('a request whose caller is shut out while its body comes is not carried out', async () => {
+  let [asked, isGood, greeted] = [0, true, 0];
+  const own = await listen(certificates, {
+    clock,
+    authenticate: async (credentials) => {
+      asked++;
+      return isGood
+        ? authenticate(credentials)
+        : { kind: 'refused', reason: 'the operator token was revoked' };
+    },
+    handlers: [handle(greet, async () => ({ said: String(++greeted), times: 1, loud: false }))],
+  });
+  const target = { host: 'localhost', port: own.port, ca: certificates.ca, path: '/v1/greetings/bo' };
+  const headers = { ...jsonHeaders, expect: '100-continue' };
+  const sent = request({ ...target, method: 'POST', headers, agent: false });
+  sent.flushHeaders();
+  await once(sent, 'continue');
+  await expect.poll(() => asked).toBe(1);
+  isGood = false;
+  sent.end('{"text":"hi"}');
+  const [response] = await once(sent, 'response');
+  response.resume();
+  await own.stop();
+  expect([response.statusCode, greeted]).toEqual([401, 0]);
 });
