@@ -53,6 +53,10 @@ needs('openssl', 'openssl').describe('against a platform', () => {
 
   const run = (args: readonly string[]) => cli.run(['--json', ...args], { environment });
 
+  async function myName(): Promise<string> {
+    return ((await say(['operator', 'whoami'])).json as [{ name: string }])[0].name;
+  }
+
   async function say(args: readonly string[]): Promise<CliOutcome> {
     const outcome = await run(args);
     expect(outcome, args.join(' ')).toMatchObject({ code: 0, stderr: '' });
@@ -544,6 +548,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect(told.stdout).toMatch(/^fwt_[A-Za-z0-9_-]{43}\n$/);
     const listed = await say(['target-token', 'list']);
     expect(listed.json).toMatchObject([{ thingName: 'valve-1' }]);
+    const shown = await cli.run(['target-token', 'list'], { environment });
+    expect(shown.stdout).toMatch(new RegExp(`^valve-1 .* ${await myName()}$`, 'm'));
     expect(listed.stdout).not.toContain(token.secret);
     await say(['target-token', 'delete', 'valve-1']);
     expect((await run(['target-token', 'delete', 'valve-1'])).error).toMatchObject({
@@ -565,6 +571,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['job', 'show', 'reboot'])).json).toMatchObject([
       { document: { operation: 'reboot' } },
     ]);
+    const told = await cli.run(['job', 'show', 'reboot'], { environment });
+    expect(told.stdout).toMatch(new RegExp(`^by\\s+${await myName()}$`, 'm'));
     expect((await run(create)).error).toMatchObject({ code: 'jobs.exists' });
     expect((await run(['job', 'delete', 'reboot'])).error).toMatchObject({ code: 'jobs.state' });
     expect((await say(['job', 'cancel-execution', 'reboot', 'lamp-7'])).json).toMatchObject([
@@ -823,6 +831,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['connection', 'list', '--thing', 'lamp-7'])).json).toMatchObject([
       { clientId: 'lamp-7', certificateId },
     ]);
+    const shown = await cli.run(['thing', 'show', 'lamp-7'], { environment });
+    expect(shown.stdout).toMatch(/^connected\s+true\n {2}since/m);
     await client.publishAsync('telemetry/lamp-8', 'x', { qos: 1 }).catch(() => undefined);
     const denials = await say([
       'denial',

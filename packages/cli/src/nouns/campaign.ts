@@ -6,13 +6,13 @@ import {
   getCampaign,
   listCampaignActions,
   listCampaigns,
-  listOperators,
   listThings,
   rollBackCampaign,
 } from '@fleetward/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addVerb, limit, repeatable, whole } from '../define.ts';
 import { parseMomentMs } from '../moment.ts';
+import { readOperatorNames } from '../operator-names.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 import { nextStep } from './campaign-next.ts';
@@ -229,11 +229,9 @@ function addShow(noun: Command, { output, withApi, terminal }: Shell): void {
     description: 'Shows a campaign, how far it is, and why it stopped if it did.',
     examples: ['fleetward campaign show 0c2f4a6b8d0e1f23'],
   }).action(async (campaignId: string) => {
-    const [campaign, { operators }] = await withApi((api) =>
-      Promise.all([api.call(getCampaign, { params: { campaignId } }), api.call(listOperators)]),
+    const [campaign, nameOf] = await withApi((api) =>
+      Promise.all([api.call(getCampaign, { params: { campaignId } }), readOperatorNames(api)]),
     );
-    /** Of one who is gone, the id. */
-    const nameOf = (id: string) => operators.find(({ operatorId }) => operatorId === id)?.name ?? id;
     const { name, state, release, because, stage, stages, causes, ratePerMinute } = campaign;
     output.record(campaign, {
       campaign: campaignId,

@@ -2,6 +2,7 @@ import { createClaim, getClaim, listClaims, type Part } from '@fleetward/protoco
 import type { Command } from 'commander';
 import { addVerb, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
+import { readOperatorNames } from '../operator-names.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
@@ -116,14 +117,16 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       'Shows a claim that has not ended: its template, how often it was used, and until when it works.',
     examples: ['fleetward claim show 9f86d081884c7d65…'],
   }).action(async (certificateId: string) => {
-    const found = await withApi((api) => api.call(getClaim, { params: { certificateId } }));
+    const [found, nameOf] = await withApi((api) =>
+      Promise.all([api.call(getClaim, { params: { certificateId } }), readOperatorNames(api)]),
+    );
     output.record(found, {
       claim: found.certificateId,
       template: found.templateName,
       thing: found.thingName ?? 'any of its template',
       uses: found.usesMax === undefined ? 'any number' : `${found.usesLeft} of ${found.usesMax} left`,
       created: { atMs: found.createdAtMs },
-      by: found.createdBy,
+      by: nameOf(found.createdBy),
       expires: { atMs: found.expiresAtMs },
     });
   });

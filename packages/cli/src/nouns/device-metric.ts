@@ -119,7 +119,7 @@ function addHistory(noun: Command, { output, withApi, terminal }: Shell): void {
         avg: (row: (typeof buckets)[number]) => Number(row.avg.toPrecision(6)),
         max: (row: (typeof buckets)[number]) => row.max,
       };
-      output.list(buckets, columns, `no reports with \`${metricName}\` in that time`);
+      output.list(buckets, columns, `no report in that time has a number called \`${metricName}\``);
     });
 }
 

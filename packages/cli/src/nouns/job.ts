@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { cancelJob, createJob, deleteJob, getJob, listJobs, type Part } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
+import { readOperatorNames } from '../operator-names.ts';
 import { readInput } from '../read-input.ts';
 import type { Shell } from '../shell.ts';
 import { addExecutions } from './job-executions.ts';
@@ -69,7 +70,9 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
     description: 'Shows a job, its document, how far it is, and why it was cancelled if it was.',
     examples: ['fleetward job show reboot-1'],
   }).action(async (jobId: string) => {
-    const job = await withApi((api) => api.call(getJob, { params: { jobId } }));
+    const [job, nameOf] = await withApi((api) =>
+      Promise.all([api.call(getJob, { params: { jobId } }), readOperatorNames(api)]),
+    );
     output.record(job, {
       job: jobId,
       state: job.state,
@@ -80,7 +83,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       rate: `${job.ratePerMinute}/min`,
       progress: progressText(job),
       made: { atMs: job.createdAtMs },
-      by: job.createdBy,
+      by: nameOf(job.createdBy),
       ...(job.endedAtMs === undefined ? {} : { ended: { atMs: job.endedAtMs } }),
     });
   });

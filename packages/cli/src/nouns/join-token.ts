@@ -2,6 +2,7 @@ import { createJoinToken, getJoinToken, listJoinTokens, revokeJoinToken } from '
 import { type Command, Option } from 'commander';
 import { addVerb, repeatable, whole } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
+import { readOperatorNames } from '../operator-names.ts';
 import type { Shell } from '../shell.ts';
 
 /** `fleetward join-token …`: the secrets with which devices without a certificate enrol. */
@@ -94,7 +95,9 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
     description: 'Shows a join token, whatever its state, without its secret.',
     examples: ['fleetward join-token show 0c2f4a6b8d0e1f23'],
   }).action(async (tokenId: string) => {
-    const found = await withApi((api) => api.call(getJoinToken, { params: { tokenId } }));
+    const [found, nameOf] = await withApi((api) =>
+      Promise.all([api.call(getJoinToken, { params: { tokenId } }), readOperatorNames(api)]),
+    );
     output.record(found, {
       token: found.tokenId,
       names: found.namePattern,
@@ -103,7 +106,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       policies: found.policies.join(' '),
       uses: `${found.usesLeft} of ${found.usesMax} left`,
       created: { atMs: found.createdAtMs },
-      by: found.createdBy,
+      by: nameOf(found.createdBy),
       expires: { atMs: found.expiresAtMs },
       ...(found.revokedAtMs === undefined ? {} : { revoked: { atMs: found.revokedAtMs } }),
     });

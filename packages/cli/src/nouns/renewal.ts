@@ -10,6 +10,7 @@ import {
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { addVerb, limit } from '../define.ts';
 import { parseDurationMs } from '../moment.ts';
+import { readOperatorNames } from '../operator-names.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 
@@ -109,7 +110,9 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
     description: 'Shows a renewal campaign and how many certificates wait, are called, renewed or gone.',
     examples: ['fleetward renewal show 0c2f4a6b8d0e1f23'],
   }).action(async (campaignId: string) => {
-    const campaign = await withApi((api) => api.call(getRenewal, { params: { campaignId } }));
+    const [campaign, nameOf] = await withApi((api) =>
+      Promise.all([api.call(getRenewal, { params: { campaignId } }), readOperatorNames(api)]),
+    );
     output.record(campaign, {
       campaign: campaign.campaignId,
       state: campaign.state,
@@ -121,7 +124,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       renewed: campaign.counts.RENEWED,
       gone: campaign.counts.GONE,
       started: { atMs: campaign.createdAtMs },
-      by: campaign.createdBy,
+      by: nameOf(campaign.createdBy),
       ...(campaign.endedAtMs === undefined ? {} : { ended: { atMs: campaign.endedAtMs } }),
     });
   });

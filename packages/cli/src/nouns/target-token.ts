@@ -1,6 +1,7 @@
 import { createTargetToken, listTargetTokens, removeTargetToken } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb, limit } from '../define.ts';
+import { readOperatorNames } from '../operator-names.ts';
 import { readPages } from '../pages.ts';
 import type { Shell } from '../shell.ts';
 
@@ -33,16 +34,19 @@ function addList(noun: Command, { output, withApi }: Shell): void {
   })
     .addOption(limit())
     .action(async (flags: { readonly limit: number }) => {
-      const { items, more } = await withApi((api) =>
-        readPages(flags.limit, async (query) => {
-          const { targetTokens, next } = await api.call(listTargetTokens, { query });
-          return { items: targetTokens, next };
-        }),
+      const [{ items, more }, nameOf] = await withApi((api) =>
+        Promise.all([
+          readPages(flags.limit, async (query) => {
+            const { targetTokens, next } = await api.call(listTargetTokens, { query });
+            return { items: targetTokens, next };
+          }),
+          readOperatorNames(api),
+        ]),
       );
       const columns = {
         thing: (row: (typeof items)[number]) => row.thingName,
         created: (row: (typeof items)[number]) => ({ atMs: row.createdAtMs }),
-        by: (row: (typeof items)[number]) => row.createdBy,
+        by: (row: (typeof items)[number]) => nameOf(row.createdBy),
       };
       output.list(items, columns, 'no target tokens');
       if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);

@@ -156,7 +156,7 @@ function certificateText({
 }
 
 function presenceFields({ connected, sinceMs, flapping, connection, lastDisconnect }: Shown['presence']) {
-  const fields: Record<string, Cell> = { connected, flapping };
+  const fields: Record<string, Cell> = { connected };
   if (sinceMs !== undefined) fields['  since'] = { atMs: sinceMs };
   if (connection !== undefined) {
     fields['  client'] = connection.clientId;
@@ -168,7 +168,7 @@ function presenceFields({ connected, sinceMs, flapping, connection, lastDisconne
     fields['last disconnect'] = { atMs: lastDisconnect.atMs };
     fields['  reason'] = lastDisconnect.reason;
   }
-  return fields;
+  return { ...fields, flapping };
 }
 
 function reportFields(report: Shown['report']): Readonly<Record<string, Cell>> {

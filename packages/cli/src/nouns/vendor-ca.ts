@@ -8,6 +8,7 @@ import {
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
+import { readOperatorNames } from '../operator-names.ts';
 import { readCertificates } from '../read-certificates.ts';
 import type { Shell } from '../shell.ts';
 
@@ -98,7 +99,9 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
     description: 'Shows a vendor CA; `--json` has its certificate in PEM.',
     examples: ['fleetward vendor-ca show 9f86d081884c7d65…'],
   }).action(async (certificateId: string) => {
-    const ca = await withApi((api) => api.call(getVendorCa, { params: { certificateId } }));
+    const [ca, nameOf] = await withApi((api) =>
+      Promise.all([api.call(getVendorCa, { params: { certificateId } }), readOperatorNames(api)]),
+    );
     output.record(ca, {
       'vendor CA': ca.certificateId,
       subject: ca.subject,
@@ -106,7 +109,7 @@ function addShow(noun: Command, { output, withApi }: Shell): void {
       template: ca.templateName,
       'valid until': { atMs: ca.notAfterMs },
       registered: { atMs: ca.createdAtMs },
-      by: ca.createdBy,
+      by: nameOf(ca.createdBy),
     });
   });
 }
