@@ -349,6 +349,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     groups,
     announce,
     isOffered: (campaignId, execution) => otaJobs.isOffered(campaignId, execution),
+    arnOf: (resource) => `arn:aws:iot:${binding.region}:${binding.accountId}:${resource}`,
     limits: config.jobs,
   });
   const streams = new Streams({ releases, downloads, denials });

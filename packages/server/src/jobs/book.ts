@@ -9,10 +9,15 @@ import { isEnd, type JobEvent, jobSteps } from './rules.ts';
 import { JobRun } from './run.ts';
 import type { Job, JobExecution, JobStore } from './store.ts';
 
+/** `cancel` and `delete` begin what is over with `cancelled` and `deleted`. */
+export type JobNewsEvent = Exclude<JobEvent, 'gathered'> | 'create' | 'cancelled' | 'deleted';
+
 /** What happened to jobs and in the queues of things, in the tick of its commit. */
 export type JobNews =
-  | { readonly kind: 'job'; readonly job: Job; readonly event: Exclude<JobEvent, 'gathered'> | 'create' }
+  | { readonly kind: 'job'; readonly job: Job; readonly event: JobNewsEvent }
   | { readonly kind: 'execution'; readonly execution: JobExecution }
+  /** It was deleted with its job. */
+  | { readonly kind: 'execution-deleted'; readonly execution: JobExecution }
   | { readonly kind: 'queue'; readonly change: QueueChange };
 
 export interface BookParts {
@@ -181,20 +186,35 @@ export class JobBook {
   async end({ job, open }: JobRun): Promise<void> {
     if (open > 0) return;
     const ended = { ...job, endedAtMs: this.parts.clock.now() };
-    await this.parts.transactor.transact((tx) => this.#update(tx, ended));
+    await this.parts.transactor.transact((tx) => {
+      // First, as in `step`.
+      if (job.state === 'CANCELED')
+        tx.afterCommit(() => this.parts.tell({ kind: 'job', job: ended, event: 'cancelled' }));
+      return this.#update(tx, ended);
+    });
   }
 
   /** Removes some of a job that is over; all of it after a while. */
   async forget(jobId: string, executionsMax: number): Promise<void> {
     const { store, transactor } = this.parts;
+    const deleted = await this.#newsOfDeletion(jobId, executionsMax);
     await transactor.transact(async (tx) => {
       const isGone = await store.remove(tx, { jobId, executionsMax });
-      if (!isGone) return;
       tx.afterCommit(() => {
+        for (const execution of deleted.executions) this.parts.tell({ kind: 'execution-deleted', execution });
+        if (!isGone) return;
         this.#over.delete(jobId);
         this.#leaving.delete(jobId);
+        if (deleted.job !== undefined) this.parts.tell({ kind: 'job', job: deleted.job, event: 'deleted' });
       });
     });
+  }
+
+  /** What is removed next of a job that somebody deleted; nothing of one that is only not listed any more. */
+  async #newsOfDeletion(jobId: string, limit: number) {
+    if (!this.#leaving.has(jobId)) return { executions: [] };
+    const { store } = this.parts;
+    return { job: await store.job(jobId), executions: await store.executions({ jobId, limit }) };
   }
 
   async #update(tx: Transaction, job: Job): Promise<void> {

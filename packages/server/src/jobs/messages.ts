@@ -1,13 +1,15 @@
 import { type Json, type JsonObject, utf8 } from '@fleetward/core';
 import { jobEventTopic, jobExecutionEventTopic, jobTopics } from '@fleetward/protocol';
 import type { PlatformMessage } from '../reserved-topic.ts';
-import type { JobBook, JobNews } from './book.ts';
-import type { JobExecution } from './store.ts';
+import type { JobBook, JobNews, JobNewsEvent } from './book.ts';
+import type { Job, JobExecution } from './store.ts';
 import { documentOf, executionView, secondsOf, summaryView } from './views.ts';
 
 interface MessageParts {
   readonly book: JobBook;
   readonly eventId: () => string;
+  /** The ARN of a resource of this platform. */
+  readonly arnOf: (resource: string) => string;
   readonly nowMs: number;
 }
 
@@ -23,7 +25,9 @@ export function messagesOf(news: JobNews, parts: MessageParts): readonly Platfor
     case 'job':
       return [jobEvent(news, parts)];
     case 'execution':
-      return [executionEvent(news.execution, parts)];
+      return [executionEvent(news.execution, news.execution.status.toLowerCase(), parts)];
+    case 'execution-deleted':
+      return [executionEvent(news.execution, 'deleted', parts)];
     case 'queue':
       return queueMessages(news.change, parts);
   }
@@ -57,53 +61,69 @@ function headOf([head]: readonly JobExecution[], book: JobBook): JsonObject {
   return { execution: executionView(head, { jobDocument: documentOf(job.document) }) };
 }
 
-const operationOf = {
-  create: 'created',
-  complete: 'completed',
-  cancel: 'canceled',
-  delete: 'deleted',
-} as const;
+/** What each is called, and the status that is told with it where that is not the job's own. */
+const operationOf: Readonly<Record<JobNewsEvent, { readonly operation: string; readonly status?: string }>> =
+  {
+    create: { operation: 'created' },
+    complete: { operation: 'completed' },
+    cancel: { operation: 'cancellation_in_progress', status: 'CANCELLATION_IN_PROGRESS' },
+    cancelled: { operation: 'canceled' },
+    delete: { operation: 'deletion_in_progress' },
+    deleted: { operation: 'deleted', status: 'DELETED' },
+  };
 
-function jobEvent(
-  { job, event }: Extract<JobNews, { kind: 'job' }>,
-  { book, eventId, nowMs }: MessageParts,
-): PlatformMessage {
-  const operation = operationOf[event];
-  const counts = book.run(job.jobId)?.counts ?? new Map();
+function jobEvent({ job, event }: Extract<JobNews, { kind: 'job' }>, parts: MessageParts): PlatformMessage {
+  const { operation, status = job.state } = operationOf[event];
   return message(jobEventTopic(job.jobId, operation), {
-    eventType: 'JOB',
-    eventId: eventId(),
-    timestamp: secondsOf(nowMs),
-    operation,
+    ...eventHead('JOB', operation, parts),
     jobId: job.jobId,
-    status: job.state,
+    status,
+    ...(job.isForced && job.state === 'CANCELED' ? { forceCanceled: true } : {}),
     targetSelection: job.target.isContinuous ? 'CONTINUOUS' : 'SNAPSHOT',
+    targets: targetsOf(job, parts),
     description: job.description,
     ...(job.because === undefined ? {} : { comment: job.because }),
-    createdAt: secondsOf(job.createdAtMs),
-    lastUpdatedAt: secondsOf(nowMs),
-    jobProcessDetails: {
-      numberOfSucceededThings: counts.get('SUCCEEDED') ?? 0,
-      numberOfFailedThings: counts.get('FAILED') ?? 0,
-      numberOfRejectedThings: counts.get('REJECTED') ?? 0,
-      numberOfTimedOutThings: counts.get('TIMED_OUT') ?? 0,
-      numberOfCanceledThings: counts.get('CANCELED') ?? 0,
-      numberOfRemovedThings: counts.get('REMOVED') ?? 0,
-    },
+    ...(event === 'complete' ? { completedAt: parts.nowMs } : {}),
+    createdAt: job.createdAtMs,
+    lastUpdatedAt: parts.nowMs,
+    ...(event === 'complete' || event === 'cancelled' ? { jobProcessDetails: endsOf(job, parts) } : {}),
   });
+}
+
+function eventHead(eventType: string, operation: string, { eventId, nowMs }: MessageParts): JsonObject {
+  return { eventType, eventId: eventId(), timestamp: secondsOf(nowMs), operation };
+}
+
+/** As many as a job of AWS IoT may have. */
+const targetsMax = 100;
+
+function targetsOf({ target }: Job, { arnOf }: MessageParts): string[] {
+  const things = target.thingNames.slice(0, targetsMax).map((name) => arnOf(`thing/${name}`));
+  const groups = target.groupNames.slice(0, targetsMax).map((name) => arnOf(`thinggroup/${name}`));
+  return [...things, ...groups].slice(0, targetsMax);
+}
+
+function endsOf({ jobId }: Job, { book }: MessageParts): JsonObject {
+  const counts = book.run(jobId)?.counts ?? new Map();
+  return {
+    numberOfSucceededThings: counts.get('SUCCEEDED') ?? 0,
+    numberOfFailedThings: counts.get('FAILED') ?? 0,
+    numberOfRejectedThings: counts.get('REJECTED') ?? 0,
+    numberOfTimedOutThings: counts.get('TIMED_OUT') ?? 0,
+    numberOfCanceledThings: counts.get('CANCELED') ?? 0,
+    numberOfRemovedThings: counts.get('REMOVED') ?? 0,
+  };
 }
 
 function executionEvent(
   { jobId, thingName, status, statusDetails }: JobExecution,
-  { eventId, nowMs }: MessageParts,
+  operation: string,
+  parts: MessageParts,
 ): PlatformMessage {
-  const operation = status.toLowerCase();
   return message(jobExecutionEventTopic(jobId, operation), {
-    eventType: 'JOB_EXECUTION',
-    eventId: eventId(),
-    timestamp: secondsOf(nowMs),
-    operation,
+    ...eventHead('JOB_EXECUTION', operation, parts),
     jobId,
+    thingArn: parts.arnOf(`thing/${thingName}`),
     thingName,
     status,
     statusDetails: { ...statusDetails },

@@ -44,6 +44,8 @@ export interface JobsOptions extends BookParts {
   readonly things: AdvanceParts['things'] & Pick<Things, 'known'>;
   readonly groups: AdvanceParts['groups'] & Pick<Groups, 'get'>;
   readonly limits: JobLimits;
+  /** The ARN of a resource of this platform, for events. */
+  readonly arnOf: (resource: string) => string;
   /** Called in the tick in which the commit is known; must not throw. */
   readonly announce: (event: PlatformSpoke) => void;
 }
@@ -73,11 +75,12 @@ export class Jobs {
 
   private constructor(options: JobsOptions) {
     this.#options = options;
-    const { random, clock, announce } = options;
+    const { random, clock, announce, arnOf } = options;
     this.#book = new JobBook({
       ...options,
       tell: (news) => {
-        const parts = { book: this.#book, eventId: () => toHex(random.bytes(16)), nowMs: clock.now() };
+        const eventId = () => toHex(random.bytes(16));
+        const parts = { book: this.#book, eventId, arnOf, nowMs: clock.now() };
         announce({ kind: 'platform-spoke', messages: messagesOf(news, parts) });
       },
     });

@@ -2,6 +2,7 @@ import {
   cancelJob,
   createJob,
   createPolicy,
+  deleteJob,
   getJob,
   getJobExecution,
   listDenials,
@@ -10,7 +11,7 @@ import {
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { jobPolicy } from './policy.ts';
+import { jobEventsPolicy, jobPolicy } from './policy.ts';
 
 let platform: TestPlatform;
 let lamp: TestDevice;
@@ -21,6 +22,7 @@ beforeAll(async () => {
   await platform.api.call(createPolicy, { body: { policyName: 'jobs', document: jobPolicy } });
   lamp = await platform.enrol('lamp', { policies: ['jobs'] });
   await platform.enrol('other', { policies: ['jobs'] });
+  await platform.api.call(createPolicy, { body: { policyName: 'events', document: jobEventsPolicy } });
 });
 afterAll(() => platform.stop());
 afterEach(async () => {
@@ -220,4 +222,64 @@ test('what was accepted outlives the process, and a cancelled job is gone from i
     'reboot-5 SUCCEEDED',
     'reboot-4 SUCCEEDED',
   ]);
+});
+
+test('who may listen for the events of jobs hears how each thing and the job ended; no device can say it', async () => {
+  const watcher = await connect(await platform.enrol('watcher', { policies: ['events'] }));
+  await watcher.client.subscribeAsync(['$aws/events/job/#', '$aws/events/jobExecution/#'], { qos: 1 });
+  const device = await connect(lamp);
+  await expect(device.client.subscribeAsync('$aws/events/job/#', { qos: 1 })).rejects.toThrow();
+  await newJob('told', { description: 'Tell' });
+  await ask(device, 'told/update', { status: 'REJECTED', statusDetails: { why: 'dark' } });
+  const ended = () => watcher.heard.map(({ topic }) => topic.replace('$aws/events/', ''));
+  await expect.poll(ended).toContain('job/told/completed');
+  await platform.api.call(deleteJob, { params: { jobId: 'told' } });
+  await expect.poll(ended).toContain('job/told/deleted');
+  expect(ended()).toEqual([
+    'job/told/created',
+    'jobExecution/told/rejected',
+    'job/told/completed',
+    'job/told/deletion_in_progress',
+    'jobExecution/told/deleted',
+    'job/told/deleted',
+  ]);
+  const arn = 'arn:aws:iot:local:000000000000:thing/lamp';
+  const common = { eventId: expect.any(String), timestamp: expect.any(Number), jobId: 'told' };
+  expect(watcher.heard[1]?.value).toEqual({
+    ...common,
+    eventType: 'JOB_EXECUTION',
+    operation: 'rejected',
+    thingArn: arn,
+    thingName: 'lamp',
+    status: 'REJECTED',
+    statusDetails: { why: 'dark' },
+  });
+  expect(watcher.heard[2]?.value).toEqual({
+    ...common,
+    eventType: 'JOB',
+    operation: 'completed',
+    status: 'COMPLETED',
+    targetSelection: 'SNAPSHOT',
+    targets: [arn],
+    description: 'Tell',
+    createdAt: expect.any(Number),
+    completedAt: expect.any(Number),
+    lastUpdatedAt: expect.any(Number),
+    jobProcessDetails: {
+      numberOfSucceededThings: 0,
+      numberOfFailedThings: 0,
+      numberOfRejectedThings: 1,
+      numberOfTimedOutThings: 0,
+      numberOfCanceledThings: 0,
+      numberOfRemovedThings: 0,
+    },
+  });
+  await watcher.client
+    .publishAsync('$aws/events/job/told/completed', '{}', { qos: 1 })
+    .catch(() => undefined);
+  const { denials } = await platform.api.call(listDenials, { query: { limit: 50 } });
+  expect(denials).toContainEqual(
+    expect.objectContaining({ cause: 'publish_denied', resource: '$aws/events/job/told/completed' }),
+  );
+  expect(ended()).toHaveLength(6);
 });

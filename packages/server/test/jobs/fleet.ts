@@ -82,6 +82,7 @@ export async function openFleet({ things: count, limits, kept }: FleetOptions) {
       for (const { topic, payload } of messages)
         told.push({ topic, value: JSON.parse(Buffer.from(payload).toString()) as JsonObject });
     },
+    arnOf: (resource: string) => `arn:aws:iot:local:000000000000:${resource}`,
     limits: { ...standardLimits, ...limits },
   };
   let jobs = await Jobs.open(options);

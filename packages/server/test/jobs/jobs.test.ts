@@ -7,6 +7,13 @@ const start = (fleet: Fleet, at = 0, more: Partial<StartNext> = {}) =>
 const update = (fleet: Fleet, wanted: Partial<Update> & Pick<Update, 'jobId' | 'status'>, at = 0) =>
   fleet.jobs.devices.update({ kind: 'update', thingName: fleet.names[at]!, ...wanted });
 
+/** What was told on `$aws/events` since it was last asked. */
+const eventsOf = (fleet: Fleet) =>
+  fleet.told
+    .splice(0)
+    .filter(({ topic }) => topic.startsWith('$aws/events/'))
+    .map(({ topic, value }) => ({ what: topic.replace('$aws/events/', ''), value }));
+
 describe('what a device gets', () => {
   test('the first that was queued, until it ends, and then the next', async () => {
     const fleet = await openFleet({ things: 1 });
@@ -138,13 +145,71 @@ describe('what a thing is told', () => {
     await fleet.tick(1_000, 2);
     await update(fleet, { jobId: 'one', status: 'SUCCEEDED' });
     await fleet.tick();
-    const events = fleet.told.filter(({ topic }) => topic.startsWith('$aws/events/'));
-    expect(events.map(({ topic }) => topic)).toEqual([
-      '$aws/events/job/one/created',
-      '$aws/events/jobExecution/one/succeeded',
-      '$aws/events/job/one/completed',
+    const events = eventsOf(fleet);
+    expect(events.map(({ what }) => what)).toEqual([
+      'job/one/created',
+      'jobExecution/one/succeeded',
+      'job/one/completed',
     ]);
     expect(events.at(-1)?.value).toMatchObject({ jobProcessDetails: { numberOfSucceededThings: 1 } });
+  });
+
+  test('that a job is being cancelled or deleted, and that it is done, over a restart and in steps', async () => {
+    const fleet = await openFleet({ things: 3, limits: { stepsPerTickMax: 2 } });
+    await fleet.create('one');
+    await fleet.tick(1_000, 4);
+    await update(fleet, { jobId: 'one', status: 'SUCCEEDED' });
+    eventsOf(fleet);
+    await fleet.jobs.cancel({ jobId: 'one', isForced: true, because: 'wrong file' }, ada);
+    await fleet.restart();
+    await fleet.tick();
+    const cancelled = eventsOf(fleet);
+    expect(cancelled.map(({ what }) => what)).toEqual([
+      'job/one/cancellation_in_progress',
+      'jobExecution/one/canceled',
+      'jobExecution/one/canceled',
+      'job/one/canceled',
+    ]);
+    expect(cancelled.at(0)?.value).toMatchObject({
+      status: 'CANCELLATION_IN_PROGRESS',
+      comment: 'wrong file',
+    });
+    expect(cancelled.at(-1)?.value).toMatchObject({
+      status: 'CANCELED',
+      forceCanceled: true,
+      jobProcessDetails: { numberOfCanceledThings: 2 },
+    });
+    await fleet.jobs.delete({ jobId: 'one', isForced: false }, ada);
+    await fleet.tick(1_000, 3);
+    expect(eventsOf(fleet).map(({ what, value }) => `${what} ${value.status}`)).toEqual([
+      'job/one/deletion_in_progress DELETION_IN_PROGRESS',
+      'jobExecution/one/deleted SUCCEEDED',
+      'jobExecution/one/deleted CANCELED',
+      'jobExecution/one/deleted CANCELED',
+      'job/one/deleted DELETED',
+    ]);
+  });
+
+  test('nothing of a job that is only not listed any more', async () => {
+    const fleet = await openFleet({ things: 1, limits: { keptMax: 1 } });
+    for (const jobId of ['one', 'two']) {
+      await fleet.create(jobId);
+      await fleet.tick(1_000, 2);
+      await update(fleet, { jobId, status: 'SUCCEEDED' });
+      await fleet.tick(1_000, 3);
+    }
+    await expect(fleet.jobs.get('one')).rejects.toThrow('there is no job');
+    expect(eventsOf(fleet).filter(({ what }) => /delet/.test(what))).toEqual([]);
+  });
+
+  test('of what failed and is tried again, nothing until it is at an end', async () => {
+    const fleet = await openFleet({ things: 1 });
+    await fleet.create('one', { retries: { failed: 1, timedOut: 0 } });
+    await fleet.tick(1_000, 2);
+    await update(fleet, { jobId: 'one', status: 'FAILED' });
+    expect(eventsOf(fleet).map(({ what }) => what)).toEqual(['job/one/created']);
+    await update(fleet, { jobId: 'one', status: 'FAILED' });
+    expect(eventsOf(fleet).map(({ what }) => what)).toEqual(['jobExecution/one/failed']);
   });
 });
 

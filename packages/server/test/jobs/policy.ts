@@ -15,6 +15,16 @@ export const jobPolicy = JSON.stringify({
   ],
 });
 
+/** Whoever watches jobs; that it may publish everything lets it say nothing in the platform's name. */
+export const jobEventsPolicy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Action: ['iot:Connect', 'iot:Publish'], Resource: '*' },
+    { Effect: 'Allow', Action: 'iot:Receive', Resource: arn('topic/$aws/events/job*') },
+    { Effect: 'Allow', Action: 'iot:Subscribe', Resource: arn('topicfilter/$aws/events/job*') },
+  ],
+});
+
 /** Over HTTPS there is no connection, and no thing of one: what the certificate says names it. */
 export const jobHttpsPolicy = JSON.stringify({
   Version: '2012-10-17',
