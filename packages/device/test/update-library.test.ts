@@ -86,10 +86,10 @@ test('the example in the README is such a daemon', async () => {
   await enroll({ url, trust, joinToken, name: 'lamp-1', folder: folder.join('identity'), clock: Date });
   writeFileSync(folder.join('1.root.json'), platform.releaseRoot);
   symlinkSync(join(import.meta.dirname, '../../../node_modules'), folder.join('node_modules'));
-  const [, , example = ''] = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8').split(
-    /^```ts$/m,
+  const examples = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8').matchAll(
+    /^```ts\n(.*?)^```$/gms,
   );
-  const text = example.slice(0, example.indexOf('```'));
+  const [text = ''] = [...examples].map(([, code = '']) => code).filter((code) => code.includes('verdict'));
   const here = text.replaceAll('https://fleet.example:8443', url).replaceAll('/var/lib/lamp', folder.path);
   writeFileSync(folder.join('example.mts'), `${here}\nconsole.log(JSON.stringify(verdict));`);
   const ran = await runProgram(
