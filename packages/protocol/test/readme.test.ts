@@ -6,7 +6,7 @@ import { startServer, type TestServer } from './test-server.ts';
 let server: TestServer;
 
 beforeAll(async () => {
-  const life = { tags: {}, lifecycleState: 'manufactured' };
+  const life = { tags: {}, lifecycleState: 'manufactured', groupNames: [], connected: false };
   const thing = { thingName: 'lamp-1', attributes: {}, createdAtMs: 0, ...life };
   server = await startServer((_, response) => response.end(JSON.stringify({ things: [thing] })));
 });
