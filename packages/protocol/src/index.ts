@@ -219,6 +219,7 @@ export {
   shadowTopic,
 } from './reserved/shadows.ts';
 export { streamsFilter } from './reserved/streams.ts';
+export { thingEventTopic } from './reserved/things.ts';
 export { defineRoute, type Part, type Route, type RouteAccess } from './route.ts';
 export {
   type TrailCheckpoint,

@@ -8,6 +8,7 @@ import {
   type Random,
   type Signer,
   type ThingName,
+  toHex,
 } from '@fleetward/core';
 import { parseKeyName, type SigningProcess } from '@fleetward/keys';
 import type { Certificate } from '@fleetward/pki';
@@ -42,7 +43,14 @@ import { Shadows } from './shadows/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
 import { Streams } from './streams/index.ts';
-import { type ReportLimits, type ThingEvent, Things, ThingTypes } from './things/index.ts';
+import {
+  type ReportLimits,
+  type ThingEvent,
+  type ThingNews,
+  Things,
+  ThingTypes,
+  thingMessage,
+} from './things/index.ts';
 import type { Trail } from './trail/index.ts';
 import { type VendorCaEvent, VendorCas } from './vendor-cas/index.ts';
 
@@ -127,6 +135,11 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   // The index is made of all that is below it, which tells it of each change.
   let search: Search | undefined;
   const changed = (thingName: ThingName): void => search?.touch(thingName);
+  const tellThing = (news: ThingNews): void => {
+    const eventId = toHex(random.bytes(16));
+    const message = thingMessage(news, { eventId, accountId: config.accountId, nowMs: clock.now() });
+    announce({ kind: 'platform-spoke', messages: [message] });
+  };
   const thingTypes = await ThingTypes.open({
     ...shared,
     store: stores.thingTypes,
@@ -138,6 +151,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     store: stores.things,
     announce,
     changed,
+    ...(config.events.things ? { told: tellThing } : {}),
     reported: (report) => {
       search?.reported(report);
       things.seen(report.thingName);

@@ -9,6 +9,7 @@ import {
 } from './settings/certificates.ts';
 import { ddi } from './settings/ddi.ts';
 import { deviceMetrics } from './settings/device-metrics.ts';
+import { events } from './settings/events.ts';
 import { clones, groups, presence, search, thingTypes } from './settings/fleet.ts';
 import { jobs } from './settings/jobs.ts';
 import { hsm, masterKey, previousMasterKeys } from './settings/keys.ts';
@@ -102,6 +103,7 @@ export const settings = section(
     groups,
     thingTypes,
     presence,
+    events,
     search,
     activity,
     guardrails,

@@ -2,6 +2,7 @@ export { ThingsError, type ThingsErrorCode } from './errors.ts';
 export { thingHandlers } from './http.ts';
 export { ThingImports } from './import.ts';
 export { type LifecycleState, lifecycleStates, maySpeak } from './lifecycle.ts';
+export { type ThingNews, thingMessage } from './news.ts';
 export { deviceReportHandlers } from './report-http.ts';
 export { isKeepable, mergedTags, type TagChange } from './rules.ts';
 export { type ReportLimits, type ThingEvent, Things } from './service.ts';

@@ -6,6 +6,7 @@ import { Turns } from '../turns.ts';
 import { ThingsError } from './errors.ts';
 import { type PlacedThing, placedPayload } from './import-rules.ts';
 import { assertTransition, type LifecycleState, maySpeak } from './lifecycle.ts';
+import type { ThingNews } from './news.ts';
 import { ThingRegistry } from './registry.ts';
 import { ReportWriter } from './report-writer.ts';
 import {
@@ -52,6 +53,8 @@ export interface ThingsOptions {
   readonly announce: (event: ThingEvent) => void;
   /** Told, in the tick of the commit, of each thing of which something is not what it was, also that it is there. */
   readonly changed?: (name: ThingName) => void;
+  /** Told, in the tick of the commit, what happened to each thing; must not throw. */
+  readonly told?: (news: ThingNews) => void;
   /** Told of each report that is kept. */
   readonly reported?: (report: DeviceReport) => void;
   /** Whether the platform issued this certificate: a mistyped id must not be attached. */
@@ -160,7 +163,7 @@ export class Things {
     this.assertFit(thing);
     await this.#add(tx, thing);
     await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload: trailPayloadOf(thing) });
-    tx.afterCommit(() => this.#registry.add(thing));
+    tx.afterCommit(() => this.#created(thing));
     return thing;
   }
 
@@ -189,11 +192,16 @@ export class Things {
       placed.map(({ thing }) => thing),
     );
     tx.afterCommit(() => {
-      for (const { thing } of placed) this.#registry.add(thing);
+      for (const { thing } of placed) this.#created(thing);
     });
     await place();
     for (const each of placed)
       await this.#options.trail.append(tx, { kind: 'thing.created', actor, payload: placedPayload(each) });
+  }
+
+  #created(thing: Thing): void {
+    this.#registry.add(thing);
+    this.#options.told?.({ operation: 'created', thing });
   }
 
   /** Takes effect on live connections at once: policies name type and attributes. Throws `things.not_found`. */
@@ -215,6 +223,7 @@ export class Things {
       // Its state is changed by others, also meanwhile.
       this.#registry.add({ ...thing, state: this.known(name)?.state ?? thing.state });
       this.#options.announce({ kind: 'thing-changed', thingName: name, certificateIds: this.#idsOf(name) });
+      this.#options.told?.({ operation: 'updated', thing });
     });
   }
 
@@ -273,13 +282,16 @@ export class Things {
   /** With everything the platform keeps of it but the trail. Throws `things.not_found`, and `things.attached` while a certificate speaks for it. */
   remove(name: ThingName, actor: Actor): Promise<void> {
     return this.hold(name, async () => {
-      this.get(name);
+      const thing = this.get(name);
       if (this.certificatesOf(name).length > 0) throw thingAttached(name);
       await this.#options.transactor.transact(async (tx) => {
         await this.#options.forget(tx, name);
         await this.#remove(tx, name);
         await this.#options.trail.append(tx, { kind: 'thing.removed', actor, payload: { thingName: name } });
-        tx.afterCommit(() => this.#registry.remove(name));
+        tx.afterCommit(() => {
+          this.#registry.remove(name);
+          this.#options.told?.({ operation: 'deleted', thing });
+        });
       });
     });
   }

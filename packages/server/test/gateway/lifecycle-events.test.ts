@@ -3,9 +3,13 @@ import {
   closeConnection,
   createPolicy,
   createPolicyVersion,
+  createThing,
   getThing,
+  importThings,
   listDenials,
+  removeThing,
   revokeCertificate,
+  updateThing,
 } from '@fleetward/protocol';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
@@ -195,4 +199,39 @@ test('a CONNECT that is refused is told, and nobody speaks as the platform does'
     resource: '$aws/events/presence/connected/lamp',
   });
   expect(topics()).toEqual(['presence/connect_failed/stranger']);
+});
+
+test('what becomes of a thing in the registry is told with its type and attributes, and not where it is switched off', async () => {
+  const thingName = 'vase';
+  const params = { thingName };
+  await listener.subscribeAsync(['$aws/events/thing/vase/+', '$aws/events/thing/bowl/+'], { qos: 1 });
+  await platform.api.call(createThing, { body: { thingName, attributes: { site: 'north' } } });
+  await platform.api.call(updateThing, { params, body: { typeName: 'jar' } });
+  await platform.api.call(removeThing, { params });
+  await expect.poll(topics).toEqual(['created', 'updated', 'deleted'].map((tail) => `thing/vase/${tail}`));
+  const common = {
+    eventType: 'THING_EVENT',
+    eventId: expect.any(String),
+    timestamp: expect.any(Number),
+    accountId: '000000000000',
+    thingName,
+    attributes: { site: 'north' },
+  };
+  expect(heard.map(({ event }) => event)).toEqual([
+    { ...common, operation: 'CREATED', thingTypeName: null },
+    { ...common, operation: 'UPDATED', thingTypeName: 'jar' },
+    { ...common, operation: 'DELETED', thingTypeName: 'jar' },
+  ]);
+  await platform.api.call(importThings, { body: { things: [{ thingName: 'bowl' }] } });
+  await expect.poll(topics).toContain('thing/bowl/created');
+
+  await platform.restart({ events: { things: false } });
+  const again = await connect(await platform.enrol('again', { policies: ['all'] }));
+  const messages: string[] = [];
+  again.on('message', (topic) => messages.push(topic));
+  await again.subscribeAsync(['$aws/events/thing/#', 'end'], { qos: 1 });
+  await platform.api.call(removeThing, { params: { thingName: 'bowl' } });
+  await again.publishAsync('end', '', { qos: 1 });
+  await expect.poll(() => messages).toEqual(['end']);
+  await again.endAsync(true);
 });

@@ -1,0 +1,8 @@
+import { flag, section } from './kinds.ts';
+
+export const events = section(
+  {
+    things: flag(true, 'That things are made, changed or removed is told on `$aws/events/thing/…`.'),
+  },
+  'Events that devices and programs may be told over MQTT (docs/reference/lifecycle-events.md).',
+);
