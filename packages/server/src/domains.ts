@@ -364,6 +364,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     announce,
     isOffered: (campaignId, execution) => otaJobs.isOffered(campaignId, execution),
     arnOf: (resource) => `arn:aws:iot:${binding.region}:${binding.accountId}:${resource}`,
+    tellsEvents: config.events.jobs,
     limits: config.jobs,
   });
   const streams = new Streams({ releases, downloads, denials });

@@ -44,6 +44,8 @@ export interface JobsOptions extends BookParts {
   readonly things: AdvanceParts['things'] & Pick<Things, 'known'>;
   readonly groups: AdvanceParts['groups'] & Pick<Groups, 'get'>;
   readonly limits: JobLimits;
+  /** Whether it is told on `$aws/events/…` what becomes of jobs; things are told of theirs in any case. */
+  readonly tellsEvents: boolean;
   /** The ARN of a resource of this platform, for events. */
   readonly arnOf: (resource: string) => string;
   /** Called in the tick in which the commit is known; must not throw. */
@@ -75,10 +77,11 @@ export class Jobs {
 
   private constructor(options: JobsOptions) {
     this.#options = options;
-    const { random, clock, announce, arnOf } = options;
+    const { random, clock, announce, arnOf, tellsEvents } = options;
     this.#book = new JobBook({
       ...options,
       tell: (news) => {
+        if (!tellsEvents && news.kind !== 'queue') return;
         const eventId = () => toHex(random.bytes(16));
         const parts = { book: this.#book, eventId, arnOf, nowMs: clock.now() };
         announce({ kind: 'platform-spoke', messages: messagesOf(news, parts) });

@@ -31,12 +31,13 @@ const standardLimits: JobLimits = {
 export interface FleetOptions {
   readonly things: number;
   readonly limits?: Partial<JobLimits>;
+  readonly tellsEvents?: boolean;
   /** In the place of records in memory. */
   readonly kept?: { readonly store: JobStore; readonly transactor: Transactor };
 }
 
 /** The domain over records in memory and a fake clock; all things are in the group `lamps`. */
-export async function openFleet({ things: count, limits, kept }: FleetOptions) {
+export async function openFleet({ things: count, limits, tellsEvents = true, kept }: FleetOptions) {
   const clock = new FakeClock();
   const records = new MemoryJobs();
   const names = Array.from({ length: count }, (_, at) => parseThingName(`lamp-${at}`));
@@ -82,6 +83,7 @@ export async function openFleet({ things: count, limits, kept }: FleetOptions) {
       for (const { topic, payload } of messages)
         told.push({ topic, value: JSON.parse(Buffer.from(payload).toString()) as JsonObject });
     },
+    tellsEvents,
     arnOf: (resource: string) => `arn:aws:iot:local:000000000000:${resource}`,
     limits: { ...standardLimits, ...limits },
   };

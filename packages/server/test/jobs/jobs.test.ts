@@ -190,6 +190,18 @@ describe('what a thing is told', () => {
     ]);
   });
 
+  test('no events where they are switched off, and to things all the same', async () => {
+    const fleet = await openFleet({ things: 1, tellsEvents: false });
+    await fleet.create('one');
+    await fleet.tick(1_000, 2);
+    await update(fleet, { jobId: 'one', status: 'SUCCEEDED' });
+    await fleet.jobs.delete({ jobId: 'one', isForced: true }, ada);
+    await fleet.tick(1_000, 3);
+    expect(new Set(fleet.told.map(({ topic }) => topic))).toEqual(
+      new Set(['$aws/things/lamp-0/jobs/notify', '$aws/things/lamp-0/jobs/notify-next']),
+    );
+  });
+
   test('nothing of a job that is only not listed any more', async () => {
     const fleet = await openFleet({ things: 1, limits: { keptMax: 1 } });
     for (const jobId of ['one', 'two']) {

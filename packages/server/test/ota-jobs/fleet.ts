@@ -59,6 +59,7 @@ export async function openFleet(things = 1) {
         heard.push({ topic, value: JSON.parse(Buffer.from(payload).toString()) as JsonObject });
     },
     isOffered: (...asked: Parameters<OtaJobs['isOffered']>) => ota.isOffered(...asked),
+    tellsEvents: true,
     arnOf: (resource: string) => resource,
     limits: {
       openMax: 1,
