@@ -12,6 +12,7 @@ export type {
   PublishedMessage,
   ReservedMessage,
   SendOutcome,
+  SubmitOutcome,
 } from './broker/hooks.ts';
 export { type BrokerLimits, DEFAULT_BROKER_LIMITS, parseBrokerLimits } from './broker/limits.ts';
 export type { BrokerMetrics } from './broker/metrics.ts';

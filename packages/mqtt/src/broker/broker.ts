@@ -4,7 +4,15 @@ import type { Qos } from '../codec/packet-type.ts';
 import { REASON } from '../reason-codes.ts';
 import type { MessageStore } from '../store/message-store.ts';
 import { BrokerCore, TICK_MS } from './core.ts';
-import type { BrokerHooks, Connection, ForwardedMessage, HeldSession, LimitName } from './hooks.ts';
+import type {
+  BrokerHooks,
+  Connection,
+  ForwardedMessage,
+  HeldSession,
+  LimitName,
+  PublishedMessage,
+  SubmitOutcome,
+} from './hooks.ts';
 import { type BrokerLimits, parseBrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
 
@@ -26,6 +34,11 @@ export interface Broker<Peer> {
   accept(stream: Duplex, peer: Peer): Connection<Peer>;
   /** Sends a message of the platform's own, to other brokers too; returns to how many it was handed here. Throws `MqttError` for what is no topic name. */
   publish(topic: string, payload: Uint8Array, options: { readonly qos: Qos }): number;
+  /**
+   * Takes a message that a client publishes by another protocol and that was allowed; with QoS 1 it resolves when what PUBACK promises
+   * is durable. Rejects with `MqttError` a topic that is no name or that this broker's limits refuse.
+   */
+  submit(message: PublishedMessage): Promise<SubmitOutcome>;
   /**
    * Takes a message that another broker forwards; answers with those of its shared subscriptions that no member here can take.
    * Throws `MqttError` for a topic that this broker's limits refuse.
@@ -67,6 +80,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
     start: () => core.start(),
     accept: (stream, peer) => core.accept(stream, peer),
     publish: (topic, payload, { qos }) => core.routing.publishOwn({ topic, payload, qos }),
+    submit: (message) => core.submissions.submit(message),
     receive: (message) => core.routing.receive(message),
     connections: () => core.byClientId.values(),
     get: (clientId) => core.byClientId.get(clientId),
@@ -86,6 +100,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
       await core.emptied();
       await core.journal.drained();
       core.journal.stop();
+      core.submissions.fail();
       clearInterval(timer);
     },
   };

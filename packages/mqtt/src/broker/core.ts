@@ -23,6 +23,7 @@ import type { Session } from './session.ts';
 import { type Alarm, Sessions, type SessionsHost } from './sessions.ts';
 import { type QueueLimit, Shares } from './shares.ts';
 import { StoredMessages } from './stored-messages.ts';
+import { Submissions } from './submissions.ts';
 import { type Route, Subscriptions } from './subscriptions.ts';
 import { TimerWheel, type WheelEntry } from './timer-wheel.ts';
 import { Wills } from './wills.ts';
@@ -60,6 +61,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   readonly encoder = new KeptEncoder();
   readonly sessions: Sessions<Peer>;
   readonly routing: Routing<Peer>;
+  readonly submissions: Submissions;
   readonly streams = new Set<Member<Peer>>();
   readonly byClientId = new Map<string, Member<Peer>>();
   readonly #clock: Clock;
@@ -109,6 +111,12 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     this.messages = new StoredMessages({ journal: this.journal, limits, metrics });
     this.sessions = new Sessions(this);
     this.routing = new Routing(this, this.#retained);
+    this.submissions = new Submissions({
+      journal,
+      metrics,
+      isOpen: () => this.#state === 'open',
+      route: (message) => this.routing.submit(message),
+    });
     this.#wills = new Wills(this);
     const { subscriptions } = this;
     this.#handover = new Handover({
@@ -153,9 +161,9 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     return member;
   }
 
-  limited(member: Member<Peer>, limit: LimitName): void {
+  limited(member: Member<Peer> | undefined, limit: LimitName): void {
     this.#countLimit(limit);
-    this.#tell(member, () => this.hooks.limited?.(member, limit));
+    if (member !== undefined) this.#tell(member, () => this.hooks.limited?.(member, limit));
   }
 
   refusedByDisk(member: Member<Peer>): void {
@@ -325,6 +333,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   #storeFailed(error: unknown): void {
     this.#state = 'failed';
     for (const member of this.streams) member.disconnect(REASON.serverShuttingDown, { sendWill: false });
+    this.submissions.fail();
     this.#tell(undefined, () => this.hooks.storeFailed?.(error));
   }
 

@@ -162,6 +162,12 @@ export interface PublishedMessage extends ReservedMessage {
   readonly owner: string;
 }
 
+/** `taken`: routed, so many times. `refused`: not routed, as this limit or the disk leaves no room. `unavailable`: what became of it is not known. */
+export type SubmitOutcome =
+  | { readonly kind: 'taken'; readonly copies: number }
+  | { readonly kind: 'refused'; readonly limit: LimitName | 'disk' }
+  | { readonly kind: 'unavailable' };
+
 /** A message that another broker's client published. */
 export interface ForwardedMessage extends PublishedMessage {
   /** The shared subscriptions of which a member here is to have it. */

@@ -4,7 +4,7 @@ import { REASON, type ReasonCode } from '../reason-codes.ts';
 import type { Topic, TopicTable } from '../topics/topic-table.ts';
 import type { BrokerConnection } from './connection.ts';
 import { mayReceive } from './guarded-access.ts';
-import type { BrokerHooks, ForwardedMessage, LimitName, PublishedMessage } from './hooks.ts';
+import type { BrokerHooks, ForwardedMessage, LimitName, PublishedMessage, SubmitOutcome } from './hooks.ts';
 import type { Journal } from './journal.ts';
 import { OutgoingMessage } from './message.ts';
 import type { BrokerMetrics } from './metrics.ts';
@@ -28,7 +28,7 @@ interface RoutingHost<Peer> {
   readonly subscriptions: Subscriptions<Session<Peer>>;
   readonly protocol: { readonly topics: TopicTable<Route<Session<Peer>>> };
   nowMs(): number;
-  limited(member: Member<Peer>, limit: LimitName): void;
+  limited(member: Member<Peer> | undefined, limit: LimitName): void;
   refusedByDisk(member: Member<Peer>): void;
 }
 
@@ -70,15 +70,22 @@ export class Routing<Peer> {
 
   /** Whether there is no room to keep what an acknowledgement would promise to keep; it is told and counted. */
   #isRefused(frame: PublishFrame, route: Route<Session<Peer>>, from: Member<Peer>): boolean {
-    const { isStalled } = this.#host.journal;
-    const full = this.#host.messages.fullBy;
-    if (!isStalled && full === undefined) return false;
-    const isToBeKept = route.subscriptions.some(isKept) || route.groups.some(mayBeKept);
-    if (isStalled && (isToBeKept || frame.retain)) this.#host.refusedByDisk(from);
-    else if (full !== undefined && isToBeKept) this.#host.limited(from, full);
-    else return false;
+    const full = this.#fullFor(route, frame.retain);
+    if (full === undefined) return false;
+    if (full === 'disk') this.#host.refusedByDisk(from);
+    else this.#host.limited(from, full);
     this.#host.metrics.publishesRefused++;
     return true;
+  }
+
+  /** What leaves no room for a message with QoS 1 or 2. */
+  #fullFor(route: Route<Session<Peer>>, retain: boolean): LimitName | 'disk' | undefined {
+    const { isStalled } = this.#host.journal;
+    const full = this.#host.messages.fullBy;
+    if (!isStalled && full === undefined) return undefined;
+    const isToBeKept = route.subscriptions.some(isKept) || route.groups.some(mayBeKept);
+    if (isStalled && (isToBeKept || retain)) return 'disk';
+    return isToBeKept ? full : undefined;
   }
 
   #tellPublished(frame: PublishFrame, topic: string, from: Member<Peer>): ReadonlySet<string> | undefined {
@@ -87,6 +94,31 @@ export class Routing<Peer> {
     const { retain, properties } = frame;
     const owner = from.session?.owner ?? '';
     return this.#host.hooks.published?.(from, { topic, payload, qos, retain, properties, owner });
+  }
+
+  /** As `route`, for a message that came by another protocol: whoever brought it is told of a limit by the answer. */
+  submit(message: PublishedMessage): SubmitOutcome {
+    const topic = this.#host.protocol.topics.fromText(message.topic);
+    const route = this.#host.subscriptions.route(topic);
+    if (this.#host.journal.isFull) return this.#refuse('uncommittedBytesMax');
+    const full = message.qos > 0 ? this.#fullFor(route, message.retain) : undefined;
+    if (full !== undefined) return this.#refuse(full);
+    const { outgoing } = this.#outgoing(message);
+    const reached = this.#keep(outgoing, message);
+    if (reached !== undefined) {
+      if (message.qos > 0) return this.#refuse(reached); // as in `route`
+      this.#host.limited(undefined, reached);
+      this.#retained.delete(topic.text);
+    }
+    const elsewhere = this.#host.hooks.published?.(undefined, message);
+    this.#send(outgoing, topic.text, { route, from: undefined, elsewhere });
+    return { kind: 'taken', copies: route.subscriptions.length + SHARED_COPY * route.groups.length };
+  }
+
+  #refuse(limit: LimitName | 'disk'): SubmitOutcome {
+    this.#host.metrics.publishesRefused++;
+    if (limit !== 'disk') this.#host.limited(undefined, limit);
+    return { kind: 'refused', limit };
   }
 
   /** Routes a will, and keeps it if there is room (MQTT-3.3.1-5). */
@@ -128,15 +160,23 @@ export class Routing<Peer> {
   }
 
   /** What did not come in as a packet. A message object of its own: this may run inside `route`. */
-  #take({ topic: text, payload, qos, retain, properties, owner }: PublishedMessage, from?: Member<Peer>) {
+  #outgoing({ topic: text, payload, qos, retain, properties }: PublishedMessage) {
     const topic = this.#host.protocol.topics.fromText(text);
     const outgoing = new OutgoingMessage();
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     const range = { bytes, payloadStart: 0, payloadEnd: bytes.length };
     outgoing.setSource({ topicBytes: topic.bytes, ...range, qos, retain, properties });
-    const reached = retain
-      ? this.#retained.keep(outgoing, topic.text, { nowMs: this.#host.nowMs(), owner })
-      : undefined;
+    return { outgoing, topic };
+  }
+
+  /** The limit that left no room for what was to be retained. */
+  #keep(outgoing: OutgoingMessage, { topic, retain, owner }: PublishedMessage) {
+    return retain ? this.#retained.keep(outgoing, topic, { nowMs: this.#host.nowMs(), owner }) : undefined;
+  }
+
+  #take(message: PublishedMessage, from?: Member<Peer>) {
+    const { outgoing, topic } = this.#outgoing(message);
+    const reached = this.#keep(outgoing, message);
     if (reached !== undefined) {
       this.#retained.delete(topic.text);
       if (from !== undefined) this.#host.limited(from, reached);
