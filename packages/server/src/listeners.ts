@@ -38,6 +38,7 @@ import { MqttListener } from './gateway/mqtt-listener.ts';
 import { PlainListener } from './gateway/plain-listener.ts';
 import { parseProxies } from './gateway/proxied-connections.ts';
 import { crlRoutes, ocspRoutes } from './gateway/public-http.ts';
+import { publishRoute } from './gateway/publish-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
 import { type Guard, listen } from './gateway/tls-listener.ts';
 import { groupHandlers } from './groups/index.ts';
@@ -205,6 +206,14 @@ async function startDeviceListeners(
         [...shadowDeviceRoutes(domains.shadows, () => parts.clock.now()), ...jobDeviceRoutes(domains.jobs)],
         { admit: gateway.guard.admit, authorizer: gateway.authorizer },
       ),
+      publishRoute({
+        ...parts,
+        admit: gateway.guard.admit,
+        authorizer: gateway.authorizer,
+        submit: (message) => mqtt.broker.submit(message),
+        denials: domains.denials,
+        limits: config.mqttLimits,
+      }),
       ...ddiRoutes({
         ...domains,
         admit: gateway.guard.admit,

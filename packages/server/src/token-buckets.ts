@@ -47,6 +47,11 @@ export class TokenBuckets {
     return { kind: 'refused', retryAfterSeconds, isFirst };
   }
 
+  /** Takes more for what turned out to cost more: the key may owe some, and has nothing until that is paid. */
+  charge(key: string, tokens: number): void {
+    this.#filled(key, this.#clock.now()).tokens -= tokens;
+  }
+
   #filled(key: string, nowMs: number): Bucket {
     const known = this.#buckets.get(key);
     this.#buckets.delete(key);

@@ -155,7 +155,8 @@ class CompiledAccess implements Principal {
   }
 
   mayStillAsk(action: PolicyAction, name: string): boolean {
-    return this.#check(action, name, 'request_denied');
+    const isPublish = action === publishing.action || action === retaining.action;
+    return this.#check(action, name, isPublish ? 'publish_denied' : 'request_denied');
   }
 
   mayAsk(action: PolicyAction, name: string): boolean {

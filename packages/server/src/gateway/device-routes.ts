@@ -63,7 +63,7 @@ function forbidden(): DeviceAnswer {
 }
 
 /** The registry may have changed since the handshake, and while the body came. */
-function admittedOn(socket: Socket, admit: Admit): Admitted {
+export function admittedOn(socket: Socket, admit: Admit): Admitted {
   const admission = admit((socket as TLSSocket).getPeerX509Certificate()?.raw);
   if (admission.kind === 'admitted') return admission;
   throw new HttpError('http.unauthenticated', 'a client certificate of this platform is needed');

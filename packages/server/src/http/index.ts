@@ -7,5 +7,11 @@ export { type HttpLimits, httpServerOptions, type OverLimit } from './limits.ts'
 export type { HttpLog } from './log.ts';
 export type { OpenApiDocument } from './openapi.ts';
 export { type PlatformFacts, platformHandlers } from './platform.ts';
-export type { RawAnswer, RawRequest, RawRequestHead, RawRoute } from './raw-route.ts';
+export {
+  anyMediaType,
+  type RawAnswer,
+  type RawRequest,
+  type RawRequestHead,
+  type RawRoute,
+} from './raw-route.ts';
 export { type ReadableTrail, trailHandlers } from './trail.ts';

@@ -2,6 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { OpenableBytes } from '../route-handler.ts';
 
+/** For a body of which only the bytes count. */
+export const anyMediaType = '*/*';
+
 /** What is known of a request before a byte of its body is read. */
 export interface RawRequestHead {
   readonly headers: IncomingHttpHeaders;
@@ -30,7 +33,7 @@ export interface RawAnswer {
 export interface RawRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
-  /** Media types of its body; empty when it takes none. */
+  /** Media types of its body, or `anyMediaType`; empty when it takes none. */
   readonly mediaTypes: readonly string[];
   /** Largest body; without it, or above it, the listener's own bound holds. */
   readonly bodyBytesMax?: number;

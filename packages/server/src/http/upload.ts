@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { HttpError } from './errors.ts';
+import { anyMediaType } from './raw-route.ts';
 
 /** How much of a refused request's body is still read, so that the client gets to see why before the connection ends. */
 const lingerBytesMax = 1_048_576;
@@ -15,7 +16,7 @@ export function checkBodyHeaders(
     throw new HttpError('http.bad_request', 'this operation takes no body');
   }
   const mediaType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
-  if (!expected.mediaTypes.includes(mediaType)) {
+  if (!expected.mediaTypes.includes(anyMediaType) && !expected.mediaTypes.includes(mediaType)) {
     throw new HttpError(
       'http.unsupported_media_type',
       `the body must be \`${expected.mediaTypes.join('` or `')}\``,

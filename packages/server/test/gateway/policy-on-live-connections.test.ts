@@ -16,6 +16,7 @@ import { FakeClock, mosquittoClients, needs } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { askOverHttps } from '../shadows/device.ts';
 
 /** The document as AWS publishes it for a device that sends telemetry and takes commands. */
 const published = {
@@ -56,6 +57,13 @@ const commander = {
     { Effect: 'Allow', Action: 'iot:Publish', Resource: 'arn:aws:iot:REGION:ACCOUNT_ID:topic/commands/*' },
   ],
 };
+
+const onReserved = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Action: 'iot:Publish', Resource: 'arn:aws:iot:REGION:ACCOUNT_ID:topic/$aws/*' },
+  ],
+});
 
 let platform: TestPlatform;
 let pump: TestDevice;
@@ -240,6 +248,24 @@ test('a device cannot speak as the platform on reserved topics, whatever its pol
   // What the platform itself says of it.
   expect(received).toEqual(['$aws/events/subscriptions/subscribed/greedy']);
   await client.endAsync(true);
+});
+
+test('publishing over HTTPS is decided by the same policies, and refused on every reserved topic', async () => {
+  await platform.api.call(createPolicy, { body: { policyName: 'reserved', document: onReserved } });
+  const poster = await platform.enrol('poster', { policies: ['commander', 'reserved'] });
+  const publish = async (topic: string) => {
+    const path = `/topics/${encodeURIComponent(topic)}?qos=1`;
+    return (await askOverHttps(platform, poster, { method: 'POST', path, body: 'posted' })).status;
+  };
+  const reserved = '$aws/things/poster/shadow/update';
+  expect(await publish('commands/poster')).toBe(200);
+  expect(await publish('telemetry/pump')).toBe(403);
+  expect(await publish(reserved)).toBe(403);
+  const { denials } = await platform.api.call(listDenials, { query: { limit: 2 } });
+  expect(denials.map(({ cause, resource }) => [cause, resource])).toEqual([
+    ['publish_denied', reserved],
+    ['publish_denied', 'telemetry/pump'],
+  ]);
 });
 
 test('revoking cuts the live connection, refuses the next, and tells the times of each step', async () => {
