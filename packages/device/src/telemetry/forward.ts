@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { REASON } from '@fleetward/mqtt/codec';
 import { DeviceError } from '../errors.ts';
 import type { DeviceConnection } from '../sdk/connect-device.ts';
@@ -99,12 +100,5 @@ function isPassing(error: DeviceError): boolean {
 
 /** False when it was cut short. */
 function pause(ms: number, signal: AbortSignal): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  if (signal.aborted) return Promise.resolve(false);
-  const timer = setTimeout(() => resolve(true), ms);
-  signal.addEventListener('abort', () => {
-    clearTimeout(timer);
-    resolve(false);
-  });
-  return promise;
+  return sleep(ms, true, { signal }).catch(() => false);
 }
