@@ -45,6 +45,8 @@ export interface PolicyDiff {
 /** One candidate: a resource of an Allow of the new policies, perhaps within a Deny of the old ones. */
 interface Term {
   readonly base: Clause;
+  /** The Allow that the base is a resource of: what it needs besides, the base needs too. */
+  readonly whole: Clause;
   readonly within?: Clause;
 }
 
@@ -74,10 +76,10 @@ export function diffPolicies(before: PolicySet, now: PolicySet, options: ProofOp
     };
     const bases = about.filter(({ set }) => set === BASES);
     const oldDenies = about.filter(({ set, isAllow }) => set === OLD && !isAllow);
-    const terms = bases.flatMap((base): Term[] => [
-      { base },
-      ...oldDenies.map((within) => ({ base, within })),
-    ]);
+    const terms = bases.flatMap((base): Term[] => {
+      const whole = wholeOf(base, about);
+      return [{ base, whole }, ...oldDenies.map((within) => ({ base, whole, within }))];
+    });
     const { kept, reason } = fewest(terms, sides);
     open ??= reason;
     for (const { term, request } of kept) found.push(additionOf(term, sides, request));
@@ -105,6 +107,16 @@ function splitAllows(policies: PolicySet): PolicySet {
       });
     return { ...policy, document: { ...policy.document, statements } };
   });
+}
+
+function wholeOf(
+  { policy: { name, via }, statement: { index } }: Clause,
+  clauses: readonly Clause[],
+): Clause {
+  return clauses.find(
+    ({ set, policy, statement }) =>
+      set === NEW && policy.name === name && policy.via === via && statement.index === index,
+  )!;
 }
 
 interface Kept {
@@ -196,20 +208,28 @@ interface Sight {
   readonly alive: Uint8Array;
 }
 
-function mayBeOf({ base, within }: Term, { role, accepted, alive }: Sight, { oldAllows }: Sides): boolean {
+function mayBeOf(
+  { base, whole, within }: Term,
+  { role, accepted, alive }: Sight,
+  { oldAllows }: Sides,
+): boolean {
   const may = ({ id }: Clause) => alive[id] === 1 && mayMatch(role, accepted, { id, ruledOut: new Set() });
   const must = ({ id }: Clause) => alive[id] === 1 && doesMatch(role, accepted, id);
-  return may(base) && (within === undefined ? !oldAllows.some(must) : may(within));
+  return may(base) && may(whole) && (within === undefined ? !oldAllows.some(must) : may(within));
 }
 
-function mustBeOf({ base, within }: Term, { role, accepted, alive }: Sight, { oldAllows }: Sides): boolean {
+function mustBeOf(
+  { base, whole, within }: Term,
+  { role, accepted, alive }: Sight,
+  { oldAllows }: Sides,
+): boolean {
   const may = ({ id }: Clause) => alive[id] === 1 && mayMatch(role, accepted, { id, ruledOut: new Set() });
   const must = ({ id }: Clause) => alive[id] === 1 && doesMatch(role, accepted, id);
-  return must(base) && (within === undefined ? !oldAllows.some(may) : must(within));
+  return must(base) && must(whole) && (within === undefined ? !oldAllows.some(may) : must(within));
 }
 
-function isOf({ base, within }: Term, request: WrittenRequest, { oldAllows }: Sides): boolean {
-  if (!matches(base, request)) return false;
+function isOf({ base, whole, within }: Term, request: WrittenRequest, { oldAllows }: Sides): boolean {
+  if (!matches(base, request) || !matches(whole, request)) return false;
   return within === undefined
     ? !oldAllows.some((clause) => matches(clause, request))
     : matches(within, request);
@@ -220,14 +240,14 @@ function matches({ policy, statement }: Clause, request: WrittenRequest): boolea
   return decideWritten([alone], request).kind !== 'implicitDeny';
 }
 
-function additionOf({ base, within }: Term, sides: Sides, example: WrittenRequest): Addition {
+function additionOf({ base, whole, within }: Term, sides: Sides, example: WrittenRequest): Addition {
   const taken = [...(within === undefined ? sides.oldAllows : []), ...sides.newDenies];
   const except = taken
     .filter((clause) => mayOverlap(base, clause, sides))
     .map((clause): Exception => ({ effect: clause.statement.effect, ...patternsOf(clause) }));
   return {
     actions: [sides.action],
-    pattern: basePatterns(base, sides),
+    pattern: basePatterns(base, whole),
     ...(within === undefined ? {} : { within: patternsOf(within) }),
     except: [...new Map(except.map((one) => [JSON.stringify(one), one])).values()],
     example,
@@ -259,14 +279,10 @@ function patternsOf({ statement }: Clause): Patterns {
 }
 
 /** An Allow that lists a variable without a value matches nothing, not its other resources either. */
-function basePatterns(base: Clause, { space }: Sides): Patterns {
+function basePatterns(base: Clause, whole: Clause): Patterns {
   const patterns = patternsOf(base);
-  const whole = space.clauses.find(
-    ({ set, policy, statement }) =>
-      set === NEW && policy.name === base.policy.name && statement.index === base.statement.index,
-  );
   const own = namesIn(base);
-  const others = whole === undefined ? [] : namesIn(whole).filter((name) => !own.includes(name));
+  const others = namesIn(whole).filter((name) => !own.includes(name));
   return { ...patterns, when: [...patterns.when, ...others.map((name) => `${name} has a value`)] };
 }
 
