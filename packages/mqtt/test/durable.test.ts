@@ -57,6 +57,11 @@ async function holdDisk(): Promise<void> {
   store.isOpen = false;
 }
 
+async function kindOf(packet: Promise<Packet | 'end'>): Promise<string> {
+  const got = await packet;
+  return got === 'end' ? got : got.kind;
+}
+
 /** As after a kill -9: the broker of before is left behind with what it had not committed. */
 async function crash(): Promise<void> {
   const before = rig;
@@ -134,6 +139,34 @@ describe('an acknowledgement', () => {
     await store.letThrough();
     expect([await client.next(), await client.next()]).toEqual([step('pubrec', 1), step('pubrec', 1)]);
   });
+
+  test.each([
+    ['PUBREL', step('pubrel', 1), 'pubcomp'],
+    ['PUBREC', step('pubrec', 1), 'pubrel'],
+    ['SUBSCRIBE', subscribePacket('x', 1), 'suback'],
+    ['UNSUBSCRIBE', { kind: 'unsubscribe', packetId: 2, filters: ['t'], properties: {} }, 'unsuback'],
+  ] as const)(
+    'of a %s that comes again on a new connection waits as the first one did',
+    async (_name, packet, answer) => {
+      rig = await startRig({ store });
+      const { client } = await persistent('kept', { filter: 't' });
+      client.send(publishPacket({ topic: 't', qos: 2, packetId: 1 }));
+      for (let count = 0; count < 2; count++) await client.next(); // PUBREC, and the message itself
+      await holdDisk();
+      client.send(packet, ping);
+      expect(await client.next()).toEqual(pong);
+      await until(() => store.waiting === 1);
+      const again = new RawClient(rig.port, 4);
+      again.send(connectPacket(4, { clientId: 'kept', cleanStart: false }), packet, ping);
+      const kinds: string[] = [];
+      do kinds.push(await kindOf(again.next()));
+      while (kinds.at(-1) !== 'pingresp');
+      expect(kinds).not.toContain(answer);
+      store.isOpen = true;
+      await store.letThrough();
+      while (kinds.at(-1) !== answer) kinds.push(await kindOf(again.next()));
+    },
+  );
 });
 
 describe('a delivery with QoS 2', () => {

@@ -250,17 +250,15 @@ export class BrokerConnection<Peer>
 
   subscribe(packet: SubscribePacket): readonly ReasonCode[] {
     if (this.#isInUse(packet.packetId)) return packet.subscriptions.map(() => REASON.packetIdentifierInUse);
-    const { writes } = this.#host.journal;
     const reasonCodes = subscribeAll(packet, this.#openSession(), this.#host);
-    this.#answers.mustBeDurableSince(writes);
+    this.#answerWhenKept();
     return reasonCodes;
   }
 
   unsubscribe(packet: UnsubscribePacket): readonly ReasonCode[] {
     if (this.#isInUse(packet.packetId)) return packet.filters.map(() => REASON.packetIdentifierInUse);
-    const { writes } = this.#host.journal;
     const reasonCodes = unsubscribeAll(packet, this.#openSession(), this.#host);
-    this.#answers.mustBeDurableSince(writes);
+    this.#answerWhenKept();
     return reasonCodes;
   }
 
@@ -270,17 +268,15 @@ export class BrokerConnection<Peer>
   }
 
   received(packetId: number, reasonCode: ReasonCode): ReasonCode | undefined {
-    const { writes } = this.#host.journal;
     const answer = this.#deliveries?.received(packetId, reasonCode);
-    this.#answers.mustBeDurableSince(writes);
+    this.#answerWhenKept();
     return answer;
   }
 
   released(packetId: number): ReasonCode {
-    const { writes } = this.#host.journal;
     const wasThere = this.#openSession().released(packetId);
     if (!wasThere) this.unasked();
-    this.#answers.mustBeDurableSince(writes);
+    this.#answerWhenKept();
     return wasThere ? REASON.success : REASON.packetIdentifierNotFound;
   }
 
@@ -344,6 +340,14 @@ export class BrokerConnection<Peer>
     if (this.isDirty) return;
     this.isDirty = true;
     this.#host.flushLater(this);
+  }
+
+  /**
+   * What is being handled is answered when the session on the disk is as it left it: also where it changed nothing, as the change
+   * of an earlier packet, on an earlier connection perhaps, may be on its way still, and a crash would undo it (MQTT-4.3.3-13).
+   */
+  #answerWhenKept(): void {
+    this.#answers.batch = this.#openSession().isDurable ? this.#host.journal.lastBatch : 0;
   }
 
   /** What is not kept itself is answered after what is: a client must not have us remember more answers than a window holds. */

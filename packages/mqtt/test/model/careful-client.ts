@@ -47,6 +47,11 @@ export abstract class CarefulClient {
     return this.#stream !== undefined;
   }
 
+  toString(): string {
+    const connected = this.isAccepted ? 'connected' : this.isConnected ? 'connecting' : 'away';
+    return `${this.id} is ${connected}`;
+  }
+
   get hasWork(): boolean {
     return this.#inbox.length > 0;
   }

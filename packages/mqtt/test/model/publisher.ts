@@ -22,6 +22,10 @@ export class Publisher extends CarefulClient {
     return this.#flights.size === 0;
   }
 
+  override toString(): string {
+    return `${super.toString()} and waits for ${JSON.stringify([...this.#flights.values()])}`;
+  }
+
   publish(topic: string, qos: 1 | 2): void {
     if (!this.isAccepted || this.#flights.size >= FLIGHTS_MAX) return;
     const stream = `${this.id} ${topic} ${qos}`;

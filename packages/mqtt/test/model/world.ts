@@ -13,6 +13,9 @@ export interface Happening {
   readonly how: number;
 }
 
+/** What is under way is done in far fewer; more, and somebody waits for what never comes. */
+const TURNS_MAX = 20_000;
+
 const TOPICS = ['t/a', 't/b'] as const;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -89,8 +92,10 @@ export class World {
   }
 
   async #untilQuiet(): Promise<void> {
+    let turns = 0;
     for (let quiet = 0; quiet < 5; quiet++) {
       await turn();
+      if (++turns > TURNS_MAX) throw new Error(`never quiet: ${this.#clients.map(String).join('; ')}`);
       for (const client of this.#clients) {
         if (client.hasWork) quiet = 0;
         client.work(1_000);
