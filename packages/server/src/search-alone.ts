@@ -49,7 +49,7 @@ export async function openSearchAlone(
         await stores.things.addAll(tx, things);
         await stores.groups.addThings(tx, memberships);
         await stores.shadows.save(tx, shadows);
-        await Promise.all(reports.map((report) => stores.things.saveReport(tx, report)));
+        for (const report of reports) await stores.things.saveReport(tx, report);
       }),
     load: (certificateOf) => load({ stores, transactor }, { ...parts, certificateOf }),
     close,
