@@ -13,7 +13,12 @@ export const seeds = [
 /** Whatever a server sends after CONNACK: the session takes it or throws `MqttError`, and sends no more at once than it may. */
 export async function fuzz(bytes: Uint8Array): Promise<void> {
   let sent = 0;
-  const session = new ClientSession({ waitingMax: 10, receiveMax: 8, deliver: () => undefined });
+  const session = new ClientSession({
+    waitingMax: 10,
+    receiveMax: 8,
+    deliver: () => undefined,
+    dropped: () => undefined,
+  });
   const settled = Promise.allSettled(
     ['a', 'b', 'c'].map((topic) =>
       session.publish({ topic, payload: bytes, qos: 1, retain: false, properties: NO_PROPERTIES }),

@@ -190,6 +190,26 @@ describe('the MQTT connection', () => {
     await expect.poll(() => broker.of('puback').map(({ packet }) => packet.messageId)).toEqual([7, 8, 9]);
   });
 
+  test('drops messages with QoS 0 above what handlers may hold, and tells', async () => {
+    broker.script = (packet) => void (packet.cmd === 'subscribe' && broker.send(grant(packet.messageId)));
+    start({ receiveMax: 2 });
+    const held: PromiseWithResolvers<void>[] = [];
+    await device.subscribe('a', () => {
+      held.push(Promise.withResolvers());
+      return held.at(-1)?.promise;
+    });
+    const message = { cmd: 'publish', topic: 'a', payload: 'x', qos: 0, dup: false, retain: false } as const;
+    const dropped = () => told.filter(({ kind }) => kind === 'dropped').length;
+    for (let count = 0; count < 5; count++) broker.send(message);
+    await expect.poll(dropped).toBe(3);
+    expect(held).toHaveLength(2);
+    held[0]?.resolve();
+    await held[0]?.promise;
+    broker.send(message);
+    await expect.poll(() => held.length).toBe(3);
+    expect(dropped()).toBe(3);
+  });
+
   test('notices a server that is silent', async () => {
     start({ keepAliveSeconds: 1 });
     await connections(2);

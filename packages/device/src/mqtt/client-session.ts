@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly receiveMax: number;
   /** What becomes of a message; it is acknowledged when the promise is settled. */
   readonly deliver: (message: PublishPacket) => Promise<void> | undefined;
+  /** A message with QoS 0 came while `receiveMax` of them are not done yet: it is let go, as the sender of such a message allows. */
+  readonly dropped: (topic: string) => void;
 }
 
 interface Owed {
@@ -59,6 +61,8 @@ export class ClientSession {
   /** SUBSCRIBE and UNSUBSCRIBE of this connection, and those of them that it has not taken yet. */
   readonly #asked = new Map<number, PromiseWithResolvers<ReasonCode>>();
   #unsent: Buffer[] = [];
+  /** Messages with QoS 0 that are being delivered, of this connection and of those before. */
+  #unacknowledged = 0;
   #acknowledgements: { readonly packetId: number; isDue: boolean }[] = [];
   #peer: Peer | undefined;
   #lastId = 0;
@@ -255,8 +259,23 @@ export class ClientSession {
     if (packet.topic === '' || packet.qos === 2) throw outOfPlace('a message with a topic alias or QoS 2');
     // Else a server could give the handlers more to hold than the device has room for (MQTT5-3.3.4-7).
     if (packet.qos === 1 && this.#acknowledgements.length >= this.#options.receiveMax) throw tooMany();
+    if (packet.qos === 0) this.#receivedOnce(packet);
+    else this.#receivedToAcknowledge(packet);
+  }
+
+  #receivedOnce(packet: PublishPacket): void {
+    if (this.#unacknowledged >= this.#options.receiveMax) {
+      this.#options.dropped(packet.topic);
+      return;
+    }
     const done = this.#options.deliver(packet);
-    if (packet.qos === 0) return;
+    if (done === undefined) return;
+    this.#unacknowledged++;
+    void done.then(() => this.#unacknowledged--);
+  }
+
+  #receivedToAcknowledge(packet: PublishPacket): void {
+    const done = this.#options.deliver(packet);
     const acknowledgement = { packetId: packet.packetId!, isDue: done === undefined }; // the decoder has seen to it
     this.#acknowledgements.push(acknowledgement);
     const peer = this.#peer;

@@ -36,7 +36,7 @@ export interface ConnectOptions {
   readonly stableMs?: number;
   /** Longest pause after another connection took over the client id; default 3,600,000. */
   readonly takeOverMaxMs?: number;
-  /** Messages with QoS 1 that may be at the handlers at once; default 32. */
+  /** Messages that may be at the handlers at once, of each QoS; the server sends no more with QoS 1, and more with QoS 0 are dropped. Default 32. */
   readonly receiveMax?: number;
   /** Publications with QoS 1 that wait for a connection, in memory; default 1,000. What must outlive the process goes into a telemetry queue. */
   readonly waitingMax?: number;
@@ -62,6 +62,8 @@ export type ConnectionEvent =
   | { readonly kind: 'subscription-refused'; readonly filter: string; readonly reasonCode: ReasonCode }
   /** Nobody listens to this topic any more; the session of an earlier process did. */
   | { readonly kind: 'unhandled'; readonly topic: string }
+  /** A message with QoS 0 that came while `receiveMax` of them were at the handlers. */
+  | { readonly kind: 'dropped'; readonly topic: string }
   | { readonly kind: 'handler-failed'; readonly topic: string; readonly error: unknown };
 
 export type ConnectionListener = (event: ConnectionEvent) => void;
@@ -148,6 +150,7 @@ class Connection implements DeviceConnection {
       waitingMax: options.waitingMax ?? 1_000,
       receiveMax: this.#receiveMax,
       deliver: (message) => this.#subscriptions.deliver(message),
+      dropped: (topic) => this.#tell({ kind: 'dropped', topic }),
     });
     this.#subscriptions = new Subscriptions(this.#session, {
       refused: (filter, reasonCode) => this.#tell({ kind: 'subscription-refused', filter, reasonCode }),
