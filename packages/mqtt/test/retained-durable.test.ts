@@ -76,6 +76,30 @@ describe('a retained message', () => {
     },
   );
 
+  test.each([
+    [1, 'puback'],
+    [2, 'pubrec'],
+  ] as const)(
+    'that is cleared again with QoS %i while its clearing is on its way to the disk is acknowledged after that',
+    async (qos, kind) => {
+      rig = await startRig({ store });
+      const publisher = await connected(rig, 4, { clientId: 'p' });
+      publisher.send(leave('t', { qos: 1, packetId: 1 }));
+      expect(await publisher.next()).toMatchObject({ kind: 'puback' });
+      store.isOpen = false;
+      const clear = { payload: Buffer.alloc(0), qos };
+      publisher.send(leave('t', { ...clear, qos: 0 }), leave('t', { ...clear, packetId: 2 }), {
+        kind: 'pingreq',
+      });
+      expect(await publisher.next()).toEqual({ kind: 'pingresp' });
+      await until(() => store.waiting === 1);
+      await store.letThrough();
+      expect(await publisher.next()).toMatchObject({ kind, packetId: 2 });
+      publisher.send(leave('t', { ...clear, packetId: 3 }));
+      expect(await publisher.next()).toMatchObject({ kind, packetId: 3 }); // at once: all is durable
+    },
+  );
+
   test('is there after a crash with its QoS; one replaced, taken away or expired is not', async () => {
     rig = await startRig({ store });
     const publisher = await connected(rig, 5, { clientId: 'p' });

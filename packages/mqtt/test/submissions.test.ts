@@ -102,6 +102,22 @@ describe('a message that came by another protocol', () => {
     expect(rig.broker.metrics()).toMatchObject({ retainedMessages: 1 });
   });
 
+  test('that clears a retained one again is answered when its first clearing is durable', async () => {
+    const clear = message({ retain: true, payload: Buffer.alloc(0) });
+    await rig.broker.submit(message({ retain: true }));
+    store.isOpen = false;
+    await rig.broker.submit({ ...clear, qos: 0 });
+    let isAnswered = false;
+    const answer = rig.broker.submit(clear).finally(() => {
+      isAnswered = true;
+    });
+    await until(() => store.waiting === 1);
+    expect(isAnswered).toBe(false);
+    await store.letThrough();
+    expect(await answer).toEqual({ kind: 'taken', copies: 0 });
+    expect(await rig.broker.submit(clear)).toEqual({ kind: 'taken', copies: 0 });
+  });
+
   test.each(['', 'a/+', '1/2/3/4/5/6/7/8/9'])('is refused on the topic `%s`', async (topic) => {
     await expect(rig.broker.submit(message({ topic }))).rejects.toMatchObject({ name: 'MqttError' });
   });

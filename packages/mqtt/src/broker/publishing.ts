@@ -56,6 +56,8 @@ export class Publishing<Peer> {
     const reasonCode = this.#route(frame, topic);
     if (frame.qos === 2 && !isFailure(reasonCode)) session.received(frame.packetId);
     answers.mustBeDurableSince(writes);
+    // Where it was cleared before nothing was written for it now, and that may still be on its way.
+    if (frame.retain && !isFailure(reasonCode)) answers.batch = journal.lastBatch;
     return reasonCode;
   }
 

@@ -25,7 +25,10 @@ export class Submissions {
     metrics.messagesReceived++;
     const { writes } = journal;
     const outcome = this.#host.route(message);
-    if (message.qos === 0 || outcome.kind !== 'taken' || journal.writes === writes) return outcome;
+    if (message.qos === 0 || outcome.kind !== 'taken') return outcome;
+    // What clears a topic that was cleared before writes nothing, and that may still be on its way.
+    const isToBeKept = message.retain || journal.writes !== writes;
+    if (!isToBeKept || journal.isDurable(journal.lastBatch)) return outcome;
     return this.#durable(journal.lastBatch, outcome);
   }
 
