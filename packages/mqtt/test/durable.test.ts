@@ -169,6 +169,88 @@ describe('an acknowledgement', () => {
   );
 });
 
+describe('CONNACK', () => {
+  const clean = connectPacket(5, {
+    clientId: 'kept',
+    cleanStart: true,
+    properties: { sessionExpiryInterval: 1_000 },
+  });
+
+  /** A kept session that holds the packet identifier 1 of a message with QoS 2. */
+  async function holdIdentifier(): Promise<RawClient> {
+    rig = await startRig({ store });
+    const { client } = await persistent('kept', { version: 5 });
+    client.send(publishPacket({ topic: 't', qos: 2, packetId: 1 }));
+    expect(await kindOf(client.next())).toBe('pubrec');
+    await holdDisk();
+    return client;
+  }
+
+  test.each([
+    ['a clean start ends', (client: RawClient) => client.socket.destroy(), clean],
+    [
+      'its client ended by DISCONNECT',
+      (client: RawClient) =>
+        client.send({ kind: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 0 } }),
+      { ...clean, cleanStart: false },
+    ],
+  ] as const)('comes when the kept session that %s is gone from the disk', async (_name, leave, connect) => {
+    const client = await holdIdentifier();
+    leave(client);
+    await until(() => rig.broker.get('kept') === undefined);
+    const again = new RawClient(rig.port, 5);
+    again.send(connect, publishPacket({ topic: 't', qos: 2, packetId: 1 }), ping);
+    await until(() => rig.broker.get('kept') !== undefined && store.waiting === 1);
+    const other = await connected(rig, 5, { clientId: 'other' }); // waits for nothing
+    let heard = '';
+    const connack = again.next().then((packet) => {
+      heard = packet === 'end' ? packet : packet.kind;
+      return packet;
+    });
+    for (let round = 0; round < 3; round++) {
+      other.send(ping);
+      expect(await other.next()).toEqual(pong);
+    }
+    expect(heard).toBe('');
+    store.isOpen = true;
+    await store.letThrough();
+    expect(await connack).toMatchObject({ kind: 'connack', reasonCode: 0, sessionPresent: false });
+    expect(await again.next()).toEqual(pong);
+    expect(await again.next()).toEqual(step('pubrec', 1));
+    expect(rig.broker.metrics().messagesReceived).toBe(2);
+    await crash();
+    const { connack: resumed } = await persistent('kept', { version: 5 });
+    expect(resumed).toMatchObject({ sessionPresent: true });
+  });
+
+  test('does not come when the connection ends before that, and a crash leaves the session as it was', async () => {
+    const client = await holdIdentifier();
+    client.socket.destroy();
+    const again = new RawClient(rig.port, 5);
+    again.send(clean, ping);
+    await until(() => rig.broker.get('kept')?.isOpen === true && store.waiting === 1);
+    await crash();
+    expect(await again.next()).toBe('end');
+    const { client: resumed, connack } = await persistent('kept', { version: 5 });
+    expect(connack).toMatchObject({ sessionPresent: true });
+    resumed.send(step('pubrel', 1));
+    expect(await resumed.next()).toEqual(step('pubcomp', 1));
+  });
+
+  test('is a refusal while the disk has no room to forget the session that a clean start would end', async () => {
+    const client = await holdIdentifier();
+    store.isFull = true;
+    client.socket.destroy();
+    await until(() => rig.broker.metrics().diskFull === 1);
+    const again = new RawClient(rig.port, 5);
+    again.send(clean);
+    expect(await again.next()).toMatchObject({ kind: 'connack', reasonCode: 0x89 });
+    const { connack } = await persistent('kept', { version: 5 });
+    expect(connack).toMatchObject({ reasonCode: 0, sessionPresent: true });
+    store.isFull = false;
+  });
+});
+
 describe('a delivery with QoS 2', () => {
   test('leaves when it is durable, one with QoS 1 at once', async () => {
     rig = await startRig({ store });

@@ -109,7 +109,8 @@ export class Connecting<Peer> {
     const { request } = applicant;
     const { access, owner = '', principal = '', epoch = 0, isTransient = false } = verdict;
     const expirySeconds = isTransient ? 0 : applicant.expirySeconds;
-    if (this.#isRefusedByDisk(expirySeconds)) return;
+    const mustForget = sessions.mustForget({ request, owner });
+    if (this.#isRefusedByDisk({ expirySeconds, mustForget })) return;
     const claimant = { request, owner, expirySeconds, willBytes: willBytes(request.will) };
     const reached = sessions.limitReached(claimant);
     if (reached !== undefined) {
@@ -120,17 +121,24 @@ export class Connecting<Peer> {
       return;
     }
     const known = sessions.resumable(claimant);
+    // Else a crash would bring back what CONNACK said is over, and the packet identifiers that it holds would swallow new messages.
+    if (mustForget) connection.fallSilent();
     if (!this.#accept(request, { known, expirySeconds })) return;
     const fields = { clientId: request.clientId, owner, principal, epoch, expirySeconds, access };
     if (known !== undefined) sessions.resume(known, fields);
     this.#newcomer.join(known ?? sessions.begin(fields), applicant);
+    if (mustForget) connection.speakAfter(sessions.ending(request.clientId));
     this.#host.opened(connection);
   }
 
-  /** Each CONNECT of a session that is kept is written: with so much waiting for a full disk there is no room for more. */
-  #isRefusedByDisk(expirySeconds: number): boolean {
+  /**
+   * Each CONNECT of a session that is kept is written: with so much waiting for a full disk there is no room for more. What is to be
+   * forgotten cannot be while the disk is full.
+   */
+  #isRefusedByDisk(asked: { readonly expirySeconds: number; readonly mustForget: boolean }): boolean {
     const { journal, metrics } = this.#host;
-    if (expirySeconds === 0 || !journal.isStalled || !journal.isFull) return false;
+    const hasRoom = asked.expirySeconds === 0 || !journal.isFull;
+    if (!journal.isStalled || (hasRoom && !asked.mustForget)) return false;
     metrics.connectsRefused++;
     this.#host.refusedByDisk(this.#newcomer.connection);
     this.#newcomer.protocol.refuse(REASON.serverBusy, { reason: 'THROTTLED' });

@@ -17,6 +17,7 @@ import { NO_ACCESS } from './guarded-access.ts';
 import type { Access, Connection, DisconnectOptions, SendOutcome } from './hooks.ts';
 import type { Host, Target } from './host.ts';
 import { HOLD, Intake, type IntakeOwner } from './intake.ts';
+import type { Waiter } from './journal.ts';
 import { Outlet } from './outlet.ts';
 import { sendToOne } from './own-message.ts';
 import { Publishing } from './publishing.ts';
@@ -35,6 +36,7 @@ export class BrokerConnection<Peer>
     Target,
     IntakeOwner,
     AnswerSink,
+    Waiter,
     WheelEntry,
     Alarm,
     ProtocolEffects<Route<Session<Peer>>>
@@ -56,7 +58,10 @@ export class BrokerConnection<Peer>
   clientId: ClientId | '' = '';
   connectedAtMs = 0;
   #session: Session<Peer> | undefined;
+  /** Its turn to write is coming; or it has fallen silent, and has none. */
   isDirty = false;
+  #isSilent = false;
+  waitsFor = 0;
   deadlineMs = 0;
   wheelSlot = -1;
 
@@ -336,6 +341,24 @@ export class BrokerConnection<Peer>
     this.#host.limited(this, name);
   }
 
+  /** What it is sent from here on gathers, CONNACK first, until `speakAfter`. */
+  fallSilent(): void {
+    this.#isSilent = true;
+    this.isDirty = true; // in no list: nobody writes for it, and nothing else has to look
+  }
+
+  /** Sends what has gathered when the batch is durable. */
+  speakAfter(batch: number): void {
+    if (this.#host.journal.isDurable(batch)) this.durable();
+    else this.#host.journal.wait(this, batch);
+  }
+
+  durable(): void {
+    this.#isSilent = false;
+    this.isDirty = false;
+    this.touch();
+  }
+
   touch(): void {
     if (this.isDirty) return;
     this.isDirty = true;
@@ -367,8 +390,10 @@ export class BrokerConnection<Peer>
   /** A foreign stream may throw; the rest of the end must happen. */
   #endStream(packet: Buffer | undefined): void {
     try {
-      if (this.#isAbrupt) this.#outlet.abort(packet);
-      else this.#outlet.end(packet);
+      if (this.#isSilent) this.#outlet.outbox.clear();
+      const last = this.#isSilent ? undefined : packet;
+      if (this.#isAbrupt) this.#outlet.abort(last);
+      else this.#outlet.end(last);
       this.#stream?.resume(); // what still comes is read and dropped, so that the end is seen
     } catch (error) {
       this.#host.failed(this, error);

@@ -53,6 +53,8 @@ type RoomLimit = 'sessionsMax' | 'storedBytesMax' | ShareLimit;
 export class Sessions<Peer> {
   readonly #host: SessionsHost<Peer>;
   readonly #byClientId = new Map<string, Session<Peer>>();
+  /** The batch that ends the kept session a client id had last, the oldest first, until it is durable. */
+  readonly #endings = new Map<string, number>();
   #last: SessionNumber = 0;
 
   constructor(host: SessionsHost<Peer>) {
@@ -72,6 +74,21 @@ export class Sessions<Peer> {
     const session = this.#byClientId.get(request.clientId);
     if (session === undefined || request.cleanStart || session.owner !== owner) return undefined;
     return session.expirySeconds === 0 || isExpired(session, this.#host.nowMs()) ? undefined : session;
+  }
+
+  /** Whether a kept session of the client id is on the disk that it does not go on with. */
+  mustForget(claimant: Pick<Claimant, 'request' | 'owner'>): boolean {
+    const { clientId } = claimant.request;
+    if (this.resumable(claimant) !== undefined) return false;
+    return (
+      this.#byClientId.get(clientId)?.isDurable === true ||
+      !this.#host.journal.isDurable(this.ending(clientId))
+    );
+  }
+
+  /** The batch with which no kept session is left on the disk that its client id had before the one it has now. */
+  ending(clientId: string): number {
+    return this.#endings.get(clientId) ?? 0;
   }
 
   /**
@@ -168,6 +185,7 @@ export class Sessions<Peer> {
     session.share?.sessions.delete(session);
     if (estate.orphans.length === 0) estate.owed.close();
     else this.#writeOver(session);
+    if (session.isDurable) this.#noteEnding(session);
     this.#host.forgotten(session);
     // Last: the will may bring messages, and the session gets none of them.
     this.#host.willDue(session); // MQTT5-3.1.3-9: its end comes before the delay has passed
@@ -185,6 +203,16 @@ export class Sessions<Peer> {
     const willAtMs = session.will?.dueAtMs;
     if (willAtMs !== undefined && willAtMs <= nowMs) this.#host.willDue(session);
     if (!session.isEnded) this.#watch(session);
+  }
+
+  #noteEnding({ clientId }: Session<Peer>): void {
+    const { journal } = this.#host;
+    for (const [other, batch] of this.#endings) {
+      if (!journal.isDurable(batch)) break;
+      this.#endings.delete(other);
+    }
+    this.#endings.delete(clientId); // so that it goes to the end
+    this.#endings.set(clientId, journal.lastBatch);
   }
 
   #delayWill(session: Session<Peer>, nowMs: number): void {
