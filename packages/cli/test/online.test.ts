@@ -355,15 +355,28 @@ needs('openssl', 'openssl').describe('against a platform', () => {
       { thingName: 'lamp-7' },
       { thingName: 'oven-1' },
     ]);
+    expect(await cli.run(['group', 'list-things', 'kitchen'], { environment })).toMatchObject({
+      stdout: 'no things in the group itself\n',
+      stderr: expect.stringContaining('one group under it: `fleetward thing list --query group:kitchen`'),
+    });
+    expect((await say(['thing', 'list', '--query', 'group:kitchen'])).json).toMatchObject([
+      { thingName: 'lamp-7' },
+      { thingName: 'oven-1' },
+    ]);
   });
 
   test('groups are moved, listed, emptied and deleted', async () => {
+    expect(await run(['group', 'delete', 'kitchen'])).toMatchObject({
+      error: { message: 'group `kitchen` is not empty: it has one group under it' },
+    });
     await say(['group', 'move', 'ovens', '--top']);
     expect((await say(['group', 'list'])).json).toMatchObject([
       { groupName: 'kitchen' },
       { groupName: 'ovens' },
     ]);
-    expect(await run(['group', 'delete', 'ovens'])).toMatchObject({ error: { code: 'groups.not_empty' } });
+    expect(await run(['group', 'delete', 'ovens'])).toMatchObject({
+      error: { code: 'groups.not_empty', message: 'group `ovens` is not empty: it has 2 things' },
+    });
     await say(['policy', 'detach', 'lamps', '--group', 'ovens']);
     await say(['group', 'remove', 'ovens', 'oven-1', 'lamp-7']);
     await say(['group', 'delete', 'ovens']);

@@ -1,5 +1,6 @@
 export { concatBytes, equalBytes, fromBase64, fromHex, toBase64, toBase64Url, toHex, utf8 } from './bytes.ts';
 export { canonicalJson, type Json, type JsonObject } from './canonical-json.ts';
+export { counted } from './counted.ts';
 export { AppError, type ErrorDetails, InvalidInputError, isAppError } from './errors.ts';
 export {
   type Brand,

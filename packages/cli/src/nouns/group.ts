@@ -1,3 +1,4 @@
+import { counted } from '@fleetward/core';
 import {
   addGroupThing,
   createGroup,
@@ -207,20 +208,34 @@ function addRemove(noun: Command, { output, withApi }: Shell): void {
 function addListThings(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'list-things <group-name>', {
     summary: 'list the things of a group',
-    description: 'Lists the things of the group itself by name, not those of the groups under it.',
-    examples: ['fleetward group list-things ovens'],
+    description:
+      'Lists the things of the group itself by name, not those of the groups under it: `thing list --query group:NAME` has all of them.',
+    examples: ['fleetward group list-things ovens', 'fleetward thing list --query group:ovens'],
   })
     .addOption(limit())
     .action(async (groupName: string, flags: { limit: number }) => {
-      const { items, more } = await withApi((api) =>
-        readPages(flags.limit, async (query) => {
+      const { items, more, childNames } = await withApi(async (api) => {
+        const found = await readPages(flags.limit, async (query) => {
           const { thingNames, next } = await api.call(listGroupThings, { params: { groupName }, query });
           return { items: thingNames.map((thingName) => ({ thingName })), next };
-        }),
+        });
+        const mayHint = found.items.length === 0 && !output.json;
+        const around = mayHint ? await api.call(getGroup, { params: { groupName } }) : { childNames: [] };
+        return { ...found, childNames: around.childNames };
+      });
+      const hasUnder = childNames.length > 0;
+      output.list(
+        items,
+        { thing: (row) => row.thingName },
+        hasUnder ? 'no things in the group itself' : 'no things',
       );
-      output.list(items, { thing: (row) => row.thingName }, 'no things');
+      if (hasUnder) output.note(underText(groupName, childNames.length));
       if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);
     });
+}
+
+function underText(groupName: string, groups: number): string {
+  return `it has ${counted(groups, 'group')} under it: \`fleetward thing list --query group:${groupName}\` lists the things of those too`;
 }
 
 function countOf(thingNames: readonly string[]): string {

@@ -1,4 +1,4 @@
-import { type CertificateId, fromBase64, parseSha256, toHex } from '@fleetward/core';
+import { type CertificateId, counted, fromBase64, parseSha256, toHex } from '@fleetward/core';
 import {
   type ApiClient,
   entryHash,
@@ -88,7 +88,7 @@ async function auditLog(api: ApiClient, parts: AuditParts): Promise<Audit> {
   if (since !== undefined && since.size > head.size)
     return {
       ...none,
-      flaw: `the log had ${since.size} entries and has ${head.size} now: some were taken back`,
+      flaw: `the log had ${counted(since.size, 'entry', 'entries')} and has ${head.size} now: some were taken back`,
     };
   const flaw = await entriesFlaw(api, { ...parts, logged });
   const registered = await registeredIds(api);
@@ -112,7 +112,7 @@ async function entriesFlaw(
     logged.add(entry.certificateId);
     tree.append(entryHash(entry));
     if (tree.size === since?.size && toHex(tree.root()) !== since.rootHash)
-      return `the first ${since.size} entries are not those of the older head: some were changed or taken back`;
+      return `the log does not begin with the older head’s ${counted(since.size, 'entry', 'entries')}: some were changed or taken back`;
   }
   if (toHex(tree.root()) !== head.rootHash) return 'the entries do not have the root that was signed';
   return undefined;
@@ -163,7 +163,9 @@ function show(
   const { output } = shell;
   const isWell = flaw === undefined && missing.length === 0;
   const kind = isWell ? 'whole' : 'broken';
-  const why = flaw ?? (isWell ? undefined : `${missing.length} certificates of the registry have no entry`);
+  const why =
+    flaw ??
+    (isWell ? undefined : `without an entry: ${counted(missing.length, 'certificate')} of the registry`);
   const shown = missing.slice(0, missingShownMax).join(' ');
   output.record(
     { kind, ...(why === undefined ? {} : { reason: why }), ...audit, missing, head },

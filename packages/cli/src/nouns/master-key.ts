@@ -1,3 +1,4 @@
+import { counted } from '@fleetward/core';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
 import { onFolder } from '../own-folder.ts';
@@ -22,7 +23,7 @@ export function addMasterKey(noun: Command, shell: Shell): void {
     const { masterKeyId, rewrapped } = rotated;
     shell.output.done(
       { masterKeyId, rewrapped },
-      `${rewrapped} keys sealed anew, under master key ${masterKeyId}`,
+      `${counted(rewrapped, 'key')} sealed anew, under master key ${masterKeyId}`,
     );
   });
 }

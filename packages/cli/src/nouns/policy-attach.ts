@@ -1,3 +1,4 @@
+import { counted } from '@fleetward/core';
 import {
   type ApiClient,
   ApiError,
@@ -9,7 +10,6 @@ import {
   getThing,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { counted } from '../counted.ts';
 import { addVerb } from '../define.ts';
 import { usage } from '../errors.ts';
 import type { Shell } from '../shell.ts';

@@ -1,6 +1,6 @@
+import { counted } from '@fleetward/core';
 import { getPolicy, getPolicyVersion, listPolicies } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { counted } from '../counted.ts';
 import { addVerb, whole } from '../define.ts';
 import type { Shell } from '../shell.ts';
 import { diagnosticText } from './policy-diagnostics.ts';

@@ -1,6 +1,6 @@
+import { counted } from '@fleetward/core';
 import { type ApiClient, listThings } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { counted } from '../counted.ts';
 import { addVerb } from '../define.ts';
 import type { Shell } from '../shell.ts';
 import { writeStream } from '../write-stream.ts';

@@ -1,3 +1,4 @@
+import { counted } from '@fleetward/core';
 import {
   attachThingCertificate,
   countThings,
@@ -8,7 +9,6 @@ import {
   type Part,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { counted } from '../counted.ts';
 import { addVerb, limit, repeatable, whole } from '../define.ts';
 import type { Cell } from '../output.ts';
 import { readPages } from '../pages.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromBase64 } from '@fleetward/core';
+import { counted, fromBase64 } from '@fleetward/core';
 import {
   type ApiClient,
   exportTrail,
@@ -79,7 +79,7 @@ async function verify(
   const { bytes } = await api.download(exportTrail);
   const verdict: TrailVerdict = await verifyTrailExport(bytes, { publicKey });
   if (verdict.kind === 'broken') throw broken(verdict);
-  const sentence = `the chain of ${verdict.entries} entries is intact, vouched for up to entry ${verdict.through.seq}`;
+  const sentence = `the chain of ${counted(verdict.entries, 'entry', 'entries')} is intact, vouched for up to entry ${verdict.through.seq}`;
   if (shell.output.json) shell.output.done(verdict, sentence);
   else shell.output.note(sentence);
 }

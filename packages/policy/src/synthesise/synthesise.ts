@@ -1,3 +1,4 @@
+import { counted } from '@fleetward/core';
 import { type PolicyAction, resourceTypeOf } from '../actions.ts';
 import { POLICY_BYTES_MAX } from '../limits.ts';
 import { type Chosen, chooseTemplates, type ObservedThing } from './choose.ts';
@@ -148,7 +149,7 @@ function sampled(observed: readonly ObservedThing[]): readonly SynthesisWarning[
   const names = observed.filter(({ isSampled }) => isSampled).map(({ thing }) => thing.name);
   if (names.length === 0) return [];
   const shown = names.slice(0, 5).map((name) => `\`${name}\``);
-  const message = `of ${names.length} things only a sample was recorded (${shown.join(', ')}): rare requests may be missing; run a trial`;
+  const message = `only a sample was recorded of ${counted(names.length, 'thing')} (${shown.join(', ')}): rare requests may be missing; run a trial`;
   return [{ kind: 'sampled', message }];
 }
 

@@ -50,7 +50,7 @@ function stageVerdict({ stages, stage, tally }: Standing): Verdict | undefined {
   const { executed, succeeded } = tally.stage(stage);
   if (executed < Math.min(executedMin ?? size, size)) return undefined;
   if (size === 0 || succeeded * 100 >= executed * successPercentMin) return { kind: 'advance' };
-  const explanation = `${succeeded} of ${executed} things of stage ${stage + 1} succeeded; ${successPercentMin} % are needed to go on`;
+  const explanation = `of stage ${stage + 1}, ${succeeded} of ${executed} succeeded; ${successPercentMin} % are needed to go on`;
   return { kind: 'pause', because: { cause: 'stage', explanation } };
 }
 

@@ -1,4 +1,4 @@
-import type { CertificateId, Clock, ThingName } from '@fleetward/core';
+import { type CertificateId, type Clock, counted, type ThingName } from '@fleetward/core';
 import { type CertificateRecord, type Certificates, isOnHold } from '../certificates/index.ts';
 import { GroupsError } from '../groups/index.ts';
 import { PoliciesError } from '../policies/index.ts';
@@ -50,7 +50,7 @@ export function tooManyHeld(
   { count, max }: { readonly count: number; readonly max: number },
 ): Refusal | undefined {
   if (count < max) return undefined;
-  const explanation = `the thing \`${thingName}\` has ${count} certificates that are neither revoked nor expired (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
+  const explanation = `the thing \`${thingName}\` has ${counted(count, 'certificate')} neither revoked nor expired (setting \`certificates.activePerThingMax\`); an operator must revoke those it does not use`;
   return refuse('thing_has_too_many', explanation, { thingName });
 }
 

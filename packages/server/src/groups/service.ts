@@ -1,4 +1,12 @@
-import type { CertificateId, Clock, GroupName, ThingName, Transaction, Transactor } from '@fleetward/core';
+import {
+  type CertificateId,
+  type Clock,
+  counted,
+  type GroupName,
+  type ThingName,
+  type Transaction,
+  type Transactor,
+} from '@fleetward/core';
 import { StoreError } from '../store-error.ts';
 import { mergedTags, type TagChange, type Things } from '../things/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
@@ -377,10 +385,10 @@ export class Groups {
 
   #assertEmpty(name: GroupName): void {
     const { childNames, thingCount } = this.surroundings(name);
-    if (childNames.length > 0) throw groupNotEmpty(name, `${childNames.length} groups under it`);
-    if (thingCount > 0) throw groupNotEmpty(name, `${thingCount} things`);
+    if (childNames.length > 0) throw groupNotEmpty(name, `${counted(childNames.length, 'group')} under it`);
+    if (thingCount > 0) throw groupNotEmpty(name, counted(thingCount, 'thing'));
     const policies = this.#options.policiesOn(name);
-    if (policies > 0) throw groupNotEmpty(name, `${policies} policies attached`);
+    if (policies > 0) throw groupNotEmpty(name, `${counted(policies, 'policy', 'policies')} attached`);
   }
 
   #assertAddable(membership: Membership): void {

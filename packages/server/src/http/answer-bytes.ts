@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { counted } from '@fleetward/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BytesAnswer, OpenableBytes } from '../route-handler.ts';
 import { bufferOf } from './bytes.ts';
@@ -59,5 +60,5 @@ function matches(header: string | undefined, etag: string): boolean {
 
 function unsatisfiable(reply: FastifyReply, file: OpenableBytes): HttpError {
   reply.header('content-range', `bytes */${file.lengthBytes}`);
-  return new HttpError('http.range_not_satisfiable', `the artifact has ${file.lengthBytes} bytes`);
+  return new HttpError('http.range_not_satisfiable', `the artifact has ${counted(file.lengthBytes, 'byte')}`);
 }

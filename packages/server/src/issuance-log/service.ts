@@ -1,6 +1,7 @@
 import {
   type CertificateId,
   type Clock,
+  counted,
   type Signer,
   type Transaction,
   type Transactor,
@@ -154,7 +155,10 @@ export class IssuanceLog {
 
   async #consistency(size: number, head: TreeHead): Promise<readonly Uint8Array[]> {
     if (size <= head.size) return consistencyPath(this.#read, size, head.size);
-    throw new IssuanceLogError('issuance_log.size', `the log never had ${size} entries; it has ${head.size}`);
+    throw new IssuanceLogError(
+      'issuance_log.size',
+      `the log never had ${counted(size, 'entry', 'entries')}; it has ${head.size}`,
+    );
   }
 
   async #sequence(): Promise<TreeHead> {
@@ -208,7 +212,7 @@ export class IssuanceLog {
     if (isWhole) return;
     throw new IssuanceLogError(
       'issuance_log.damaged',
-      `the issuance log no longer has the root that was signed for its ${head.size} entries: entries were changed or removed, or the key is another; ` +
+      `the issuance log no longer has the root that was signed for its ${counted(head.size, 'entry', 'entries')}: some were changed or removed, or the key is another; ` +
         'restore the records from a backup, and see docs/how-to/audit-issuance.md',
     );
   }

@@ -180,7 +180,10 @@ export class Jobs {
         `there is a job \`${jobId}\` already; delete it first, or choose another id`,
       );
     if (this.#ownRuns.length >= limits.openMax)
-      throw tooMany(`there are ${limits.openMax} jobs that are not over`, 'openMax');
+      throw tooMany(
+        `there are as many jobs that are not over as there may be (${limits.openMax})`,
+        'openMax',
+      );
     if (Buffer.byteLength(text) > limits.documentBytesMax)
       throw tooMany(`the document has more than ${limits.documentBytesMax} bytes`, 'documentBytesMax');
     assertDefinition(wanted);

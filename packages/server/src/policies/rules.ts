@@ -1,4 +1,4 @@
-import type { PolicyName } from '@fleetward/core';
+import { counted, type PolicyName } from '@fleetward/core';
 import type { LintFinding, ParsedPolicy } from '@fleetward/policy';
 import { PoliciesError } from './errors.ts';
 import type { GroupAttachment, PolicyAttachment, PolicyTrial, PolicyVersion, TrialState } from './store.ts';
@@ -42,14 +42,14 @@ export function assertRemovable(
     const groupNames = [...groups].slice(0, 10);
     throw new PoliciesError(
       'policies.attached',
-      `policy \`${name}\` is attached to ${groups.size} groups; detach it first`,
+      `policy \`${name}\` is attached to ${counted(groups.size, 'group')}; detach it first`,
       { details: { groupNames } },
     );
   }
   if (certificates.size === 0) return;
   throw new PoliciesError(
     'policies.attached',
-    `policy \`${name}\` is attached to ${certificates.size} certificates; detach it first`,
+    `policy \`${name}\` is attached to ${counted(certificates.size, 'certificate')}; detach it first`,
     { details: { certificateIds: [...certificates].slice(0, 10) } },
   );
 }

@@ -1,4 +1,5 @@
 import {
+  counted,
   type GroupName,
   type PolicyName,
   parseGroupName,
@@ -122,6 +123,6 @@ async function observe(
 function nothingRecorded(things: number): PoliciesError {
   return new PoliciesError(
     'policies.nothing_recorded',
-    `none of the ${things} things was allowed anything in that time: there is nothing to make a policy from`,
+    `nothing was allowed in that time, of ${counted(things, 'thing')} looked at: there is nothing to make a policy from`,
   );
 }

@@ -124,9 +124,9 @@ export class NewCertificates {
     if (count >= max)
       return refuse(
         'claim_busy',
-        `${count} certificates of this claim wait to be provisioned (setting \`provisioning.pendingPerClaimMax\`)`,
+        `there are as many certificates of this claim that wait to be provisioned as there may be: ${count} (setting \`provisioning.pendingPerClaimMax\`)`,
       );
-    trace.pass(`${count} other certificates of this claim wait to be provisioned`);
+    trace.pass(`other certificates of this claim that wait to be provisioned: ${count}`);
     return undefined;
   }
 

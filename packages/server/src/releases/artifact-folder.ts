@@ -1,6 +1,6 @@
 import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { AppError, parseSha256, type Sha256 } from '@fleetward/core';
+import { AppError, counted, parseSha256, type Sha256 } from '@fleetward/core';
 import { createFolderDurably, syncFolder, unfinishedSuffix } from '@fleetward/core/durable-file';
 import { type ArtifactHash, createArtifactHash } from './artifact-hash.ts';
 import type { ArtifactDigests, ArtifactStore, KeptArtifact } from './artifact-store.ts';
@@ -186,7 +186,7 @@ function digestMismatch(expected: Sha256, found: string): ReleaseError {
 function wrongOffset(receivedBytes: number): ReleaseError {
   return new ReleaseError(
     'releases.upload_offset',
-    `${receivedBytes} bytes of the artifact are there: go on from there, or begin anew`,
+    `the platform has ${counted(receivedBytes, 'byte')} of the artifact: go on from there, or begin anew`,
     { details: { receivedBytes } },
   );
 }

@@ -10,5 +10,10 @@ export type SearchErrorCode =
 export class SearchError extends AppError<SearchErrorCode> {}
 
 export function queryInvalid(position: number, why: string): SearchError {
-  return new SearchError('search.query_invalid', `at ${position}: ${why}`, { details: { position } });
+  return searchErrorAt('search.query_invalid', position, why);
+}
+
+/** Every error about something in the query says where that stands, in its text and in its details. */
+export function searchErrorAt(code: SearchErrorCode, position: number, why: string): SearchError {
+  return new SearchError(code, `at ${position}: ${why}`, { details: { position } });
 }

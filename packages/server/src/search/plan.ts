@@ -1,5 +1,5 @@
 import { compareVersions, isVersion } from '@fleetward/updates';
-import { queryInvalid, SearchError } from './errors.ts';
+import { queryInvalid, type SearchError, searchErrorAt } from './errors.ts';
 import {
   type Block,
   type Field,
@@ -51,14 +51,33 @@ export function fieldOf(
   const prefix = prefixOf(name);
   const field =
     prefix === undefined
-      ? (index.field(name) ?? fieldOfShadow(index, name))
-      : namedField(index, { prefix, name: name.slice(prefix.length) });
+      ? (index.field(name) ?? fieldOfShadow(index, { name, position }))
+      : namedField(index, { prefix, name: name.slice(prefix.length), position });
   if (field !== undefined) return field;
-  const known = [...index.fieldNames, ...[...Object.keys(named), ...inShadows].map((one) => `${one}…`)]
-    .map((one) => `\`${one}\``)
-    .join(', ');
-  const message = `at ${position}: there is no field \`${name}\`; there are ${known}`;
-  throw new SearchError('search.field_unknown', message, { details: { position } });
+  const known = shownFields(index.fieldNames);
+  throw searchErrorAt('search.field_unknown', position, `there is no field \`${name}\`; there are ${known}`);
+}
+
+/** Says by what things can be counted instead. */
+export function cannotBeCounted(
+  index: FleetIndex,
+  { field: name, position }: Pick<Term, 'field' | 'position'>,
+): SearchError {
+  const countable = index.fieldNames.filter((one) => index.field(one)?.kind !== 'name');
+  const why = `\`${name}\` is different for every thing; count by one of ${shownFields(countable)}`;
+  return queryInvalid(position, why);
+}
+
+/** These, and those that have a name of their own behind the dot. */
+function shownFields(fieldNames: readonly string[]): string {
+  const open = [...Object.keys(named), ...inShadows].map((one) => `${one}…`);
+  return [...fieldNames, ...open].map((one) => `\`${one}\``).join(', ');
+}
+
+/** A field's name, or what of it is behind the dot, and where in the query the field stands. */
+interface NameAt {
+  readonly name: string;
+  readonly position: number;
 }
 
 function prefixOf(name: string): Prefix | undefined {
@@ -67,25 +86,27 @@ function prefixOf(name: string): Prefix | undefined {
 
 function namedField(
   index: FleetIndex,
-  { prefix, name }: { readonly prefix: Prefix; readonly name: string },
+  { prefix, name, position }: NameAt & { readonly prefix: Prefix },
 ): Field | undefined {
   if (name === '') return undefined;
   const what = named[prefix];
   const column = index[what].find(name);
   if (column !== undefined) return textField(column, { order: 'number' });
   if (!index[what].isFull) return nowhere;
-  throw new SearchError(
+  throw searchErrorAt(
     'search.not_indexed',
+    position,
     `things have more ${what} than are searched, and \`${name}\` is not among those: raise the setting \`search.attributesMax\` and restart`,
   );
 }
 
-function fieldOfShadow(index: FleetIndex, name: string): Field | undefined {
+function fieldOfShadow(index: FleetIndex, { name, position }: NameAt): Field | undefined {
   const column = index.shadows.find(name);
   if (column !== undefined) return shadowField(column);
   if (parseShadowField(name) === undefined) return undefined;
-  throw new SearchError(
+  throw searchErrorAt(
     'search.not_indexed',
+    position,
     `\`${name}\` is not among the values of shadows that are searched: add it to the setting \`search.shadowFields\` and restart`,
   );
 }

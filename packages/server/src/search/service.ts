@@ -2,12 +2,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock, JsonObject, ThingName } from '@fleetward/core';
 import type { PresenceState } from '../presence/index.ts';
 import { type Counts, counterOf } from './counts.ts';
-import { queryInvalid, SearchError } from './errors.ts';
+import { SearchError } from './errors.ts';
 import { type CertificateFacts, presenceFacts, reportFacts, speakingCertificate } from './facts.ts';
 import type { Block } from './index/fields.ts';
 import { FleetIndex, type FleetIndexOptions } from './index/fleet-index.ts';
 import { blockMax } from './index/name-order.ts';
-import { type Filter, fieldOf, namePrefix, planQuery } from './plan.ts';
+import { cannotBeCounted, type Filter, fieldOf, namePrefix, planQuery } from './plan.ts';
 import { parseQuery, type QueryLimits } from './query/parse-query.ts';
 import type { Query } from './query/query.ts';
 import type { ShadowState } from './shadow-fields.ts';
@@ -191,8 +191,9 @@ export class Search {
   count(wanted: { readonly by: string; readonly query?: string; readonly limit: number }): Promise<Counts> {
     return this.#counted(async () => {
       const { by, query, limit } = wanted;
-      const counter = counterOf(fieldOf(this.#index, { field: by, position: 1 }));
-      if (counter === undefined) throw queryInvalid(1, `\`${by}\` is different for every thing`);
+      const field = { field: by, position: 1 };
+      const counter = counterOf(fieldOf(this.#index, field));
+      if (counter === undefined) throw cannotBeCounted(this.#index, field);
       await this.#scan({ query: query === undefined ? undefined : this.#parse(query) }, (block, mask) => {
         counter.add(block, mask);
         return false;
@@ -256,7 +257,7 @@ export class Search {
     const { searchesMax } = this.#options.limits;
     if (this.#underWay >= searchesMax) {
       this.#refused++;
-      const message = `${searchesMax} searches are under way: try again (setting \`search.searchesMax\`)`;
+      const message = `as many searches are under way as there may be (${searchesMax}): try again (setting \`search.searchesMax\`)`;
       throw new SearchError('search.busy', message);
     }
     this.#underWay++;

@@ -1,4 +1,11 @@
-import type { CertificateId, Clock, ThingName, Transaction, Transactor } from '@fleetward/core';
+import {
+  type CertificateId,
+  type Clock,
+  counted,
+  type ThingName,
+  type Transaction,
+  type Transactor,
+} from '@fleetward/core';
 import type { Certificate } from '@fleetward/pki';
 import { type Certificates, publicKeyHash } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
@@ -111,7 +118,7 @@ export class FirstConnections {
     // Each that is under way, this one too, may come to one more.
     if (count + this.#newcomers.underWay(ca.certificateId) > settings.certificatesPerCaMax)
       return full(count);
-    trace.pass(`the registry has ${count} certificates of this CA`);
+    trace.pass(`the registry has ${counted(count, 'certificate')} of this CA`);
     trace.begin('key');
     const [holder] = await certificates.ofPublicKey(publicKeyHash(certificate.publicKey));
     if (holder !== undefined) return keyInUse([holder.certificateId]);
@@ -224,6 +231,6 @@ export class FirstConnections {
 function full(count: number): Refusal {
   return refuse(
     'vendor_ca_full',
-    `the registry has ${count} certificates of this CA (setting \`vendorCas.certificatesPerCaMax\`)`,
+    `the registry has ${counted(count, 'certificate')} of this CA (setting \`vendorCas.certificatesPerCaMax\`)`,
   );
 }

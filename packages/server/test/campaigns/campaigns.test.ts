@@ -61,7 +61,7 @@ describe('stages', () => {
     await fleet.tick();
     const { state, because } = await fleet.campaigns.get(campaignId);
     expect([state, because?.cause]).toEqual(['PAUSED', 'stage']);
-    expect(because?.explanation).toContain('0 of 1 things of stage 1 succeeded; 100 %');
+    expect(because?.explanation).toContain('of stage 1, 0 of 1 succeeded; 100 %');
     expect([fleet.stopped, offered()]).toEqual([[campaignId], []]);
     await change(campaignId, 'resume');
     await fleet.tick(1_000, 2);

@@ -454,7 +454,7 @@ test.for([
   ['battery<low', 'search.query_invalid', 'at 9: this is no number'],
   ['attribute.x<low', 'search.query_invalid', 'at 13: this is no number'],
   ['shadow.reported.fw<new', 'search.query_invalid', 'at 20: this is neither a number nor a version'],
-  ['type:a or shadow.reported.x:1', 'search.not_indexed', '`shadow.reported.x` is not among'],
+  ['type:a or shadow.reported.x:1', 'search.not_indexed', 'at 11: `shadow.reported.x` is not among'],
   ['shadow.fw:1', 'search.field_unknown', 'at 1: there is no field `shadow.fw`'],
   [
     'shadow.fw:1',
@@ -469,6 +469,15 @@ test.for([
   const [foundCode, foundMessage] = await codeOf(search.find({ query, limit: 1 }));
   expect(foundCode).toBe(code);
   expect(foundMessage).toContain(message);
+});
+
+test('counting by what is different for every thing says by what can be counted', async () => {
+  const [code, message] = await codeOf(openFleet().search.count({ by: 'name', limit: 1 }));
+  expect(code).toBe('search.query_invalid');
+  expect(message).toMatch(
+    /^at 1: `name` is different for every thing; count by one of `type`, .*`attribute\.…`/,
+  );
+  expect(message).not.toMatch(/one of.*`name`/);
 });
 
 test('an attribute that no thing has any more makes room for another', async () => {
@@ -488,7 +497,10 @@ test('an attribute beyond those that are searched is refused, never answered in 
   expect(await search.select('attribute.second:2')).toEqual([]);
   put(thing('two', { attributes: { second: '2' } }));
   put(thing('three', { attributes: { second: '2' } }));
-  expect(await codeOf(search.select('attribute.second:2'))).toContain('search.not_indexed');
+  expect(await codeOf(search.select('type:a or attribute.second:2'))).toEqual([
+    'search.not_indexed',
+    expect.stringMatching(/^at 11: things have more attributes than are searched, and `second` is not/),
+  ]);
   expect(await search.select('attribute.first:1')).toEqual(['one']);
 });
 

@@ -1,4 +1,4 @@
-import type { Clock, Transaction, Transactor } from '@fleetward/core';
+import { type Clock, counted, type Transaction, type Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../../trail/index.ts';
 import { Turns } from '../../turns.ts';
 import { ThingsError } from '../errors.ts';
@@ -145,7 +145,7 @@ export class ThingTypes {
     const rest = lacking.length > namesTold ? ', …' : '';
     throw new ThingsError(
       'things.type_unmet',
-      `${lacking.length} things of type \`${name}\` lack an attribute that would be required: ${told.join(', ')}${rest}`,
+      `there would be ${counted(lacking.length, 'thing')} of type \`${name}\` without an attribute that would be required: ${told.join(', ')}${rest}`,
       { details: { lacking: lacking.length } },
     );
   }
