@@ -23,7 +23,7 @@ function resourceText(action: PolicyAction, name: string): string {
 function statementText({ policyName, versionId, index, sid, via, groupName }: StatementRef): string {
   const named = sid === undefined ? '' : ` (${shown(sid)})`;
   const through = groupName === undefined ? '' : ` (through group ${shown(groupName)})`;
-  return `statement ${index}${named} of ${via === 'group' ? 'group ' : ''}policy ${shown(policyName)} version ${versionId}${through}`;
+  return `\`Statement[${index}]\`${named} of ${via === 'group' ? 'group ' : ''}policy ${shown(policyName)} version ${versionId}${through}`;
 }
 
 function variablesText(variables: readonly ResolvedVariable[]): string {

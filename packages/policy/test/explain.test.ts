@@ -60,7 +60,7 @@ describe('an explanation', () => {
       variables: [{ name: 'iot:Connection.Thing.ThingName', value: 'dev1' }],
     });
     expect(explainDecision(decision)).toBe(
-      'iot:Connect on `client/dev1` is allowed by statement 0 (`Connect`) of policy `base` version 3 (`client/dev1`, iot:Connection.Thing.ThingName = `dev1`)',
+      'iot:Connect on `client/dev1` is allowed by `Statement[0]` (`Connect`) of policy `base` version 3 (`client/dev1`, iot:Connection.Thing.ThingName = `dev1`)',
     );
   });
 

@@ -65,7 +65,7 @@ function remedy({ allowedBy, decision, statement }: Cause): string {
   if (allowedBy !== undefined) return `allowed by: ${printable(JSON.stringify(allowedBy))}`;
   if (decision === 'explicitDeny' && statement !== undefined)
     return printable(
-      `a Deny decides: narrow statement ${statement.index} of policy ${statement.policyName}; no Allow outweighs it`,
+      `a Deny decides: narrow \`Statement[${statement.index}]\` of policy \`${statement.policyName}\`; no Allow outweighs it`,
     );
   return 'no statement can be proposed for it';
 }

@@ -253,7 +253,7 @@ describe('over HTTP', () => {
       {
         ...requests[0],
         decision: 'allow',
-        explanation: expect.stringContaining('is allowed by statement 1 of policy `telemetry` version 1'),
+        explanation: expect.stringContaining('is allowed by `Statement[1]` of policy `telemetry` version 1'),
         statement,
         pattern: expect.stringContaining('topic/telemetry/pump'),
         variables: [{ name: variable, value: 'pump' }],
