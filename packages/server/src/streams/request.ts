@@ -49,6 +49,8 @@ const blockBytesMin = 256;
 /** Of one block, and of all blocks that one request brings: a device asks again for what is left, as with AWS IoT. */
 export const blockBytesMax = 131_072;
 const countMax = 98_304;
+/** In UTF-8, as with AWS IoT: it is in the answer for each block, so a long one would make thousandfold of what was sent. */
+const clientTokenBytesMax = 64;
 
 /** The client token of a request that says nothing else. Throws `StreamRefusal`. */
 export function readDescribe(payload: Uint8Array, form: StreamForm): string | undefined {
@@ -107,9 +109,11 @@ export function blocksOf(
   const wanted: number[] = [];
   const most = Math.min(count ?? countMax, Math.floor(blockBytesMax / blockBytes));
   const end = bitmap === undefined ? blocks : Math.min(blocks, offset + 8 * bitmap.length);
-  for (let block = offset; block < end && wanted.length < most; block++) {
-    const bit = block - offset;
-    if (bitmap === undefined || ((bitmap[bit >> 3] ?? 0) >> (bit & 7)) & 1) wanted.push(block);
+  for (let bit = 0; offset + bit < end && wanted.length < most; bit++) {
+    const byte = bitmap?.[bit >> 3] ?? 0xff;
+    // On to the last bit of a byte that names nothing: most of a long bitmap may be such.
+    if (byte === 0) bit |= 7;
+    else if ((byte >> (bit & 7)) & 1) wanted.push(offset + bit);
   }
   return wanted;
 }
@@ -134,6 +138,10 @@ function parse(payload: Uint8Array, form: StreamForm): Json {
 }
 
 function tokenOf({ c }: JsonObject): string | undefined {
-  if (c === undefined || typeof c === 'string') return c;
-  throw new StreamRefusal('InvalidRequest', 'c, the client token, is no text');
+  if (c === undefined) return undefined;
+  if (typeof c === 'string' && Buffer.byteLength(c) <= clientTokenBytesMax) return c;
+  throw new StreamRefusal(
+    'InvalidRequest',
+    `c, the client token, is no text of at most ${clientTokenBytesMax} bytes`,
+  );
 }

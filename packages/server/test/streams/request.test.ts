@@ -16,6 +16,11 @@ function codeOf(value: object): string | undefined {
 }
 
 describe('a request for blocks', () => {
+  test('has a client token of at most 64 bytes, as it comes back with each block', () => {
+    for (const read of [readGet, readDescribe])
+      expect(() => read(json({ c: 'x'.repeat(65), f: 0, l: 256 }), 'json')).toThrow('at most 64 bytes');
+  });
+
   test('says the same in JSON and in CBOR, where the bitmap is bytes', () => {
     const said = { c: 'a', s: 1, f: 0, l: 4_096, o: 2, n: 7 };
     const expected = {
@@ -38,12 +43,14 @@ describe('a request for blocks', () => {
     ['InvalidRequest', { f: 0, l: 256, o: -1 }],
     ['InvalidRequest', { f: 0, l: 256, b: 'xyz' }],
     ['InvalidRequest', { f: 0, l: 256, c: 7 }],
+    ['InvalidRequest', { f: 0, l: 256, c: 'é'.repeat(33) }],
     ['BlockSizeOutOfBounds', { f: 0, l: 255 }],
     ['BlockSizeOutOfBounds', { f: 0, l: 131_073 }],
     ['BlockCountLimitExceeded', { f: 0, l: 256, n: 98_305 }],
     ['BlockBitmapLimitExceeded', { f: 0, l: 256, b: 'ff'.repeat(12_289) }],
     [undefined, { f: 0, l: 256, n: 98_304, b: 'ff'.repeat(12_288) }],
     [undefined, { f: 0, l: 131_072 }],
+    [undefined, { f: 0, l: 256, c: 'é'.repeat(32) }],
   ])('is refused as %s: %j', (code, value) => {
     expect(codeOf(value)).toBe(code);
   });
