@@ -39,6 +39,8 @@ export class RevocationJournal {
       const { text, size } = await readWhole(file, path);
       // A line without its end was never acknowledged: the crash that cut it off came before the sync.
       if (size.written > size.whole) await file.truncate(size.whole);
+      // A whole one may not be on the disk yet, and the start records what it reads.
+      await file.datasync();
       const entries = parseLines(text, path);
       return { journal: new RevocationJournal(file, size.whole), entries };
     } catch (error) {

@@ -111,6 +111,44 @@ needs('strace', 'strace').describe('the order of system calls', () => {
     }
   });
 
+  const source = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+  test.each([
+    [
+      'records.db-wal',
+      `import { openStorage } from ${source('storage/index.ts')};
+       const opened = await openStorage({ kind: 'sqlite', folder });`,
+    ],
+    [
+      'messages.db-wal',
+      `import { openMessages } from ${source('storage/messages/open.ts')};
+       const opened = await openMessages({ folder });
+       await opened.load();`,
+    ],
+    [
+      'revocations',
+      `import { RevocationJournal } from ${source('certificates/revocation-journal.ts')};
+       await RevocationJournal.open(folder + '/revocations');`,
+    ],
+  ])('what a killed process left in %s is synced before anybody is answered by it', async (file, open) => {
+    using folder = temporaryFolder();
+    const script = `
+      import { writeSync } from 'node:fs';
+      const folder = ${JSON.stringify(folder.path)};
+      ${open}
+      writeSync(1, 'open');
+      process.kill(process.pid, 'SIGKILL');
+    `;
+    const args = ['--conditions=fleetward-source', '--input-type=module', '-e', script];
+    await runProgram(process.execPath, args);
+    const trace = folder.join('trace');
+    const strace = ['-f', '-y', '-qq', '-e', 'trace=write,fsync,fdatasync', '-o', trace, process.execPath];
+    await runProgram(requireProgram('strace', 'strace'), [...strace, ...args]);
+    const [before = '', after] = readFileSync(trace, 'utf8').split('"open"');
+    expect(after).toBeDefined();
+    const syncs = before.split('\n').filter((line) => /f(data)?sync\(/.test(line));
+    expect(syncs.some((line) => line.includes(`/${file}>`))).toBe(true);
+  });
+
   test('transactions that wait together share a sync', async () => {
     const trace = syncsBeforeAcknowledgements(await traceOf(64, 256), 'records.db');
     expect(trace.acknowledgements).toHaveLength(256);

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts';
 import { migrate, migrationMs } from '../migrate.ts';
 import { queriesOver, type Statement } from '../statement.ts';
 import { GroupCommit, type GroupLimits } from './group-commit.ts';
-import { createPrivateFile } from './private-file.ts';
+import { createPrivateFile, syncLog } from './private-file.ts';
 import { WorkerClient } from './worker-client.ts';
 
 export interface SqliteConfig extends Partial<GroupLimits> {
@@ -33,6 +33,7 @@ export async function openSqlite(config: SqliteConfig): Promise<Database> {
   const settings = { ...defaults, ...config };
   const path = join(config.folder, 'records.db');
   createPrivateFile(config.folder, path); // SQLite gives its log and index files the same mode.
+  syncLog(path);
   const open = (role: 'writer' | 'reader') =>
     WorkerClient.open({ path, role, busyTimeoutMs: settings.busyTimeoutMs }, settings);
 

@@ -9,3 +9,23 @@ export function createPrivateFile(folder: string, path: string): void {
   fsyncSync(directory);
   closeSync(directory);
 }
+
+/**
+ * Syncs the log of a database. A process that was killed may have written a commit and not synced it; SQLite takes it as committed, and
+ * a power cut that came after what was answered by it would undo it.
+ */
+export function syncLog(databasePath: string): void {
+  const log = openIfThere(`${databasePath}-wal`);
+  if (log === undefined) return;
+  fsyncSync(log);
+  closeSync(log);
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r+');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
