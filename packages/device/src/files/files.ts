@@ -33,7 +33,10 @@ export interface Files {
   rename(from: string, to: string): void;
   /** Removing what is not there is no failure. */
   remove(path: string): void;
-  /** Creates a folder for its owner only, where it is missing. */
+  /**
+   * Creates a folder for its owner only, where it is missing, and makes its entries durable: a process that was killed may have left some
+   * that are not, and what is read is told to others.
+   */
   makeFolder(path: string): void;
   /** The names in a folder, in no order. */
   list(folder: string): readonly string[];

@@ -31,7 +31,10 @@ export const nodeFiles: Files = {
   lengthBytes: (path) => statSync(path, { throwIfNoEntry: false })?.size,
   rename: renameSync,
   remove: (path) => rmSync(path, { force: true }),
-  makeFolder: createFolderDurably,
+  makeFolder(path) {
+    createFolderDurably(path);
+    syncFolder(path);
+  },
   list: (folder) => readdirSync(folder),
   syncFolder,
   freeBytes: (folder) => {
