@@ -1,5 +1,3 @@
-import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   createClaim,
   createPolicy,
@@ -9,12 +7,11 @@ import {
   listEnrollmentAttempts,
   listThings,
 } from '@fleetward/protocol';
-import { seededRandom } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 import { lampPolicy } from '../provisioning/fleet.ts';
 import { ApiSession } from './api-session.ts';
 import { type Applicant, type Enrolled, enrol, getAs, newApplicant } from './device.ts';
-import { kill, serve } from './platform-process.ts';
+import { killEachRound } from './kill-loop.ts';
 import { assertWhole, type VerifiedTrail } from './whole.ts';
 
 const rounds = 4;
@@ -39,33 +36,29 @@ const template = JSON.stringify({
 test('kill -9 at any moment of provisioning by a claim loses nothing answered, and a device that asks again gets what it had', {
   timeout: 240_000,
 }, async () => {
-  const seed = Number(process.env.FLEETWARD_SEED ?? randomInt(2 ** 31));
-  const random = seededRandom(seed);
   await using session = await ApiSession.start({ provisioning: { requestsPerSecondPerClaimMax: 1_000 } });
   const claim = await begin(session);
   const answered = new Map<string, Enrolled>();
   const everybody: Applicant[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const applicants = await newApplicants(session, round);
-    everybody.push(...applicants);
-    // Fewer answers than devices: some are always under way when the kill comes.
-    const enough = (random.bytes(1)[0] ?? 0) % devicesPerRound;
-    const before = answered.size;
-    const load = Promise.allSettled(
-      Array.from({ length: lanes }, async (_, lane) => {
-        for (const applicant of applicants.filter((_, index) => index % lanes === lane))
+  await killEachRound(session, {
+    rounds,
+    answered: () => answered.size,
+    // Fewer than devices: some are always under way when the kill comes.
+    answersMax: devicesPerRound,
+    pauseMsMax: 16,
+    begin: async (round) => {
+      const applicants = await newApplicants(session, round);
+      everybody.push(...applicants);
+      return () =>
+        provisionInLanes(applicants, async (applicant) => {
           answered.set(applicant.thingName, await enrol(session, applicant, claim));
-      }),
-    );
-    while (answered.size - before < enough) await sleep(1);
-    await sleep((random.bytes(1)[0] ?? 0) / 16);
-    await kill(session.child);
-    await load;
-    session.restart(await serve(session.settings));
-    await assertNothingHalf(session, await assertWhole(session));
-    const lost = await lostOf(session, answered);
-    expect({ seed, round, lost }).toEqual({ seed, round, lost: [] });
-  }
+        });
+    },
+    lost: async (trail) => {
+      await assertNothingHalf(session, trail);
+      return lostOf(session, answered);
+    },
+  });
   for (const applicant of everybody) {
     const { certificateId } = await enrol(session, applicant, claim);
     const before = answered.get(applicant.thingName)?.certificateId ?? certificateId;
@@ -86,6 +79,19 @@ async function newApplicants({ folder }: ApiSession, round: number): Promise<rea
   for (let index = 0; index < devicesPerRound; index++)
     made.push(await newApplicant(folder, `lamp-${round}-${index}`));
   return made;
+}
+
+/** Each lane ends with its first failure: the platform is gone. */
+function provisionInLanes(
+  applicants: readonly Applicant[],
+  provision: (applicant: Applicant) => Promise<void>,
+): Promise<unknown> {
+  return Promise.allSettled(
+    Array.from({ length: lanes }, async (_, lane) => {
+      for (const applicant of applicants.filter((_, index) => index % lanes === lane))
+        await provision(applicant);
+    }),
+  );
 }
 
 /** Nothing is published: a device that may speak is told so. */

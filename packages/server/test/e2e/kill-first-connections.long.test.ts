@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodePem } from '@fleetward/pki';
 import {
@@ -15,13 +14,12 @@ import {
   setCertificateState,
   setVendorCaState,
 } from '@fleetward/protocol';
-import { seededRandom } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 import { lampPolicy } from '../provisioning/fleet.ts';
 import { newVendor, type Vendor, type VendorDevice } from '../vendor-cas/vendor.ts';
 import { ApiSession } from './api-session.ts';
 import { getAs } from './device.ts';
-import { kill, serve } from './platform-process.ts';
+import { killEachRound } from './kill-loop.ts';
 import { assertWhole, type VerifiedTrail } from './whole.ts';
 
 const rounds = 4;
@@ -71,8 +69,6 @@ interface Story {
 test('kill -9 at any moment of first connections loses nothing acknowledged and leaves no device half provisioned', {
   timeout: 240_000,
 }, async () => {
-  const seed = Number(process.env.FLEETWARD_SEED ?? randomInt(2 ** 31));
-  const random = seededRandom(seed);
   const limits = {
     casMax: 100,
     firstConnectionsPerSecondPerCaMax: 1_000,
@@ -81,34 +77,28 @@ test('kill -9 at any moment of first connections loses nothing acknowledged and 
   await using session = await ApiSession.start({ vendorCas: limits });
   const story = await begin(session);
   const everybody: Newcomer[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const ofTemplate = await newDevices(story.provisioning, `lamp-${round}`);
-    const waiting = await newDevices(story.registering, `valve-${round}`);
-    const vendors = await newVendors(session, round);
-    everybody.push(...ofTemplate);
-    // Of what can be acknowledged in a round, any part may be before the kill: also nothing, and all.
-    const count = (random.bytes(1)[0] ?? 0) % (3 * devicesPerRound + vendorsPerRound);
-    const enough = countOf(story) + count;
-    const gone = new AbortController();
-    let isOver = false;
-    const load = Promise.allSettled([
-      ...ofTemplate.map((device) => comeIn(story, device, gone.signal)),
-      activateEach(story, waiting),
-      registerVendors(story, vendors),
-    ]);
-    void load.then(() => {
-      isOver = true;
-    });
-    while (countOf(story) < enough && !isOver) await sleep(5);
-    await sleep((random.bytes(1)[0] ?? 0) / 5);
-    await kill(session.child);
-    gone.abort();
-    await load;
-    session.restart(await serve(session.settings));
-    const trail = await assertWhole(session);
-    expect({ seed, round, lost: await lostOf(story) }).toEqual({ seed, round, lost: [] });
-    await assertNothingHalf(story, trail);
-  }
+  await killEachRound(session, {
+    rounds,
+    answered: () => countOf(story),
+    answersMax: 3 * devicesPerRound + vendorsPerRound,
+    pauseMsMax: 51,
+    begin: async (round) => {
+      const ofTemplate = await newDevices(story.provisioning, `lamp-${round}`);
+      const waiting = await newDevices(story.registering, `valve-${round}`);
+      const vendors = await newVendors(session, round);
+      everybody.push(...ofTemplate);
+      return (gone) =>
+        Promise.allSettled([
+          ...ofTemplate.map((device) => comeIn(story, device, gone)),
+          activateEach(story, waiting),
+          registerVendors(story, vendors),
+        ]);
+    },
+    lost: async (trail) => {
+      await assertNothingHalf(story, trail);
+      return lostOf(story);
+    },
+  });
   // Whoever was in the middle of it comes again, as after any loss.
   await Promise.all(everybody.map((device) => comeIn(story, device)));
   await assertNothingHalf(story, await assertWhole(session));

@@ -1,10 +1,7 @@
-import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createGroup, importThings, listThings } from '@fleetward/protocol';
-import { seededRandom } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 import { ApiSession } from './api-session.ts';
-import { kill, serve } from './platform-process.ts';
+import { killEachRound } from './kill-loop.ts';
 import { assertWhole } from './whole.ts';
 
 const rounds = 4;
@@ -15,33 +12,25 @@ const groupName = 'imported';
 test('kill -9 at any moment of an import leaves whole batches, and the same import again ends with every thing once', {
   timeout: 240_000,
 }, async () => {
-  const seed = Number(process.env.FLEETWARD_SEED ?? randomInt(2 ** 31));
-  const random = seededRandom(seed);
   await using session = await ApiSession.start({});
   await session.api.call(createGroup, { body: { groupName } });
   const fleet = Array.from({ length: batches }, (_, batch) =>
     Array.from({ length: batchThings }, (_, index) => thingOf(batch * batchThings + index)),
   );
   const answered = new Set<number>();
-  for (let round = 0; round < rounds; round++) {
-    const load = importAll(session, { fleet, answered }).catch(() => undefined);
-    const enough = Math.min(batches, answered.size + ((random.bytes(1)[0] ?? 0) % 3));
-    while (answered.size < enough) await sleep(1);
-    await sleep(random.bytes(1)[0] ?? 0);
-    await kill(session.child);
-    await load;
-    session.restart(await serve(session.settings));
-    await assertWhole(session);
-    const names = await namesOf(session);
-    const found = fleet.map((things) => things.filter(({ thingName }) => names.has(thingName)).length);
-    expect({ seed, round, torn: found.filter((count) => count !== 0 && count !== batchThings) }).toEqual({
-      seed,
-      round,
-      torn: [],
-    });
-    const lost = [...answered].filter((batch) => found[batch] === 0);
-    expect({ seed, round, lost }).toEqual({ seed, round, lost: [] });
-  }
+  await killEachRound(session, {
+    rounds,
+    answered: () => answered.size,
+    answersMax: 3,
+    pauseMsMax: 256,
+    begin: async () => () => importAll(session, { fleet, answered }),
+    lost: async () => {
+      const names = await namesOf(session);
+      const found = fleet.map((things) => things.filter(({ thingName }) => names.has(thingName)).length);
+      expect(found.filter((count) => count !== 0 && count !== batchThings)).toEqual([]);
+      return [...answered].filter((batch) => found[batch] === 0).map((batch) => `batch ${batch}`);
+    },
+  });
   await importAll(session, { fleet, answered });
   const trail = await assertWhole(session);
   expect(await namesOf(session)).toEqual(new Set(fleet.flat().map(({ thingName }) => thingName)));

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import {
   type ApiClient,
   createJoinToken,
@@ -8,12 +7,10 @@ import {
   getPolicy,
   revokeCertificate,
 } from '@fleetward/protocol';
-import { seededRandom } from '@fleetward/testkit';
 import { expect, test } from 'vitest';
 import { ApiSession } from './api-session.ts';
 import { type Applicant, type Enrolled, enrol, getAs, newApplicant } from './device.ts';
-import { kill, serve } from './platform-process.ts';
-import { assertWhole } from './whole.ts';
+import { killEachRound } from './kill-loop.ts';
 
 const rounds = 2;
 const applicantsPerRound = 12;
@@ -29,26 +26,27 @@ interface Acknowledged {
 test('kill -9 at any moment under load loses nothing acknowledged and leaves nothing half made', {
   timeout: 120_000,
 }, async () => {
-  const seed = Number(process.env.FLEETWARD_SEED ?? randomInt(2 ** 31));
-  const random = seededRandom(seed);
   const acknowledged: Acknowledged = { enrolled: new Map(), revoked: new Map(), versions: new Map() };
   await using session = await ApiSession.start();
   const body = { namePattern: 'dev-*', usesMax: 1000 };
   const { secret } = await session.api.call(createJoinToken, { body });
-  for (let round = 0; round < rounds; round++) {
-    const applicants = await newApplicants(session, round);
-    const load = Promise.allSettled([
-      enrolAndRevoke(session, { applicants, joinToken: secret, acknowledged, odd: 0 }),
-      enrolAndRevoke(session, { applicants, joinToken: secret, acknowledged, odd: 1 }),
-      writePolicies(session.api, { round, acknowledged }),
-    ]);
-    await new Promise((resolve) => setTimeout(resolve, 20 + (random.bytes(1)[0] ?? 0) * 4));
-    await kill(session.child);
-    await load;
-    session.restart(await serve(session.settings));
-    await assertWhole(session);
-    expect({ seed, round, lost: await lostOf(session, acknowledged) }).toEqual({ seed, round, lost: [] });
-  }
+  await killEachRound(session, {
+    rounds,
+    answered: () => acknowledged.enrolled.size,
+    answersMax: 4,
+    pauseMsMax: 1_000,
+    begin: async (round) => {
+      const applicants = await newApplicants(session, round);
+      const load = { applicants, joinToken: secret, acknowledged };
+      return () =>
+        Promise.allSettled([
+          enrolAndRevoke(session, { ...load, odd: 0 }),
+          enrolAndRevoke(session, { ...load, odd: 1 }),
+          writePolicies(session.api, { round, acknowledged }),
+        ]);
+    },
+    lost: () => lostOf(session, acknowledged),
+  });
   expect(acknowledged.enrolled.size + acknowledged.versions.size).toBeGreaterThan(0);
 });
 
