@@ -1,12 +1,13 @@
-// A platform in a process of its own, for tests that kill it: `platform-entry.ts init|serve SETTINGS`, where the settings are
-// JSON. Each step that is acknowledged is one line of JSON on standard output.
+// A platform in a process of its own, for tests that kill it: `platform-entry.ts init|serve SETTINGS [AHEAD-MS]`, where the settings
+// are JSON, and its clock may be ahead. Each step that is acknowledged is one line of JSON on standard output.
 import { writeSync } from 'node:fs';
 import { encodePem } from '@fleetward/pki';
 import { initialise, loadConfig, startPlatform, systemClock, systemRandom } from '../../src/index.ts';
 
-const [step = '', settings = '{}'] = process.argv.slice(2);
+const [step = '', settings = '{}', aheadMs = '0'] = process.argv.slice(2);
 const config = loadConfig({ overrides: JSON.parse(settings) as object });
-const parts = { clock: systemClock, random: systemRandom, environment: process.env };
+const clock = { now: () => systemClock.now() + Number(aheadMs) };
+const parts = { clock, random: systemRandom, environment: process.env };
 
 function say(line: object): void {
   writeSync(1, `${JSON.stringify(line)}\n`);

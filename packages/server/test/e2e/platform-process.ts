@@ -11,17 +11,18 @@ export function settingsOf(folder: string, over: object = {}): object {
   return { folder, logLevel: 'warn', listeners, ...over };
 }
 
-/** Starts a step of the platform in a child process. */
-export function startStep(step: 'init' | 'serve', settings: object): RunningProgram {
-  const args = ['--conditions=fleetward-source', entry, step, JSON.stringify(settings)];
+/** Starts a step of the platform in a child process, with its clock so far ahead. */
+export function startStep(step: 'init' | 'serve', settings: object, aheadMs = 0): RunningProgram {
+  const args = ['--conditions=fleetward-source', entry, step, JSON.stringify(settings), `${aheadMs}`];
   return startProgram(process.execPath, args, { timeoutMs: 120_000 });
 }
 
 /** A serving child and its ports. */
 export async function serve(
   settings: object,
+  aheadMs = 0,
 ): Promise<{ readonly child: RunningProgram; readonly ports: Ports }> {
-  const child = startStep('serve', settings);
+  const child = startStep('serve', settings, aheadMs);
   const said = await child.waitForOutput(/^\{"ports".*\n/m);
   const line = said.split('\n').find((text) => text.startsWith('{"ports"')) ?? '';
   return { child, ports: (JSON.parse(line) as { readonly ports: Ports }).ports };
