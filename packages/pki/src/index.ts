@@ -12,6 +12,7 @@ export type {
 } from './certificate/extension-values.ts';
 export type { Extensions } from './certificate/extensions.ts';
 export type { KeyUsage } from './certificate/key-usage.ts';
+export { otherEncodingsOf } from './certificate/other-encodings.ts';
 export { parseTbsCertificate, type TbsCertificate } from './certificate/tbs-certificate.ts';
 export { certsOnly, parseCertsOnly } from './cms.ts';
 export { type Crl, isCrlSignedBy, parseCrl, type TbsCrl } from './crl/crl.ts';

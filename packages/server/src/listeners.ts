@@ -9,7 +9,7 @@ import {
   type Transactor,
 } from '@fleetward/core';
 import type { Envelope } from '@fleetward/keys';
-import { parseCertificate } from '@fleetward/pki';
+import { otherEncodingsOf, parseCertificate } from '@fleetward/pki';
 import type { CertificateContext } from '@fleetward/policy';
 import { activityHandlers } from './activity/index.ts';
 import { campaignHandlers } from './campaigns/index.ts';
@@ -136,7 +136,10 @@ export async function startListeners(
     }),
     live,
     meet: (newcomer, remoteAddress) => void domains.vendorCas.firstConnections.meet(newcomer, remoteAddress),
-    unregistered: (certificateId, remoteAddress) => domains.unlogged.presented(certificateId, remoteAddress),
+    unregistered: (der, remoteAddress) => {
+      const certificate = parseCertificate(der);
+      void domains.unlogged.presented([certificate.id, ...otherEncodingsOf(certificate)], remoteAddress);
+    },
     denials: domains.denials,
     proxies: parseProxies(config.proxyAddresses),
   };

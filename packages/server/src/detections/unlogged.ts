@@ -26,6 +26,8 @@ export interface UnloggedOptions {
 /** Certificates that are looked up in the log at once. */
 const pageMax = 1_000;
 const hourMs = 3_600_000;
+/** Presented certificates that are looked up at once; of more it is counted that they came. */
+const lookUpsMax = 64;
 /** The one bucket: whoever has the CA's key has as many certificates and addresses as they like. */
 const everybody = 'unregistered';
 
@@ -38,6 +40,7 @@ export class UnloggedCertificates {
   readonly #kept: KeptDetections;
   readonly #rate: TokenBuckets;
   readonly #writing = new Set<Promise<void>>();
+  readonly #lookUps = new Set<Promise<void>>();
   readonly #counts = { unlogged: 0, unregistered: 0, untold: 0 };
   #dueMs = Number.NEGATIVE_INFINITY;
 
@@ -62,14 +65,17 @@ export class UnloggedCertificates {
     return this.#kept.newestFirst(limit);
   }
 
-  /** A peer that was refused: its certificate is under a CA of the platform, and nobody has recorded it. */
-  presented(certificateId: CertificateId, remoteAddress: string): void {
-    this.#counts.unregistered++;
-    if (this.#rate.take(everybody).kind === 'refused') {
-      this.#counts.untold++;
-      return;
-    }
-    this.#tell({ certificateId, sign: 'unregistered', response: 'refuse', by: [{ remoteAddress }] });
+  /**
+   * A peer that was refused: its certificate is under a CA of the platform, and the registry does not have it. `certificateIds`: its id,
+   * then those of its other encodings. No incident where the log has one of them: it was deleted, or its holder wrote it anew.
+   */
+  presented(certificateIds: readonly CertificateId[], remoteAddress: string): Promise<void> {
+    const isRoom = this.#lookUps.size < lookUpsMax;
+    const lookUp = this.#lookUp(isRoom, certificateIds, remoteAddress).finally(() =>
+      this.#lookUps.delete(lookUp),
+    );
+    this.#lookUps.add(lookUp);
+    return lookUp;
   }
 
   /** Compares when it is time again, at first at once. */
@@ -95,7 +101,34 @@ export class UnloggedCertificates {
 
   /** Waits for what is being written. */
   async close(): Promise<void> {
+    await Promise.all(this.#lookUps);
     await Promise.all(this.#writing);
+  }
+
+  async #lookUp(
+    isRoom: boolean,
+    certificateIds: readonly CertificateId[],
+    remoteAddress: string,
+  ): Promise<void> {
+    if (isRoom && (await this.#isLogged(certificateIds))) return;
+    this.#counts.unregistered++;
+    const [certificateId] = certificateIds;
+    if (!isRoom || certificateId === undefined || this.#rate.take(everybody).kind === 'refused') {
+      this.#counts.untold++;
+      return;
+    }
+    this.#tell({ certificateId, sign: 'unregistered', response: 'refuse', by: [{ remoteAddress }] });
+  }
+
+  /** Any doubt is an incident. */
+  async #isLogged(certificateIds: readonly CertificateId[]): Promise<boolean> {
+    const { issuanceLog, warn } = this.#options;
+    try {
+      return (await issuanceLog.missing(certificateIds)).length < certificateIds.length;
+    } catch (error) {
+      warn('a certificate could not be looked up in the issuance log', error);
+      return false;
+    }
   }
 
   /** What vendors issued is not in the log; one of a CA of the platform that only says so should be. */

@@ -246,6 +246,6 @@ const explainStanding = {
   pending: 'the certificate is not activated yet: `fleetward cert activate` does it',
   inactive: 'the certificate is switched off: `fleetward cert activate` switches it on again',
   unknown:
-    'a CA of this platform signed the certificate, but neither the registry nor the issuance log has it: somebody else may use the CA’s key',
+    'a CA of this platform signed the certificate, but the registry does not have it: it was deleted, somebody wrote its signature in another way, or somebody else uses the CA’s key (then `fleetward detection list` has it as `unregistered`)',
   expired: 'the certificate is expired',
 } as const;

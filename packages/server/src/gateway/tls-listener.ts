@@ -1,6 +1,5 @@
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket, TlsOptions, Server as TlsServer } from 'node:tls';
-import type { CertificateId } from '@fleetward/core';
 import type { Config } from '../config.ts';
 import type { DenialCause, Denials } from '../denials/index.ts';
 import { AddressCount, boundConnectionsPerAddress } from '../http/index.ts';
@@ -25,8 +24,8 @@ export interface Guard {
   readonly live: LiveSockets;
   /** Told of each vendor's device that was never here, which is refused. */
   readonly meet: (newcomer: NewVendorCertificate, remoteAddress: string) => void;
-  /** Told of each certificate that a CA of the platform signed and nobody recorded, which is refused. */
-  readonly unregistered: (certificateId: CertificateId, remoteAddress: string) => void;
+  /** Told of each certificate, in DER, that a CA of the platform signed and the registry does not have, which is refused. */
+  readonly unregistered: (certificateDer: Uint8Array, remoteAddress: string) => void;
   readonly denials: Denials;
   /** Whose connections begin with a header that names their peer. */
   readonly proxies: Proxies | undefined;
@@ -112,8 +111,8 @@ function admitSocket(socket: TLSSocket, strangers: AddressCount, options: GuardO
       ...(certificateId === undefined ? {} : { certificateId }),
     });
     if (newcomer !== undefined) options.meet(newcomer, remoteAddress);
-    if (cause === 'certificate_unknown' && certificateId !== undefined)
-      options.unregistered(certificateId, remoteAddress);
+    const der = cause === 'certificate_unknown' ? socket.getPeerX509Certificate()?.raw : undefined;
+    if (der !== undefined) options.unregistered(der, remoteAddress);
   }
   return admission;
 }

@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type CertificateId, parseCertificateId } from '@fleetward/core';
+import { type Certificate, otherEncodingsOf, parseCertificate } from '@fleetward/pki';
 import { type TemporaryFolder, temporaryFolder } from '@fleetward/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Authority } from '../../src/certificates/authorities.ts';
 import { UnloggedCertificates } from '../../src/detections/index.ts';
+import { createAdmission } from '../../src/gateway/admission.ts';
+import { KnownCertificates } from '../../src/gateway/known-certificates.ts';
 import { issueDevice, openPlatform, type Platform, trailOf } from '../certificates/test-platform.ts';
 import { operator } from '../provisioning/fleet.ts';
 
@@ -116,11 +119,11 @@ test('of more than the setting says the rest is counted, however many pages the 
 test('whoever connects with ever new certificates of a stolen CA key is told at a rate, and always counted', async () => {
   const unlogged = watch();
   const ids = ['a1', 'b2', 'c3'].map((byte) => parseCertificateId(byte.repeat(32)));
-  for (const id of ids) unlogged.presented(id, address);
+  for (const id of ids) await unlogged.presented([id], address);
   platform.clock.advance(1_000);
-  unlogged.presented(ids[2]!, address);
+  await unlogged.presented([ids[2]!], address);
   platform.clock.advance(1_000);
-  unlogged.presented(ids[0]!, '192.0.2.10');
+  await unlogged.presented([ids[0]!], '192.0.2.10');
   await unlogged.close();
   expect(unlogged.counts).toEqual({ unlogged: 0, unregistered: 5, untold: 2 });
   expect(unlogged.list(10)).toMatchObject([
@@ -129,6 +132,37 @@ test('whoever connects with ever new certificates of a stolen CA key is told at 
   ]);
   expect(told).toEqual([ids[0], ids[2]]);
 });
+
+test('no device makes an incident of its own certificate: deleted, or written anew with another id', async () => {
+  const { certificate } = await issueDevice(platform, 'one');
+  const rewritten = parseCertificate(mirror(certificate));
+  expect(rewritten.id).not.toBe(certificate.id);
+  const { clock, certificates, vendorCas, things } = platform;
+  const known = new KnownCertificates({ certificatesMax: 10 });
+  const admit = createAdmission({ certificates, vendorCas, things, known, clock, graceMs: 0 });
+  expect(admit(rewritten.der)).toMatchObject({ cause: 'certificate_unknown' });
+  await platform.certificates.revoke({ certificateId: certificate.id, reason: 'keyCompromise' }, operator);
+  await platform.certificates.remove(certificate.id, operator);
+  const unlogged = watch();
+  await unlogged.presented([rewritten.id, ...otherEncodingsOf(rewritten)], address);
+  await unlogged.presented([certificate.id, ...otherEncodingsOf(certificate)], address);
+  expect(unlogged.counts).toEqual({ unlogged: 0, unregistered: 0, untold: 0 });
+  expect(told).toEqual([]);
+});
+
+/** The certificate with (r, n - s) for its ECDSA signature (r, s) on P-256: as right, and another id. */
+function mirror({ tbs, der, signature }: Certificate): Uint8Array {
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+  const at = 4 + signature[3]!;
+  const s = BigInt(`0x${Buffer.from(signature.subarray(at + 2)).toString('hex')}`);
+  const hex = (order - s).toString(16).padStart(64, '0');
+  const digits = Buffer.from(/^[89a-f]/.test(hex) ? `00${hex}` : hex, 'hex');
+  const other = Buffer.concat([signature.subarray(2, at), Buffer.from([2, digits.length]), digits]);
+  const bits = Buffer.concat([Buffer.from([3, other.length + 3, 0, 0x30, other.length]), other]);
+  const algorithm = der.subarray(4 + tbs.length, der.length - signature.length - 3);
+  const body = Buffer.concat([tbs, algorithm, bits]);
+  return Buffer.concat([Buffer.from([0x30, 0x82, body.length >> 8, body.length & 0xff]), body]);
+}
 
 test('a CA is looked up as well, at the start and again after the hours of the setting', async () => {
   // Those of this platform are made in the records, without an entry.
