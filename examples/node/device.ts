@@ -1,5 +1,5 @@
 // A device on the SDK: it enrols, publishes what it measures, also what it measured while nobody could be told, obeys,
-// reconnects and renews its certificate.
+// reconnects and renews its certificate, and ends cleanly on SIGTERM, which systemd sends, and on SIGINT (Ctrl-C).
 // usage: device.ts NAME FOLDER     (examples/README.md says what is in the environment and in the folder)
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -38,6 +38,9 @@ if (outcome.kind === 'refused') throw new Error(`not enrolled: ${outcome.reason}
 rmSync(tokenFile, { force: true });
 console.log('enrolled');
 
+const ending = new AbortController();
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
+
 const { identity } = outcome;
 const device = connectDevice({
   url: mqttUrl,
@@ -54,7 +57,7 @@ device
     await device.publish(`telemetry/${name}/done`, payload);
   })
   .catch((error: Error) => console.log(`no commands: ${error.message}`));
-keepRenewed(device, {
+const renewal = keepRenewed(device, {
   url,
   folder: identityFolder,
   identity,
@@ -64,12 +67,18 @@ keepRenewed(device, {
   onEvent: (event) => console.log(event.kind === 'renewed' ? 'renewed' : `not renewed: ${event.reason}`),
 });
 const queue = new TelemetryQueue({ folder: join(folder, 'telemetry') });
-forwardTelemetry(queue, device);
+const forwarding = forwardTelemetry(queue, device);
 
-while (true) {
+while (!ending.signal.aborted) {
   await queue.enqueue(`telemetry/${name}`, measured());
-  await setTimeout(everyMs);
+  await setTimeout(everyMs, undefined, { signal: ending.signal }).catch(() => undefined); // cut short by the end
 }
+// What is under way is waited for, five seconds at most; the rest is on the disk, and sent after the next start.
+renewal.close();
+await forwarding.close();
+await device.close();
+await queue.close();
+console.log('ended');
 
 function measured(): string {
   return JSON.stringify({ uptime: Math.round(uptime()) });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPolicy } from '@fleetward/protocol';
+import { createPolicy, getThing } from '@fleetward/protocol';
 import { needs, type RunningProgram, startProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
 import { connectAsync, type MqttClient } from 'mqtt';
@@ -102,6 +102,19 @@ needs('openssl', 'openssl').describe('the examples', () => {
   }
 
   describeExample('node');
+
+  test.for(['SIGTERM', 'SIGINT'] as const)('in node: %s ends a device cleanly', async (signal) => {
+    const name = `ended-by-${signal}`;
+    await prepare(name);
+    await using device = started('node', name);
+    await hears(new RegExp(`^telemetry/${name} `));
+    const { code, stdout, stderr } = await device.stop(signal);
+    expect({ code, stdout: stdout.toString() }, stderr).toEqual({ code: 0, stdout: 'enrolled\nended\n' });
+    // It said DISCONNECT, and did not just go.
+    const thing = () => platform.api.call(getThing, { params: { thingName: name } });
+    await expect.poll(async () => JSON.stringify(await thing())).toContain('CLIENT_INITIATED_DISCONNECT');
+  });
+
   needs('curl', 'curl').describe('with curl', () => {
     needs('mosquitto_sub', 'mosquitto-clients').describe('and Mosquitto’s clients', () => {
       describeExample('shell');
