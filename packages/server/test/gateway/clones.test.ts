@@ -169,6 +169,10 @@ describe('what was issued behind the platform’s back', () => {
       records
         .prepare('UPDATE certificates SET certificate_id = ?, serial = ? WHERE certificate_id = ?')
         .run(forged, 'ab', issued.certificateId);
+      for (const table of ['issuance_log_waiting', 'issuance_log_entries'])
+        records
+          .prepare(`UPDATE ${table} SET certificate_id = ? WHERE certificate_id = ?`)
+          .run('cd'.repeat(32), issued.certificateId);
     }
     await platform.restart();
     await expect(
