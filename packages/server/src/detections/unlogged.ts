@@ -70,10 +70,7 @@ export class UnloggedCertificates {
    * then those of its other encodings. No incident where the log has one of them: it was deleted, or its holder wrote it anew.
    */
   presented(certificateIds: readonly CertificateId[], remoteAddress: string): Promise<void> {
-    const isRoom = this.#lookUps.size < lookUpsMax;
-    const lookUp = this.#lookUp(isRoom, certificateIds, remoteAddress).finally(() =>
-      this.#lookUps.delete(lookUp),
-    );
+    const lookUp = this.#lookUp(certificateIds, remoteAddress).finally(() => this.#lookUps.delete(lookUp));
     this.#lookUps.add(lookUp);
     return lookUp;
   }
@@ -105,11 +102,8 @@ export class UnloggedCertificates {
     await Promise.all(this.#writing);
   }
 
-  async #lookUp(
-    isRoom: boolean,
-    certificateIds: readonly CertificateId[],
-    remoteAddress: string,
-  ): Promise<void> {
+  async #lookUp(certificateIds: readonly CertificateId[], remoteAddress: string): Promise<void> {
+    const isRoom = this.#lookUps.size < lookUpsMax;
     if (isRoom && (await this.#isLogged(certificateIds))) return;
     this.#counts.unregistered++;
     const [certificateId] = certificateIds;
