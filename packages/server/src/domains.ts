@@ -154,7 +154,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     ...(config.events.things ? { told: tellThing } : {}),
     reported: (report) => {
       search?.reported(report);
-      things.seen(report.thingName);
+      things.states.seen(report.thingName);
     },
     isKnownCertificate,
     isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
@@ -253,7 +253,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     thing: (name) => things.known(name),
     changed: (name, change) => {
       search?.present(name, change);
-      if (change.isConnected) things.seen(name);
+      if (change.isConnected) things.states.seen(name);
     },
     rule: config.presence,
   });
@@ -337,6 +337,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     ...shared,
     store: stores.campaigns,
     things,
+    reports: things.reports,
     groups,
     search,
     releases,
@@ -347,7 +348,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
   });
   const director = openDirector(parts, { signer: releaseKeys.director, things, releases, campaigns });
   const downloads = openDownloads(config, { releases, campaigns });
-  const ddi = new Ddi({ things, releases, campaigns, downloads, settings: config.ddi });
+  const ddi = new Ddi({ reports: things.reports, releases, campaigns, downloads, settings: config.ddi });
   const targetTokens: TargetTokens = new TargetTokens({
     ...shared,
     store: stores.targetTokens,
@@ -373,6 +374,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     jobs: jobs.ofCampaigns,
     releases,
     things,
+    reports: things.reports,
     groups,
     groupNames: config.jobs.otaGroups,
     stepsPerTickMax: config.jobs.stepsPerTickMax,

@@ -48,7 +48,7 @@ export function openDirector(
     offerFor: async (thingName) => {
       if (campaigns.isBusy(thingName)) return campaigns.offerFor(thingName);
       const free = releases.releases().filter(({ sha256 }) => campaigns.isFree(sha256));
-      return newestFit(free, (await things.findReport(thingName))?.report);
+      return newestFit(free, (await things.reports.find(thingName))?.report);
     },
     settings: {
       validityMs: instructionValidityHours * hourMs,

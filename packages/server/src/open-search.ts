@@ -23,6 +23,6 @@ export async function openSearch(parts: {
     monotonicMs: () => performance.now(),
     limits,
   });
-  await search.load({ names: things.names(), reports: (range) => things.reports(range), shadows });
+  await search.load({ names: things.names(), reports: (range) => things.reports.page(range), shadows });
   return search;
 }

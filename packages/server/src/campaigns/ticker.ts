@@ -1,7 +1,7 @@
 import { AppError, type ThingName } from '@fleetward/core';
 import type { Groups } from '../groups/index.ts';
 import type { Search } from '../search/index.ts';
-import type { Things } from '../things/index.ts';
+import type { DeviceReports, Things } from '../things/index.ts';
 import type { CampaignBook } from './book.ts';
 import type { CampaignRun } from './run.ts';
 import { type SelectParts, selectThings, shuffled } from './select-things.ts';
@@ -11,7 +11,8 @@ import { batteryOf, type Facts, installedOf, modelOf } from './turn.ts';
 
 export interface AdvanceParts {
   readonly book: CampaignBook;
-  readonly things: Pick<Things, 'known' | 'names' | 'findReport' | 'revision'>;
+  readonly things: Pick<Things, 'known' | 'names' | 'revision'>;
+  readonly reports: Pick<DeviceReports, 'find'>;
   readonly groups: Pick<Groups, 'get' | 'members' | 'isDynamic' | 'revision'>;
   readonly search: Pick<Search, 'select'>;
   /** Throws for a campaign that may not be started as things are. */
@@ -195,7 +196,7 @@ export class Ticker {
     const { component } = run.campaign.release;
     const found = await Promise.all(
       actions.map(async ({ thingName }) => {
-        const report = (await this.#parts.things.findReport(thingName))?.report ?? {};
+        const report = (await this.#parts.reports.find(thingName))?.report ?? {};
         return [
           thingName,
           {

@@ -66,7 +66,7 @@ async function lastSeen(
   thingNames: readonly ThingName[],
   { things, activity }: CaHandlersOptions,
 ): Promise<{ readonly lastSeenMs?: number }> {
-  const reports = await Promise.all(thingNames.map((thingName) => things.findReport(thingName)));
+  const reports = await Promise.all(thingNames.map((thingName) => things.reports.find(thingName)));
   const times = [
     ...(await activity.find(thingNames)).map(({ lastSeenMs }) => lastSeenMs),
     ...reports.flatMap((report) => (report === undefined ? [] : [report.receivedAtMs])),

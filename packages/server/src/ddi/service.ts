@@ -2,7 +2,7 @@ import type { CertificateId, JsonObject, ThingName } from '@fleetward/core';
 import type { Campaigns, Feedback } from '../campaigns/index.ts';
 import type { Downloads, ReleaseService } from '../releases/index.ts';
 import type { OpenableBytes } from '../route-handler.ts';
-import type { Things } from '../things/index.ts';
+import type { DeviceReports } from '../things/index.ts';
 import { Turns } from '../turns.ts';
 import { type FoundAction, findAction, wantedFor } from './actions.ts';
 import { type ConfigDataLimits, parseConfigData, withConfigData } from './config-data.ts';
@@ -26,7 +26,7 @@ export interface DdiSettings extends ConfigDataLimits {
 }
 
 export interface DdiParts {
-  readonly things: Pick<Things, 'findReport' | 'saveReport'>;
+  readonly reports: Pick<DeviceReports, 'find' | 'save'>;
   readonly releases: Pick<ReleaseService, 'releases' | 'release' | 'artifacts'>;
   readonly campaigns: Pick<Campaigns, 'isBusy' | 'offerFor' | 'isFree' | 'findAction' | 'told'>;
   readonly downloads: Pick<Downloads, 'check' | 'read'>;
@@ -139,7 +139,7 @@ export class Ddi {
     readonly report: JsonObject | undefined;
   }): Promise<void> {
     const { thingName, id, found, meaning } = told;
-    if (isEnding(meaning)) await this.#parts.things.saveReport(thingName, this.#ended(told));
+    if (isEnding(meaning)) await this.#parts.reports.save(thingName, this.#ended(told));
     if (found.kind === 'campaign')
       await this.#parts.campaigns.told({ thingName, actionId: id, feedback: meaning });
   }
@@ -253,7 +253,7 @@ export class Ddi {
       const known = await this.#offered(peer, id, { mayBeHeld: true });
       if (isConfirmed(known.state, known.wanted)) throw notWaiting(id);
       if (confirmation === 'confirmed')
-        return this.#parts.things.saveReport(
+        return this.#parts.reports.save(
           thingName,
           withState(known.report, { ...known.state, confirmedId: id }),
         );
@@ -275,7 +275,7 @@ export class Ddi {
 
   /** What the platform takes for installed. */
   async installedBase({ thingName }: DdiPeer): Promise<JsonObject> {
-    const report = (await this.#parts.things.findReport(thingName))?.report;
+    const report = (await this.#parts.reports.find(thingName))?.report;
     return { ...(report?.installed === undefined ? {} : { installed: report.installed }) };
   }
 
@@ -338,7 +338,7 @@ export class Ddi {
   }
 
   async #known(thingName: ThingName): Promise<Known> {
-    const report = (await this.#parts.things.findReport(thingName))?.report;
+    const report = (await this.#parts.reports.find(thingName))?.report;
     return { report, state: stateOf(report), wanted: wantedFor(this.#parts, { thingName, report }) };
   }
 
@@ -373,9 +373,9 @@ export class Ddi {
 
   /** One after the other, as each starts from what was kept before. */
   #change(thingName: ThingName, change: (report: JsonObject | undefined) => JsonObject): Promise<void> {
-    const { things } = this.#parts;
+    const { reports } = this.#parts;
     return this.#turns.take(thingName, async () =>
-      things.saveReport(thingName, change((await things.findReport(thingName))?.report)),
+      reports.save(thingName, change((await reports.find(thingName))?.report)),
     );
   }
 }

@@ -164,7 +164,7 @@ export class OperatorIssuance {
         if (things.known(thingName) === undefined && !made.has(thingName))
           await things.createWithin(tx, { name: thingName }, actor);
         made.add(thingName);
-        await things.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
+        await things.attachments.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
       }
       for (const policyName of policyNames)
         await policies.attachments.attachWithin(tx, { policyName, certificateId }, actor);

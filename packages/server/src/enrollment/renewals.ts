@@ -172,7 +172,7 @@ export class Renewals {
     if (!isActive || !this.#mayStillRenew(current.id)) throw new RolledBack(notActive());
     await certificates.record(tx, signed, actor);
     for (const { thingName, exclusive } of attachments)
-      await things.attachWithin(tx, { thingName, certificateId, exclusive }, actor);
+      await things.attachments.attachWithin(tx, { thingName, certificateId, exclusive }, actor);
     for (const policyName of this.#policiesOf(current.id))
       await policies.attachments.attachWithin(tx, { policyName, certificateId }, actor);
     const isInGrace = clock.now() > current.notAfterMs;

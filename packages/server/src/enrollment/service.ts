@@ -389,7 +389,7 @@ export class Enrollment {
     const { groupName } = token;
     const actor = { kind: 'device', certificateId } as const;
     if (things.known(thingName) === undefined) await things.createWithin(tx, { name: thingName }, actor);
-    await things.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
+    await things.attachments.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
     if (groupName !== undefined) await groups.addThingWithin(tx, { groupName, thingName }, actor);
   }
 

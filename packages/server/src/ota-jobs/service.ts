@@ -8,7 +8,7 @@ import {
   type WantedExecution,
 } from '../jobs/index.ts';
 import type { PublishedRelease, ReleaseService } from '../releases/index.ts';
-import type { Things } from '../things/index.ts';
+import type { DeviceReports, Things } from '../things/index.ts';
 import { type OtaDocument, otaDocument } from './document.ts';
 import { feedbackOf } from './meaning.ts';
 import { floorOf, reportAfter } from './outcome.ts';
@@ -17,7 +17,8 @@ export interface OtaJobsParts {
   readonly campaigns: Pick<Campaigns, 'underWay' | 'underWayOf' | 'offerFor' | 'told' | 'get'>;
   readonly jobs: CampaignJobs;
   readonly releases: Pick<ReleaseService, 'release'>;
-  readonly things: Pick<Things, 'known' | 'findReport' | 'noteReport'>;
+  readonly things: Pick<Things, 'known'>;
+  readonly reports: Pick<DeviceReports, 'find' | 'note'>;
   readonly groups: Pick<Groups, 'groupsOf' | 'withAncestors'>;
   /** Groups of which, and under which, things speak it. */
   readonly groupNames: readonly string[];
@@ -133,12 +134,12 @@ export class OtaJobs {
     { campaign }: CampaignUnderWay,
     { action, feedback }: { readonly action: Action; readonly feedback: Feedback },
   ): Promise<void> {
-    const { things, campaigns } = this.#parts;
+    const { reports, campaigns } = this.#parts;
     const { thingName, actionId } = action;
     if (feedback.event === 'confirm' || feedback.event === 'fail' || feedback.event === 'reject') {
-      const { report } = (await things.findReport(thingName)) ?? {};
+      const { report } = (await reports.find(thingName)) ?? {};
       const release = this.#published(campaign) ?? unpublished(campaign, floorOf(report));
-      await things.noteReport(thingName, reportAfter(report, { actionId, feedback, release }));
+      await reports.note(thingName, reportAfter(report, { actionId, feedback, release }));
     }
     await campaigns.told({ thingName, actionId, feedback });
   }
@@ -168,7 +169,7 @@ export class OtaJobs {
     { release, document }: { readonly release: PublishedRelease; readonly document: OtaDocument | undefined },
   ): Promise<Omit<Extract<OtaDocument, { kind: 'unfit' }>, 'kind'> | undefined> {
     if (document?.kind === 'unfit') return { cause: document.cause, explanation: document.explanation };
-    const floor = floorOf((await this.#parts.things.findReport(thingName))?.report);
+    const floor = floorOf((await this.#parts.reports.find(thingName))?.report);
     const { securityVersion } = release.release;
     if (securityVersion >= floor) return undefined;
     const explanation = `its security version is ${securityVersion}, and the device confirmed ${floor}`;
@@ -219,12 +220,12 @@ export class OtaJobs {
     campaign: CampaignUnderWay['campaign'],
     { thingName, lastUpdatedAtMs }: JobExecution,
   ): Promise<void> {
-    const { things } = this.#parts;
-    const { report, receivedAtMs = 0 } = (await things.findReport(thingName)) ?? {};
+    const { reports, things } = this.#parts;
+    const { report, receivedAtMs = 0 } = (await reports.find(thingName)) ?? {};
     // Else it is told already, or the device has gone on since.
     if (receivedAtMs >= lastUpdatedAtMs || things.known(thingName) === undefined) return;
     const release = this.#published(campaign) ?? unpublished(campaign, floorOf(report));
-    await things.noteReport(thingName, reportAfter(report, { feedback: { event: 'confirm' }, release }));
+    await reports.note(thingName, reportAfter(report, { feedback: { event: 'confirm' }, release }));
   }
 
   /** The campaign is over. */

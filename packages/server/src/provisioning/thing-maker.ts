@@ -128,7 +128,7 @@ export class ThingMaker {
     if (objected !== undefined) throw new RolledBack(objected);
     await plan.enter(tx, state, { kind: 'provisioned', thingName, deviceConfiguration });
     await this.#writeThing(tx, plan);
-    await things.attachWithin(tx, { thingName, certificateId, exclusive: isExclusive }, actor);
+    await things.attachments.attachWithin(tx, { thingName, certificateId, exclusive: isExclusive }, actor);
     for (const policyName of filled.policyNames)
       await policies.attachments.attachWithin(tx, { policyName, certificateId }, actor);
     const payload = {

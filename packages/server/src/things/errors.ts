@@ -1,4 +1,4 @@
-import { AppError } from '@fleetward/core';
+import { AppError, type ThingName } from '@fleetward/core';
 
 export type ThingsErrorCode =
   | 'things.not_found'
@@ -17,3 +17,7 @@ export type ThingsErrorCode =
 
 /** What an operator asked of a thing cannot be done; nothing was changed. */
 export class ThingsError extends AppError<ThingsErrorCode> {}
+
+export function thingNotFound(name: ThingName): ThingsError {
+  return new ThingsError('things.not_found', `there is no thing \`${name}\``);
+}

@@ -65,7 +65,10 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
     handle(setThingState, async ({ params, body, caller }) => {
       const { lifecycleState: to, ...rest } = body;
       return viewOf(
-        await things.setState({ name: parseThingName(params.thingName), to, ...rest }, operatorActor(caller)),
+        await things.states.change(
+          { name: parseThingName(params.thingName), to, ...rest },
+          operatorActor(caller),
+        ),
       );
     }),
     handle(removeThing, async ({ params, caller }) => {
@@ -73,19 +76,26 @@ export function thingHandlers(options: ThingHandlersOptions): readonly RouteHand
       return undefined;
     }),
     handle(attachThingCertificate, async ({ params, body, caller }) => {
-      await things.attach({ ...pairOf(params), exclusive: body.exclusive }, operatorActor(caller));
+      await things.attachments.attach(
+        { ...pairOf(params), exclusive: body.exclusive },
+        operatorActor(caller),
+      );
       return undefined;
     }),
     handle(transferCertificate, async ({ params, body, caller }) => {
       const certificateId = parseCertificateId(params.certificateId);
       const from = body.fromThingName === undefined ? {} : { from: parseThingName(body.fromThingName) };
       const wanted = { certificateId, to: parseThingName(body.thingName), ...from };
-      const { thingName, exclusive, from: old } = await things.transfer(wanted, operatorActor(caller));
+      const {
+        thingName,
+        exclusive,
+        from: old,
+      } = await things.attachments.transfer(wanted, operatorActor(caller));
       const left = things.certificatesOf(old).map((attached) => attached.certificateId);
       return { certificateId, thingName, exclusive, fromThingName: old, remainingCertificateIds: left };
     }),
     handle(detachThingCertificate, async ({ params, caller }) => {
-      await things.detach(pairOf(params), operatorActor(caller));
+      await things.attachments.detach(pairOf(params), operatorActor(caller));
       return undefined;
     }),
   ];
@@ -105,7 +115,7 @@ async function foundPage(options: ThingHandlersOptions, wanted: Parameters<Thing
 
 async function detailsOf({ things, groupsOf, presenceOf }: ThingHandlersOptions, name: ThingName) {
   const thing = things.get(name);
-  const report = await things.findReport(name);
+  const report = await things.reports.find(name);
   return {
     ...viewOf(thing),
     groupNames: [...groupsOf(name)],

@@ -1,11 +1,13 @@
+export type { DeviceReports, ReportLimits } from './device-reports.ts';
 export { ThingsError, type ThingsErrorCode } from './errors.ts';
+export type { ThingEvent } from './event.ts';
 export { thingHandlers } from './http.ts';
 export { ThingImports } from './import.ts';
 export { type LifecycleState, lifecycleStates, maySpeak } from './lifecycle.ts';
 export { type ThingNews, thingMessage } from './news.ts';
 export { deviceReportHandlers } from './report-http.ts';
 export { isKeepable, mergedTags, type TagChange } from './rules.ts';
-export { type ReportLimits, type ThingEvent, Things } from './service.ts';
+export { Things } from './service.ts';
 export type { CertificateAttachment, DeviceReport, Thing } from './store.ts';
 export { thingTypeHandlers } from './types/http.ts';
 export { ThingTypes } from './types/service.ts';

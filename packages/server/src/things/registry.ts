@@ -1,4 +1,5 @@
 import type { CertificateId, ThingName } from '@fleetward/core';
+import { thingNotFound } from './errors.ts';
 import type { AttachedPair, CertificateAttachment, Thing, ThingStore } from './store.ts';
 
 const pageSize = 1000;
@@ -58,6 +59,13 @@ export class ThingRegistry {
     return this.#things.get(name);
   }
 
+  /** Throws `things.not_found`. */
+  get(name: ThingName): Thing {
+    const thing = this.find(name);
+    if (thing === undefined) throw thingNotFound(name);
+    return thing;
+  }
+
   attach(attachment: CertificateAttachment): void {
     this.#drop(attachment);
     this.#byCertificate.set(attachment.certificateId, [
@@ -99,9 +107,12 @@ export class ThingRegistry {
     return this.#byThing.get(thingName) ?? none;
   }
 
+  certificateIdsOf(thingName: ThingName): readonly CertificateId[] {
+    return this.certificatesOf(thingName).map(({ certificateId }) => certificateId);
+  }
+
   /** All that speak for the thing, or once did. */
   everOf(thingName: ThingName): ReadonlySet<CertificateId> {
-    const present = this.certificatesOf(thingName).map(({ certificateId }) => certificateId);
-    return new Set([...present, ...(this.#pastByThing.get(thingName) ?? [])]);
+    return new Set([...this.certificateIdsOf(thingName), ...(this.#pastByThing.get(thingName) ?? [])]);
   }
 }

@@ -23,7 +23,7 @@ export function deviceReportHandlers({ things, reported }: DeviceReportOptions):
       if (thingName === undefined || certificateId === undefined) {
         throw new ThingsError('things.not_attached', 'the certificate is not attached to exactly one thing');
       }
-      await things.saveReport(thingName, { ...body });
+      await things.reports.save(thingName, { ...body });
       await reported({ thingName, certificateId, remoteAddress, report: { ...body } });
       return undefined;
     }),

@@ -91,12 +91,14 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     },
     names: () => attributes.keys(),
     attachmentsOf: () => [],
-    findReport: async (thingName: ThingName) => {
-      const report = reports.get(thingName);
-      return report && { thingName, receivedAtMs: 0, report };
-    },
     get revision() {
       return revision;
+    },
+  };
+  const deviceReports = {
+    find: async (thingName: ThingName) => {
+      const report = reports.get(thingName);
+      return report && { thingName, receivedAtMs: 0, report };
     },
   };
   const search = new Search({
@@ -128,6 +130,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     clock,
     random,
     things,
+    reports: deviceReports,
     search,
     groups: {
       get: (name: never) => {

@@ -102,12 +102,12 @@ test('one that a thing or a policy is attached to is not deleted', async () => {
   const { certificateId } = device.record;
   const [thingName, policyName] = [parseThingName('pump'), parsePolicyName('all')];
   await platform.things.create({ name: thingName }, operator);
-  await platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
+  await platform.things.attachments.attach({ thingName, certificateId, exclusive: false }, operator);
   await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
   await platform.policies.attachments.attach({ policyName, certificateId }, operator);
   await setState(device, 'INACTIVE');
   await expect(remove(device)).rejects.toMatchObject({ code: 'certificates.attached' });
-  await platform.things.detach({ thingName, certificateId }, operator);
+  await platform.things.attachments.detach({ thingName, certificateId }, operator);
   await expect(remove(device)).rejects.toMatchObject({ code: 'certificates.attached' });
   await platform.policies.attachments.detach({ policyName, certificateId }, operator);
   expect(standing(device)).toBe('inactive');

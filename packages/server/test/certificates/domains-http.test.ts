@@ -114,7 +114,7 @@ async function equippedDevice() {
 describe('over HTTP', () => {
   test('a thing shows its certificates and what it last reported', async () => {
     const { certificateId } = await equippedDevice();
-    await platform.things.saveReport(platform.things.attachmentsOf(certificateId)[0]!.thingName, {
+    await platform.things.reports.save(platform.things.attachmentsOf(certificateId)[0]!.thingName, {
       protocol: 1,
     });
     const params = { thingName: 'pump' };

@@ -420,7 +420,7 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       const { secret } = await newToken({ usesMax: 9 });
       const certificateId = await issuedTo(csr, secret);
       const thingName = parseThingName('my_iot_device');
-      await platform.things.detach({ thingName, certificateId }, operator);
+      await platform.things.attachments.detach({ thingName, certificateId }, operator);
       await platform.things.remove(thingName, operator);
       await platform.certificates.revoke({ certificateId, reason: 'privilegeWithdrawn' }, operator);
       await platform.certificates.remove(certificateId, operator);
@@ -434,7 +434,7 @@ needs('openssl', 'openssl').describe('enrolment', () => {
       const { secret } = await newToken({ usesMax: 9 });
       const certificateId = await issuedTo(csr, secret);
       const thingName = parseThingName('my_iot_device');
-      await platform.things.detach({ thingName, certificateId }, operator);
+      await platform.things.attachments.detach({ thingName, certificateId }, operator);
       const signing = vi.spyOn(platform.certificates, 'sign');
       signing.mockImplementationOnce(async (request) => {
         await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);

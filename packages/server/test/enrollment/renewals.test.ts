@@ -101,9 +101,9 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
   );
 
   test('keeps an exclusive attachment exclusive', async () => {
-    await platform.things.detach({ thingName: pump, certificateId: first.id }, operator);
+    await platform.things.attachments.detach({ thingName: pump, certificateId: first.id }, operator);
     const exclusive = { thingName: pump, certificateId: first.id, exclusive: true };
-    await platform.things.attach(exclusive, operator);
+    await platform.things.attachments.attach(exclusive, operator);
     const renewed = leafOf(await renew(first, csr.next));
     expect(platform.things.attachmentsOf(renewed.id)[0]?.exclusive).toBe(true);
   });
@@ -212,7 +212,7 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
   });
 
   test('refuses a certificate that speaks for no thing', async () => {
-    await platform.things.detach({ thingName: pump, certificateId: first.id }, operator);
+    await platform.things.attachments.detach({ thingName: pump, certificateId: first.id }, operator);
     expect(await renew(first, csr.next)).toMatchObject({ reason: 'certificate_unattached' });
   });
 
@@ -232,7 +232,7 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     const { publicKey } = parseCsr(csr.next);
     const { certificate } = await platform.certificates.issue({ ...request, publicKey }, operator);
     const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
-    await platform.things.attach(attachment, operator);
+    await platform.things.attachments.attach(attachment, operator);
     const names = leafOf(await renew(certificate, csr.third)).extensions.subjectAltName;
     expect(names).toEqual([{ kind: 'uri', value: 'urn:fleetward:thing:pump' }, dns('pump.example')]);
   });
@@ -242,7 +242,7 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     const request = { profile: 'tpm-device', commonName, publicKey: parseCsr(csr.next).publicKey } as const;
     const { certificate } = await platform.certificates.issue(request, operator);
     const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
-    await platform.things.attach(attachment, operator);
+    await platform.things.attachments.attach(attachment, operator);
     expect(await renew(certificate, csr.third)).toMatchObject({ reason: 'certificate_profile' });
     platform.clock.advance(hourMs);
     const { id } = leafOf(await renew(certificate, csr.next));
@@ -253,7 +253,7 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     const request = { profile, commonName: 'pump', publicKey: parseCsr(csr.next).publicKey } as const;
     const { certificate } = await platform.certificates.issue(request, operator);
     const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
-    await platform.things.attach(attachment, operator);
+    await platform.things.attachments.attach(attachment, operator);
     expect(await renew(certificate, csr.next)).toMatchObject({ reason: 'certificate_profile' });
   });
 
@@ -267,7 +267,7 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
       publicKey: parseCsr(csr.other).publicKey,
     } as const;
     const byOperator = (await platform.certificates.issue(request, operator)).certificate;
-    await platform.things.detach({ thingName: pump, certificateId: first.id }, operator);
+    await platform.things.attachments.detach({ thingName: pump, certificateId: first.id }, operator);
     platform = await reopened(platform);
     const wanted = { certificateId: first.id, reason: 'keyCompromise' } as const;
     const { outcome, successors } = await platform.certificates.revokeWithSuccessors(wanted, operator);

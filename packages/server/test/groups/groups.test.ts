@@ -28,7 +28,7 @@ beforeEach(async () => {
   platform = await openPlatform({ folder: folder.path, groups: limits });
   certificateId = (await issueDevice(platform, 'oven')).record.certificateId;
   await platform.things.create({ name: oven }, operator);
-  await platform.things.attach({ thingName: oven, certificateId, exclusive: false }, operator);
+  await platform.things.attachments.attach({ thingName: oven, certificateId, exclusive: false }, operator);
   await platform.groups.create({ name: site }, operator);
   await platform.groups.create({ name: hall, parentName: site }, operator);
   await platform.groups.create({ name: ovens, parentName: hall }, operator);
@@ -183,7 +183,7 @@ describe('a group', () => {
   test('loses a thing that is removed', async () => {
     await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
     expect(await codeOf(platform.things.remove(oven, operator))).toBe('things.attached');
-    await platform.things.detach({ thingName: oven, certificateId }, operator);
+    await platform.things.attachments.detach({ thingName: oven, certificateId }, operator);
     await platform.things.remove(oven, operator);
     await platform.things.create({ name: oven }, operator);
     expect(platform.groups.lineageOf([oven])).toEqual([]);
@@ -192,7 +192,7 @@ describe('a group', () => {
   });
 
   test('takes a thing that is being removed either before or not at all', async () => {
-    await platform.things.detach({ thingName: oven, certificateId }, operator);
+    await platform.things.attachments.detach({ thingName: oven, certificateId }, operator);
     const outcomes = [
       platform.things.remove(oven, operator),
       platform.groups.addThing({ groupName: ovens, thingName: oven }, operator),

@@ -78,11 +78,13 @@ export async function openFleet(things = 1) {
       releases: { release: (path: string) => fleet.published.get(path) },
       things: {
         known: options.things.known,
-        findReport: async (thingName: ThingName) => {
+      },
+      reports: {
+        find: async (thingName: ThingName) => {
           const report = fleet.reports.get(thingName);
           return report && { thingName, receivedAtMs: receivedAtMs.get(thingName) ?? 0, report };
         },
-        noteReport: async (thingName: ThingName, report: JsonObject) => {
+        note: async (thingName: ThingName, report: JsonObject) => {
           assertReport(report);
           fleet.reports.set(thingName, report);
           receivedAtMs.set(thingName, fleet.clock.now());

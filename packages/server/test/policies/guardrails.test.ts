@@ -166,15 +166,19 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
     await policies.attachments.attach({ policyName: lamps, certificateId }, operator);
   });
 
-  const speak = () => platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
-  const silence = () => platform.things.detach({ thingName, certificateId }, operator);
+  const speak = () =>
+    platform.things.attachments.attach({ thingName, certificateId, exclusive: false }, operator);
+  const silence = () => platform.things.attachments.detach({ thingName, certificateId }, operator);
   const elsewhere = parseThingName('elsewhere');
   const speakElsewhere = async () => {
     await platform.things.create({ name: elsewhere }, operator);
-    await platform.things.attach({ thingName: elsewhere, certificateId, exclusive: true }, operator);
+    await platform.things.attachments.attach(
+      { thingName: elsewhere, certificateId, exclusive: true },
+      operator,
+    );
   };
   const transferred = async () => {
-    await platform.things.transfer({ certificateId, to: thingName }, operator);
+    await platform.things.attachments.transfer({ certificateId, to: thingName }, operator);
   };
   const join = (groupName: GroupName) => platform.groups.addThing({ groupName, thingName }, operator);
   const leave = (groupName: GroupName) => platform.groups.removeThing({ groupName, thingName }, operator);

@@ -34,7 +34,7 @@ async function newThing(name: string): Promise<CertificateId> {
     await platform.things.create({ name: thingName, attributes: {} }, operator);
   const { record } = await issueDevice(platform, name);
   const { certificateId } = record;
-  await platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
+  await platform.things.attachments.attach({ thingName, certificateId, exclusive: false }, operator);
   return certificateId;
 }
 

@@ -63,11 +63,14 @@ test('what operators and devices change is found at once, and again after a rest
   const { record } = await issueDevice(platform, 'oven-1');
   const { certificateId } = record;
   expect(await find('not cert.state:*')).toEqual([oven]);
-  await things.attach({ thingName: oven, certificateId, exclusive: false }, operator);
+  await things.attachments.attach({ thingName: oven, certificateId, exclusive: false }, operator);
   expect(await find('cert.state:active and cert.expiresIn>300d')).toEqual([oven]);
   await things.update(oven, { attributes: { site: 'hall' } }, operator);
   expect(await find('attribute.site:hall')).toEqual([oven]);
-  await things.saveReport(oven, { protocolVersion: 3, installed: { version: '2.0.1', securityVersion: 1 } });
+  await things.reports.save(oven, {
+    protocolVersion: 3,
+    installed: { version: '2.0.1', securityVersion: 1 },
+  });
   expect(await find('firmware<2.1')).toEqual([oven]);
   // A group that is moved brings its things along.
   expect(await find('group:site-berlin')).toEqual([]);
@@ -84,7 +87,7 @@ test('what operators and devices change is found at once, and again after a rest
   const { things: again, certificates: reopened } = platform;
   await reopened.revoke({ certificateId, reason: 'keyCompromise' }, operator);
   expect(await find('cert.state:revoked')).toEqual([oven]);
-  await again.detach({ thingName: oven, certificateId }, operator);
+  await again.attachments.detach({ thingName: oven, certificateId }, operator);
   expect(await find('not cert.state:*')).toEqual([oven]);
   await platform.groups.removeThing({ groupName: parseGroupName('ovens'), thingName: oven }, operator);
   expect(await find('not group:*')).toEqual([oven]);
@@ -98,7 +101,8 @@ test('a dynamic group has the things that match at the moment it is asked, and n
   await groups.create({ name: low, query: 'battery<20', tags: { team: 'blue' } }, operator);
   const members = async () => [...(await groups.members(low))];
   const lamp = await makeThing('lamp-9');
-  const battery = (batteryPercent: number) => things.saveReport(lamp, { protocolVersion: 3, batteryPercent });
+  const battery = (batteryPercent: number) =>
+    things.reports.save(lamp, { protocolVersion: 3, batteryPercent });
   expect(await members()).toEqual([]);
   await battery(12);
   expect(await members()).toEqual([lamp]);
@@ -136,7 +140,7 @@ test('a dynamic group has the things that match at the moment it is asked, and n
   const { keys, clock } = platform;
   await platform.close();
   platform = await openPlatform({ folder: folder.path, keys, clock });
-  await platform.things.saveReport(lamp, { protocolVersion: 3, batteryPercent: 3 });
+  await platform.things.reports.save(lamp, { protocolVersion: 3, batteryPercent: 3 });
   expect([...(await platform.groups.members(low))]).toEqual([lamp]);
   await platform.groups.remove(low, operator);
   await platform.things.remove(lamp, operator);
@@ -256,11 +260,11 @@ test('the reference names every field there is', () => {
 test('each query of the reference finds some of a fleet, and not all of it', async () => {
   const { things, clock } = platform;
   const sendReport = (name: ThingName, more: object) =>
-    things.saveReport(name, { protocolVersion: 3, ...more });
+    things.reports.save(name, { protocolVersion: 3, ...more });
   const installed = (version: string) => ({ version, securityVersion: 1 });
   const makeCertified = async (name: string) => {
     const { record } = await issueDevice(platform, name);
-    await things.attach(
+    await things.attachments.attach(
       { thingName: parseThingName(name), certificateId: record.certificateId, exclusive: false },
       operator,
     );
@@ -280,7 +284,7 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
   presence.came(away, visit(parseThingName('oven-0001')));
   presence.ended(away, 'CONNECTION_LOST');
   const silent = await makeThing('silent');
-  await things.setState({ name: silent, to: 'quarantined' }, operator);
+  await things.states.change({ name: silent, to: 'quarantined' }, operator);
   clock.advance(345 * dayMs);
   await sendReport(parseThingName('oven-0001'), { installed: installed('2.0.9') });
   const fresh = await makeThing('new', {
@@ -290,7 +294,7 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
   });
   await sendReport(parseThingName('new'), { installed: installed('2.2.0'), batteryPercent: 12 });
   const { certificateId } = await makeCertified('new');
-  await things.setState({ name: fresh, to: 'active' }, operator);
+  await things.states.change({ name: fresh, to: 'active' }, operator);
   await report(parseThingName('oven-0001'), { fw: '2.0.9' });
   const both = { desired: { mode: 'eco' }, reported: { fw: '2.10', mode: 'full' } };
   await platform.shadows.update({ thingName: fresh, shadowName: '' }, { kind: 'update', state: both });

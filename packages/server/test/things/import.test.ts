@@ -163,7 +163,7 @@ describe('what is there', () => {
   test.for(['quarantined', 'retired'] as const)(
     'that is %s stays so, and nothing of it is changed',
     async (state) => {
-      await platform.things.setState({ name: pump, to: state }, actor);
+      await platform.things.states.change({ name: pump, to: state }, actor);
       const given = { ...whole, attributes: { site: 'south' } };
       expect(await outcomesOf([given], { update: true })).toEqual(['differs']);
       expect(platform.things.get(pump)).toMatchObject({ state, attributes: { site: 'north' } });
@@ -178,7 +178,7 @@ describe('what is there', () => {
 
   test('changes for live connections at once, as by an operator', async () => {
     const { certificateId } = (await issueDevice(platform, 'pump')).record;
-    await platform.things.attach({ thingName: pump, certificateId, exclusive: false }, actor);
+    await platform.things.attachments.attach({ thingName: pump, certificateId, exclusive: false }, actor);
     await platform.groups.create({ name: parseGroupName('hall') }, actor);
     platform.events.length = 0;
     await run([{ thingName: 'pump', typeName: 'valve', groupNames: ['hall'] }], { update: true });

@@ -96,8 +96,8 @@ async function open(reportLimits: ReportLimits, names: readonly ThingName[]): Pr
   counted.openMax = 0;
 }
 
-const save = (name: ThingName, report: JsonObject) => things.saveReport(name, report);
-const reportOf = async (name: ThingName) => (await things.findReport(name))?.report;
+const save = (name: ThingName, report: JsonObject) => things.reports.save(name, report);
+const reportOf = async (name: ThingName) => (await things.reports.find(name))?.report;
 
 describe('reports of one thing', () => {
   test('that come at once are two writes, the first and the newest, and each is answered by one as new', async () => {
@@ -119,7 +119,7 @@ describe('reports of one thing', () => {
       details: { retryAfterSeconds: 1 },
     });
     await save(valve, {});
-    await things.noteReport(pump, { n: 'of the platform' });
+    await things.reports.note(pump, { n: 'of the platform' });
     platform.clock.advance(1_000);
     await save(pump, { n: 4 });
     expect(await reportOf(pump)).toEqual({ n: 4 });

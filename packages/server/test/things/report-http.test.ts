@@ -60,7 +60,7 @@ test('reports of this protocol and of the two before it are kept, with what each
   for (const version of [deviceProtocolVersion - 2, deviceProtocolVersion - 1, deviceProtocolVersion]) {
     if (version < 1) continue; // there was none
     await api.call(sendReport, { body: { protocolVersion: version, ...reports[version] } });
-    expect((await platform.things.findReport(thingName))?.report).toEqual(reports[version]);
+    expect((await platform.things.reports.find(thingName))?.report).toEqual(reports[version]);
   }
   api.close();
 });
@@ -69,8 +69,8 @@ test('a device reports for the thing its certificate speaks for, and for no othe
   const { certificateId } = (await issueDevice(platform, 'pump')).record;
   caller = { kind: 'device', certificateId, thingName };
   await report(1);
-  expect((await platform.things.findReport(thingName))?.report).toEqual({ protocolVersion: 1 });
+  expect((await platform.things.reports.find(thingName))?.report).toEqual({ protocolVersion: 1 });
   caller = { kind: 'device', certificateId };
   await expect(report(2)).rejects.toMatchObject({ problem: { code: 'things.not_attached' } });
-  expect((await platform.things.findReport(thingName))?.report).toEqual({ protocolVersion: 1 });
+  expect((await platform.things.reports.find(thingName))?.report).toEqual({ protocolVersion: 1 });
 });

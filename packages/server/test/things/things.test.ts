@@ -51,9 +51,9 @@ describe('a thing', () => {
 
   test('is provisioned once a certificate speaks for it, and in memory and in the trail what an operator says it is', async () => {
     const { things } = platform;
-    await things.attach({ thingName: pump, certificateId, exclusive: false }, operator);
+    await things.attachments.attach({ thingName: pump, certificateId, exclusive: false }, operator);
     expect(things.get(pump).state).toBe('provisioned');
-    await things.setState({ name: pump, to: 'quarantined', reason: 'smoke' }, operator);
+    await things.states.change({ name: pump, to: 'quarantined', reason: 'smoke' }, operator);
     expect(things.shutOut(certificateId)?.name).toBe(pump);
     expect(platform.events.at(-1)).toEqual({
       kind: 'thing-shut-out',
@@ -67,7 +67,7 @@ describe('a thing', () => {
     await things.update(pump, { tags: { ring: '2' } }, operator);
     await reopen();
     expect(platform.things.get(pump)).toMatchObject({ state: 'quarantined', tags: { ring: '2' } });
-    await platform.things.setState({ name: pump, to: 'active' }, operator);
+    await platform.things.states.change({ name: pump, to: 'active' }, operator);
     expect(platform.events).toMatchObject([{ kind: 'thing-let-in', certificateIds: [certificateId] }]);
     expect(platform.things.shutOut(certificateId)).toBeUndefined();
   });
@@ -75,20 +75,20 @@ describe('a thing', () => {
   test('that is quarantined takes no certificate, and lets none go that would speak again', async () => {
     const { things, certificates } = platform;
     const pair = { thingName: pump, certificateId };
-    await things.attach({ ...pair, exclusive: false }, operator);
+    await things.attachments.attach({ ...pair, exclusive: false }, operator);
     const other = (await issueDevice(platform, 'valve')).record.certificateId;
-    await things.attach({ thingName: valve, certificateId: other, exclusive: false }, operator);
-    await things.setState({ name: pump, to: 'quarantined' }, operator);
+    await things.attachments.attach({ thingName: valve, certificateId: other, exclusive: false }, operator);
+    await things.states.change({ name: pump, to: 'quarantined' }, operator);
     const refused = { code: 'things.state_refused' };
     const refusals = [
-      () => things.attach({ thingName: pump, certificateId: other, exclusive: false }, operator),
-      () => things.transfer({ certificateId: other, to: pump }, operator),
-      () => things.transfer({ certificateId, to: valve }, operator),
-      () => things.detach(pair, operator),
+      () => things.attachments.attach({ thingName: pump, certificateId: other, exclusive: false }, operator),
+      () => things.attachments.transfer({ certificateId: other, to: pump }, operator),
+      () => things.attachments.transfer({ certificateId, to: valve }, operator),
+      () => things.attachments.detach(pair, operator),
     ];
     for (const refusal of refusals) await expect(refusal()).rejects.toMatchObject(refused);
     await certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
-    await things.detach(pair, operator);
+    await things.attachments.detach(pair, operator);
     expect(things.certificatesOf(pump)).toEqual([]);
   });
 
@@ -120,12 +120,12 @@ describe('a thing', () => {
   });
 
   test('keeps the newest report of its device, of at most 16 KiB', async () => {
-    await platform.things.saveReport(pump, { protocol: 1 });
-    await platform.things.saveReport(pump, { protocol: 2 });
-    expect((await platform.things.findReport(pump))?.report).toEqual({ protocol: 2 });
+    await platform.things.reports.save(pump, { protocol: 1 });
+    await platform.things.reports.save(pump, { protocol: 2 });
+    expect((await platform.things.reports.find(pump))?.report).toEqual({ protocol: 2 });
     const large = { text: 'x'.repeat(16_384) };
-    await expect(platform.things.saveReport(pump, large)).rejects.toMatchObject({ code: 'things.invalid' });
-    await expect(platform.things.saveReport(parseThingName('none'), {})).rejects.toMatchObject({
+    await expect(platform.things.reports.save(pump, large)).rejects.toMatchObject({ code: 'things.invalid' });
+    await expect(platform.things.reports.save(parseThingName('none'), {})).rejects.toMatchObject({
       code: 'things.not_found',
     });
   });
@@ -134,7 +134,7 @@ describe('a thing', () => {
 describe('an attachment', () => {
   test('is in memory, announced and in the trail with its commit, and there after a restart', async () => {
     const attachment = { thingName: pump, certificateId, exclusive: true };
-    await platform.things.attach(attachment, operator);
+    await platform.things.attachments.attach(attachment, operator);
     expect(platform.things.attachmentsOf(certificateId)).toEqual([attachment]);
     expect(platform.things.certificatesOf(pump)).toEqual([attachment]);
     expect(platform.events).toEqual([
@@ -149,20 +149,22 @@ describe('an attachment', () => {
   });
 
   test('ends with its detachment, once', async () => {
-    await platform.things.attach({ thingName: pump, certificateId, exclusive: false }, operator);
-    await platform.things.detach({ thingName: pump, certificateId }, operator);
+    await platform.things.attachments.attach({ thingName: pump, certificateId, exclusive: false }, operator);
+    await platform.things.attachments.detach({ thingName: pump, certificateId }, operator);
     expect(platform.things.attachmentsOf(certificateId)).toEqual([]);
     expect(platform.things.certificatesOf(pump)).toEqual([]);
-    await expect(platform.things.detach({ thingName: pump, certificateId }, operator)).rejects.toMatchObject({
+    await expect(
+      platform.things.attachments.detach({ thingName: pump, certificateId }, operator),
+    ).rejects.toMatchObject({
       code: 'things.not_attached',
     });
   });
 
   test('passes to another thing in one change, exclusive as it was, and is there after a restart', async () => {
-    await platform.things.attach({ thingName: pump, certificateId, exclusive: true }, operator);
+    await platform.things.attachments.attach({ thingName: pump, certificateId, exclusive: true }, operator);
     const before = (await trailOf(platform.trail)).length;
     const attached = { thingName: valve, certificateId, exclusive: true };
-    const outcome = await platform.things.transfer({ certificateId, to: valve }, operator);
+    const outcome = await platform.things.attachments.transfer({ certificateId, to: valve }, operator);
     expect(outcome).toEqual({ ...attached, from: pump });
     expect(platform.events.at(-1)).toEqual({ kind: 'certificate-transferred', certificateId });
     expect((await trailOf(platform.trail)).slice(before)).toEqual([
@@ -178,10 +180,13 @@ describe('an attachment', () => {
 
   test('passes to no other thing where that is not clear, not there, or the certificate is revoked', async () => {
     const transfer = (to: ThingName, from?: ThingName) =>
-      platform.things.transfer({ certificateId, to, ...(from === undefined ? {} : { from }) }, operator);
+      platform.things.attachments.transfer(
+        { certificateId, to, ...(from === undefined ? {} : { from }) },
+        operator,
+      );
     await expect(transfer(valve)).rejects.toMatchObject({ code: 'things.not_attached' });
     for (const thingName of [pump, valve])
-      await platform.things.attach({ thingName, certificateId, exclusive: false }, operator);
+      await platform.things.attachments.attach({ thingName, certificateId, exclusive: false }, operator);
     const third = parseThingName('third');
     await platform.things.create({ name: third }, operator);
     await expect(transfer(third), 'from which').rejects.toMatchObject({ code: 'things.invalid' });
@@ -197,14 +202,16 @@ describe('an attachment', () => {
   });
 
   test('to a second thing is refused beside an exclusive one, either way round', async () => {
-    await platform.things.attach({ thingName: pump, certificateId, exclusive: true }, operator);
+    await platform.things.attachments.attach({ thingName: pump, certificateId, exclusive: true }, operator);
     const second = { thingName: valve, certificateId, exclusive: false };
-    await expect(platform.things.attach(second, operator)).rejects.toMatchObject({
+    await expect(platform.things.attachments.attach(second, operator)).rejects.toMatchObject({
       code: 'things.attachment_refused',
     });
-    await platform.things.attach({ thingName: pump, certificateId, exclusive: false }, operator);
-    await platform.things.attach(second, operator);
-    await expect(platform.things.attach({ ...second, exclusive: true }, operator)).rejects.toMatchObject({
+    await platform.things.attachments.attach({ thingName: pump, certificateId, exclusive: false }, operator);
+    await platform.things.attachments.attach(second, operator);
+    await expect(
+      platform.things.attachments.attach({ ...second, exclusive: true }, operator),
+    ).rejects.toMatchObject({
       code: 'things.attachment_refused',
     });
     expect(platform.things.attachmentsOf(certificateId)).toHaveLength(2);
@@ -213,7 +220,7 @@ describe('an attachment', () => {
   test('of two exclusive ones that race, one wins', async () => {
     const outcomes = await Promise.allSettled(
       [pump, valve].map((thingName) =>
-        platform.things.attach({ thingName, certificateId, exclusive: true }, operator),
+        platform.things.attachments.attach({ thingName, certificateId, exclusive: true }, operator),
       ),
     );
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
@@ -223,11 +230,11 @@ describe('an attachment', () => {
   test('needs a thing and a certificate that exist', async () => {
     const mistyped = parseCertificateId('0'.repeat(64));
     const unknown = { thingName: pump, certificateId: mistyped, exclusive: false };
-    await expect(platform.things.attach(unknown, operator)).rejects.toMatchObject({
+    await expect(platform.things.attachments.attach(unknown, operator)).rejects.toMatchObject({
       code: 'things.certificate_unknown',
     });
     const noThing = { thingName: parseThingName('none'), certificateId, exclusive: false };
-    await expect(platform.things.attach(noThing, operator)).rejects.toMatchObject({
+    await expect(platform.things.attachments.attach(noThing, operator)).rejects.toMatchObject({
       code: 'things.not_found',
     });
   });

@@ -101,10 +101,10 @@ describe('a first connection is refused', () => {
     const { record } = await ours('boiler');
     await platform.things.create({ name: thingName }, operator);
     const attachment = { thingName, certificateId: record.certificateId, exclusive: false };
-    await platform.things.attach(attachment, operator);
+    await platform.things.attachments.attach(attachment, operator);
     expect(await connect(await device('boiler'))).toBe('thing_has_certificate');
     // Not either once it is revoked or detached: the name is not this vendor's.
-    await platform.things.detach(attachment, operator);
+    await platform.things.attachments.detach(attachment, operator);
     expect(await connect(await device('boiler'))).toBe('thing_has_certificate');
     expect(await connect(await device('pump'))).toBe('provisioned');
     const other = await register('/CN=Bolt CA');
@@ -193,7 +193,7 @@ describe('what was taken from a vendor’s device stays taken', () => {
     await connect(one);
     const certificateId = one.certificate.id;
     await platform.certificates.revoke({ certificateId, reason: 'unspecified' }, operator);
-    await platform.things.detach({ thingName: parseThingName('one'), certificateId }, operator);
+    await platform.things.attachments.detach({ thingName: parseThingName('one'), certificateId }, operator);
     await platform.policies.attachments.detach(
       { policyName: parsePolicyName('lamps'), certificateId },
       operator,
