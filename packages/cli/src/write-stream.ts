@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createWriteStream, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { syncFolder } from '@fleetward/core/durable-file';
 import type { Terminal } from './terminal.ts';
 import { unwritable } from './write-file.ts';
 
@@ -23,6 +25,7 @@ async function writeTo(path: string, bytes: AsyncIterable<Uint8Array>): Promise<
   }
   try {
     await pipeline(bytes, file);
+    syncFolder(dirname(path));
   } catch (error) {
     rmSync(path, { force: true });
     throw error;

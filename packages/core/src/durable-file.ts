@@ -1,5 +1,7 @@
 import {
   closeSync,
+  constants,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -8,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /** The ending of a file that is not finished; a crash may leave one, and nothing in it was acknowledged. */
 export const unfinishedSuffix = '.unfinished';
@@ -33,9 +35,32 @@ export function replaceDurably(path: string, content: Uint8Array | string): void
   syncFolder(dirname(path));
 }
 
-/** Makes a private folder (mode 0700) and those above it where they are missing. */
+/**
+ * Makes a private folder (mode 0700) and those above it where they are missing. What is in it is durable then, too: a process that was
+ * killed may have named a file and not synced that, and whoever opens the folder acts by what it finds there.
+ */
 export function createFolderDurably(path: string): void {
-  if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) syncFolder(dirname(path));
+  makeFolder(resolve(path));
+  syncWhereReadable(path);
+}
+
+/** One level after the other, each durable before the next: only the last that a killed process made may not be. */
+function makeFolder(path: string): void {
+  const above = dirname(path);
+  if (!existsSync(path)) {
+    if (above !== path) makeFolder(above);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  }
+  syncWhereReadable(above);
+}
+
+/** What this user may not read, such as the folder above its own, another made and answers for. */
+function syncWhereReadable(path: string): void {
+  try {
+    syncFolder(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) throw error;
+  }
 }
 
 function writeUnfinished(path: string, content: Uint8Array | string): string {
@@ -52,10 +77,20 @@ function writeUnfinished(path: string, content: Uint8Array | string): string {
   return unfinished;
 }
 
+/** Makes the content of a file durable; this user must be allowed to write it. */
+export function syncFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Makes the entries of a folder durable: a created, renamed or removed file is so only after this. */
 export function syncFolder(path: string): void {
   if (process.platform === 'win32') return; // A folder cannot be opened there; NTFS journals its entries.
-  const folder = openSync(path, 'r');
+  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     fsyncSync(folder);
   } finally {

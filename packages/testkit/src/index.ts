@@ -2,6 +2,7 @@ export { FakeClock } from './fake-clock.ts';
 export { type MosquittoClients, mosquittoClients } from './mosquitto-clients.ts';
 export { openssl } from './openssl.ts';
 export { type Postgres, startPostgres } from './postgres.ts';
+export { lostByPowerCut } from './power-cut.ts';
 export {
   findProgram,
   type Need,

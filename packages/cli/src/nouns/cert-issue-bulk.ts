@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createFolderDurably } from '@fleetward/core/durable-file';
 import type { Shell } from '../shell.ts';
 import { unwritable, writeNewFile } from '../write-file.ts';
 import type { IssueFlags, IssueResult, WantedCertificate } from './cert-issue.ts';
@@ -127,7 +128,7 @@ function kept({ line, name }: CsvRow, result: IssueResult | undefined, folder: s
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    createFolderDurably(folder);
   } catch (cause) {
     throw unwritable(folder, cause);
   }

@@ -1,6 +1,6 @@
-import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createFolderDurably, syncFolder } from '@fleetward/core/durable-file';
+import { createFolderDurably, syncFile, syncFolder } from '@fleetward/core/durable-file';
 import { describeTarget, type NewTarget } from '@fleetward/updates';
 import { CliError } from '../errors.ts';
 import { streamInput } from '../read-input.ts';
@@ -42,6 +42,8 @@ export async function keepArtifact(
 function copyBytes(file: string, copy: string): void {
   try {
     copyFileSync(file, copy, constants.COPYFILE_FICLONE);
+    chmodSync(copy, 0o600); // a file that nobody may write is copied with that
+    syncFile(copy);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT')

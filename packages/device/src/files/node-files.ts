@@ -31,10 +31,7 @@ export const nodeFiles: Files = {
   lengthBytes: (path) => statSync(path, { throwIfNoEntry: false })?.size,
   rename: renameSync,
   remove: (path) => rmSync(path, { force: true }),
-  makeFolder(path) {
-    createFolderDurably(path);
-    syncFolder(path);
-  },
+  makeFolder: createFolderDurably,
   list: (folder) => readdirSync(folder),
   syncFolder,
   freeBytes: (folder) => {

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { equalBytes } from '@fleetward/core';
-import { createDurably, createFolderDurably, replaceDurably, syncFolder } from '@fleetward/core/durable-file';
+import { createDurably, createFolderDurably, replaceDurably } from '@fleetward/core/durable-file';
 import { type Certificate, encodePem, parseCertificatesPem } from '@fleetward/pki';
 import { DeviceError } from '../errors.ts';
 
@@ -41,7 +41,6 @@ export interface IdentityFolder {
 
 export function openIdentityFolder(path: string): IdentityFolder {
   createFolderDurably(path);
-  syncFolder(path); // a process that was killed may have named its key and not synced that: the next one shows it to the platform
   const paths = {
     key: join(path, 'key.pem'),
     nextKey: join(path, 'next-key.pem'),

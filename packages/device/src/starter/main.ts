@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The starter: small, on Node alone, and separate from the agent, so that it works when the agent is broken.
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
+import { createFolderDurably } from '@fleetward/core/durable-file';
 import { nodeFiles } from '../files/node-files.ts';
 import { openSlotFolder } from '../slots/folder.ts';
 import { asksForHelp, parseStarterArguments, type StarterArguments, starterUsage } from './arguments.ts';
@@ -14,7 +15,7 @@ function log(line: string): void {
 }
 
 async function main({ folder: given, settings }: StarterArguments): Promise<void> {
-  mkdirSync(given, { recursive: true, mode: 0o700 });
+  createFolderDurably(given);
   const path = realpathSync(given); // one name for the lock and for orphans
   if (!(await lockFolder(path))) {
     log(`another starter runs for \`${path}\`: stop it first, or give another folder`);

@@ -10,7 +10,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { SecureContextOptions, Server as TlsServer } from 'node:tls';
 import type { Clock } from '@fleetward/core';
-import { replaceDurably } from '@fleetward/core/durable-file';
+import { replaceDurably, syncFolder } from '@fleetward/core/durable-file';
 import type { Envelope } from '@fleetward/keys';
 import { type Certificate, encodePem, parseCertificate } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
@@ -151,7 +151,10 @@ export async function rewrapServerCredentials(folder: string, envelope: Envelope
   const stored = await load(folder);
   if (stored === undefined) return 0;
   const sealedKey = envelope.rewrap(stored.sealedKey, sealContext);
-  if (sealedKey === stored.sealedKey) return 0;
+  if (sealedKey === stored.sealedKey) {
+    syncFolder(folder); // a rotation that was killed may have come as far as the name
+    return 0;
+  }
   replaceDurably(join(folder, fileName), JSON.stringify({ ...stored, sealedKey }));
   return 1;
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Signer } from '@fleetward/core';
+import { createFolderDurably } from '@fleetward/core/durable-file';
 import { chunkIndexPath } from '../client/assemble.ts';
 import { rootRole } from '../client/root.ts';
 import { UpdatesError } from '../errors.ts';
@@ -12,7 +13,7 @@ import type { SignatureCount } from '../metadata/threshold.ts';
 import { parsePatches, patchPath } from '../patches/patch-list.ts';
 import { documentPath } from '../record/release-record.ts';
 import { isFirstSigner, type ReleaseSigner } from '../release-signer.ts';
-import { makeFolder, nodeFileLayer, replaceFile } from '../store/file-layer.ts';
+import { nodeFileLayer, replaceFile } from '../store/file-layer.ts';
 import { assertAddable } from './assert-addable.ts';
 import {
   changeTargets,
@@ -75,7 +76,7 @@ export const signedTargetsName = 'signed-targets.json';
 
 /** A folder on disk to begin releases in, made when it is missing. */
 export async function createReleaseFolder(path: string): Promise<ReleaseFolder> {
-  await makeFolder(path);
+  createFolderDurably(path);
   return folderAt(path);
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** The file operations durability is made of; a fault-injecting one stands here in tests. Paths are absolute. */
@@ -35,11 +35,6 @@ export async function replaceFile(files: FileLayer, path: string, bytes: Uint8Ar
   await files.syncFile(beside); // before the rename: a renamed file must never be found empty
   await files.rename(beside, path);
   await files.syncFolder(dirname(path));
-}
-
-/** Creates a folder for its owner only. */
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {

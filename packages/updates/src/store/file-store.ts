@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { type FileLayer, makeFolder, nodeFileLayer, replaceFile } from './file-layer.ts';
+import { createFolderDurably } from '@fleetward/core/durable-file';
+import { type FileLayer, nodeFileLayer, replaceFile } from './file-layer.ts';
 import type { TrustedStore } from './trusted-store.ts';
 
 /** A trusted store in a folder of its own, which is created when it is missing. */
 export async function openFileStore(folder: string): Promise<TrustedStore> {
-  await makeFolder(folder);
+  createFolderDurably(folder);
   return fileStoreOn(nodeFileLayer, folder);
 }
 
