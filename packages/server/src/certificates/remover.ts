@@ -49,25 +49,31 @@ export class Remover {
     { certificateId, reason }: { readonly certificateId: CertificateId; readonly reason: string },
     actor: Actor,
   ): Promise<boolean> {
-    const { store, isAttached } = this.#options;
+    const { store, clock, isAttached } = this.#options;
     const record = await store.find(certificateId, tx);
-    if (record?.state !== 'PENDING_ACTIVATION' || isAttached(certificateId)) return false;
-    await this.#recordWithin(tx, record, { actor, reason });
+    if (record === undefined || isAttached(certificateId)) return false;
+    const deletion = { certificateId, atMs: clock.now(), from: 'PENDING_ACTIVATION' } as const;
+    if (!(await store.markDeleted(tx, deletion))) return false;
+    await this.#tell(tx, record, { actor, reason });
     return true;
   }
 
   #record(certificate: CertificateSummary, actor: Actor): Promise<void> {
-    return this.#options.transactor.transact((tx) => this.#recordWithin(tx, certificate, { actor }));
+    const { store, clock, transactor } = this.#options;
+    const { certificateId } = certificate;
+    return transactor.transact(async (tx) => {
+      if (!(await store.markDeleted(tx, { certificateId, atMs: clock.now() })))
+        throw certificateNotFound(certificateId);
+      await this.#tell(tx, certificate, { actor });
+    });
   }
 
-  async #recordWithin(
+  async #tell(
     tx: Transaction,
     { certificateId, serial, issuerId }: CertificateSummary,
     { actor, reason }: { readonly actor: Actor; readonly reason?: string },
   ): Promise<void> {
-    const { store, trail, clock, registry } = this.#options;
-    if (!(await store.markDeleted(tx, { certificateId, atMs: clock.now() })))
-      throw certificateNotFound(certificateId);
+    const { trail, registry } = this.#options;
     const payload = { certificateId, serial, issuerId, ...(reason === undefined ? {} : { reason }) };
     await trail.append(tx, { kind: 'certificate.deleted', actor, payload });
     tx.afterCommit(() => registry.remove(certificateId));

@@ -126,12 +126,17 @@ export interface CertificateStore {
     readonly after?: CertificateId;
     readonly limit: number;
   }): Promise<readonly CertificateSummary[]>;
-  /** False when it is not there or deleted. Its row stays. */
+  /** False when it is not there or deleted, or not in the state that it is deleted from. Its row stays. */
   markDeleted(
     tx: Transaction,
-    deletion: { readonly certificateId: CertificateId; readonly atMs: number },
+    deletion: {
+      readonly certificateId: CertificateId;
+      readonly atMs: number;
+      /** Any, unless said. */
+      readonly from?: CertificateState;
+    },
   ): Promise<boolean>;
-  /** False when it is not in the state `from` any more. */
+  /** False when it is not in the state `from` any more, or deleted. */
   setState(
     tx: Transaction,
     change: {

@@ -1,4 +1,11 @@
-import { type Clock, type Random, type Transactor, toBase64Url, toHex } from '@fleetward/core';
+import {
+  type Clock,
+  type Random,
+  type Transaction,
+  type Transactor,
+  toBase64Url,
+  toHex,
+} from '@fleetward/core';
 import { type PublicKey, parsePublicKey } from '@fleetward/pki';
 import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
 import {
@@ -14,7 +21,7 @@ import type { Claims } from './claims.ts';
 import { makeKey } from './make-key.ts';
 import { readCsr } from './read-csr.ts';
 import { hashOwnershipToken } from './rules.ts';
-import type { Claim, ProvisioningStore } from './store.ts';
+import type { Claim, OwnershipToken, ProvisioningStore } from './store.ts';
 
 /** A device that shows a claim, and what it goes through. */
 export interface Asker {
@@ -44,6 +51,9 @@ export interface NewCertificate {
   /** PKCS #8, where the platform made the key. */
   readonly keyPem?: string;
 }
+
+/** The first time with its key; or again, by the token of what waits already: the device may never have been told of it. */
+type Ask = { readonly kind: 'first' } | { readonly kind: 'again'; readonly waiting: OwnershipToken };
 
 /** Gives a device a certificate that is good for nothing until it is provisioned, and the token to do that. */
 export class NewCertificates {
@@ -76,8 +86,8 @@ export class NewCertificates {
 
   async #makeInTurn(asker: Asker, publicKey: PublicKey): Promise<NewCertificate | Refusal> {
     const { certificates, random } = this.#options;
-    const refusal = usedUp(asker) ?? (await this.#tooMany(asker)) ?? (await this.#keyConflict(publicKey));
-    if (refusal !== undefined) return refusal;
+    const ask = await this.#askWith(asker, publicKey);
+    if (ask.kind === 'refused') return ask;
     asker.trace.begin('issue');
     // Not what a CSR asks for: which thing it will speak for is decided when it is provisioned.
     const commonName = toHex(random.bytes(16));
@@ -86,10 +96,29 @@ export class NewCertificates {
     const { certificateId } = signed.record;
     asker.trace.about({ certificateId });
     asker.trace.pass(`certificate \`${certificateId}\` was signed and waits to be provisioned`);
-    return this.#record(asker, signed);
+    return this.#record(asker, ask, signed);
   }
 
-  async #record(asker: Asker, signed: SignedCertificate): Promise<NewCertificate | Refusal> {
+  /**
+   * Whoever shows a key proves to have it. What this claim asked for with it, and nobody has provisioned, is worth nothing to its device
+   * when the answer was lost; whatever else has the key keeps it.
+   */
+  async #askWith(asker: Asker, publicKey: PublicKey): Promise<Ask | Refusal> {
+    const { store, certificates } = this.#options;
+    const { claim, trace } = asker;
+    const [holder, ...others] = await certificates.ofPublicKey(publicKeyHash(publicKey));
+    if (holder === undefined) return usedUp(asker) ?? (await this.#tooMany(asker)) ?? { kind: 'first' };
+    trace.begin('key');
+    const { certificateId, state } = holder;
+    const mayGiveWay = state === 'PENDING_ACTIVATION' && others.length === 0;
+    const sought = { certificateId, claimId: claim.certificateId };
+    const waiting = mayGiveWay ? await store.findTokenOf(sought) : undefined;
+    if (waiting === undefined) return keyInUse([holder, ...others].map((each) => each.certificateId));
+    trace.pass(`it asks again: certificate \`${certificateId}\`, which waits to be provisioned, gives way`);
+    return { kind: 'again', waiting };
+  }
+
+  async #record(asker: Asker, ask: Ask, signed: SignedCertificate): Promise<NewCertificate | Refusal> {
     const { store, transactor, random, certificates, claims, attempts, clock, settings } = this.#options;
     const { claim, trace, remoteAddress } = asker;
     const ownershipToken = `fwc_${toBase64Url(random.bytes(32))}`;
@@ -103,10 +132,12 @@ export class NewCertificates {
         // It may have been revoked while the signing process was at work.
         if (certificates.standing(claim.certificateId, clock.now()) !== 'active')
           throw new RolledBack(claimGone());
-        if (!(await claims.useWithin(tx, claim.certificateId))) throw new RolledBack(claimUsed(claim));
+        if (ask.kind === 'again') await this.#giveWay(tx, ask.waiting);
+        else if (!(await claims.useWithin(tx, claim.certificateId))) throw new RolledBack(claimUsed(claim));
         await certificates.record(tx, signed, actor);
         await store.addToken(tx, { hash, certificateId, claimId: claim.certificateId, expiresAtMs });
-        const explanation = `a certificate was issued; until ${new Date(expiresAtMs).toISOString()} it can be provisioned`;
+        const place = ask.kind === 'again' ? ` in place of \`${ask.waiting.certificateId}\`` : '';
+        const explanation = `a certificate was issued${place}; until ${new Date(expiresAtMs).toISOString()} it can be provisioned`;
         const end = { outcome: 'issued', reason: 'ok', explanation, remoteAddress } as const;
         await attempts.add(tx, trace, end);
       });
@@ -115,6 +146,15 @@ export class NewCertificates {
       throw error;
     }
     return { kind: 'created', signed, ownershipToken };
+  }
+
+  /** Within the change that issues the next: its use of the claim goes over. Where it is being provisioned, one of the two gets the token. */
+  async #giveWay(tx: Transaction, { hash, certificateId, claimId }: OwnershipToken): Promise<void> {
+    const { store, certificates } = this.#options;
+    const actor = { kind: 'device', certificateId: claimId } as const;
+    const unused = { certificateId, reason: 'its key asked again before it was provisioned' };
+    if (!(await store.takeToken(tx, hash)) || !(await certificates.removeUnused(tx, unused, actor)))
+      throw new RolledBack(keyInUse([certificateId]));
   }
 
   async #tooMany({ claim, trace }: Asker): Promise<Refusal | undefined> {
@@ -128,11 +168,6 @@ export class NewCertificates {
       );
     trace.pass(`other certificates of this claim that wait to be provisioned: ${count}`);
     return undefined;
-  }
-
-  async #keyConflict(publicKey: PublicKey): Promise<Refusal | undefined> {
-    const [holder] = await this.#options.certificates.ofPublicKey(publicKeyHash(publicKey));
-    return holder === undefined ? undefined : keyInUse([holder.certificateId]);
   }
 }
 

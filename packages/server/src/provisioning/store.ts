@@ -79,6 +79,10 @@ export interface ProvisioningStore {
   removeEndedClaims(tx: Transaction, atMs: number): Promise<void>;
   addToken(tx: Transaction, token: OwnershipToken): Promise<void>;
   findToken(hash: Sha256): Promise<OwnershipToken | undefined>;
+  /** The token of a certificate that this claim asked for and that waits to be provisioned. */
+  findTokenOf(
+    waiting: Pick<OwnershipToken, 'certificateId' | 'claimId'>,
+  ): Promise<OwnershipToken | undefined>;
   /** Takes the token away, whatever its age; false when it is not there, so that of two racing calls one wins. */
   takeToken(tx: Transaction, hash: Sha256): Promise<boolean>;
   addAnswer(tx: Transaction, answer: KeptAnswer): Promise<void>;

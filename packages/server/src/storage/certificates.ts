@@ -100,13 +100,16 @@ export function createCertificateStore(database: Database): CertificateStore {
       const rows = await (after === undefined ? page : page.where('certificate_id', '>', after)).execute();
       return rows.map(toSummary);
     },
-    markDeleted: async (tx, { certificateId, atMs }) => {
-      const { numUpdatedRows } = await queriesOf(tx)
+    markDeleted: async (tx, { certificateId, atMs, from }) => {
+      const one = queriesOf(tx)
         .updateTable('certificates')
         .set({ deleted_at_ms: atMs })
         .where('certificate_id', '=', certificateId)
-        .where('deleted_at_ms', 'is', null)
-        .executeTakeFirst();
+        .where('deleted_at_ms', 'is', null);
+      const { numUpdatedRows } = await (from === undefined
+        ? one
+        : one.where('state', '=', from)
+      ).executeTakeFirst();
       return numUpdatedRows === 1n;
     },
     setCasFetched: async (tx, { certificateId, atMs }) => {
@@ -122,6 +125,7 @@ export function createCertificateStore(database: Database): CertificateStore {
         .set({ state: to })
         .where('certificate_id', '=', certificateId)
         .where('state', '=', from)
+        .where('deleted_at_ms', 'is', null)
         .executeTakeFirst();
       return numUpdatedRows === 1n;
     },

@@ -171,7 +171,7 @@ function claimQueries({
 
 type TokenQueries = Pick<
   ProvisioningStore,
-  'addToken' | 'findToken' | 'takeToken' | 'endedTokens' | 'countTokens'
+  'addToken' | 'findToken' | 'findTokenOf' | 'takeToken' | 'endedTokens' | 'countTokens'
 >;
 
 const tokenColumns = ['hash', 'certificate_id', 'claim_id', 'expires_at_ms'] as const;
@@ -186,6 +186,15 @@ function tokenQueries({ reads }: Database): TokenQueries {
         .selectFrom('provisioning_tokens')
         .select(tokenColumns)
         .where('hash', '=', hash)
+        .executeTakeFirst();
+      return row && toToken(row);
+    },
+    findTokenOf: async ({ certificateId, claimId }) => {
+      const row = await reads
+        .selectFrom('provisioning_tokens')
+        .select(tokenColumns)
+        .where('claim_id', '=', claimId)
+        .where('certificate_id', '=', certificateId)
         .executeTakeFirst();
       return row && toToken(row);
     },

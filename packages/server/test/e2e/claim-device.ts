@@ -83,12 +83,7 @@ export class ClaimDevice {
     if (this.#csr === '') this.#csr = await newCsr(this.#keyFile);
     const request = { certificateSigningRequest: this.#csr };
     const answer = await ask(client, 'certificates/create-from-csr', request);
-    if (answer.kind === 'accepted')
-      return createdBy({ ...answer, privateKey: readFileSync(this.#keyFile, 'utf8') });
-    // The answer to the same CSR was lost: the platform says to come with another key.
-    if (answer.errorCode !== 'InvalidCsr') return createdBy(answer);
-    this.#csr = '';
-    return this.#create(client);
+    return createdBy({ ...answer, privateKey: readFileSync(this.#keyFile, 'utf8') });
   }
 
   async #provision(client: MqttClient, { ownershipToken }: Created): Promise<void> {

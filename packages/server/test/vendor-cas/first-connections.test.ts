@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { parsePolicyName, parseThingName } from '@fleetward/core';
 import { parseCsrPem, parsePublicKey } from '@fleetward/pki';
-import { temporaryFolder } from '@fleetward/testkit';
+import { openssl, temporaryFolder } from '@fleetward/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAdmission } from '../../src/gateway/admission.ts';
 import { KnownCertificates } from '../../src/gateway/known-certificates.ts';
@@ -12,7 +12,7 @@ import {
   type PlatformOptions,
   reopened,
 } from '../certificates/test-platform.ts';
-import { lampPolicy, operator } from '../provisioning/fleet.ts';
+import { askedBy, lampPolicy, operator } from '../provisioning/fleet.ts';
 import { newVendor, type Vendor, type VendorDevice } from './vendor.ts';
 
 const dayMs = 86_400_000;
@@ -275,3 +275,23 @@ async function ours(commonName: string) {
   const publicKey = parsePublicKey(new Uint8Array(spki));
   return platform.certificates.issue({ profile: 'device', commonName, publicKey }, operator);
 }
+
+test('that waits for an operator keeps its place, also where its key asks with a claim', async () => {
+  await start();
+  try {
+    const maker = await newVendor(folder, { subject: '/CN=Untemplated CA' });
+    const { code } = await platform.vendorCas.codes.create(operator);
+    await platform.vendorCas.register({ ca: maker.ca, verification: await maker.verify(code) }, operator);
+    const waiting = await maker.device('/CN=waits');
+    expect(await connect(waiting)).toBe('registered');
+    const wanted = { templateName: 'any', validityMs: 5 * minuteMs };
+    const { claim } = await platform.provisioning.claims.create(wanted, operator);
+    const csr = await openssl(['req', '-in', waiting.csrFile]);
+    const asked = await platform.provisioning.createFromCsr(askedBy(claim), csr.toString());
+    expect(asked).toMatchObject({ kind: 'refused', reason: 'key_in_use' });
+    const { id } = waiting.certificate;
+    expect(platform.certificates.standing(id, platform.clock.now())).toBe('pending');
+  } finally {
+    await end();
+  }
+});

@@ -148,6 +148,33 @@ export function describeCertificates(opened: () => Opened): void {
     expect(await outcomes([add(again)])).toEqual(['store.conflict']);
   });
 
+  test('what waits is deleted only while it does, and then is switched on by nobody and leaves its key', async () => {
+    const { stores, transact } = opened();
+    const { certificates } = stores;
+    const [waiting, switchedOff] = (['deleted while it waits', 'switched off before'] as const).map((label) =>
+      certificate(label, { state: 'PENDING_ACTIVATION', publicKeyHash: sha256Of('key that asks again') }),
+    );
+    for (const record of [waiting!, switchedOff!]) await add(record);
+    const from = 'PENDING_ACTIVATION';
+    const setState = ({ certificateId }: CertificateRecord, to: 'ACTIVE' | 'INACTIVE') =>
+      transact((tx) => certificates.setState(tx, { certificateId, from, to }));
+    const mark = ({ certificateId }: CertificateRecord) =>
+      transact((tx) => certificates.markDeleted(tx, { certificateId, atMs: 9, from }));
+    // In the order of a race: the change that came first is committed while the deletion waits for it.
+    let deleted: Promise<unknown> = Promise.resolve();
+    await transact(async (tx) => {
+      const { certificateId } = switchedOff!;
+      await certificates.setState(tx, { certificateId, from, to: 'INACTIVE' });
+      deleted = mark(switchedOff!);
+      await delay(100); // long enough for a deletion that would not wait
+    });
+    expect(await deleted).toBe(false);
+    expect([await mark(waiting!), await setState(waiting!, 'ACTIVE')]).toEqual([true, false]);
+    expect(await certificates.findByPublicKey(sha256Of('key that asks again'))).toEqual([
+      { ...switchedOff!, state: 'INACTIVE' },
+    ]);
+  });
+
   test('a hold ends only by name, gives back the state from before it, and gives way to a revocation for ever', async () => {
     const { stores, transact } = opened();
     const record = certificate('held', { state: 'INACTIVE' });

@@ -111,6 +111,19 @@ export function describeProvisioning(opened: () => Opened): void {
     expect(await provisioning.findToken(sha256Of('taken'))).toBeUndefined();
   });
 
+  test('the token of a certificate that waits is found for the claim that asked for it, until it is taken', async () => {
+    const { stores, transact } = opened();
+    const { provisioning } = stores;
+    const [waiting, other] = [token('waiting'), token('beside it')];
+    for (const each of [waiting, other]) await transact((tx) => provisioning.addToken(tx, each));
+    expect(await provisioning.findTokenOf(waiting)).toEqual(waiting);
+    const byAnother = { ...waiting, claimId: certificateIdOf('another claim') };
+    expect(await provisioning.findTokenOf(byAnother)).toBeUndefined();
+    await transact((tx) => provisioning.takeToken(tx, waiting.hash));
+    expect(await provisioning.findTokenOf(waiting)).toBeUndefined();
+    expect(await provisioning.findTokenOf(other)).toEqual(other);
+  });
+
   test('an answer comes back as it was kept, until it ends', async () => {
     const { stores, transact } = opened();
     const answer = {
