@@ -492,7 +492,7 @@ function openDownloads(
 ): Downloads {
   return new Downloads({
     artifacts,
-    rules: campaigns,
+    rules: campaigns.offers,
     downloadsMax: settings.downloadsMax,
     deviceDownloadsMax: settings.deviceDownloadsMax,
     yieldsAfterMs: settings.downloadYieldsAfterMs,

@@ -198,7 +198,7 @@ async function startDeviceListeners(
       ...directorHandlers(domains.director),
       ...deviceReportHandlers({
         things: domains.things,
-        reported: (report) => domains.campaigns.reported(report),
+        reported: (report) => domains.campaigns.feedback.reported(report),
       }),
       ...issuanceLogDeviceHandlers(domains.issuanceLog),
       ...deviceRenewalHandlers(domains.renewals),

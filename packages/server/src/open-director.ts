@@ -46,8 +46,8 @@ export function openDirector(
     clock,
     signer,
     offerFor: async (thingName) => {
-      if (campaigns.isBusy(thingName)) return campaigns.offerFor(thingName);
-      const free = releases.releases().filter(({ sha256 }) => campaigns.isFree(sha256));
+      if (campaigns.offers.isBusy(thingName)) return campaigns.offers.of(thingName);
+      const free = releases.releases().filter(({ sha256 }) => campaigns.offers.isFree(sha256));
       return newestFit(free, (await things.reports.find(thingName))?.report);
     },
     settings: {

@@ -1,13 +1,5 @@
-import {
-  type CertificateId,
-  type JsonObject,
-  type Sha256,
-  type ThingName,
-  type Transaction,
-  toHex,
-} from '@fleetward/core';
+import { type CertificateId, type ThingName, type Transaction, toHex } from '@fleetward/core';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
-import { Inbox } from '../inbox.ts';
 import type { OperatorService } from '../operators/index.ts';
 import type { ReleaseService } from '../releases/index.ts';
 import type { Search } from '../search/index.ts';
@@ -15,10 +7,10 @@ import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { type BookParts, CampaignBook, stateAfter } from './book.ts';
+import { DeviceFeedback } from './device-feedback.ts';
 import { CampaignsError } from './errors.ts';
+import { CampaignOffers } from './offers.ts';
 import { type CampaignProgress, progressOf } from './progress.ts';
-import { actionIdOf, type Feedback, judgeReport } from './report.ts';
-import type { CampaignRun } from './run.ts';
 import { selectThings } from './select-things.ts';
 import { isStopped } from './steps.ts';
 import type { Action, Campaign, CampaignDefinition, CampaignRelease, CampaignStore } from './store.ts';
@@ -54,23 +46,6 @@ export interface CampaignsOptions extends BookParts, Omit<AdvanceParts, 'book' |
   readonly limits: CampaignLimits;
 }
 
-/** What a device said of itself, and who brought it. */
-export interface ToldReport {
-  readonly thingName: ThingName;
-  readonly certificateId: CertificateId;
-  readonly remoteAddress: string;
-  readonly report: JsonObject;
-}
-
-/** What a thing is to install now: a release of the published targets. */
-export interface CampaignOffer {
-  readonly campaignId: string;
-  readonly actionId: number;
-  readonly path: string;
-  readonly sha256: Sha256;
-  readonly lengthBytes: number;
-}
-
 /** A campaign that is not over, with its open actions, from memory. */
 export interface CampaignUnderWay {
   readonly campaign: Campaign;
@@ -100,38 +75,25 @@ const askedAndDenied: ReadonlySet<DenialCause> = new Set([
   'request_denied',
 ]);
 
-/** What the device of a thing said of its action. */
-interface Letter {
-  readonly thingName: ThingName;
-  readonly campaignId: string;
-  readonly actionId: number;
-  readonly feedback: Feedback;
-}
-
-/** Outcomes that one transaction makes durable. */
-const lettersMax = 500;
-
 /** Rollouts of releases over parts of the fleet, stage after stage, that stop themselves when it goes wrong. */
 export class Campaigns {
   readonly #options: CampaignsOptions;
   readonly #book: CampaignBook;
   readonly #ticker: Ticker;
-  readonly #inbox: Inbox<Letter, undefined>;
   readonly #turns = new Turns();
-  readonly #noting = new Set<number>();
+  readonly offers: CampaignOffers;
+  readonly feedback: DeviceFeedback;
 
   private constructor(options: CampaignsOptions) {
+    const book = new CampaignBook(options);
     this.#options = options;
-    this.#book = new CampaignBook(options);
-    this.#ticker = new Ticker({
+    this.#book = book;
+    this.#ticker = new Ticker({ ...options, book, assertThings: (campaign) => this.#assertThings(campaign) });
+    this.feedback = new DeviceFeedback({ ...options, book, inTurn: (work) => this.#inTurn(work) });
+    this.offers = new CampaignOffers({
       ...options,
-      book: this.#book,
-      assertThings: (campaign) => this.#assertThings(campaign),
-    });
-    this.#inbox = new Inbox({
-      waitingMax: options.limits.feedbackPendingMax,
-      batchMax: lettersMax,
-      write: (letters) => this.#inTurn(() => this.#settle(letters)),
+      book,
+      fetched: (thingName, offer) => this.feedback.fetched(thingName, offer),
     });
   }
 
@@ -157,20 +119,7 @@ export class Campaigns {
       active += tally.open - tally.of('SCHEDULED');
     }
     const largest = Math.max(0, ...runs.map(({ size }) => size));
-    return { open: runs.length, over, largest, waiting, active, feedbackPending: this.#inbox.waiting };
-  }
-
-  /** From memory: what the thing is offered now, of all campaigns; never two things at once. */
-  offerFor(thingName: ThingName): CampaignOffer | undefined {
-    const found = this.#book.activeOf(thingName);
-    if (found === undefined) return undefined;
-    const { campaignId, release } = found.run.campaign;
-    const timeZone = this.#options.things.known(thingName)?.attributes.timezone;
-    const nowMs = this.#options.clock.now();
-    if (!found.run.isOffered(found.action, { nowMs, timeZone })) return undefined;
-    if (!this.#book.isPublished(found.run.campaign)) return undefined;
-    const { path, sha256, lengthBytes } = release;
-    return { campaignId, actionId: found.action.actionId, path, sha256, lengthBytes };
+    return { open: runs.length, over, largest, waiting, active, feedbackPending: this.feedback.waiting };
   }
 
   get underWay(): readonly CampaignUnderWay[] {
@@ -179,65 +128,6 @@ export class Campaigns {
 
   underWayOf(campaignId: string): CampaignUnderWay | undefined {
     return this.#book.run(campaignId);
-  }
-
-  /** From memory: whether a device may be at what some campaign offered the thing, so that it is offered nothing else. */
-  isBusy(thingName: ThingName): boolean {
-    return this.#book.activeOf(thingName) !== undefined;
-  }
-
-  /** From memory: whether a release is offered by its publication, to everybody it fits. */
-  isFree(sha256: Sha256): boolean {
-    return !this.#options.limits.required && !this.#book.isHeld(sha256);
-  }
-
-  /** From memory: whether the thing is offered these bytes, by a campaign or by their publication. That it fetches them is noted. */
-  mayFetch(
-    { thingName }: { readonly thingName?: ThingName },
-    { sha256 }: { readonly sha256: Sha256 },
-  ): boolean {
-    const offer = thingName && this.offerFor(thingName);
-    if (thingName === undefined || offer?.sha256 !== sha256) return this.isFree(sha256);
-    this.#noteDownload(thingName, offer);
-    return true;
-  }
-
-  /** What its campaign caps the download with. */
-  capsOf(
-    { thingName }: { readonly thingName?: ThingName },
-    { sha256 }: { readonly sha256: Sha256 },
-  ): readonly { readonly key: string; readonly bytesPerSecond: number }[] {
-    const offer = thingName && this.offerFor(thingName);
-    if (offer?.sha256 !== sha256) return [];
-    const { campaignId } = offer;
-    const bytesPerSecond = this.#book.run(campaignId)?.campaign.terms.bytesPerSecondMax;
-    return bytesPerSecond === undefined ? [] : [{ key: `campaign ${campaignId}`, bytesPerSecond }];
-  }
-
-  /** Once for an offer. What cannot be kept is noted with the next request for a part of it. */
-  #noteDownload(thingName: ThingName, { campaignId, actionId }: CampaignOffer): void {
-    if (this.#book.activeOf(thingName)?.action.state !== 'OFFERED' || this.#noting.has(actionId)) return;
-    this.#noting.add(actionId);
-    const done = () => void this.#noting.delete(actionId);
-    this.#inbox.put({ thingName, campaignId, actionId, feedback: { event: 'download' } }).then(done, done);
-  }
-
-  /**
-   * Takes the outcome out of what the agent of a thing reports; resolves when it is durable. Throws `campaigns.action_unknown` for a
-   * report about the action of another thing, which is recorded.
-   */
-  async reported({ thingName, report, ...peer }: ToldReport): Promise<void> {
-    const named = actionIdOf(report);
-    if (named !== undefined && !(await this.#isActionOf(thingName, named)))
-      throw this.#foreign({ thingName, ...peer }, named);
-    for (const run of this.#book.runs) {
-      const action = run.actionOf(thingName);
-      if (action === undefined || action.attempts === 0) continue;
-      const feedback = judgeReport(report, run.campaign.release);
-      if (feedback === undefined) continue;
-      const { campaignId } = run.campaign;
-      await this.#inbox.put({ thingName, campaignId, actionId: action.actionId, feedback });
-    }
   }
 
   /** An action by its number, with the release of its campaign; from the records when it is over. */
@@ -253,32 +143,6 @@ export class Campaigns {
     return open?.actionId === actionId
       ? { action: open, release, isOver: false }
       : { action: stored, release, isOver: true };
-  }
-
-  /** Takes what the device of a thing said of its action, whatever protocol it speaks; resolves when it is durable. */
-  async told({
-    thingName,
-    actionId,
-    feedback,
-  }: {
-    readonly thingName: ThingName;
-    readonly actionId: number;
-    readonly feedback: Feedback;
-  }): Promise<void> {
-    const run = this.#book.runs.find((one) => one.actionOf(thingName)?.actionId === actionId);
-    if (run === undefined) return;
-    await this.#inbox.put({ thingName, campaignId: run.campaign.campaignId, actionId, feedback });
-  }
-
-  async #isActionOf(thingName: ThingName, actionId: number): Promise<boolean> {
-    if (this.#book.runs.some((run) => run.actionOf(thingName)?.actionId === actionId)) return true;
-    return (await this.#options.store.action(actionId))?.thingName === thingName;
-  }
-
-  #foreign(peer: Omit<ToldReport, 'report'>, actionId: number): CampaignsError {
-    const explanation = `the report is about action ${actionId}, which is not one of thing \`${peer.thingName}\``;
-    this.#options.denials.record({ ...peer, cause: 'foreign_feedback', explanation });
-    return new CampaignsError('campaigns.action_unknown', explanation);
   }
 
   /** Whether some campaign wants to know what is seen of devices. */
@@ -385,27 +249,6 @@ export class Campaigns {
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#turns.take('campaigns', work);
-  }
-
-  /** All in one transaction. What came to nothing meanwhile changes nothing. */
-  async #settle(letters: readonly Letter[]): Promise<readonly undefined[]> {
-    const { clock, random, transactor } = this.#options;
-    const settled = new Map<CampaignRun, Map<ThingName, Action>>();
-    for (const { campaignId, thingName, actionId, feedback } of letters) {
-      const run = this.#book.run(campaignId);
-      if (run === undefined) continue;
-      const changed = settled.get(run) ?? new Map<ThingName, Action>();
-      const action = changed.get(thingName) ?? run.actionOf(thingName);
-      if (action?.actionId !== actionId) continue;
-      const after = run.settled(action, feedback, { nowMs: clock.now(), random });
-      if (after !== undefined) settled.set(run, changed.set(thingName, after));
-    }
-    if (settled.size > 0)
-      await transactor.transact(async (tx) => {
-        for (const [run, changed] of settled)
-          await this.#book.saveWithin(tx, run, { actions: [...changed.values()] });
-      });
-    return letters.map(() => undefined);
   }
 
   async #create(wanted: CampaignDefinition, by: Operator): Promise<Campaign> {

@@ -17,7 +17,7 @@ export type FoundAction =
   | { readonly kind: 'free'; readonly release: PublishedRelease };
 
 interface Parts {
-  readonly campaigns: Pick<Campaigns, 'isBusy' | 'offerFor' | 'isFree' | 'findAction'>;
+  readonly campaigns: Pick<Campaigns, 'offers' | 'findAction'>;
   readonly releases: Pick<ReleaseService, 'releases' | 'release'>;
 }
 
@@ -26,13 +26,13 @@ export function wantedFor(
   { campaigns, releases }: Parts,
   { thingName, report }: { readonly thingName: ThingName; readonly report: JsonObject | undefined },
 ): Wanted | undefined {
-  if (campaigns.isBusy(thingName)) {
-    const offer = campaigns.offerFor(thingName);
+  if (campaigns.offers.isBusy(thingName)) {
+    const offer = campaigns.offers.of(thingName);
     const release = offer && releases.release(offer.path);
     // An agent of ours is nothing that such a client can install.
     return offer && release && isFirmware(release) ? { id: offer.actionId, release } : undefined;
   }
-  const free = releases.releases().filter((one) => campaigns.isFree(one.sha256) && isFirmware(one));
+  const free = releases.releases().filter((one) => campaigns.offers.isFree(one.sha256) && isFirmware(one));
   const fit = newestFit(free, report);
   const release = fit && releases.release(fit.path);
   if (release === undefined || hasFailed(release, report)) return undefined;

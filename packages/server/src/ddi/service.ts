@@ -28,7 +28,7 @@ export interface DdiSettings extends ConfigDataLimits {
 export interface DdiParts {
   readonly reports: Pick<DeviceReports, 'find' | 'save'>;
   readonly releases: Pick<ReleaseService, 'releases' | 'release' | 'artifacts'>;
-  readonly campaigns: Pick<Campaigns, 'isBusy' | 'offerFor' | 'isFree' | 'findAction' | 'told'>;
+  readonly campaigns: Pick<Campaigns, 'offers' | 'feedback' | 'findAction'>;
   readonly downloads: Pick<Downloads, 'check' | 'read'>;
   readonly settings: DdiSettings;
 }
@@ -141,7 +141,7 @@ export class Ddi {
     const { thingName, id, found, meaning } = told;
     if (isEnding(meaning)) await this.#parts.reports.save(thingName, this.#ended(told));
     if (found.kind === 'campaign')
-      await this.#parts.campaigns.told({ thingName, actionId: id, feedback: meaning });
+      await this.#parts.campaigns.feedback.told({ thingName, actionId: id, feedback: meaning });
   }
 
   #ended({

@@ -14,7 +14,7 @@ import { feedbackOf } from './meaning.ts';
 import { floorOf, reportAfter } from './outcome.ts';
 
 export interface OtaJobsParts {
-  readonly campaigns: Pick<Campaigns, 'underWay' | 'underWayOf' | 'offerFor' | 'told' | 'get'>;
+  readonly campaigns: Pick<Campaigns, 'underWay' | 'underWayOf' | 'offers' | 'feedback' | 'get'>;
   readonly jobs: CampaignJobs;
   readonly releases: Pick<ReleaseService, 'release'>;
   readonly things: Pick<Things, 'known'>;
@@ -68,7 +68,7 @@ export class OtaJobs {
   }
 
   #isOfferedNow({ thingName, actionId }: Action): boolean {
-    return this.#parts.campaigns.offerFor(thingName)?.actionId === actionId;
+    return this.#parts.campaigns.offers.of(thingName)?.actionId === actionId;
   }
 
   #isFor(thingName: ThingName): boolean {
@@ -141,7 +141,7 @@ export class OtaJobs {
       const release = this.#published(campaign) ?? unpublished(campaign, floorOf(report));
       await reports.note(thingName, reportAfter(report, { actionId, feedback, release }));
     }
-    await campaigns.told({ thingName, actionId, feedback });
+    await campaigns.feedback.told({ thingName, actionId, feedback });
   }
 
   /** What is wanted, without what such a device cannot be given: that is rejected in its name. */
@@ -156,7 +156,7 @@ export class OtaJobs {
         const unfit =
           want.kind === 'offered' ? await this.#unfit(action, { release: release!, document }) : undefined;
         if (unfit === undefined) wanted.set(action.thingName, want);
-        else await campaigns.told({ ...action, feedback: { event: 'reject', ...unfit } });
+        else await campaigns.feedback.told({ ...action, feedback: { event: 'reject', ...unfit } });
       }),
     );
     if (wanted.size > 0 && document?.kind === 'document' && !jobs.has(run.campaign.campaignId))

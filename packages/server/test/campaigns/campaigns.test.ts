@@ -24,7 +24,7 @@ async function started(
   return campaignId;
 }
 
-const offered = () => fleet.names.filter((name) => fleet.campaigns.offerFor(name) !== undefined);
+const offered = () => fleet.names.filter((name) => fleet.campaigns.offers.of(name) !== undefined);
 const count = async (id: string, state: ActionState) => (await fleet.campaigns.get(id)).counts[state] ?? 0;
 const change = (
   campaignId: string,
@@ -237,7 +237,7 @@ describe('what an operator does', () => {
     }
     expect((await fleet.campaigns.list()).map(({ campaignId }) => campaignId)).toContain(stopped);
     await fleet.restart();
-    expect(fleet.campaigns.isFree(sha256Hex('2.0.0'))).toBe(false);
+    expect(fleet.campaigns.offers.isFree(sha256Hex('2.0.0'))).toBe(false);
     fleet.published.delete('pump-2.0.0.bin');
     await fleet.tick(1_000, 2);
     expect((await fleet.campaigns.list()).map(({ campaignId }) => campaignId)).not.toContain(stopped);
@@ -309,17 +309,19 @@ describe('whose turn it is', () => {
     fleet.reports.set(name!, runs('1.0.0'));
     await started();
     await started({}, { releasePath: 'pump-2.1.0.bin' });
-    expect(fleet.campaigns.offerFor(name!)?.path).toBe('pump-2.0.0.bin');
+    expect(fleet.campaigns.offers.of(name!)?.path).toBe('pump-2.0.0.bin');
     await fleet.report(name!, told.confirmed());
-    expect(fleet.campaigns.offerFor(name!)).toBeUndefined();
+    expect(fleet.campaigns.offers.of(name!)).toBeUndefined();
     await fleet.tick(minuteMs, 2);
-    expect(fleet.campaigns.offerFor(name!)?.path).toBe('pump-2.1.0.bin');
+    expect(fleet.campaigns.offers.of(name!)?.path).toBe('pump-2.1.0.bin');
   });
 });
 
 describe('bytes', () => {
   const mayFetch = (thingName: ThingName | undefined, version: string) =>
-    fleet.campaigns.mayFetch(thingName === undefined ? {} : { thingName }, { sha256: sha256Hex(version) });
+    fleet.campaigns.offers.mayFetch(thingName === undefined ? {} : { thingName }, {
+      sha256: sha256Hex(version),
+    });
 
   test('that no campaign is for are everybody’s; those of a campaign are for whom it offers them, until it is complete', async () => {
     const [stranger] = fleet.names;
@@ -361,7 +363,7 @@ describe('bytes', () => {
   test('of a campaign share the cap that it has', async () => {
     const campaignId = await started({ bytesPerSecondMax: 5_000 });
     const [thingName] = offered();
-    const capsOf = (sha256: Sha256) => fleet.campaigns.capsOf({ thingName: thingName! }, { sha256 });
+    const capsOf = (sha256: Sha256) => fleet.campaigns.offers.capsOf({ thingName: thingName! }, { sha256 });
     expect(capsOf(sha256Hex('2.0.0'))).toEqual([{ key: `campaign ${campaignId}`, bytesPerSecond: 5_000 }]);
     expect(capsOf(sha256Hex('2.1.0'))).toEqual([]);
   });
@@ -405,7 +407,7 @@ describe('what devices say', () => {
   test('about the action of another thing is refused and recorded', async () => {
     await started();
     const [mine, other] = offered();
-    const { actionId } = fleet.campaigns.offerFor(other!)!;
+    const { actionId } = fleet.campaigns.offers.of(other!)!;
     const report = { ...told.confirmed(), update: { outcome: 'confirmed', version: '2.0.0', actionId } };
     await expect(fleet.report(mine!, report)).rejects.toMatchObject({ code: 'campaigns.action_unknown' });
     expect(fleet.denied).toEqual([
@@ -470,7 +472,7 @@ test('things that come to the group of a continuous campaign join it, and it goe
   expect((await fleet.campaigns.get(campaignId)).state).toBe('RUNNING');
   fleet.join('late');
   await fleet.tick(20_000, 2);
-  expect(fleet.campaigns.offerFor(parseThingName('late'))?.campaignId).toBe(campaignId);
+  expect(fleet.campaigns.offers.of(parseThingName('late'))?.campaignId).toBe(campaignId);
   await change(campaignId, 'cancel');
   await fleet.tick();
   expect((await fleet.campaigns.get(campaignId)).endedAtMs).toBeDefined();
@@ -602,7 +604,7 @@ describe('rolling the fleet back', () => {
     const { campaignId: backId } = await fleet.campaigns.rollBack(campaignId, bob);
     await fleet.tick(1_000, 4);
     expect((await fleet.campaigns.get(campaignId)).state).toBe('CANCELLED');
-    expect(fleet.campaigns.offerFor(canary!)?.path).toBe('pump-2.0.1.bin');
+    expect(fleet.campaigns.offers.of(canary!)?.path).toBe('pump-2.0.1.bin');
     expect(await fleet.campaigns.get(backId)).toMatchObject({ state: 'RUNNING', things: 10 });
     // It may come up with the bad release yet: then it goes back as well.
     await fleet.report(begun!, told.confirmed());
@@ -621,7 +623,7 @@ test('a thing that is removed is let go', async () => {
   const campaignId = await started();
   const [name] = offered();
   await fleet.records.transactor.transact((tx) => fleet.campaigns.forgetThing(tx, name!));
-  expect(fleet.campaigns.offerFor(name!)).toBeUndefined();
+  expect(fleet.campaigns.offers.of(name!)).toBeUndefined();
   expect(await fleet.campaigns.actions({ campaignId, state: 'CANCELLED', limit: 9 })).toMatchObject([
     { thingName: name, cause: 'thing-removed' },
   ]);

@@ -179,7 +179,7 @@ export async function openFleet({ things: count, limits, seed = 1, kept }: Fleet
     },
     report: async (thingName: ThingName, report: JsonObject) => {
       reports.set(thingName, report);
-      await campaigns.reported({ thingName, certificateId, remoteAddress: '192.0.2.1', report });
+      await campaigns.feedback.reported({ thingName, certificateId, remoteAddress: '192.0.2.1', report });
     },
     /** So many ticks of the clock. */
     tick: async (ms = 1_000, ticks = 1) => {

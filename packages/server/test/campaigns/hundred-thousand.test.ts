@@ -30,7 +30,7 @@ class Devices {
   }
 
   #plan(name: ThingName, second: number): void {
-    if (this.#fleet.campaigns.offerFor(name)?.path !== 'pump-2.0.0.bin')
+    if (this.#fleet.campaigns.offers.of(name)?.path !== 'pump-2.0.0.bin')
       throw new Error(`${name} has no offer`);
     const [lot = 0, delay = 0] = this.#random.bytes(2);
     if (lot < 2) return; // it is never heard of again

@@ -25,6 +25,6 @@ test('kill -9 right after a pause and a cancellation were acknowledged: both hol
   expect(before).toBeGreaterThan(0);
   await fleet.tick(60_000, 10);
   expect([await waiting(), await states()]).toEqual([before, ['PAUSED', 'CANCELLED']]);
-  expect(fleet.names.filter((name) => fleet.campaigns.offerFor(name) !== undefined)).toEqual([]);
+  expect(fleet.names.filter((name) => fleet.campaigns.offers.of(name) !== undefined)).toEqual([]);
   await close();
 });

@@ -110,14 +110,14 @@ async function assertSound(fleet: Fleet): Promise<void> {
   );
   for (const [name, own] of active) {
     expect([name, own.length]).toEqual([name, 1]);
-    const offer = fleet.campaigns.offerFor(name);
+    const offer = fleet.campaigns.offers.of(name);
     if (offer === undefined) continue;
     expect(offer.actionId).toBe(own[0]!.actionId);
     const { state } = await fleet.campaigns.get(offer.campaignId);
     expect([own[0]!.state === 'OFFERED' && state !== 'RUNNING', name]).toEqual([false, name]);
   }
   for (const name of fleet.names)
-    if (!active.has(name)) expect(fleet.campaigns.offerFor(name)).toBeUndefined();
+    if (!active.has(name)) expect(fleet.campaigns.offers.of(name)).toBeUndefined();
   for (const campaign of await fleet.campaigns.list()) {
     const own = actions.filter(({ campaignId }) => campaignId === campaign.campaignId);
     expect(campaign.things).toBe(own.length);
@@ -137,7 +137,7 @@ async function assertSound(fleet: Fleet): Promise<void> {
 /** After a stop nothing may be offered that was not begun. */
 function assertStopped(fleet: Fleet, before: ReadonlySet<ThingName>, stopped: ReadonlySet<string>): void {
   for (const name of fleet.names) {
-    const offer = fleet.campaigns.offerFor(name);
+    const offer = fleet.campaigns.offers.of(name);
     if (offer !== undefined && stopped.has(offer.campaignId)) expect(before.has(name)).toBe(true);
   }
 }
@@ -163,7 +163,7 @@ test('whatever happens: one offer a thing, sums that add up, no start after a st
           const stopped = new Set(
             campaigns.filter(({ state }) => isStopped(state)).map(({ campaignId }) => campaignId),
           );
-          const before = new Set(fleet.names.filter((name) => fleet.campaigns.offerFor(name) !== undefined));
+          const before = new Set(fleet.names.filter((name) => fleet.campaigns.offers.of(name) !== undefined));
           // A device that tells that it has begun had begun before the stop.
           if (one.kind === 'report') before.add(fleet.names[one.at]!);
           await tryTo(() => happen(fleet, ids, one));

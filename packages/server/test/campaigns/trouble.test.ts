@@ -129,7 +129,7 @@ test('what is seen is counted once a thing, side, kind and hour, and no longer t
 describe('a campaign whose updated things have trouble', () => {
   let fleet: Fleet;
   let campaignId: string;
-  const offered = () => fleet.names.filter((name) => fleet.campaigns.offerFor(name) !== undefined);
+  const offered = () => fleet.names.filter((name) => fleet.campaigns.offers.of(name) !== undefined);
   const see = (names: readonly ThingName[], sight: Sight) => {
     for (const thingName of names) fleet.campaigns.sees({ thingName }, sight);
   };

@@ -328,7 +328,7 @@ test('whatever happens and wherever the process dies, a device never finds what 
         await happens(world, campaignId, happening);
         const [pending] = await world.pending();
         if (pending?.status === 'QUEUED')
-          expect(world.fleet.campaigns.offerFor(world.pump)?.campaignId).toBe(campaignId);
+          expect(world.fleet.campaigns.offers.of(world.pump)?.campaignId).toBe(campaignId);
         if (pending !== undefined)
           expect(world.fleet.campaigns.underWayOf(campaignId)?.actionOf(world.pump)).toBeDefined();
       }
