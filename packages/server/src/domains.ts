@@ -162,7 +162,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     reportLimits: reportLimitsOf(config),
     whileKept: (change, work) => policies.whileKept(change, work),
     forget: async (tx, thingName) => {
-      await groups.forgetThing(tx, thingName);
+      await groups.memberships.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
       await campaigns.forgetThing(tx, thingName);
       await targetTokens.forgetThing(tx, thingName);

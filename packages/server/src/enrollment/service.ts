@@ -390,7 +390,7 @@ export class Enrollment {
     const actor = { kind: 'device', certificateId } as const;
     if (things.known(thingName) === undefined) await things.createWithin(tx, { name: thingName }, actor);
     await things.attachments.attachWithin(tx, { thingName, certificateId, exclusive: false }, actor);
-    if (groupName !== undefined) await groups.addThingWithin(tx, { groupName, thingName }, actor);
+    if (groupName !== undefined) await groups.memberships.addWithin(tx, { groupName, thingName }, actor);
   }
 
   async #traced(

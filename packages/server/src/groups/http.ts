@@ -75,11 +75,11 @@ function memberHandlers({ groups }: GroupHandlersOptions): readonly RouteHandler
       return { thingNames: [...page], ...nextAfter(page.length < limit, page.at(-1)) };
     }),
     handle(addGroupThing, async ({ params, caller }) => {
-      await groups.addThing(membershipOf(params), operatorActor(caller));
+      await groups.memberships.add(membershipOf(params), operatorActor(caller));
       return undefined;
     }),
     handle(removeGroupThing, async ({ params, caller }) => {
-      await groups.removeThing(membershipOf(params), operatorActor(caller));
+      await groups.memberships.remove(membershipOf(params), operatorActor(caller));
       return undefined;
     }),
   ];

@@ -1,4 +1,5 @@
 import type { GroupName, ThingName } from '@fleetward/core';
+import { groupDynamic, groupNotFound } from './errors.ts';
 import type { Group, GroupStore, HierarchyChange, Membership } from './store.ts';
 
 const pageSize = 1000;
@@ -42,6 +43,27 @@ export class GroupRegistry {
 
   find(name: GroupName): Group | undefined {
     return this.#groups.get(name);
+  }
+
+  /** Throws `groups.not_found`. */
+  get(name: GroupName): Group {
+    const group = this.find(name);
+    if (group === undefined) throw groupNotFound(name);
+    return group;
+  }
+
+  /** Throws `groups.not_found`, and `groups.dynamic` for one that is made by a query. */
+  getStatic(name: GroupName): Group {
+    const group = this.get(name);
+    if (group.query === undefined) return group;
+    throw groupDynamic(
+      name,
+      'things are not put in and taken out, it has no policies and stands in no hierarchy',
+    );
+  }
+
+  isDynamic(name: GroupName): boolean {
+    return this.find(name)?.query !== undefined;
   }
 
   /** Adds a group, or puts a known one where it now belongs. */
@@ -119,6 +141,22 @@ export class GroupRegistry {
     return ancestors;
   }
 
+  /** The groups and what they are under, each once, nearest first; as of after the change, if one is given. */
+  withAncestors(names: Iterable<GroupName>, after?: HierarchyChange): readonly GroupName[] {
+    const lineage = new Set<GroupName>();
+    for (const name of names) {
+      lineage.add(name);
+      for (const ancestor of this.ancestorsOf(name, after)) lineage.add(ancestor);
+    }
+    return [...lineage];
+  }
+
+  /** The same of the groups that the things were put in. */
+  lineageOf(thingNames: Iterable<ThingName>, after?: HierarchyChange): readonly GroupName[] {
+    const names = [...thingNames].flatMap((thingName) => this.groupsOf(thingName, after));
+    return this.withAncestors(names, after);
+  }
+
   #parentOf(name: GroupName, after: HierarchyChange | undefined): GroupName | undefined {
     return after?.kind === 'moved' && after.name === name
       ? after.parentName
@@ -134,5 +172,11 @@ export class GroupRegistry {
       levels.push(next);
     }
     return levels;
+  }
+
+  /** The things of the group and of what is under it. */
+  thingsUnder(name: GroupName): ReadonlySet<ThingName> {
+    const groups = this.levelsUnder(name).flat();
+    return new Set(groups.flatMap((group) => [...this.thingsOf(group)]));
   }
 }

@@ -7,14 +7,14 @@ import {
   type Transaction,
   type Transactor,
 } from '@fleetward/core';
-import { StoreError } from '../store-error.ts';
 import { mergedTags, type TagChange, type Things } from '../things/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
-import { GroupsError, groupDynamic, groupNotEmpty, groupNotFound, notMember } from './errors.ts';
+import { GroupsError, groupDynamic, groupNotEmpty, groupNotFound, isConflict } from './errors.ts';
+import { Memberships } from './memberships.ts';
 import { GroupRegistry } from './registry.ts';
 import { assertLevels, assertNoCycle, assertRoom, type GroupLimits, standardGroupLimits } from './rules.ts';
-import type { Group, GroupStore, HierarchyChange, Membership } from './store.ts';
+import type { Group, GroupStore, HierarchyChange } from './store.ts';
 
 /** The rights of these certificates' connections may have changed. */
 export interface GroupEvent {
@@ -64,6 +64,7 @@ export interface GroupChange {
  * matches a query at the moment they are asked, which have no policies and stand in no hierarchy.
  */
 export class Groups {
+  readonly memberships: Memberships;
   readonly #options: GroupsOptions;
   readonly #limits: GroupLimits;
   readonly #registry: GroupRegistry;
@@ -73,6 +74,14 @@ export class Groups {
     this.#options = options;
     this.#limits = options.limits ?? standardGroupLimits;
     this.#registry = new GroupRegistry(options.changed ?? (() => undefined));
+    this.memberships = new Memberships({
+      ...options,
+      registry: this.#registry,
+      limits: this.#limits,
+      certificatesOf: (thingName) => this.#certificatesOf(thingName),
+      change: (change, work) => this.#change(change, work),
+      announce: (groupName, certificateIds) => this.#announce(groupName, certificateIds),
+    });
   }
 
   /** Reads every group and membership into memory first. */
@@ -182,79 +191,6 @@ export class Groups {
     });
   }
 
-  /** Takes effect on live connections at once. Throws `groups.not_found`, `things.not_found` or `groups.limit`. */
-  addThing(membership: Membership, actor: Actor): Promise<void> {
-    const { thingName } = membership;
-    return this.#options.things.hold(thingName, async () => {
-      this.#assertAddable(membership);
-      const certificateIds = this.#certificatesOf(thingName);
-      await this.#change({ change: { kind: 'joined', membership }, certificateIds }, (tx) =>
-        this.#putIn(tx, membership, actor),
-      );
-    });
-  }
-
-  /** As part of another change, for a thing that may come with it; a member stays one. Throws `groups.not_found` or `groups.limit`. */
-  async addThingWithin(tx: Transaction, membership: Membership, actor: Actor): Promise<void> {
-    const { groupName, thingName } = membership;
-    this.assertPlaceable(thingName, [groupName]);
-    if (this.groupsOf(thingName).includes(groupName)) return;
-    await this.#putIn(tx, membership, actor);
-  }
-
-  /** Throws `groups.not_found`, `groups.dynamic` or `groups.limit` when the thing cannot be in all of these as well. */
-  assertPlaceable(thingName: ThingName, groupNames: readonly GroupName[]): void {
-    const present = new Set(this.groupsOf(thingName));
-    const what = `thing \`${thingName}\` is in as many groups as it may be`;
-    const { groupsPerThingMax: max } = this.#limits;
-    for (const groupName of groupNames) {
-      this.getStatic(groupName);
-      if (present.has(groupName)) continue;
-      assertRoom(present.size, { max, what, setting: 'groupsPerThingMax' });
-      present.add(groupName);
-    }
-  }
-
-  /**
-   * For things that are made in this transaction, which no certificate speaks for yet: no connection and no promise about policies
-   * can change. Who makes them tells the trail. Throws `StoreError` `store.conflict` for a group that is gone.
-   */
-  async placeWithin(tx: Transaction, memberships: readonly Membership[]): Promise<void> {
-    await this.#options.store.addThings(tx, memberships);
-    tx.afterCommit(() => {
-      for (const membership of memberships) this.#registry.addThing(membership);
-    });
-  }
-
-  /** Takes effect on live connections at once. Throws `groups.not_member`. */
-  removeThing(membership: Membership, actor: Actor): Promise<void> {
-    const { groupName, thingName } = membership;
-    return this.#options.things.hold(thingName, () => {
-      if (this.isDynamic(groupName)) this.getStatic(groupName);
-      const certificateIds = this.#certificatesOf(thingName);
-      return this.#change({ change: { kind: 'left', membership }, certificateIds }, async (tx) => {
-        if (!(await this.#options.store.removeThing(tx, membership))) throw notMember(membership);
-        await this.#options.trail.append(tx, {
-          kind: 'group.thing_removed',
-          actor,
-          payload: { ...membership },
-        });
-        tx.afterCommit(() => {
-          this.#registry.removeThing(membership);
-          this.#announce(groupName, this.#certificatesOf(thingName));
-        });
-      });
-    });
-  }
-
-  /** Takes a thing that is being removed out of every group. */
-  async forgetThing(tx: Transaction, thingName: ThingName): Promise<void> {
-    await this.#options.store.forgetThing(tx, thingName);
-    tx.afterCommit(() => {
-      for (const groupName of this.groupsOf(thingName)) this.#registry.removeThing({ groupName, thingName });
-    });
-  }
-
   /** Runs `work` while no group is made, moved or removed by anybody else. */
   hold<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#turns.take('hierarchy', work);
@@ -267,24 +203,17 @@ export class Groups {
 
   /** From memory; throws `groups.not_found`. */
   get(name: GroupName): Group {
-    const group = this.#registry.find(name);
-    if (group === undefined) throw groupNotFound(name);
-    return group;
+    return this.#registry.get(name);
   }
 
   /** From memory; throws `groups.not_found`, and `groups.dynamic` for one that is made by a query. */
   getStatic(name: GroupName): Group {
-    const group = this.get(name);
-    if (group.query === undefined) return group;
-    throw groupDynamic(
-      name,
-      'things are not put in and taken out, it has no policies and stands in no hierarchy',
-    );
+    return this.#registry.getStatic(name);
   }
 
   /** Whether what is in it can change without any change of a group. */
   isDynamic(name: GroupName): boolean {
-    return this.#registry.find(name)?.query !== undefined;
+    return this.#registry.isDynamic(name);
   }
 
   /** The things that are in it now: of a static one with what is under it, of a dynamic one what matches its query. Throws `groups.not_found`. */
@@ -328,24 +257,17 @@ export class Groups {
 
   /** From memory: the groups of the things and what they are under, each once, nearest first; as of after a change, if one is given. */
   lineageOf(thingNames: Iterable<ThingName>, after?: HierarchyChange): readonly GroupName[] {
-    const names = [...thingNames].flatMap((thingName) => this.#registry.groupsOf(thingName, after));
-    return this.withAncestors(names, after);
+    return this.#registry.lineageOf(thingNames, after);
   }
 
   /** From memory: the groups and what they are under, each once, nearest first. */
   withAncestors(names: Iterable<GroupName>, after?: HierarchyChange): readonly GroupName[] {
-    const lineage = new Set<GroupName>();
-    for (const name of names) {
-      lineage.add(name);
-      for (const ancestor of this.#registry.ancestorsOf(name, after)) lineage.add(ancestor);
-    }
-    return [...lineage];
+    return this.#registry.withAncestors(names, after);
   }
 
   /** From memory: the things of the group and of what is under it. */
   thingsUnder(name: GroupName): ReadonlySet<ThingName> {
-    const groups = this.#registry.levelsUnder(name).flat();
-    return new Set(groups.flatMap((group) => [...this.#registry.thingsOf(group)]));
+    return this.#registry.thingsUnder(name);
   }
 
   /** From memory: the certificates that speak for the things of the group and of what is under it. */
@@ -391,31 +313,6 @@ export class Groups {
     if (policies > 0) throw groupNotEmpty(name, `${counted(policies, 'policy', 'policies')} attached`);
   }
 
-  #assertAddable(membership: Membership): void {
-    this.getStatic(membership.groupName);
-    this.#options.things.get(membership.thingName);
-    this.assertPlaceable(membership.thingName, [membership.groupName]);
-  }
-
-  async #putIn(tx: Transaction, membership: Membership, actor: Actor): Promise<void> {
-    const { groupName, thingName } = membership;
-    await this.#addThing(tx, membership);
-    await this.#options.trail.append(tx, { kind: 'group.thing_added', actor, payload: { ...membership } });
-    tx.afterCommit(() => {
-      this.#registry.addThing(membership);
-      this.#announce(groupName, this.#certificatesOf(thingName));
-    });
-  }
-
-  async #addThing(tx: Transaction, membership: Membership): Promise<void> {
-    try {
-      await this.#options.store.addThing(tx, membership);
-    } catch (cause) {
-      // The group was removed a moment ago.
-      throw isConflict(cause) ? groupNotFound(membership.groupName) : cause;
-    }
-  }
-
   async #remove(tx: Transaction, name: GroupName): Promise<void> {
     try {
       if (!(await this.#options.store.remove(tx, name))) throw groupNotFound(name);
@@ -443,8 +340,4 @@ export class Groups {
 
 function groupExists(name: GroupName): GroupsError {
   return new GroupsError('groups.exists', `there is a group \`${name}\` already`);
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof StoreError && error.code === 'store.conflict';
 }

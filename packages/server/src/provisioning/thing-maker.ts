@@ -156,7 +156,8 @@ export class ThingMaker {
     }
     const type = typeName === undefined ? {} : { typeName };
     await things.createWithin(tx, { name: thingName, attributes, ...type }, actor);
-    for (const groupName of groupNames) await groups.addThingWithin(tx, { groupName, thingName }, actor);
+    for (const groupName of groupNames)
+      await groups.memberships.addWithin(tx, { groupName, thingName }, actor);
   }
 }
 

@@ -34,9 +34,11 @@ export interface ThingImportsOptions {
   readonly things: Pick<Things, 'known' | 'assertFit' | 'createAllWithin' | 'update'>;
   readonly groups: {
     groupsOf(name: ThingName): readonly GroupName[];
-    assertPlaceable(name: ThingName, groupNames: readonly GroupName[]): void;
-    placeWithin(tx: Transaction, memberships: readonly Membership[]): Promise<void>;
-    addThing(membership: Membership, actor: Actor): Promise<void>;
+    readonly memberships: {
+      assertPlaceable(name: ThingName, groupNames: readonly GroupName[]): void;
+      placeWithin(tx: Transaction, memberships: readonly Membership[]): Promise<void>;
+      add(membership: Membership, actor: Actor): Promise<void>;
+    };
   };
   readonly transactor: Transactor;
   readonly clock: Clock;
@@ -105,7 +107,7 @@ export class ThingImports {
     const memberships = placed.flatMap(({ thing, groupNames }) =>
       groupNames.map((groupName) => ({ groupName, thingName: thing.name })),
     );
-    const place = () => this.#options.groups.placeWithin(tx, memberships);
+    const place = () => this.#options.groups.memberships.placeWithin(tx, memberships);
     return this.#options.things.createAllWithin(tx, placed, { actor, place });
   }
 
@@ -127,7 +129,7 @@ export class ThingImports {
     const { groups, things, clock } = this.#options;
     const name = parseThingName(given.thingName);
     const groupNames = [...new Set(given.groupNames ?? [])].map((groupName) => parseGroupName(groupName));
-    groups.assertPlaceable(name, groupNames);
+    groups.memberships.assertPlaceable(name, groupNames);
     const thing = things.known(name);
     const after = thing === undefined ? newThing(name, given, clock.now()) : changedThing(thing, given);
     things.assertFit(after);
@@ -164,7 +166,8 @@ export class ThingImports {
     const { name: thingName } = before.thing;
     try {
       // First what a guard rail may refuse.
-      for (const groupName of joins) await this.#options.groups.addThing({ groupName, thingName }, actor);
+      for (const groupName of joins)
+        await this.#options.groups.memberships.add({ groupName, thingName }, actor);
       if (partsThatDiffer(before.thing, given).length > 0)
         await this.#options.things.update(thingName, given, actor);
       return { outcome: 'updated' };

@@ -232,7 +232,7 @@ export async function openPlatform(options: PlatformOptions) {
     isRevoked: (certificateId) => certificates.standing(certificateId, clock.now()) === 'revoked',
     whileKept: (change, work) => policies.whileKept(change, work),
     forget: async (tx, thingName) => {
-      await groups.forgetThing(tx, thingName);
+      await groups.memberships.forgetThing(tx, thingName);
       await activity.forget(tx, thingName);
       await presence.forgetThing(tx, thingName);
       await shadows.forgetThing(tx, thingName);

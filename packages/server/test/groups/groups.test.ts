@@ -56,8 +56,8 @@ describe('a hierarchy', () => {
   test('gives a thing its groups and everything above them, nearest first, also after a restart', async () => {
     const other = parseGroupName('other');
     await platform.groups.create({ name: other, parentName: site }, operator);
-    await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
-    await platform.groups.addThing({ groupName: other, thingName: oven }, operator);
+    await platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.add({ groupName: other, thingName: oven }, operator);
     const lineage = ['ovens', 'hall', 'site', 'other'];
     expect(platform.groups.lineageOf([oven])).toEqual(lineage);
     expect(platform.groups.certificatesUnder(site)).toEqual([certificateId]);
@@ -107,16 +107,17 @@ describe('a hierarchy', () => {
     expect(await codeOf(platform.groups.create({ name: parseGroupName('more') }, operator))).toBe(
       'groups.limit',
     );
-    const add = (groupName: GroupName) => platform.groups.addThing({ groupName, thingName: oven }, operator);
+    const add = (groupName: GroupName) =>
+      platform.groups.memberships.add({ groupName, thingName: oven }, operator);
     const third = parseGroupName('g-3');
     const added = [add(site), add(hall), add(third), add(hall)];
     expect(await Promise.all(added.map(codeOf))).toEqual(['done', 'done', 'groups.limit', 'done']);
   });
 
   test('tells whose rights change: on membership and on a move, everybody under it', async () => {
-    await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator);
     await platform.groups.move({ name: hall }, operator);
-    await platform.groups.removeThing({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.remove({ groupName: ovens, thingName: oven }, operator);
     await platform.groups.move({ name: hall, parentName: site }, operator);
     const changed = (groupName: GroupName, certificateIds: readonly CertificateId[]) => ({
       kind: 'group-changed',
@@ -134,9 +135,9 @@ describe('a hierarchy', () => {
   test('leaves each change in the trail, and nothing of a refused one', async () => {
     const before = (await trailOf(platform.trail)).length;
     await codeOf(platform.groups.create({ name: site }, operator));
-    await codeOf(platform.groups.removeThing({ groupName: ovens, thingName: oven }, operator));
-    await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
-    await platform.groups.removeThing({ groupName: ovens, thingName: oven }, operator);
+    await codeOf(platform.groups.memberships.remove({ groupName: ovens, thingName: oven }, operator));
+    await platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.remove({ groupName: ovens, thingName: oven }, operator);
     await platform.groups.move({ name: ovens, parentName: site }, operator);
     await platform.groups.remove(ovens, operator);
     expect((await trailOf(platform.trail)).slice(before)).toEqual([
@@ -152,9 +153,9 @@ describe('a group', () => {
   test('is removed only when it holds no group, no thing and no policy', async () => {
     const removed = () => codeOf(platform.groups.remove(ovens, operator));
     expect(await codeOf(platform.groups.remove(hall, operator))).toBe('groups.not_empty');
-    await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator);
     expect(await removed()).toBe('groups.not_empty');
-    await platform.groups.removeThing({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.remove({ groupName: ovens, thingName: oven }, operator);
     await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
     await platform.policies.attachments.attachToGroup({ policyName, groupName: ovens }, operator);
     expect(await removed()).toBe('groups.not_empty');
@@ -166,7 +167,7 @@ describe('a group', () => {
     await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
     const outcomes = await Promise.all(
       [
-        platform.groups.addThing({ groupName: ovens, thingName: oven }, operator),
+        platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator),
         platform.groups.remove(ovens, operator),
         platform.policies.attachments.attachToGroup({ policyName, groupName: ovens }, operator),
       ].map(codeOf),
@@ -181,7 +182,7 @@ describe('a group', () => {
   });
 
   test('loses a thing that is removed', async () => {
-    await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator);
     expect(await codeOf(platform.things.remove(oven, operator))).toBe('things.attached');
     await platform.things.attachments.detach({ thingName: oven, certificateId }, operator);
     await platform.things.remove(oven, operator);
@@ -195,7 +196,7 @@ describe('a group', () => {
     await platform.things.attachments.detach({ thingName: oven, certificateId }, operator);
     const outcomes = [
       platform.things.remove(oven, operator),
-      platform.groups.addThing({ groupName: ovens, thingName: oven }, operator),
+      platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator),
     ];
     expect(await Promise.all(outcomes.map(codeOf))).toEqual(['done', 'things.not_found']);
     await reopen();
@@ -223,7 +224,7 @@ describe('a policy on a group', () => {
   });
 
   test('is announced to everybody under the group: its attachment, a new version, its detachment', async () => {
-    await platform.groups.addThing({ groupName: ovens, thingName: oven }, operator);
+    await platform.groups.memberships.add({ groupName: ovens, thingName: oven }, operator);
     platform.events.length = 0;
     await platform.policies.attachments.attachToGroup({ policyName, groupName: site }, operator);
     const version = { name: policyName, document: allow('iot:Receive', '*'), setAsDefault: true };

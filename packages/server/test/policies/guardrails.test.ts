@@ -180,8 +180,9 @@ describe('a guard rail about what decides together', { timeout: 60_000 }, () => 
   const transferred = async () => {
     await platform.things.attachments.transfer({ certificateId, to: thingName }, operator);
   };
-  const join = (groupName: GroupName) => platform.groups.addThing({ groupName, thingName }, operator);
-  const leave = (groupName: GroupName) => platform.groups.removeThing({ groupName, thingName }, operator);
+  const join = (groupName: GroupName) => platform.groups.memberships.add({ groupName, thingName }, operator);
+  const leave = (groupName: GroupName) =>
+    platform.groups.memberships.remove({ groupName, thingName }, operator);
   const under = (parentName?: GroupName) =>
     platform.groups.move({ name: inner, ...(parentName && { parentName }) }, operator);
 

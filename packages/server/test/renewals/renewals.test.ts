@@ -106,7 +106,7 @@ describe('a renewal campaign', () => {
     const other = await newThing('b');
     const groupName = parseGroupName('lamps');
     await platform.groups.create({ name: groupName }, operator);
-    await platform.groups.addThing({ groupName, thingName: parseThingName('a') }, operator);
+    await platform.groups.memberships.add({ groupName, thingName: parseThingName('a') }, operator);
     const idsOf = async (selection: RenewalSelection) => {
       const { campaignId } = await start(selection);
       const members = await platform.renewals.members({ campaignId, limit: 10 });
@@ -168,7 +168,7 @@ test('nobody is called who is no member', async () => {
   const [member, other] = [await newThing('a'), await newThing('b')];
   const groupName = parseGroupName('lamps');
   await platform.groups.create({ name: groupName }, operator);
-  await platform.groups.addThing({ groupName, thingName: parseThingName('a') }, operator);
+  await platform.groups.memberships.add({ groupName, thingName: parseThingName('a') }, operator);
   await start({ groupName });
   await platform.renewals.advance();
   expect([platform.renewals.isCalled(member), platform.renewals.isCalled(other)]).toEqual([true, false]);

@@ -53,7 +53,7 @@ async function makeThing(
   const thingName = parseThingName(name);
   await platform.things.create({ name: thingName, ...facts }, operator);
   if (group !== undefined)
-    await platform.groups.addThing({ groupName: parseGroupName(group), thingName }, operator);
+    await platform.groups.memberships.add({ groupName: parseGroupName(group), thingName }, operator);
   return thingName;
 }
 
@@ -89,7 +89,7 @@ test('what operators and devices change is found at once, and again after a rest
   expect(await find('cert.state:revoked')).toEqual([oven]);
   await again.attachments.detach({ thingName: oven, certificateId }, operator);
   expect(await find('not cert.state:*')).toEqual([oven]);
-  await platform.groups.removeThing({ groupName: parseGroupName('ovens'), thingName: oven }, operator);
+  await platform.groups.memberships.remove({ groupName: parseGroupName('ovens'), thingName: oven }, operator);
   expect(await find('not group:*')).toEqual([oven]);
   await again.remove(oven, operator);
   expect(await find('name:*')).toEqual([]);
@@ -116,8 +116,8 @@ test('a dynamic group has the things that match at the moment it is asked, and n
 
   const ovens = parseGroupName('ovens');
   const refusals = [
-    () => groups.addThing({ groupName: low, thingName: lamp }, operator),
-    () => groups.removeThing({ groupName: low, thingName: lamp }, operator),
+    () => groups.memberships.add({ groupName: low, thingName: lamp }, operator),
+    () => groups.memberships.remove({ groupName: low, thingName: lamp }, operator),
     () => groups.move({ name: low, parentName: ovens }, operator),
     () => groups.move({ name: ovens, parentName: low }, operator),
     () => groups.create({ name: parseGroupName('lower'), parentName: low }, operator),
