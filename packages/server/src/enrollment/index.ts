@@ -1,4 +1,5 @@
 export type { AttemptLog } from './attempt-log.ts';
+export { clockRefusal } from './clock-refusal.ts';
 export { certificatesHeld, keyInUse, tooManyHeld } from './conflicts.ts';
 export type { EnrollmentErrorCode } from './errors.ts';
 export { enrollmentHandlers } from './http.ts';

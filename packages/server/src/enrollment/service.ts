@@ -12,6 +12,7 @@ import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
+import { clockRefusal } from './clock-refusal.ts';
 import { certificatesHeld, keyInUse, otherProfile, refusalOf, used } from './conflicts.ts';
 import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
@@ -65,7 +66,6 @@ const standardSettings: EnrollmentSettings = {
 };
 
 /** What a clock without a battery says, or less: certificates of such a time would be of no use. */
-const clockUnsetBeforeMs = Date.UTC(2020);
 
 export interface EnrollRequest {
   readonly csrDer: Uint8Array;
@@ -157,7 +157,7 @@ export class Enrollment {
     requests: readonly OperatorRequest[],
     actor: Actor,
   ): Promise<readonly IssueOutcome[]> {
-    const refusal = this.#clockRefusal();
+    const refusal = clockRefusal(this.#options.clock);
     return refusal === undefined
       ? this.#operatorIssuance.issue(requests, actor)
       : requests.map(() => refusal);
@@ -199,13 +199,8 @@ export class Enrollment {
     return outcome.kind === 'refused' ? this.#traced(request, trace, outcome) : outcome;
   }
 
-  #clockRefusal(): Refusal | undefined {
-    if (this.#options.clock.now() >= clockUnsetBeforeMs) return undefined;
-    return refuse('clock_unset', 'the clock of the platform is not set: it says a year before 2020');
-  }
-
   async #bounded(decide: () => Promise<EnrollmentOutcome>): Promise<EnrollmentOutcome> {
-    const unset = this.#clockRefusal();
+    const unset = clockRefusal(this.#options.clock);
     if (unset !== undefined) return unset;
     if (this.#inFlight >= this.#settings.inFlightMax)
       return refuse('busy', 'too many enrolments at once; try again');

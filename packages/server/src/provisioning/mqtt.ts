@@ -134,6 +134,7 @@ const errorOf: Partial<Readonly<Record<RefusalReason, Code>>> = {
   ownership_expired: badToken,
   parameters_unfit: [400, 'InvalidParameters'],
   hook_refused: accessDenied,
+  clock_unset: internalFailure,
   thing_differs: conflict,
   thing_has_certificate: conflict,
   policy_missing: internalFailure,

@@ -2,7 +2,7 @@ import type { CertificateId } from '@fleetward/core';
 import type { KeyRules } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
-import { type EnrollmentOutcome, type Refusal, refuse, Trace } from '../enrollment/index.ts';
+import { clockRefusal, type EnrollmentOutcome, type Refusal, refuse, Trace } from '../enrollment/index.ts';
 import { TokenBuckets } from '../token-buckets.ts';
 import { Claims, type ClaimsOptions } from './claims.ts';
 import { type EnrolmentRequest, Enrolments, type EnrolmentsOptions } from './enrolments.ts';
@@ -202,6 +202,8 @@ export class Provisioning {
     if (claim === undefined || certificates.standing(by.certificateId, clock.now()) !== 'active')
       return claimGone();
     trace.about({ certificateId: by.certificateId });
+    const unset = clockRefusal(clock);
+    if (unset !== undefined) return unset;
     if (this.#rate.take(by.certificateId).kind === 'refused')
       return refuse(
         'claim_busy',

@@ -12,6 +12,7 @@ import type { Denials } from '../denials/index.ts';
 import {
   type AttemptLog,
   certificatesHeld,
+  clockRefusal,
   keyInUse,
   notLetBack,
   type Refusal,
@@ -109,8 +110,8 @@ export class FirstConnections {
   async #decide(attempt: Attempt): Promise<Outcome> {
     const { trace, ca, certificate } = attempt;
     trace.begin('vendor-ca');
-    const tooMany = this.#newcomers.excess(ca.certificateId);
-    if (tooMany !== undefined) return tooMany;
+    const early = clockRefusal(this.#options.clock) ?? this.#newcomers.excess(ca.certificateId);
+    if (early !== undefined) return early;
     trace.pass(`vendor CA \`${ca.certificateId}\` issued \`${certificate.subject.text}\``);
     const { certificates, settings } = this.#options;
     trace.begin('room');

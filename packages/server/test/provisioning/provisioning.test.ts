@@ -239,6 +239,25 @@ test('a certificate that was revoked or deleted meanwhile keeps no other from be
   expect(standing(late)).toBe('unknown');
 });
 
+test('with a clock before 2020 nobody is given a certificate or a thing for a claim, and a trace is all that is stored', async () => {
+  const { ownershipToken } = await create();
+  const nowMs = platform.clock.now();
+  const before = (await trailOf(platform.trail)).length;
+  platform.clock.set('2019-12-31T23:59:59Z');
+  const unset = { reason: 'clock_unset', fault: 'busy' };
+  expect(await platform.provisioning.createKeys(askedBy(claim))).toMatchObject(unset);
+  expect(await platform.provisioning.createFromCsr(askedBy(claim), 'x')).toMatchObject(unset);
+  const request = { csrDer: new Uint8Array(), binding: { kind: 'none', why: 'no TLS' } } as const;
+  expect(await platform.provisioning.enroll(askedBy(claim), request)).toMatchObject(unset);
+  expect(await provision(ownershipToken, { SerialNumber: '7' })).toMatchObject(unset);
+  expect(await trailOf(platform.trail)).toHaveLength(before);
+  expect(await platform.things.page({ limit: 10 })).toEqual([]);
+  const traces = (await platform.enrollment.attempts(10)).map(({ reason }) => reason);
+  expect(traces).toEqual(['ok', ...Array(4).fill('clock_unset')]);
+  platform.clock.set(nowMs);
+  expect(await provision(ownershipToken, { SerialNumber: '7' })).toMatchObject({ kind: 'provisioned' });
+});
+
 describe('a claim', () => {
   test('is over after five minutes, or when it is revoked, also between a request and its write', async () => {
     const { ownershipToken } = await create();

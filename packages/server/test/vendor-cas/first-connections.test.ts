@@ -132,6 +132,18 @@ describe('a first connection is refused', () => {
     await platform.provisioning.templates.update('any', { isEnabled: true }, operator);
   });
 
+  test('while the clock of the platform says a year before 2020', async () => {
+    const { certificate } = await device('early');
+    const nowMs = platform.clock.now();
+    platform.clock.set('2019-12-31T23:59:59Z');
+    await platform.vendorCas.firstConnections.meet({ certificate, vendorCaId: vendor.ca.id }, address);
+    platform.clock.set(nowMs);
+    const attempts = await platform.enrollment.attempts(100);
+    const own = attempts.find(({ certificateId }) => certificateId === certificate.id);
+    expect(own).toMatchObject({ outcome: 'refused', reason: 'clock_unset' });
+    expect(platform.certificates.isKnown(certificate.id)).toBe(false);
+  });
+
   test('and not looked at again at once, but later', async () => {
     await platform.provisioning.templates.update('any', { isEnabled: false }, operator);
     const one = await device('patient');
