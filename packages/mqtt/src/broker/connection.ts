@@ -416,6 +416,7 @@ export class BrokerConnection<Peer>
     this.connectedAtMs = this.#host.nowMs();
     this.#watch(this.connectedAtMs);
     this.#session = session;
+    this.#intake.join(session.owner);
     this.#deliveries = new Deliveries(this.#outlet, { host: this.#host, form, target: this });
     const publisher = { connection: this, session, answers: this.#answers, intake: this.#intake };
     this.#publishing = new Publishing(publisher, this.#host);

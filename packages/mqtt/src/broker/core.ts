@@ -16,6 +16,7 @@ import { Journal } from './journal.ts';
 import { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
 import { newBrokerMetrics } from './metrics.ts';
+import { OwnerPaces } from './owner-pace.ts';
 import { RetainedMessages } from './retained.ts';
 import { RetainedDeliveries } from './retained-deliveries.ts';
 import { deliver, Routing } from './routing.ts';
@@ -52,6 +53,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   readonly wheel: TimerWheel<WheelEntry & Alarm>;
   readonly subscriptions: Subscriptions<Session<Peer>>;
   readonly retained: RetainedDeliveries<Session<Peer>>;
+  readonly paces = new OwnerPaces();
   readonly paused = new Set<Member<Peer>>();
   readonly metrics = newBrokerMetrics();
   readonly limitsReached = new Map<LimitName, number>();

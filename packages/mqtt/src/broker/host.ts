@@ -8,6 +8,7 @@ import type { Journal } from './journal.ts';
 import type { KeptEncoder } from './kept-encoder.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { BrokerMetrics } from './metrics.ts';
+import type { OwnerPaces } from './owner-pace.ts';
 import type { RetainedDeliveries } from './retained-deliveries.ts';
 import type { Routing } from './routing.ts';
 import type { Session } from './session.ts';
@@ -51,6 +52,7 @@ export interface Host<Peer> extends DeliveryHost {
   readonly retained: RetainedDeliveries<Session<Peer>>;
   readonly sessions: Sessions<Peer>;
   readonly routing: Routing<Peer>;
+  readonly paces: OwnerPaces;
   /** Those that do not read until their rate allows it. */
   readonly paused: Set<BrokerConnection<Peer>>;
   flushLater(connection: BrokerConnection<Peer>): void;

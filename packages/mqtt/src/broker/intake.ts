@@ -3,6 +3,7 @@ import { FrameReader, type FrameSink } from '../codec/frame-reader.ts';
 import { PACKET } from '../codec/packet-type.ts';
 import type { Journal, Waiter } from './journal.ts';
 import type { BrokerLimits } from './limits.ts';
+import type { OwnerPace, OwnerPaces, TurnTaker } from './owner-pace.ts';
 import { type Pause, ReadPace } from './read-pace.ts';
 
 /** Why a connection is not read: more than one may hold. */
@@ -11,8 +12,6 @@ type Hold = (typeof HOLD)[keyof typeof HOLD];
 
 /** What ends a read in the middle of a chunk. */
 const STOPS = HOLD.disk | HOLD.turn;
-/** Of what one connection sends; after so many others have their turn. A chunk to a few hundred subscribers stays whole, and so its writes. */
-const COPIES_A_TURN = 131_072;
 
 /** Who gets the packets. */
 export interface IntakeOwner {
@@ -29,20 +28,22 @@ export interface IntakeOwner {
 interface IntakeHost {
   readonly limits: BrokerLimits;
   readonly journal: Journal;
+  readonly paces: OwnerPaces;
   nowMs(): number;
 }
 
-/** The reading half of a connection: whole packets, and no more than its rate, a decision and the disk allow. */
-export class Intake implements FrameSink, Waiter {
+/** The reading half of a connection: whole packets, and no more than its rate, its owner's turn, a decision and the disk allow. */
+export class Intake implements FrameSink, Waiter, TurnTaker {
   readonly #owner: IntakeOwner;
   readonly #host: IntakeHost;
   readonly #reader: FrameReader;
   readonly #pace: ReadPace;
+  /** From an accepted CONNECT to the end. */
+  #ownerPace: OwnerPace | undefined;
   #stream: Duplex | undefined;
   #held: Buffer | undefined;
   #holds = 0;
   #packetsRead = 0;
-  #copies = 0;
   #hasReadPacket = false;
   #lastPacketMs: number;
   /** When the packet that has not ended yet began; 0: there is none. */
@@ -73,8 +74,16 @@ export class Intake implements FrameSink, Waiter {
     return this.#packetSinceMs;
   }
 
+  /** Its CONNECT is accepted: it is read in turn with the other connections of its owner. */
+  join(owner: string): void {
+    this.#ownerPace = this.#host.paces.join(owner);
+  }
+
+  /** A stream that was paused may still bring what it had decrypted by then. */
   received(chunk: Buffer): void {
+    this.#heedTurn();
     if (this.#held !== undefined) this.#held = Buffer.concat([this.#held, chunk]);
+    else if (this.isHeld) this.#held = chunk;
     else this.#read(chunk);
   }
 
@@ -83,7 +92,10 @@ export class Intake implements FrameSink, Waiter {
     const type = bytes[start]! >> 4;
     if (type < PACKET.puback || type > PACKET.pubcomp) this.#packetsRead++;
     this.#hasReadPacket = true;
-    return this.#owner.receive(bytes, start, bodyStart, end) && (this.#holds & STOPS) === 0;
+    const mayRead = this.#owner.receive(bytes, start, bodyStart, end);
+    this.#ownerPace?.handled(end - start);
+    this.#heedTurn();
+    return mayRead && (this.#holds & STOPS) === 0;
   }
 
   /** The packet that is being handled counts after all. */
@@ -91,17 +103,14 @@ export class Intake implements FrameSink, Waiter {
     this.#packetsRead++;
   }
 
-  /**
-   * A message of that payload goes to so many: a chunk of small ones that each go to very many is not worked off in one go, and what
-   * all of them cost is limited to a rate.
-   */
+  /** A message of that payload goes to so many: what all of them cost is limited to a rate. */
   copied(count: number, payloadBytes: number): void {
     this.#pace.delivered(count * (1 + (payloadBytes >> 10)));
-    this.#copies += count;
-    if (this.#copies < COPIES_A_TURN || this.#owner.isClosed) return;
-    this.#copies = 0;
-    this.hold(HOLD.turn);
-    setImmediate(() => this.#releaseOrFault(HOLD.turn));
+    this.#ownerPace?.copied(count, payloadBytes);
+  }
+
+  takeTurn(): void {
+    this.#releaseOrFault(HOLD.turn);
   }
 
   hold(reason: Hold): void {
@@ -139,10 +148,19 @@ export class Intake implements FrameSink, Waiter {
   end(): void {
     this.#held = undefined;
     this.#reader.clear();
+    if (this.#ownerPace !== undefined) this.#host.paces.leave(this.#ownerPace);
+    this.#ownerPace = undefined;
   }
 
   letGo(): void {
     this.#stream = undefined;
+  }
+
+  /** Where so much was done for its owner that others come first, it waits behind those of the owner that wait already. */
+  #heedTurn(): void {
+    if (this.#ownerPace?.isTurnOver !== true || (this.#holds & HOLD.turn) !== 0) return;
+    this.hold(HOLD.turn);
+    this.#ownerPace.waitForTurn(this);
   }
 
   #releaseOrFault(reason: Hold): void {
