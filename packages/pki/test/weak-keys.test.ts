@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { checkPrimeSync, createHash, createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fromHex, utf8 } from '@fleetward/core';
 import { expect, it, test } from 'vitest';
@@ -97,4 +97,43 @@ test.each(['ROCA', 'so close'])('a key that is %s is refused in a CSR and a path
   const publicKey = parsePublicKey(fromHex(spki));
   const csr = { publicKey, signatureAlgorithm: { kind: 'ed25519' } } as Parameters<typeof checkCsr>[0];
   expect(checkCsr(csr)).toMatchObject({ code: 'weak_key', reason: expect.stringContaining(reason) });
+});
+
+// Nemec et al., The Return of Coppersmith's Attack (2017) §2.1: k·M + (65537^a mod M), where M is the product of the first 126 primes for 2048 bits.
+const primorial = Array.from({ length: 700 }, (_, at) => BigInt(at + 2))
+  .filter((number) => checkPrimeSync(number))
+  .reduce((product, prime) => product * prime);
+
+function powerOf65537(exponent: number): bigint {
+  let power = 1n;
+  for (let times = 0; times < exponent; times++) power = (power * 65537n) % primorial;
+  return power;
+}
+
+function faultyPrime(exponent: number): bigint {
+  const rest = powerOf65537(exponent);
+  for (let k = (3n << 1022n) / primorial; ; k++) {
+    const candidate = k * primorial + rest;
+    if (checkPrimeSync(candidate)) return candidate;
+  }
+}
+
+test('a key as the faulty library of CVE-2017-15361 made it is refused; another modulo one of the primes looked at is not', () => {
+  const [p, q] = [faultyPrime(2017), faultyPrime(15361)];
+  const keyOf = (modulus: bigint) => {
+    const n = Buffer.from(modulus.toString(16), 'hex').toString('base64url');
+    const spki = createPublicKey({ key: { kty: 'RSA', n, e: 'AQAB' }, format: 'jwk' });
+    return parsePublicKey(new Uint8Array(spki.export({ type: 'spki', format: 'der' })));
+  };
+  const made = keyOf(p * q);
+  expect(made).toMatchObject({ kind: 'rsa', sizeBits: 2048 });
+  expect(checkPublicKey(made)).toEqual({
+    kind: 'refused',
+    reason: expect.stringContaining('CVE-2017-15361'),
+  });
+  // Modulo 11 the powers of 65537 are 1 and 10.
+  const other = [1n, 2n]
+    .map((times) => p * q + times * (primorial / 11n))
+    .find((n) => n % 11n !== 10n && n % 11n !== 1n);
+  expect(checkPublicKey(keyOf(other!))).toEqual({ kind: 'accepted' });
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fromHex, toHex, utf8 } from '@fleetward/core';
 import { contextConstructed, contextPrimitive } from '../src/der/tags.ts';
 import {
@@ -11,7 +11,7 @@ import {
   sequence,
   smallInteger,
 } from '../src/der/writer.ts';
-import { makeName, type Name } from '../src/index.ts';
+import { makeName, type Name, parsePublicKey } from '../src/index.ts';
 import {
   encodeAuthorityKeyId,
   encodeBasicConstraints,
@@ -303,6 +303,21 @@ refused(
   'bad_signature',
   await leaf(issuing, (key) => ({ issuerKey: newKey(), extensions: leafExtensions(key, issuing.key) })),
 );
+// Their private keys are nobody's, or not needed: the CA signed them.
+const badKeys = JSON.parse(readFileSync(vectorFile('invalid/keys.json'), 'utf8')) as {
+  readonly cases: readonly Readonly<Record<'name' | 'spki', string>>[];
+};
+for (const name of [
+  'RSA of 1024 bits',
+  'exponent 3',
+  'the ROCA weakness',
+  'two primes beside each other, which Fermat finds at once',
+  'a point that is not on P-256',
+]) {
+  const publicKey = fromHex(badKeys.cases.find((one) => one.name === name)?.spki ?? '');
+  const key = { ...newKey(), publicKey, parsed: parsePublicKey(publicKey) };
+  refused(`the key of a leaf: ${name}`, 'weak_key', await leaf(issuing, { key }));
+}
 refused(
   'an unknown critical extension',
   'unknown_critical_extension',
@@ -629,6 +644,10 @@ for (const [name, extension] of [
   refused(name, 'malformed', await leaf(sub), { untrusted: [sub] });
 }
 
+function vectorFile(name: string): URL {
+  return new URL(`../../../conformance/vectors/x509/${name}`, import.meta.url);
+}
+
 function write(kind: 'valid' | 'invalid', cases: readonly Case[]): void {
   const about =
     kind === 'valid'
@@ -642,8 +661,10 @@ function write(kind: 'valid' | 'invalid', cases: readonly Case[]): void {
     untrusted: untrusted.map(hex),
     roots: roots.map(hex),
   }));
-  const file = new URL(`../../../conformance/vectors/x509/${kind}/paths.json`, import.meta.url);
-  writeFileSync(file, `${JSON.stringify({ kind: 'path', about, atMs: nowMs, cases: list }, undefined, 2)}\n`);
+  writeFileSync(
+    vectorFile(`${kind}/paths.json`),
+    `${JSON.stringify({ kind: 'path', about, atMs: nowMs, cases: list }, undefined, 2)}\n`,
+  );
 }
 
 write('valid', valid);
