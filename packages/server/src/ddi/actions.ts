@@ -4,6 +4,7 @@ import type { Action, CampaignRelease, Campaigns } from '../campaigns/index.ts';
 import { newestFit } from '../director/index.ts';
 import type { PublishedRelease, ReleaseService } from '../releases/index.ts';
 import type { Wanted } from './documents.ts';
+import { actionGone, DdiError, noAction } from './errors.ts';
 import { isObject } from './read-object.ts';
 
 /** An action by its number, as far as a thing is concerned. `release`: what it was to install. */
@@ -15,6 +16,9 @@ export type FoundAction =
   | { readonly kind: 'campaign'; readonly action: Action; readonly release: CampaignRelease }
   /** A release that is offered by its publication, to everybody it fits. */
   | { readonly kind: 'free'; readonly release: PublishedRelease };
+
+/** One that something may still come of. */
+export type OpenAction = Extract<FoundAction, { readonly kind: 'campaign' | 'free' }>;
 
 interface Parts {
   readonly campaigns: Pick<Campaigns, 'offers' | 'findAction'>;
@@ -78,4 +82,18 @@ export async function findAction(
   }
   if (wanted?.id === id) return { kind: 'free', release: wanted.release };
   return { kind: id === endedId ? 'ended' : 'unknown' };
+}
+
+/** Throws `ddi.not_found`, `ddi.foreign_action` or `ddi.gone` for any other. */
+export function openAction(found: FoundAction, id: number): OpenAction {
+  switch (found.kind) {
+    case 'unknown':
+      throw noAction(id);
+    case 'foreign':
+      throw new DdiError('ddi.foreign_action', `action ${id} is not one of this device`);
+    case 'ended':
+      throw actionGone(id);
+    default:
+      return found;
+  }
 }

@@ -12,3 +12,11 @@ export type DdiErrorCode =
 
 /** What a DDI client asked or said is not taken; nothing was changed. */
 export class DdiError extends AppError<DdiErrorCode> {}
+
+export function noAction(id: number): DdiError {
+  return new DdiError('ddi.not_found', `there is no action ${id} for this device`);
+}
+
+export function actionGone(id: number): DdiError {
+  return new DdiError('ddi.gone', `action ${id} is over: nothing more is taken of it`);
+}

@@ -1,33 +1,29 @@
 import type { CertificateId, JsonObject, ThingName } from '@fleetward/core';
 import type { Campaigns, Feedback } from '../campaigns/index.ts';
-import type { Downloads, ReleaseService } from '../releases/index.ts';
+import type { Downloads } from '../releases/index.ts';
 import type { OpenableBytes } from '../route-handler.ts';
-import type { DeviceReports } from '../things/index.ts';
-import { Turns } from '../turns.ts';
-import { type FoundAction, findAction, wantedFor } from './actions.ts';
+import { type OpenAction, openAction } from './actions.ts';
 import { type ConfigDataLimits, parseConfigData, withConfigData } from './config-data.ts';
 import {
   artifactDocument,
   type Base,
   baseDocument,
-  type Digests,
   deploymentDocument,
   fileNameOf,
   isConfirmed,
-  type Wanted,
 } from './documents.ts';
-import { DdiError } from './errors.ts';
+import { endedReport, isEnding } from './ended.ts';
+import { actionGone, DdiError, noAction } from './errors.ts';
 import { meaningOf, parseConfirmation, parseFeedback } from './feedback.ts';
 import { parseInstalledBase } from './installed-base.ts';
-import { type DdiState, stateOf, withAttributes, withInstalled, withState } from './told-state.ts';
+import { type Known, Targets, type TargetsParts } from './targets.ts';
+import { stateOf, withAttributes, withInstalled, withState } from './told-state.ts';
 
 export interface DdiSettings extends ConfigDataLimits {
   readonly pollSeconds: number;
 }
 
-export interface DdiParts {
-  readonly reports: Pick<DeviceReports, 'find' | 'save'>;
-  readonly releases: Pick<ReleaseService, 'releases' | 'release' | 'artifacts'>;
+export interface DdiParts extends TargetsParts {
   readonly campaigns: Pick<Campaigns, 'offers' | 'feedback' | 'findAction'>;
   readonly downloads: Pick<Downloads, 'check' | 'read'>;
   readonly settings: DdiSettings;
@@ -43,12 +39,6 @@ export interface DdiPeer {
   readonly judgeAgain?: () => Promise<void>;
 }
 
-interface Known {
-  readonly report: JsonObject | undefined;
-  readonly state: DdiState;
-  readonly wanted: Wanted | undefined;
-}
-
 /** An answer with a file: its digest as text, or its bytes. */
 export type ArtifactAnswer = { readonly kind: 'md5'; readonly text: string } | OpenableBytes;
 
@@ -59,10 +49,11 @@ export type ArtifactAnswer = { readonly kind: 'md5'; readonly text: string } | O
 export class Ddi {
   readonly counts = { polls: 0, offers: 0, feedback: 0, configData: 0, downloads: 0, refused: 0 };
   readonly #parts: DdiParts;
-  readonly #turns = new Turns();
+  readonly #targets: Targets;
 
   constructor(parts: DdiParts) {
     this.#parts = parts;
+    this.#targets = new Targets(parts);
   }
 
   get settings(): DdiSettings {
@@ -71,7 +62,7 @@ export class Ddi {
 
   async poll({ thingName, base }: DdiPeer): Promise<JsonObject> {
     this.counts.polls++;
-    const { state, wanted } = await this.#known(thingName);
+    const { state, wanted } = await this.#targets.known(thingName);
     if (wanted !== undefined) this.counts.offers++;
     const cancelId = await this.#cancelIdOf(thingName, { state, wanted });
     return baseDocument(base, { pollSeconds: this.settings.pollSeconds, state, wanted, cancelId });
@@ -85,16 +76,8 @@ export class Ddi {
     if (id === undefined || id === wanted?.id) return undefined;
     const found = await this.#parts.campaigns.findAction(id);
     if (found?.action.state === 'CANCELLED') return id;
-    if (found === undefined || found.isOver) await this.#noteGiven(thingName, undefined); // asked for once more, and never again
+    if (found === undefined || found.isOver) await this.#targets.noteGiven(thingName, undefined); // asked for once more, and never again
     return undefined;
-  }
-
-  /** Kept with what is known of the device, so that it hears of a cancellation also after the platform was restarted. */
-  #noteGiven(thingName: ThingName, id: number | undefined): Promise<void> {
-    return this.#change(thingName, (report) => {
-      const { givenId: _, ...state } = stateOf(report);
-      return withState(report, { ...state, ...(id === undefined ? {} : { givenId: id }) });
-    });
   }
 
   /** Throws `DdiError` for what is not offered now. */
@@ -102,10 +85,10 @@ export class Ddi {
     peer: DdiPeer,
     { id, historyMax }: { readonly id: number; readonly historyMax: number },
   ): Promise<JsonObject> {
-    const { wanted, state } = await this.#offered(peer, id);
-    const digests = await this.#digestsOf(wanted);
+    const { wanted, state } = await this.#targets.offered(peer.thingName, id);
+    const digests = await this.#targets.digestsOf(wanted);
     const history = historyMax > 0 ? await this.#history(id) : undefined;
-    if (state.givenId !== id) await this.#noteGiven(peer.thingName, id);
+    if (state.givenId !== id) await this.#targets.noteGiven(peer.thingName, id);
     return deploymentDocument('deployment', { base: peer.base, wanted, digests, history });
   }
 
@@ -123,9 +106,9 @@ export class Ddi {
   ): Promise<void> {
     this.counts.feedback++;
     const meaning = meaningOf(parseFeedback(body, this.settings));
-    return this.#turns.take(thingName, async () => {
-      const known = await this.#known(thingName);
-      const found = open(await this.#find(thingName, id, known), id);
+    return this.#targets.inTurn(thingName, async () => {
+      const known = await this.#targets.known(thingName);
+      const found = openAction(await this.#targets.find(thingName, id, known), id);
       if (meaning !== undefined) await this.#settle({ thingName, id, found, meaning, report: known.report });
     });
   }
@@ -139,46 +122,11 @@ export class Ddi {
     readonly report: JsonObject | undefined;
   }): Promise<void> {
     const { thingName, id, found, meaning } = told;
-    if (isEnding(meaning)) await this.#parts.reports.save(thingName, this.#ended(told));
+    const { reports, releases, campaigns } = this.#parts;
+    if (isEnding(meaning))
+      await reports.save(thingName, endedReport(told.report, { id, found, meaning, releases }));
     if (found.kind === 'campaign')
-      await this.#parts.campaigns.feedback.told({ thingName, actionId: id, feedback: meaning });
-  }
-
-  #ended({
-    id,
-    found,
-    meaning,
-    report,
-  }: {
-    readonly id: number;
-    readonly found: OpenAction;
-    readonly meaning: Feedback;
-    readonly report: JsonObject | undefined;
-  }): JsonObject {
-    const isGood = meaning.event === 'confirm';
-    const version = found.kind === 'free' ? found.release.release.version : found.release.version;
-    const update = {
-      outcome: isGood ? 'confirmed' : 'failed',
-      version,
-      actionId: id,
-      ...(meaning.explanation === undefined ? {} : { reason: meaning.explanation }),
-    };
-    const state = {
-      ...stateOf(report),
-      endedId: id,
-      ...(isGood ? { installedId: id, isAskedAgain: true } : {}),
-    };
-    const after = isGood ? withInstalled(report, this.#installedBy(found)) : report;
-    return withState({ ...after, update }, state);
-  }
-
-  /** The release as it is published; a campaign may outlive its publication. */
-  #installedBy(found: OpenAction): Parameters<typeof withInstalled>[1] {
-    if (found.kind === 'free') return found.release;
-    const { path, sha256, version } = found.release;
-    const published = this.#parts.releases.release(path);
-    if (published?.sha256 === sha256) return published;
-    return { sha256, release: { ...found.release, version, securityVersion: 0 } };
+      await campaigns.feedback.told({ thingName, actionId: id, feedback: meaning });
   }
 
   /** Throws `DdiError` for an action that was not cancelled. */
@@ -196,14 +144,14 @@ export class Ddi {
     const { execution } = parseFeedback(body, this.settings);
     await this.#assertCancelled(thingName, id);
     if (execution === 'closed' || execution === 'canceled' || execution === 'rejected')
-      await this.#noteGiven(thingName, undefined);
+      await this.#targets.noteGiven(thingName, undefined);
   }
 
   async #assertCancelled(thingName: ThingName, id: number): Promise<void> {
-    const found = await this.#find(thingName, id, await this.#known(thingName));
+    const found = await this.#targets.find(thingName, id, await this.#targets.known(thingName));
     if (found.kind === 'ended' && found.action?.state === 'CANCELLED') return;
-    if (found.kind === 'ended') throw gone(id);
-    const { kind } = open(found, id);
+    if (found.kind === 'ended') throw actionGone(id);
+    const { kind } = openAction(found, id);
     throw new DdiError(
       'ddi.not_cancelled',
       `action ${id} was not cancelled: ${kind === 'free' ? 'no campaign is for it' : 'what a device has begun goes on'}`,
@@ -214,20 +162,24 @@ export class Ddi {
   configData({ thingName }: DdiPeer, body: Uint8Array): Promise<void> {
     this.counts.configData++;
     const told = parseConfigData(body, this.settings);
-    return this.#change(thingName, (report) =>
+    return this.#targets.change(thingName, (report) =>
       withAttributes(report, withConfigData(stateOf(report).attributes ?? {}, told, this.settings)),
     );
   }
 
   /** What waits for the device's confirmation. Throws `DdiError`. */
   async confirmation(peer: DdiPeer, id: number): Promise<JsonObject> {
-    const { wanted, state } = await this.#offered(peer, id, { mayBeHeld: true });
+    const { wanted, state } = await this.#targets.offered(peer.thingName, id, { mayBeHeld: true });
     if (isConfirmed(state, wanted)) throw notWaiting(id);
-    return deploymentDocument('confirmation', { ...peer, wanted, digests: await this.#digestsOf(wanted) });
+    return deploymentDocument('confirmation', {
+      ...peer,
+      wanted,
+      digests: await this.#targets.digestsOf(wanted),
+    });
   }
 
   async confirmationBase({ thingName, base }: DdiPeer): Promise<JsonObject> {
-    const { state, wanted } = await this.#known(thingName);
+    const { state, wanted } = await this.#targets.known(thingName);
     const { needsConfirmation } = state;
     const change = needsConfirmation ? 'activateAutoConfirm' : 'deactivateAutoConfirm';
     const href = `${base}/confirmationBase`;
@@ -249,15 +201,15 @@ export class Ddi {
     this.counts.feedback++;
     const { confirmation } = parseConfirmation(body, this.settings);
     const { thingName } = peer;
-    await this.#turns.take(thingName, async () => {
-      const known = await this.#offered(peer, id, { mayBeHeld: true });
+    await this.#targets.inTurn(thingName, async () => {
+      const known = await this.#targets.offered(peer.thingName, id, { mayBeHeld: true });
       if (isConfirmed(known.state, known.wanted)) throw notWaiting(id);
       if (confirmation === 'confirmed')
         return this.#parts.reports.save(
           thingName,
           withState(known.report, { ...known.state, confirmedId: id }),
         );
-      const found = open(await this.#find(thingName, id, known), id);
+      const found = openAction(await this.#targets.find(thingName, id, known), id);
       const meaning = {
         event: 'reject',
         cause: 'client-denied',
@@ -268,33 +220,33 @@ export class Ddi {
   }
 
   setAutoConfirm({ thingName }: DdiPeer, isActive: boolean): Promise<void> {
-    return this.#change(thingName, (report) =>
+    return this.#targets.change(thingName, (report) =>
       withState(report, { ...stateOf(report), needsConfirmation: !isActive }),
     );
   }
 
   /** What the platform takes for installed. */
   async installedBase({ thingName }: DdiPeer): Promise<JsonObject> {
-    const report = (await this.#parts.reports.find(thingName))?.report;
+    const report = await this.#targets.reportOf(thingName);
     return { ...(report?.installed === undefined ? {} : { installed: report.installed }) };
   }
 
   /** The deployment that the device ended well last, while its release is published. Throws `DdiError`. */
   async installedDeployment(peer: DdiPeer, id: number): Promise<JsonObject> {
     const { thingName, base } = peer;
-    const { state, report } = await this.#known(thingName);
-    if (state.installedId !== id) throw notFound(id);
+    const { state, report } = await this.#targets.known(thingName);
+    if (state.installedId !== id) throw noAction(id);
     const { sha256 } = (report?.installed ?? {}) as { readonly sha256?: string };
     const release = this.#parts.releases.releases().find((one) => one.sha256 === sha256);
-    if (release === undefined) throw gone(id);
+    if (release === undefined) throw actionGone(id);
     const wanted = { id, release };
-    return deploymentDocument('deployment', { base, wanted, digests: await this.#digestsOf(wanted) });
+    return deploymentDocument('deployment', { base, wanted, digests: await this.#targets.digestsOf(wanted) });
   }
 
   /** Throws `DdiError`. */
   setInstalledBase({ thingName }: DdiPeer, body: Uint8Array): Promise<void> {
     const { name, version } = parseInstalledBase(body, this.settings);
-    return this.#change(thingName, (report) => {
+    return this.#targets.change(thingName, (report) => {
       const same = this.#parts.releases
         .releases()
         .find(({ release }) => release.product === name && release.version === version);
@@ -308,8 +260,8 @@ export class Ddi {
 
   /** The artifacts of a module, which has the number of its action. Throws `DdiError`. */
   async artifacts(peer: DdiPeer, id: number): Promise<readonly JsonObject[]> {
-    const { wanted } = await this.#offered(peer, id);
-    return [artifactDocument({ base: peer.base, wanted, digests: await this.#digestsOf(wanted) })];
+    const { wanted } = await this.#targets.offered(peer.thingName, id);
+    return [artifactDocument({ base: peer.base, wanted, digests: await this.#targets.digestsOf(wanted) })];
   }
 
   /** Throws `DdiError`, or `ReleaseError` for what the device may not fetch now. */
@@ -318,11 +270,11 @@ export class Ddi {
     asked: { readonly id: number; readonly file: string; readonly signal: AbortSignal },
   ): Promise<ArtifactAnswer> {
     const { id, file, signal } = asked;
-    const { wanted } = await this.#offered(peer, id);
+    const { wanted } = await this.#targets.offered(peer.thingName, id);
     const { release } = wanted;
     const name = fileNameOf(release);
     if (file === `${name}.MD5SUM`)
-      return { kind: 'md5', text: `${(await this.#digestsOf(wanted)).md5}  ${name}\n` };
+      return { kind: 'md5', text: `${(await this.#targets.digestsOf(wanted)).md5}  ${name}\n` };
     if (file !== name)
       throw new DdiError('ddi.not_found', `action ${id} has no artifact of that name; it has \`${name}\``);
     const { base: _, judgeAgain, ...device } = peer;
@@ -336,48 +288,6 @@ export class Ddi {
         whileGood(this.#parts.downloads.read(device, { target: release, range, signal, cut }), judgeAgain),
     };
   }
-
-  async #known(thingName: ThingName): Promise<Known> {
-    const report = (await this.#parts.reports.find(thingName))?.report;
-    return { report, state: stateOf(report), wanted: wantedFor(this.#parts, { thingName, report }) };
-  }
-
-  #find(thingName: ThingName, id: number, { wanted, state }: Known): Promise<FoundAction> {
-    return findAction(this.#parts, { thingName, id, wanted, endedId: state.endedId });
-  }
-
-  /** What the device is offered now under this number. Throws `DdiError`. */
-  async #offered(
-    { thingName }: DdiPeer,
-    id: number,
-    { mayBeHeld = false }: { readonly mayBeHeld?: boolean } = {},
-  ): Promise<Known & { readonly wanted: Wanted }> {
-    const known = await this.#known(thingName);
-    const { wanted, state } = known;
-    if (wanted?.id !== id) {
-      open(await this.#find(thingName, id, known), id);
-      throw new DdiError('ddi.not_found', `action ${id} is not offered just now: ask the base for what is`);
-    }
-    if (!mayBeHeld && !isConfirmed(state, wanted))
-      throw new DdiError('ddi.not_found', `action ${id} waits for its confirmation (confirmationBase)`);
-    return { ...known, wanted };
-  }
-
-  /** Clients compare SHA-1, and look at nothing else. */
-  async #digestsOf({ release }: Wanted): Promise<Digests> {
-    const { sha1, md5 } = (await this.#parts.releases.artifacts.find(release.sha256)) ?? {};
-    if (sha1 !== undefined && md5 !== undefined) return { sha1, md5 };
-    const message = `\`${release.path}\` was stored without SHA-1 and MD5, which DDI clients need: upload the artifact again`;
-    throw new DdiError('ddi.no_digests', message);
-  }
-
-  /** One after the other, as each starts from what was kept before. */
-  #change(thingName: ThingName, change: (report: JsonObject | undefined) => JsonObject): Promise<void> {
-    const { reports } = this.#parts;
-    return this.#turns.take(thingName, async () =>
-      reports.save(thingName, change((await reports.find(thingName))?.report)),
-    );
-  }
 }
 
 /** Connections of certificates are cut when these are revoked; what a token began is looked at as it goes on. */
@@ -389,33 +299,6 @@ async function* whileGood(
     await judgeAgain?.();
     yield piece;
   }
-}
-
-type OpenAction = Extract<FoundAction, { readonly kind: 'campaign' | 'free' }>;
-
-function open(found: FoundAction, id: number): OpenAction {
-  switch (found.kind) {
-    case 'unknown':
-      throw notFound(id);
-    case 'foreign':
-      throw new DdiError('ddi.foreign_action', `action ${id} is not one of this device`);
-    case 'ended':
-      throw gone(id);
-    default:
-      return found;
-  }
-}
-
-function isEnding({ event }: Feedback): boolean {
-  return event === 'confirm' || event === 'fail' || event === 'reject';
-}
-
-function notFound(id: number): DdiError {
-  return new DdiError('ddi.not_found', `there is no action ${id} for this device`);
-}
-
-function gone(id: number): DdiError {
-  return new DdiError('ddi.gone', `action ${id} is over: nothing more is taken of it`);
 }
 
 function notWaiting(id: number): DdiError {
