@@ -85,16 +85,16 @@ function documentHandlers({ policies }: PolicyHandlersOptions): readonly RouteHa
     handle(createPolicyVersion, async ({ params, body, caller }) => {
       const name = parsePolicyName(params.policyName);
       const version = { name, document: body.document, setAsDefault: body.setAsDefault ?? false };
-      return viewOfSaved(await policies.createVersion(version, operatorActor(caller)));
+      return viewOfSaved(await policies.versions.create(version, operatorActor(caller)));
     }),
     handle(getPolicyVersion, async ({ params }) => versionOf(policies, versionKey(params))),
     handle(removePolicyVersion, async ({ params, caller }) => {
-      await policies.removeVersion(versionKey(params), operatorActor(caller));
+      await policies.versions.remove(versionKey(params), operatorActor(caller));
       return undefined;
     }),
     handle(setDefaultPolicyVersion, async ({ params, body, caller }) => {
       const name = parsePolicyName(params.policyName);
-      await policies.setDefault({ name, versionId: body.versionId }, operatorActor(caller));
+      await policies.versions.setDefault({ name, versionId: body.versionId }, operatorActor(caller));
       return undefined;
     }),
   ];

@@ -121,5 +121,5 @@ function policiesOf(
 
 function unsavedPolicy(policies: Policies, text: string, index: number): AttachedPolicy {
   const name = `document ${index + 1} of the request`;
-  return { name, versionId: 0, document: policies.parse(text).document, via: 'certificate' };
+  return { name, versionId: 0, document: policies.versions.parse(text).document, via: 'certificate' };
 }

@@ -38,7 +38,7 @@ function setOf({ policyNames = [], documents = [] }: Side, policies: Policies): 
       name: `document-${index + 1}`,
       versionId: 1,
       via: 'certificate',
-      document: policies.parse(text).document,
+      document: policies.versions.parse(text).document,
     }),
   );
   return [...stored, ...given];

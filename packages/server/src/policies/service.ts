@@ -10,7 +10,6 @@ import type {
 import {
   type AttachedPolicy,
   lintPolicy,
-  type ParsedPolicy,
   type PolicyBinding,
   type PolicyDocument,
   parsePolicy,
@@ -18,16 +17,17 @@ import {
 import type { Groups } from '../groups/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { certificatesUnder, type PolicyChange, type Surroundings } from './attached-sets.ts';
-import { PoliciesError, policyNotFound, versionInForce, versionInTrial } from './errors.ts';
+import { policyNotFound } from './errors.ts';
 import { GuardedChanges } from './guarded-changes.ts';
 import { type Guardrail, Guardrails, type GuardrailsOptions } from './guardrails.ts';
 import { PolicyAttachments } from './policy-attachments.ts';
 import { type ProofLimits, Prover } from './prover.ts';
-import { PolicyRecords, type VersionKey } from './records.ts';
+import { PolicyRecords } from './records.ts';
 import { PolicyRegistry } from './registry.ts';
 import { assertRemovable, type SavedVersion, savedVersion } from './rules.ts';
-import type { PolicyRecord, PolicyStore, PolicyTrial, PolicyVersion } from './store.ts';
+import type { PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
 import { TrialRegistry } from './trial-registry.ts';
+import { PolicyVersions } from './versions.ts';
 
 /** The rights of these certificates' connections changed. */
 export interface PolicyEvent {
@@ -72,6 +72,7 @@ export class Policies {
   readonly #records: PolicyRecords;
   readonly #registry = new PolicyRegistry();
   readonly #changes: GuardedChanges;
+  readonly versions: PolicyVersions;
   readonly attachments: PolicyAttachments;
   readonly guardrails: Guardrails;
   readonly prover: Prover;
@@ -94,12 +95,21 @@ export class Policies {
       names: async () => (await this.list()).map(({ name }) => name),
     });
     this.trials = new TrialRegistry(options.trialFindingsMax ?? 200);
-    this.attachments = new PolicyAttachments({
+    const shared = {
       ...options,
       records: this.#records,
       registry: this.#registry,
+      transact: <Result>(change: PolicyChange, work: (tx: Transaction) => Promise<Result>) =>
+        this.#transact(change, work),
+    };
+    this.versions = new PolicyVersions({
+      ...shared,
+      trials: this.trials,
+      refresh: (name) => this.refresh(name),
+    });
+    this.attachments = new PolicyAttachments({
+      ...shared,
       policiesPerCertificateMax: options.policiesPerCertificateMax ?? 10,
-      transact: (change, work) => this.#transact(change, work),
       announce: (name, certificateIds) => this.#announce(name, certificateIds),
     });
   }
@@ -114,12 +124,12 @@ export class Policies {
     const prover = new Prover(limits);
     const guardrails = await Guardrails.open({ ...options, configured, limits, parse, prover });
     const policies = new Policies(options, { guardrails, prover });
-    for (const policy of await options.store.list()) await policies.#load(policy);
+    for (const policy of await options.store.list()) await policies.versions.load(policy);
     for (const attachment of await options.store.attachments())
       policies.#registry.certificates.attach(attachment.policyName, attachment.certificateId);
     for (const { policyName, groupName } of await options.store.groupAttachments())
       policies.#registry.groups.attach(policyName, groupName);
-    for (const trial of await options.store.trials()) await policies.#loadTrial(trial);
+    for (const trial of await options.store.trials()) await policies.versions.loadTrial(trial);
     return policies;
   }
 
@@ -134,7 +144,7 @@ export class Policies {
     actor: Actor,
   ): Promise<SavedVersion> {
     const { name, document } = policy;
-    const parsed = this.parse(document);
+    const parsed = this.versions.parse(document);
     const findings = lintPolicy(parsed.document);
     const createdAtMs = this.#options.clock.now();
     const version: PolicyVersion = { name, versionId: 1, document, createdAtMs };
@@ -156,63 +166,6 @@ export class Policies {
     const payload = { policyName: name, document };
     await this.#options.trail.append(tx, { kind: 'policy.created', actor, payload });
     tx.afterCommit(() => this.#registry.putInForce(name, { versionId: 1, document: parsed }));
-  }
-
-  /** Throws `policy.invalid`, `policies.not_found`, or `policies.version_limit` when it has 5 versions already. */
-  async createVersion(
-    wanted: { readonly name: PolicyName; readonly document: string; readonly setAsDefault: boolean },
-    actor: Actor,
-  ): Promise<SavedVersion> {
-    const { name, document, setAsDefault } = wanted;
-    const parsed = this.parse(document);
-    const findings = lintPolicy(parsed.document);
-    // Refused when saved, also where it is not put in force yet: otherwise `set-default` would be the first to say so.
-    const change = { kind: 'document', name, versionId: 0, document: parsed.document } as const;
-    const version = await this.#transact(change, async (tx) => {
-      const added = await this.#records.addVersion(tx, {
-        name,
-        document,
-        createdAtMs: this.#options.clock.now(),
-      });
-      const payload = { policyName: name, versionId: added.versionId, document };
-      await this.#options.trail.append(tx, { kind: 'policy.version_created', actor, payload });
-      if (setAsDefault) await this.#putInForce(tx, added, { parsed, actor });
-      return added;
-    });
-    return savedVersion({ version, isDefault: setAsDefault }, parsed, findings);
-  }
-
-  /** Puts a version in force, on live connections too; `within` joins the change. Throws `policies.version_not_found`. */
-  async setDefault(
-    key: VersionKey,
-    actor: Actor,
-    within: (tx: Transaction) => Promise<void> = async () => undefined,
-  ): Promise<void> {
-    const parsed = this.#parseStored(await this.#records.version(key));
-    const change = { kind: 'document', ...key, document: parsed.document } as const;
-    await this.#transact(change, async (tx) => {
-      const version = await this.#records.version(key, tx);
-      await within(tx);
-      await this.#putInForce(tx, version, { parsed, actor });
-    });
-  }
-
-  /** The document of a stored version that is not in force. Throws `policies.version_not_found` or `policies.default_version`. */
-  async candidate(tx: Transaction, key: VersionKey): Promise<PolicyDocument> {
-    const version = await this.#records.version(key, tx);
-    const policy = await this.#records.get(key.name, tx);
-    if (policy.defaultVersionId === key.versionId) throw versionInForce(key);
-    return this.#parseStored(version).document;
-  }
-
-  /** Throws `policies.default_version` for the one in force, and `policies.in_trial`. */
-  removeVersion(key: VersionKey, actor: Actor): Promise<void> {
-    return this.#options.transactor.transact(async (tx) => {
-      if (this.trials.find(key.name)?.versionId === key.versionId) throw versionInTrial(key);
-      await this.#records.removeVersion(tx, key);
-      const payload = { policyName: key.name, versionId: key.versionId };
-      await this.#options.trail.append(tx, { kind: 'policy.version_removed', actor, payload });
-    });
   }
 
   /** Throws `policies.attached` while a certificate or a group has it. */
@@ -348,50 +301,6 @@ export class Policies {
   /** Has every connection that the policy may decide compiled anew. */
   refresh(name: PolicyName): void {
     this.#announce(name, this.#certificatesUnder(name));
-  }
-
-  /** Parses a document as it would be at save time, without saving it. Throws `policy.invalid`. */
-  parse(document: string): ParsedPolicy {
-    return parsePolicy(document, this.#options.binding);
-  }
-
-  async #load(policy: PolicyRecord): Promise<void> {
-    const version = await this.#records.version({ name: policy.name, versionId: policy.defaultVersionId });
-    const { document } = this.#parseStored(version);
-    this.#registry.putInForce(policy.name, { versionId: version.versionId, document });
-  }
-
-  async #putInForce(
-    tx: Transaction,
-    version: PolicyVersion,
-    by: { readonly parsed: ParsedPolicy; readonly actor: Actor },
-  ): Promise<void> {
-    const { name, versionId } = version;
-    await this.#options.store.setDefaultVersion(tx, { name, versionId });
-    const payload = { policyName: name, versionId };
-    await this.#options.trail.append(tx, { kind: 'policy.default_changed', actor: by.actor, payload });
-    // A trial compares with what is in force, and that is another now.
-    await this.#options.store.endTrial(tx, name);
-    tx.afterCommit(() => {
-      this.trials.end(name);
-      this.#registry.putInForce(name, { versionId, document: by.parsed.document });
-      this.refresh(name);
-    });
-  }
-
-  async #loadTrial(trial: PolicyTrial): Promise<void> {
-    const { policyName: name, versionId } = trial;
-    const version = await this.#records.version({ name, versionId });
-    this.trials.start(trial, this.#parseStored(version).document);
-  }
-
-  #parseStored(version: PolicyVersion): ParsedPolicy {
-    try {
-      return this.parse(version.document);
-    } catch (cause) {
-      const message = `version ${version.versionId} of policy \`${version.name}\` is stored but does not parse`;
-      throw new PoliciesError('policies.stored_invalid', message, { cause });
-    }
   }
 
   #certificatesUnder(name: PolicyName): readonly CertificateId[] {

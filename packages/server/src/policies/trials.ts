@@ -29,7 +29,7 @@ export class PolicyTrials {
     const { store, transactor, trail, clock, policies } = this.#options;
     return transactor.transact(async (tx) => {
       this.#assertRoom(key.name);
-      const document = await policies.candidate(tx, key);
+      const document = await policies.versions.candidate(tx, key);
       const trial: PolicyTrial = {
         policyName: key.name,
         versionId: key.versionId,
@@ -74,7 +74,7 @@ export class PolicyTrials {
     const trial = this.get(name);
     if (!force) assertPromotable(trial);
     const key = { name, versionId: trial.versionId };
-    await policies.setDefault(key, actor, async (tx) => {
+    await policies.versions.setDefault(key, actor, async (tx) => {
       const { decisions, findings } = trial.state;
       const wouldDeny = findings.filter(({ kind }) => kind === 'wouldDeny').length;
       const payload = { policyName: name, versionId: trial.versionId, decisions, wouldDeny, forced: force };
@@ -90,7 +90,7 @@ export class PolicyTrials {
     const versionId = policy.previousVersionId;
     if (versionId === undefined) throw noPrevious(name);
     const key = { name, versionId };
-    await policies.setDefault(key, actor);
+    await policies.versions.setDefault(key, actor);
     return key;
   }
 

@@ -228,7 +228,7 @@ describe('a policy on a group', () => {
     platform.events.length = 0;
     await platform.policies.attachments.attachToGroup({ policyName, groupName: site }, operator);
     const version = { name: policyName, document: allow('iot:Receive', '*'), setAsDefault: true };
-    await platform.policies.createVersion(version, operator);
+    await platform.policies.versions.create(version, operator);
     await platform.policies.attachments.detachFromGroup({ policyName, groupName: site }, operator);
     const event = { kind: 'policies-changed', policyName, certificateIds: [certificateId] };
     expect(platform.events).toEqual([event, event, event]);

@@ -48,7 +48,7 @@ function publish(...topics: readonly string[]): string {
 }
 
 function addVersion(...topics: readonly string[]) {
-  return platform.policies.createVersion(
+  return platform.policies.versions.create(
     { name: lamps, document: publish(...topics), setAsDefault: true },
     operator,
   );
@@ -90,12 +90,12 @@ describe('a guard rail', { timeout: 60_000 }, () => {
     await addVersion('firmware/x');
     await addVersion(`up/${thing}`);
     await platform.policies.requireProof(noFirmware, operator);
-    await expect(platform.policies.setDefault({ name: lamps, versionId: 2 }, operator)).rejects.toMatchObject(
-      {
-        code: 'policies.guardrail_broken',
-      },
-    );
-    await platform.policies.setDefault({ name: lamps, versionId: 1 }, operator);
+    await expect(
+      platform.policies.versions.setDefault({ name: lamps, versionId: 2 }, operator),
+    ).rejects.toMatchObject({
+      code: 'policies.guardrail_broken',
+    });
+    await platform.policies.versions.setDefault({ name: lamps, versionId: 1 }, operator);
   });
 
   test('is kept over a restart, and its making and removing are in the trail', async () => {

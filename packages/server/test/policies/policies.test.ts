@@ -76,7 +76,7 @@ describe('a new version', () => {
 
   test('as the default decides at once, is announced to those it touches, and decides after a restart', async () => {
     expect([mayPublish('old'), mayPublish('new')]).toEqual([true, false]);
-    await platform.policies.createVersion(
+    await platform.policies.versions.create(
       { name, document: allow('iot:Publish', 'topic/new'), setAsDefault: true },
       operator,
     );
@@ -90,48 +90,52 @@ describe('a new version', () => {
 
   test('that is not the default changes nothing until it is made so', async () => {
     const document = allow('iot:Publish', 'topic/new');
-    const { version } = await platform.policies.createVersion(
+    const { version } = await platform.policies.versions.create(
       { name, document, setAsDefault: false },
       operator,
     );
     expect(version.versionId).toBe(2);
     expect([mayPublish('new'), platform.events.length]).toEqual([false, 0]);
-    await platform.policies.setDefault({ name, versionId: 2 }, operator);
+    await platform.policies.versions.setDefault({ name, versionId: 2 }, operator);
     expect(mayPublish('new')).toBe(true);
-    await platform.policies.setDefault({ name, versionId: 1 }, operator);
+    await platform.policies.versions.setDefault({ name, versionId: 1 }, operator);
     expect(mayPublish('new')).toBe(false);
   });
 
   test('beyond the fifth is refused until one is removed, and its number is not given again', async () => {
     const another = { name, document: allow('iot:Publish', '*'), setAsDefault: false };
-    for (let n = 2; n <= 5; n++) await platform.policies.createVersion(another, operator);
-    await expect(platform.policies.createVersion(another, operator)).rejects.toMatchObject({
+    for (let n = 2; n <= 5; n++) await platform.policies.versions.create(another, operator);
+    await expect(platform.policies.versions.create(another, operator)).rejects.toMatchObject({
       code: 'policies.version_limit',
     });
-    await platform.policies.removeVersion({ name, versionId: 5 }, operator);
-    const { version } = await platform.policies.createVersion(another, operator);
+    await platform.policies.versions.remove({ name, versionId: 5 }, operator);
+    const { version } = await platform.policies.versions.create(another, operator);
     expect(version.versionId).toBe(6);
   });
 
   test('saved by several operators at once gets a number of its own each', async () => {
     const another = { name, document: allow('iot:Publish', '*'), setAsDefault: false };
-    const saved = await Promise.all([1, 2, 3].map(() => platform.policies.createVersion(another, operator)));
+    const saved = await Promise.all(
+      [1, 2, 3].map(() => platform.policies.versions.create(another, operator)),
+    );
     expect(saved.map(({ version }) => version.versionId).sort()).toEqual([2, 3, 4]);
   });
 
   test('that does not parse leaves the one in force in force', async () => {
     const broken = { name, document: '{', setAsDefault: true };
-    await expect(platform.policies.createVersion(broken, operator)).rejects.toMatchObject({
+    await expect(platform.policies.versions.create(broken, operator)).rejects.toMatchObject({
       code: 'policy.invalid',
     });
     expect(mayPublish('old')).toBe(true);
   });
 
   test('in force cannot be removed, and one that is not there cannot be put in force', async () => {
-    await expect(platform.policies.removeVersion({ name, versionId: 1 }, operator)).rejects.toMatchObject({
+    await expect(platform.policies.versions.remove({ name, versionId: 1 }, operator)).rejects.toMatchObject({
       code: 'policies.default_version',
     });
-    await expect(platform.policies.setDefault({ name, versionId: 9 }, operator)).rejects.toMatchObject({
+    await expect(
+      platform.policies.versions.setDefault({ name, versionId: 9 }, operator),
+    ).rejects.toMatchObject({
       code: 'policies.version_not_found',
     });
   });

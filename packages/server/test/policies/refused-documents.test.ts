@@ -45,7 +45,7 @@ async function refusesEach(platform: Platform): Promise<void> {
     await expect(policies.create(another, operator), what).rejects.toMatchObject(invalid);
     for (const setAsDefault of [true, false]) {
       const version = { name, document, setAsDefault };
-      await expect(policies.createVersion(version, operator), what).rejects.toMatchObject(invalid);
+      await expect(policies.versions.create(version, operator), what).rejects.toMatchObject(invalid);
     }
     expect(await keptOf(platform), what).toEqual(before);
   }
@@ -61,7 +61,7 @@ async function refusesWhatIsStored(platform: Platform): Promise<void> {
     store.addVersion(tx, { name, versionId: 2, document, createdAtMs: 1 }),
   );
   const before = await keptOf(platform);
-  await expect(policies.setDefault({ name, versionId: 2 }, operator)).rejects.toMatchObject({
+  await expect(policies.versions.setDefault({ name, versionId: 2 }, operator)).rejects.toMatchObject({
     code: 'policies.stored_invalid',
   });
   expect(await keptOf(platform)).toEqual(before);

@@ -34,7 +34,7 @@ async function reopen(): Promise<void> {
 
 function addVersion(tail: string) {
   const document = allow('iot:Publish', tail);
-  return platform.policies.createVersion({ name, document, setAsDefault: false }, operator);
+  return platform.policies.versions.create({ name, document, setAsDefault: false }, operator);
 }
 
 function decide(change: Partial<TrialDecision> = {}): void {
@@ -82,12 +82,12 @@ describe('a trial', () => {
     expect(await codeOf(platform.policyTrials.stop(name, operator))).toBe('policies.no_trial');
     expect(await codeOf(promote())).toBe('policies.no_trial');
     await start();
-    expect(await codeOf(platform.policies.removeVersion({ name, versionId: 2 }, operator))).toBe(
+    expect(await codeOf(platform.policies.versions.remove({ name, versionId: 2 }, operator))).toBe(
       'policies.in_trial',
     );
     await platform.policyTrials.stop(name, operator);
     expect(await codeOf(platform.policyTrials.stop(name, operator))).toBe('policies.no_trial');
-    await platform.policies.removeVersion({ name, versionId: 2 }, operator);
+    await platform.policies.versions.remove({ name, versionId: 2 }, operator);
   });
 
   test('goes on after a restart with what it found', async () => {
@@ -125,7 +125,7 @@ describe('a trial', () => {
     for (const other of ['second', 'third'].map((text) => parsePolicyName(text))) {
       await platform.policies.create({ name: other, document: allow('iot:Publish', '*') }, operator);
       const version = { name: other, document: allow('iot:Publish', 'topic/a'), setAsDefault: false };
-      await platform.policies.createVersion(version, operator);
+      await platform.policies.versions.create(version, operator);
       const started = platform.policyTrials.start({ name: other, versionId: 2 }, operator);
       expect(await codeOf(started)).toBe(other === 'second' ? 'done' : 'policies.trial_limit');
     }
@@ -135,7 +135,7 @@ describe('a trial', () => {
   test('ends when another version is put in force: it compared with the one before', async () => {
     await start();
     await addVersion('topic/c');
-    await platform.policies.setDefault({ name, versionId: 3 }, operator);
+    await platform.policies.versions.setDefault({ name, versionId: 3 }, operator);
     expect(await codeOf(promote(true))).toBe('policies.no_trial');
     await reopen();
     expect(await codeOf(promote(true))).toBe('policies.no_trial');
@@ -187,7 +187,7 @@ describe('rolling back', () => {
 
   test('puts the version in force that was before, and forth again, also after a restart', async () => {
     expect(await codeOf(rollback())).toBe('policies.no_previous');
-    await platform.policies.setDefault({ name, versionId: 2 }, operator);
+    await platform.policies.versions.setDefault({ name, versionId: 2 }, operator);
     await reopen();
     expect(await rollback()).toEqual({ name, versionId: 1 });
     expect(inForce()).toBe(1);
@@ -195,10 +195,10 @@ describe('rolling back', () => {
   });
 
   test('does not go to a version that was removed, and is not moved by putting the same in force', async () => {
-    await platform.policies.setDefault({ name, versionId: 2 }, operator);
-    await platform.policies.setDefault({ name, versionId: 2 }, operator);
+    await platform.policies.versions.setDefault({ name, versionId: 2 }, operator);
+    await platform.policies.versions.setDefault({ name, versionId: 2 }, operator);
     expect((await platform.policies.get(name)).policy.previousVersionId).toBe(1);
-    await platform.policies.removeVersion({ name, versionId: 1 }, operator);
+    await platform.policies.versions.remove({ name, versionId: 1 }, operator);
     expect(await codeOf(rollback())).toBe('policies.no_previous');
   });
 });
