@@ -9,7 +9,12 @@ import { type Name, readName } from './names/name.ts';
 import { readDirectoryString } from './names/strings.ts';
 import { otherOids } from './oids.ts';
 import { type PublicKey, readPublicKey } from './public-key.ts';
-import { type SignatureAlgorithm, verifySignature, verifySignatureAside } from './signature.ts';
+import {
+  readCsrSignatureAlgorithm,
+  type SignatureAlgorithm,
+  verifySignature,
+  verifySignatureAside,
+} from './signature.ts';
 import { parseSigned } from './signed.ts';
 
 /** A PKCS #10 certification request (RFC 2986). What it asks for is a wish: profiles decide what is issued. */
@@ -36,7 +41,8 @@ export type TbsCsr = Pick<
 
 /** Parses one DER CSR. Throws `PkiError`; neither its signature nor its key has been judged yet. */
 export function parseCsr(der: Uint8Array): Csr {
-  const rules = { what: 'the CSR', bytesMax: limits.csrBytesMax, readBody };
+  const readAlgorithm = readCsrSignatureAlgorithm;
+  const rules = { what: 'the CSR', bytesMax: limits.csrBytesMax, readBody, readAlgorithm };
   const { tbs, body, signatureAlgorithm, signature } = parseSigned(der, rules);
   return { ...body, der, tbs, signatureAlgorithm, signature };
 }

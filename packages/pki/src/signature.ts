@@ -34,10 +34,21 @@ const readBefore = new ReadBefore<SignatureAlgorithm>(64);
 
 /** Reads an AlgorithmIdentifier of a signature (RFC 5280 §4.1.1.2, RFC 4055, RFC 5758, RFC 8410, RFC 9881). */
 export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
-  return reader.known(readBefore, what, readWhole);
+  return reader.known(readBefore, what, (own) => readWhole(own));
 }
 
-function readWhole(reader: DerReader): SignatureAlgorithm {
+/**
+ * The same of a CSR, where there may be NULL for ECDSA too: RFC 5758 §3.2 wants it left out, and `tpm2-openssl` before 1.2 writes it. A
+ * CSR is looked at once and kept nowhere, so that it does no harm to have two forms.
+ */
+export function readCsrSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
+  return readWhole(reader, ['rsa-pkcs1', 'ecdsa']);
+}
+
+function readWhole(
+  reader: DerReader,
+  mayHaveNull: readonly SignatureAlgorithm['kind'][] = ['rsa-pkcs1'],
+): SignatureAlgorithm {
   const sequence = reader.enter(tags.sequence, what);
   const algorithmOid = readOid(sequence, what);
   const known = byOid.get(algorithmOid);
@@ -47,7 +58,7 @@ function readWhole(reader: DerReader): SignatureAlgorithm {
     return { kind: 'unsupported', oid: algorithmOid, reason: whyUnsupported(algorithmOid) };
   }
   // RFC 4055 §5: NULL for RSA, though its absence must be accepted; the others have no parameters.
-  if (known.kind === 'rsa-pkcs1' && !sequence.done) readNull(sequence, what);
+  if (mayHaveNull.includes(known.kind) && !sequence.done) readNull(sequence, what);
   sequence.end(what);
   return known;
 }

@@ -15,19 +15,20 @@ export interface SignedRules<Body> {
   readonly what: string;
   readonly bytesMax: number;
   readonly readBody: (reader: DerReader) => Body;
+  readonly readAlgorithm?: (reader: DerReader) => SignatureAlgorithm;
 }
 
 /** The frame certificates, CSRs and CRLs share: what is signed, the algorithm, the signature (RFC 5280 §4.1.1). */
 export function parseSigned<Body>(
   der: Uint8Array,
-  { what, bytesMax, readBody }: SignedRules<Body>,
+  { what, bytesMax, readBody, readAlgorithm = readSignatureAlgorithm }: SignedRules<Body>,
 ): SignedObject<Body> {
   const reader = openDer(der, bytesMax);
   const sequence = reader.enter(tags.sequence, what);
   reader.end(what);
   const tbs = sequence.peek(what);
   const body = readBody(sequence);
-  const signatureAlgorithm = readSignatureAlgorithm(sequence);
+  const signatureAlgorithm = readAlgorithm(sequence);
   const signature = readBitStringOctets(sequence, 'the signature');
   sequence.end(what);
   return { tbs, body, signatureAlgorithm, signature };

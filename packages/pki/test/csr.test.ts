@@ -1,14 +1,18 @@
 import { afterAll, expect, it } from 'vitest';
+import { bitString, nullValue, oid, sequence } from '../src/der/writer.ts';
 import {
   checkCsr,
   checkCsrAside,
   checkPublicKey,
   PkiError,
+  parseCertificate,
+  parseCertificatesPem,
   parseCsr,
   parseCsrPem,
   parsePem,
   verifyCsrSignature,
 } from '../src/index.ts';
+import { algorithmOids } from '../src/oids.ts';
 import { opensslFolder, withOpenssl } from './openssl.ts';
 
 withOpenssl.describe('a CSR of the openssl program', () => {
@@ -38,6 +42,18 @@ withOpenssl.describe('a CSR of the openssl program', () => {
     expect(checkPublicKey(csr.publicKey)).toEqual({ kind: 'accepted' });
     expect(checkCsr(csr)).toEqual({ kind: 'accepted' });
     expect(await checkCsrAside(csr)).toEqual({ kind: 'accepted' });
+  });
+
+  it('signed by ECDSA with parameters of NULL, as `tpm2-openssl` before 1.2 writes it, is accepted; a certificate is not', async () => {
+    const { tbs, signature } = request(ec('P-256'));
+    const algorithm = sequence(oid(algorithmOids.ecdsaWithSha256), nullValue());
+    const csr = parseCsr(sequence(tbs, algorithm, bitString(signature)));
+    expect(checkCsr(csr)).toEqual({ kind: 'accepted' });
+    expect(await checkCsrAside(csr)).toEqual({ kind: 'accepted' });
+    folder.run('req', '-new', '-x509', '-key', 'key.pem', '-subj', '/CN=ca', '-out', 'ca.pem');
+    const [certificate] = parseCertificatesPem(folder.read('ca.pem'));
+    const der = sequence(certificate!.tbs, algorithm, bitString(certificate!.signature));
+    expect(() => parseCertificate(der)).toThrow(PkiError);
   });
 
   it.each([
