@@ -13,6 +13,7 @@ export type PkiErrorCode =
   | 'pki.crl'
   | 'pki.ocsp'
   | 'pki.cms'
+  | 'pki.tpm'
   | 'pki.lint'
   | 'pki.issue';
 

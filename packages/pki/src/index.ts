@@ -74,4 +74,12 @@ export { parseCertificatesPem, parseCrlsPem, parseCsrPem, readCertificatesPem } 
 export { type PublicKey, parsePublicKey } from './public-key.ts';
 export type { SignatureAlgorithm } from './signature.ts';
 export { type TbsKind, tbsKindOf } from './tbs-kind.ts';
+export { parseTpmCertification, type TpmCertification, verifyTpmSignature } from './tpm/certification.ts';
+export {
+  isEndorsementKey,
+  makeTpmCredential,
+  sealTpmCredential,
+  type TpmCredential,
+} from './tpm/credential.ts';
+export { parseTpmPublic, type TpmPublic } from './tpm/public-area.ts';
 export { parseWeakKeys, type WeakKeys } from './weak-keys.ts';

@@ -23,6 +23,8 @@ export const limits = {
   serialOctetsMax: 20,
   chainCertificatesMax: 8,
   chainCandidatesMax: 64,
+  /** A public area, an attestation or a signature of a TPM; with RSA of 4096 bits one has under 700. */
+  tpmStructureBytesMax: 1024,
   weakKeysBytesMax: 64 * 1024 * 1024,
   weakKeysMax: 2_000_000,
 } as const;

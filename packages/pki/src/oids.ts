@@ -42,6 +42,8 @@ export const extensionOids = {
 export const otherOids = {
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  /** tcg-kp-EKCertificate (TCG EK Credential Profile §3.2.16): the key is an endorsement key of a TPM. */
+  endorsement: '2.23.133.8.1',
   anyExtendedKeyUsage: '2.5.29.37.0',
   ocsp: '1.3.6.1.5.5.7.48.1',
   ocspBasic: '1.3.6.1.5.5.7.48.1.1',

@@ -7,6 +7,7 @@ import * as csr from '../fuzz/csr.fuzz.ts';
 import * as name from '../fuzz/name.fuzz.ts';
 import * as ocsp from '../fuzz/ocsp.fuzz.ts';
 import * as pem from '../fuzz/pem.fuzz.ts';
+import * as tpm from '../fuzz/tpm.fuzz.ts';
 import * as weakKeys from '../fuzz/weak-keys.fuzz.ts';
 import {
   lintTbsOcsp,
@@ -54,7 +55,7 @@ const readers = [
   { seeds: weakKeys.seeds, parse: (list: Uint8Array) => parseWeakKeys([list]) },
 ] as const;
 
-describe.each(Object.entries({ certificate, cms, crl, csr, name, ocsp, pem, weakKeys }))(
+describe.each(Object.entries({ certificate, cms, crl, csr, name, ocsp, pem, tpm, weakKeys }))(
   'the parser of a %s',
   (_, target) => {
     it('throws nothing but PkiError for mutated seeds and for noise', () => {

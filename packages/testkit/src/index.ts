@@ -1,3 +1,10 @@
+export {
+  AttestingDevice,
+  describeWithTpm,
+  deviceKeyHandle,
+  type TpmEvidence,
+  type TpmKeyKind,
+} from './attesting-device.ts';
 export { FakeClock } from './fake-clock.ts';
 export { type MosquittoClients, mosquittoClients } from './mosquitto-clients.ts';
 export { openssl } from './openssl.ts';
@@ -21,4 +28,5 @@ export {
 } from './run-program.ts';
 export { seededRandom } from './seeded-random.ts';
 export { type SoftHsm, softHsm } from './soft-hsm.ts';
+export { SoftwareTpm } from './software-tpm.ts';
 export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';

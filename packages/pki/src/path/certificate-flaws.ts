@@ -1,12 +1,14 @@
 import { type Certificate, isSelfIssued } from '../certificate/certificate.ts';
 import { hasExtension, isCritical } from '../certificate/extensions.ts';
+import type { KeyUsage } from '../certificate/key-usage.ts';
 import { checkPublicKey, type KeyRules } from '../key-rules.ts';
 import { limits } from '../limits.ts';
 import { extensionOids, otherOids } from '../oids.ts';
 import type { PublicKey } from '../public-key.ts';
 import type { Flaw } from './outcome.ts';
 
-export type Purpose = 'clientAuth' | 'serverAuth';
+/** `endorsement`: the key of a TPM, which decrypts and signs nothing. */
+export type Purpose = 'clientAuth' | 'serverAuth' | 'endorsement';
 
 /** The first reason not to take this certificate from a peer as its own, whoever signed it. */
 export function leafFlaw(
@@ -124,12 +126,22 @@ function authorityKeyIdFlaw({ extensions }: Certificate): Flaw | undefined {
   return flaw('authority_key_id', 'no authority key identifier', 'RFC 5280 section 4.2.1.1');
 }
 
+const usagesFor: Readonly<Record<Purpose, readonly KeyUsage[]>> = {
+  clientAuth: ['digitalSignature'],
+  serverAuth: ['digitalSignature'],
+  endorsement: ['keyEncipherment', 'keyAgreement'],
+};
+
 function leafUsageFlaw({ extensions }: Certificate, purpose: Purpose): Flaw | undefined {
   const { keyUsage, extendedKeyUsage = [] } = extensions;
-  if (keyUsage !== undefined && (keyUsage.includes('keyCertSign') || !keyUsage.includes('digitalSignature')))
+  const needed = usagesFor[purpose];
+  if (
+    keyUsage !== undefined &&
+    (keyUsage.includes('keyCertSign') || !needed.some((one) => keyUsage.includes(one)))
+  )
     return flaw(
       'key_usage',
-      `a leaf must have digitalSignature and not keyCertSign`,
+      `a leaf must have ${needed.join(' or ')} and not keyCertSign`,
       'RFC 5280 section 4.2.1.3',
     );
   if (extendedKeyUsage.includes(otherOids[purpose])) return undefined;
