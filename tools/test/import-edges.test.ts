@@ -27,6 +27,7 @@ const domains = [
   'certificates',
   'search',
   'renewals',
+  'endorsements',
   'enrollment',
   'provisioning',
   'vendor-cas',

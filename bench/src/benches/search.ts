@@ -37,6 +37,6 @@ async function onPostgres(run: Omit<SearchRun, 'backend' | 'storage'>): Promise<
     return [];
   }
   await using server = await startPostgres();
-  const storage = { ...server.storage, transactionMs: 60_000 };
+  const storage = { kind: 'postgres', url: server.url, transactionMs: 60_000 } as const;
   return await runSearch({ ...run, backend: 'postgres', storage });
 }

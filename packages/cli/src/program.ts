@@ -145,6 +145,11 @@ const commands: readonly (AddCommands | Noun)[] = [
     load: async () => (await import('./nouns/vendor-ca.ts')).addVendorCa,
   },
   {
+    name: 'endorsement',
+    summary: 'TPMs whose attestations are believed',
+    load: async () => (await import('./nouns/endorsement.ts')).addEndorsementNoun,
+  },
+  {
     name: 'enrollment',
     summary: 'attempts of devices to enrol',
     load: async () => (await import('./nouns/enrollment.ts')).addEnrollment,

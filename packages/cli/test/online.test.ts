@@ -1,7 +1,7 @@
 import { createCipheriv, createHash, generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseSha256 } from '@fleetward/core';
-import { needs } from '@fleetward/testkit';
+import { needs, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -570,6 +570,52 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     });
     await say(['group', 'remove', 'suricatta', 'valve-1']);
     await say(['group', 'delete', 'suricatta']);
+  });
+
+  test('TPMs and a vendor of TPMs are trusted, by PEM or DER, listed, and trusted no more', async () => {
+    const file = (name: string) => cli.home.join(name);
+    const key = ['-newkey', 'rsa:2048', '-noenc', '-keyout', file('tpm.key')];
+    await openssl([
+      'req',
+      '-x509',
+      ...key,
+      '-subj',
+      '/CN=Vendor',
+      '-outform',
+      'DER',
+      '-out',
+      file('vendor.der'),
+    ]);
+    await openssl([
+      'req',
+      '-x509',
+      ...key,
+      '-subj',
+      '/CN=EK',
+      '-addext',
+      'basicConstraints=CA:FALSE',
+      '-out',
+      file('ek.pem'),
+    ]);
+    const ekHash = 'AB'.repeat(32);
+    await say(['endorsement', 'add', '--ek-hash', ekHash]);
+    const [root] = (await say(['endorsement', 'add', '--root', 'vendor.der'])).json as [
+      { endorsementId: string },
+    ];
+    expect(root).toMatchObject({ kind: 'root', subject: 'CN=Vendor' });
+    await say(['endorsement', 'add', '--certificate', 'ek.pem']);
+    expect((await run(['endorsement', 'add', '--certificate', 'vendor.der'])).error).toMatchObject({
+      code: 'endorsements.refused',
+    });
+    for (const wrong of [[], ['--ek-hash', ekHash, '--root', 'vendor.der']])
+      expect((await run(['endorsement', 'add', ...wrong])).error).toMatchObject({ code: 'cli.usage' });
+    const listed = (await say(['endorsement', 'list'])).json as { endorsementId: string; kind: string }[];
+    expect(listed.map(({ kind }) => kind).toSorted()).toEqual(['key', 'key', 'root']);
+    expect(listed).toContainEqual(expect.objectContaining({ endorsementId: ekHash.toLowerCase() }));
+    await say(['endorsement', 'delete', root.endorsementId]);
+    expect((await run(['endorsement', 'delete', root.endorsementId])).error).toMatchObject({
+      code: 'endorsements.not_found',
+    });
   });
 
   test('a thing is given a job, which is followed, cancelled and removed', async () => {

@@ -43,6 +43,7 @@ export {
   getMetricReport,
   listMetricReports,
 } from './http/device-metrics.ts';
+export { addEndorsement, listEndorsements, removeEndorsement } from './http/endorsements.ts';
 export {
   addGroupThing,
   createGroup,

@@ -21,6 +21,7 @@ import { Denials, type DeviceDenied } from './denials/index.ts';
 import { type DetectionEvent, Detections, UnloggedCertificates } from './detections/index.ts';
 import { DeviceMetrics } from './device-metrics/index.ts';
 import type { Director } from './director/index.ts';
+import { Endorsements } from './endorsements/index.ts';
 import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { IssuanceLog } from './issuance-log/index.ts';
@@ -81,6 +82,7 @@ export interface Domains {
   readonly certificates: Certificates;
   readonly search: Search;
   readonly renewals: RenewalCampaigns;
+  readonly endorsements: Endorsements;
   readonly enrollment: Enrollment;
   readonly provisioning: Provisioning;
   readonly vendorCas: VendorCas;
@@ -265,9 +267,11 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     certificates,
     limits: config.renewals,
   });
+  const endorsements = new Endorsements({ ...shared, store: stores.endorsements, certificates });
   const enrollment = new Enrollment({
     ...shared,
     campaigns: renewals,
+    endorsements,
     store: stores.enrollment,
     things,
     policies,
@@ -396,6 +400,7 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     certificates,
     search,
     renewals,
+    endorsements,
     enrollment,
     provisioning,
     vendorCas,

@@ -22,6 +22,7 @@ import { detectionHandlers } from './detections/index.ts';
 import { deviceMetricsHandlers, deviceMetricsTopics } from './device-metrics/index.ts';
 import { directorHandlers } from './director/index.ts';
 import type { Domains } from './domains.ts';
+import { endorsementHandlers } from './endorsements/index.ts';
 import { enrollmentHandlers } from './enrollment/index.ts';
 import { createAdmission } from './gateway/admission.ts';
 import { Authorizer } from './gateway/authorizer.ts';
@@ -41,6 +42,7 @@ import { crlRoutes, ocspRoutes } from './gateway/public-http.ts';
 import { publishRoute } from './gateway/publish-http.ts';
 import { ServerCredentials } from './gateway/server-credentials.ts';
 import { type Guard, listen } from './gateway/tls-listener.ts';
+import { tpmRoutes } from './gateway/tpm/routes.ts';
 import { groupHandlers } from './groups/index.ts';
 import {
   createHttpApp,
@@ -205,6 +207,7 @@ async function startDeviceListeners(
     ],
     rawRoutes: [
       ...estRoutes({ ...domains, admit: gateway.guard.admit }),
+      ...tpmRoutes({ ...domains, admit: gateway.guard.admit }),
       ...decidedRoutes(
         [...shadowDeviceRoutes(domains.shadows, () => parts.clock.now()), ...jobDeviceRoutes(domains.jobs)],
         { admit: gateway.guard.admit, authorizer: gateway.authorizer },
@@ -465,6 +468,7 @@ function operatorApi(
     }),
     ...issuanceLogHandlers(domains.issuanceLog),
     ...renewalHandlers(domains.renewals),
+    ...endorsementHandlers(domains.endorsements),
     ...enrollmentHandlers(domains.enrollment),
     ...provisioningHandlers(domains.provisioning),
     ...vendorCaHandlers(domains.vendorCas),

@@ -21,7 +21,7 @@ interface CreateFlags {
   readonly expires?: string;
 }
 
-const profiles = ['device', 'claim', 'operator'] as const;
+const profiles = ['device', 'tpm-device', 'claim', 'operator'] as const;
 
 function addCreate(noun: Command, { output, withApi }: Shell): void {
   addVerb(noun, 'create <name-pattern>', {

@@ -9,8 +9,9 @@ import {
   thingNameSchema,
 } from './names.ts';
 
-const tokenProfile = Type.Enum(['device', 'claim', 'operator'], {
-  description: 'What the certificates it brings are for; docs/reference/certificate-profiles.md.',
+const tokenProfile = Type.Enum(['device', 'tpm-device', 'claim', 'operator'], {
+  description:
+    'What the certificates it brings are for; docs/reference/certificate-profiles.md. With `tpm-device` a device’s TPM has to prove itself: docs/reference/tpm.md.',
 });
 
 const joinToken = Type.Object({
@@ -87,6 +88,7 @@ const attempt = Type.Object({
   atMs: timeMs,
   remoteAddress: Type.String(),
   outcome: Type.Union([
+    Type.Literal('challenged'),
     Type.Literal('issued'),
     Type.Literal('provisioned'),
     Type.Literal('registered'),

@@ -1,4 +1,6 @@
 export type { AttemptLog } from './attempt-log.ts';
+export type { ShownEvidence } from './attestation.ts';
+export type { AnsweredChallenge } from './challenges.ts';
 export { clockRefusal } from './clock-refusal.ts';
 export { certificatesHeld, keyInUse, tooManyHeld } from './conflicts.ts';
 export type { EnrollmentErrorCode } from './errors.ts';

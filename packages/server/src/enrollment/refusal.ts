@@ -45,6 +45,12 @@ export type RefusalReason =
   | 'vendor_ca_busy'
   | 'vendor_ca_full'
   | 'serial_in_use'
+  | 'attestation_missing'
+  | 'attestation_malformed'
+  | 'attestation_refused'
+  | 'endorsement_untrusted'
+  | 'challenge_refused'
+  | 'key_not_attested'
   | 'busy';
 
 /**
@@ -109,6 +115,12 @@ const faultOf: Readonly<Record<RefusalReason, RefusalFault>> = {
   vendor_ca_busy: 'busy',
   vendor_ca_full: 'certificate',
   serial_in_use: 'certificate',
+  attestation_missing: 'certificate',
+  attestation_malformed: 'request',
+  attestation_refused: 'request',
+  endorsement_untrusted: 'certificate',
+  challenge_refused: 'request',
+  key_not_attested: 'request',
   busy: 'busy',
 };
 

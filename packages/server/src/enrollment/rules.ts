@@ -174,8 +174,8 @@ export function thingNameFlaw(name: string): string | undefined {
   return `the name has ${name.length} characters; a certificate names at most ${commonNameMax} (RFC 5280 appendix A.1)`;
 }
 
-/** What a join token may give: nothing but an operator's own word proves a TPM, and servers are the platform's own. */
-export type TokenProfile = Extract<LeafProfileName, 'device' | 'claim' | 'operator'>;
+/** What a join token may give: servers are the platform's own. With `tpm-device`, the TPM has to prove itself first. */
+export type TokenProfile = Extract<LeafProfileName, 'device' | 'tpm-device' | 'claim' | 'operator'>;
 
 /** What an operator may ask of a join token. */
 export interface JoinTokenTerms {

@@ -7,11 +7,14 @@ import {
   speaksForThings,
 } from '../certificates/index.ts';
 import type { Denials } from '../denials/index.ts';
+import type { Endorsements } from '../endorsements/index.ts';
 import type { RenewalCampaigns } from '../renewals/index.ts';
 import type { Things } from '../things/index.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns, takeAll } from '../turns.ts';
 import { AttemptLog, type AttemptLogOptions } from './attempt-log.ts';
+import { attestationMissing, keyNotAttested, type ShownEvidence } from './attestation.ts';
+import { type AnsweredChallenge, Challenges, type OpenedChallenge } from './challenges.ts';
 import { clockRefusal } from './clock-refusal.ts';
 import { certificatesHeld, keyInUse, otherProfile, refusalOf, used } from './conflicts.ts';
 import { EnrollmentError } from './errors.ts';
@@ -33,6 +36,7 @@ export interface EnrollmentOptions extends JoinTokensOptions, Omit<AttemptLogOpt
   readonly store: EnrollmentStore;
   readonly things: Things;
   readonly certificates: Certificates;
+  readonly endorsements: Pick<Endorsements, 'judge'>;
   readonly denials: Denials;
   readonly campaigns: Pick<RenewalCampaigns, 'renewedWithin'>;
   readonly settings?: Partial<EnrollmentSettings>;
@@ -65,8 +69,6 @@ const standardSettings: EnrollmentSettings = {
   serverKeygen: false,
 };
 
-/** What a clock without a battery says, or less: certificates of such a time would be of no use. */
-
 export interface EnrollRequest {
   readonly csrDer: Uint8Array;
   /** The join token as the device shows it. */
@@ -75,6 +77,14 @@ export interface EnrollRequest {
   readonly binding: ChannelBinding;
   /** The profile the device expects, by the label of the path it asks at. */
   readonly label?: string;
+}
+
+export interface ChallengeRequest extends Pick<EnrollRequest, 'secret' | 'remoteAddress'> {
+  readonly evidence: ShownEvidence;
+}
+
+export interface TpmEnrollRequest extends Omit<EnrollRequest, 'label'> {
+  readonly answer: AnsweredChallenge;
 }
 
 /** A request that is in order, with the token that came with it. */
@@ -96,6 +106,7 @@ export class Enrollment {
   readonly #operatorIssuance: OperatorIssuance;
   // Two attempts for one name or one key must see each other's outcome.
   readonly #turns = new Turns();
+  readonly #challenges: Challenges;
   readonly #ends = new Map<string, number>();
   #inFlight = 0;
 
@@ -104,6 +115,7 @@ export class Enrollment {
     this.#settings = { ...standardSettings, ...options.settings };
     this.#attempts = new AttemptLog({ ...options, settings: this.#settings });
     this.tokens = new JoinTokens(options);
+    this.#challenges = new Challenges(options);
     const shared = { attempts: this.#attempts, turns: this.#turns, settings: this.#settings };
     this.#renewals = new Renewals({ ...options, ...shared });
     this.#operatorIssuance = new OperatorIssuance({ ...options, ...shared });
@@ -115,6 +127,21 @@ export class Enrollment {
    */
   enroll(request: EnrollRequest): Promise<EnrollmentOutcome> {
     return this.#attempt(request, new Trace('simpleenroll'), (trace) => this.#decide(request, trace));
+  }
+
+  /**
+   * Looks at what a device shows of its TPM and of the key in it, and gives a challenge that only this TPM can answer: nothing is
+   * proved before that.
+   */
+  challenge(request: ChallengeRequest): Promise<OpenedChallenge | Refusal> {
+    return this.#attempt(request, new Trace('tpm-challenge'), (trace) => this.#challenge(request, trace));
+  }
+
+  /** As `enroll`, for the key that was shown when the challenge was given, which is used up whatever becomes of it. */
+  enrollWithTpm({ answer, ...request }: TpmEnrollRequest): Promise<EnrollmentOutcome> {
+    return this.#attempt(request, new Trace('tpm-enrollment'), (trace) =>
+      this.#decide(request, trace, { answer }),
+    );
   }
 
   /** The same with a key that is made here: the one in the CSR is not used. What was lost on its way cannot be had again. */
@@ -188,18 +215,18 @@ export class Enrollment {
     );
   }
 
-  async #attempt(
+  async #attempt<Outcome extends { readonly kind: string }>(
     request: Pick<EnrollRequest, 'remoteAddress'>,
     trace: Trace,
-    decide: (trace: Trace) => Promise<EnrollmentOutcome>,
-  ): Promise<EnrollmentOutcome> {
+    decide: (trace: Trace) => Promise<Outcome | Refusal>,
+  ): Promise<Outcome | Refusal> {
     const outcome = await this.#bounded(() => decide(trace));
-    const end = outcome.kind === 'refused' ? outcome.reason : outcome.kind;
+    const end = isRefusal(outcome) ? outcome.reason : outcome.kind;
     this.#ends.set(end, (this.#ends.get(end) ?? 0) + 1);
-    return outcome.kind === 'refused' ? this.#traced(request, trace, outcome) : outcome;
+    return isRefusal(outcome) ? this.#traced(request, trace, outcome) : outcome;
   }
 
-  async #bounded(decide: () => Promise<EnrollmentOutcome>): Promise<EnrollmentOutcome> {
+  async #bounded<Outcome>(decide: () => Promise<Outcome | Refusal>): Promise<Outcome | Refusal> {
     const unset = clockRefusal(this.#options.clock);
     if (unset !== undefined) return unset;
     if (this.#inFlight >= this.#settings.inFlightMax)
@@ -215,18 +242,14 @@ export class Enrollment {
   async #decide(
     request: EnrollRequest,
     trace: Trace,
-    { isKeyMade = false }: { readonly isKeyMade?: boolean } = {},
+    { isKeyMade = false, answer }: { readonly isKeyMade?: boolean; readonly answer?: AnsweredChallenge } = {},
   ): Promise<EnrollmentOutcome> {
-    trace.begin('token');
-    const token = await this.tokens.find(request.secret);
-    if (token === undefined) return refuse('token_unknown', 'there is no such join token');
-    trace.about({ tokenId: token.tokenId });
-    const flaw = judgeToken(token, this.#options.clock.now());
-    if (flaw !== undefined) return flaw;
+    const token = await this.#tokenOf(request, trace);
+    if ('kind' in token) return token;
     const { profile, namePattern } = token;
-    const { label } = request;
-    if (label !== undefined && label !== profile) return otherProfile(profile, label);
-    trace.pass(`join token \`${token.tokenId}\`, for the names \`${namePattern}\`, profile \`${profile}\``);
+    if (profile === 'tpm-device' && answer === undefined) return attestationMissing();
+    const attested = answer && this.#challenges.take(answer, token, trace);
+    if (attested?.kind === 'refused') return attested;
     const { csrDer, binding, remoteAddress } = request;
     const linking = { binding, isRequired: this.#settings.linkingRequired };
     const { certificates } = this.#options;
@@ -236,6 +259,8 @@ export class Enrollment {
     if (accepted.kind === 'refused') return accepted;
     const { thingName, csr } = accepted;
     if (speaksForThings(profile)) trace.about({ thingName });
+    if (attested !== undefined && attested.keyHash !== publicKeyHash(csr.publicKey))
+      return keyNotAttested(thingName);
     const made = isKeyMade ? makeKeyFor(csr, trace) : undefined;
     if (made?.kind === 'refused') return made;
     const { publicKey } = made ?? csr;
@@ -247,6 +272,37 @@ export class Enrollment {
     return made === undefined || outcome.kind === 'refused'
       ? outcome
       : { ...outcome, privateKey: made.pkcs8 };
+  }
+
+  /** The token of a secret, if it may be shown now and where it is. */
+  async #tokenOf(
+    { secret, label }: Pick<EnrollRequest, 'secret' | 'label'>,
+    trace: Trace,
+  ): Promise<JoinToken | Refusal> {
+    trace.begin('token');
+    const token = await this.tokens.find(secret);
+    if (token === undefined) return refuse('token_unknown', 'there is no such join token');
+    trace.about({ tokenId: token.tokenId });
+    const flaw = judgeToken(token, this.#options.clock.now());
+    if (flaw !== undefined) return flaw;
+    const { tokenId, profile, namePattern } = token;
+    if (label !== undefined && label !== profile) return otherProfile(profile, label);
+    trace.pass(`join token \`${tokenId}\`, for the names \`${namePattern}\`, profile \`${profile}\``);
+    return token;
+  }
+
+  async #challenge(
+    { evidence, ...request }: ChallengeRequest,
+    trace: Trace,
+  ): Promise<OpenedChallenge | Refusal> {
+    const token = await this.#tokenOf({ ...request, label: 'tpm-device' }, trace);
+    if ('kind' in token) return token;
+    const { remoteAddress } = request;
+    const opened = await this.#challenges.give(evidence, { tokenId: token.tokenId, remoteAddress }, trace);
+    if (opened.kind === 'refused') return opened;
+    const explanation = 'a challenge was given that only the TPM of this endorsement key can answer';
+    await this.#attempts.addAlone(trace, { outcome: 'challenged', reason: 'ok', explanation, remoteAddress });
+    return opened;
   }
 
   async #enrollAdmitted(admitted: Admitted): Promise<EnrollmentOutcome> {
@@ -402,4 +458,8 @@ export class Enrollment {
     await this.#attempts.addAlone(trace, { outcome: 'refused', reason, explanation, remoteAddress });
     return refusal;
   }
+}
+
+function isRefusal(outcome: { readonly kind: string }): outcome is Refusal {
+  return outcome.kind === 'refused';
 }

@@ -28,7 +28,14 @@ export interface EnrollmentAttempt extends AttemptSubject {
   readonly attemptId: string;
   readonly atMs: number;
   readonly remoteAddress: string;
-  readonly outcome: 'issued' | 'provisioned' | 'registered' | 'renewed' | 'reissued' | 'refused';
+  readonly outcome:
+    | 'challenged'
+    | 'issued'
+    | 'provisioned'
+    | 'registered'
+    | 'renewed'
+    | 'reissued'
+    | 'refused';
   /** Closed set of refusal reasons, see enrollment's rules; `ok` when issued. */
   readonly reason: string;
   readonly explanation: string;

@@ -6,6 +6,7 @@ import type { CertificatesErrorCode } from '../certificates/index.ts';
 import type { DdiErrorCode } from '../ddi/index.ts';
 import type { DeviceMetricsErrorCode } from '../device-metrics/index.ts';
 import type { DirectorErrorCode } from '../director/index.ts';
+import type { EndorsementsErrorCode } from '../endorsements/index.ts';
 import type { EnrollmentErrorCode } from '../enrollment/index.ts';
 import type { GroupsErrorCode } from '../groups/index.ts';
 import type { IssuanceLogErrorCode } from '../issuance-log/index.ts';
@@ -43,6 +44,7 @@ type KnownCode =
   | IssuanceLogErrorCode
   | CertificatesErrorCode
   | RenewalsErrorCode
+  | EndorsementsErrorCode
   | EnrollmentErrorCode
   | ProvisioningErrorCode
   | VendorCasErrorCode
@@ -89,7 +91,6 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'store.corrupt': 500,
   'store.newer': 500,
   'store.in_use': 500,
-  'store.not_durable': 500,
   'operators.setup_refused': 401,
   'operators.name_taken': 409,
   'operators.not_found': 404,
@@ -169,6 +170,10 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'renewals.empty': 409,
   'renewals.limit': 409,
   'renewals.state': 409,
+  'endorsements.refused': 400,
+  'endorsements.exists': 409,
+  'endorsements.not_found': 404,
+  'endorsements.limit': 409,
   'enrollment.token_not_found': 404,
   'enrollment.token_invalid': 400,
   'enrollment.attempt_not_found': 404,

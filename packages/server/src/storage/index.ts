@@ -4,6 +4,7 @@ import type { CampaignStore } from '../campaigns/store.ts';
 import type { CertificateStore } from '../certificates/store.ts';
 import type { TargetTokenStore } from '../ddi/store.ts';
 import type { DeviceMetricsStore } from '../device-metrics/store.ts';
+import type { EndorsementStore } from '../endorsements/store.ts';
 import type { EnrollmentStore } from '../enrollment/store.ts';
 import type { GroupStore } from '../groups/store.ts';
 import type { IssuanceLogStore } from '../issuance-log/store.ts';
@@ -23,6 +24,7 @@ import { createActivityStore } from './activity.ts';
 import { createCampaignStore } from './campaigns.ts';
 import { createCertificateStore } from './certificates.ts';
 import { createDeviceMetricsStore } from './device-metrics.ts';
+import { createEndorsementStore } from './endorsements.ts';
 import { createEnrollmentStore } from './enrollment.ts';
 import { createGroupStore } from './groups.ts';
 import { createIssuanceLogStore } from './issuance-log.ts';
@@ -62,6 +64,7 @@ export interface Stores {
   readonly issuanceLog: IssuanceLogStore;
   readonly certificates: CertificateStore;
   readonly renewals: RenewalStore;
+  readonly endorsements: EndorsementStore;
   readonly enrollment: EnrollmentStore;
   readonly provisioning: ProvisioningStore;
   readonly vendorCas: VendorCaStore;
@@ -99,6 +102,7 @@ export async function openStorage(config: StorageConfig): Promise<Storage> {
       issuanceLog: createIssuanceLogStore(database),
       certificates: createCertificateStore(database),
       renewals: createRenewalStore(database),
+      endorsements: createEndorsementStore(database),
       enrollment: createEnrollmentStore(database),
       provisioning: createProvisioningStore(database),
       vendorCas: createVendorCaStore(database),

@@ -264,6 +264,13 @@ export interface Schema {
     readonly expires_at_ms: number;
     readonly created_by: string;
   };
+  readonly endorsements: {
+    readonly endorsement_id: Sha256;
+    /** Of a root. */
+    readonly der: Uint8Array | null;
+    readonly created_at_ms: number;
+    readonly created_by: string;
+  };
   readonly provisioned_answers: {
     /** Of the ownership token. */
     readonly hash: Sha256;

@@ -40,6 +40,8 @@ type TrailKind =
   | 'join_token.revoked'
   | 'target_token.created'
   | 'target_token.removed'
+  | 'endorsement.added'
+  | 'endorsement.deleted'
   | 'claim.created'
   | 'provisioning_template.created'
   | 'provisioning_template.updated'

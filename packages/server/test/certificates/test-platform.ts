@@ -17,6 +17,7 @@ import type { AltNameSettings } from '../../src/certificates/given-names.ts';
 import { type CertificateEvent, Certificates, noEffect } from '../../src/certificates/index.ts';
 import type { AuthorityRecord } from '../../src/certificates/store.ts';
 import { Denials, type DenialsOptions } from '../../src/denials/index.ts';
+import { Endorsements } from '../../src/endorsements/index.ts';
 import { Enrollment, type EnrollmentSettings } from '../../src/enrollment/index.ts';
 import { type GroupEvent, type GroupLimits, Groups } from '../../src/groups/index.ts';
 import { IssuanceLog } from '../../src/issuance-log/index.ts';
@@ -330,9 +331,11 @@ export async function openPlatform(options: PlatformOptions) {
     certificates,
     limits: { openMax: 2, membersMax: 50, keptMax: 2 },
   });
+  const endorsements = new Endorsements({ ...shared, store: stores.endorsements, certificates });
   const enrollment = new Enrollment({
     ...shared,
     campaigns: renewals,
+    endorsements,
     store: stores.enrollment,
     policies,
     groups,
@@ -394,6 +397,7 @@ export async function openPlatform(options: PlatformOptions) {
     policies,
     denials,
     renewals,
+    endorsements,
     enrollment,
     provisioning,
     vendorCas,

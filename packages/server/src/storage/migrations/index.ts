@@ -32,6 +32,7 @@ import { dynamicGroups } from './0028-dynamic-groups.ts';
 import { presence } from './0029-presence.ts';
 import { deviceMetrics } from './0030-device-metrics.ts';
 import { thingTypes } from './0031-thing-types.ts';
+import { endorsements } from './0032-endorsements.ts';
 
 /** One step forward; there is no way back. A released migration never changes. */
 export interface Migration {
@@ -73,4 +74,5 @@ export const migrations: readonly Migration[] = [
   presence,
   deviceMetrics,
   thingTypes,
+  endorsements,
 ];

@@ -4,6 +4,7 @@ import type { Backend, Opened } from './backend.ts';
 import { describeCampaigns } from './campaigns.ts';
 import { describeCertificates } from './certificates.ts';
 import { describeDeviceMetrics } from './device-metrics.ts';
+import { describeEndorsements } from './endorsements.ts';
 import { describeEnrollment } from './enrollment.ts';
 import { describeGroups } from './groups.ts';
 import { describeIssuanceLog } from './issuance-log.ts';
@@ -39,6 +40,7 @@ const suites: Readonly<Record<string, (opened: () => Opened) => void>> = {
   renewals: describeRenewals,
   enrollment: describeEnrollment,
   provisioning: describeProvisioning,
+  endorsements: describeEndorsements,
   'vendor CAs': describeVendorCas,
   releases: describeReleases,
   campaigns: describeCampaigns,
