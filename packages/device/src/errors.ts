@@ -18,6 +18,7 @@ export type DeviceErrorCode =
   | 'device.not_connected'
   | 'device.closed'
   | 'device.refused'
+  | 'device.folder_in_use'
   | 'device.queue_full'
   | 'device.queue_failed'
   | 'device.message_too_large'

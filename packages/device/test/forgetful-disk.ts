@@ -123,6 +123,10 @@ export class ForgetfulDisk implements Files {
     // Folders are made at manufacture here.
   }
 
+  lockFolder(): () => void {
+    return () => undefined;
+  }
+
   syncFolder(folder: string): void {
     this.#step();
     const settled = this.#pending.filter(({ path }) => dirname(path) === folder);

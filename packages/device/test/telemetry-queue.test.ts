@@ -220,7 +220,20 @@ describe(`the telemetry queue (seed ${seed})`, () => {
     await again.close();
   });
 
-  test('keeps what a killed process had acknowledged', async () => {
+  test('has its folder for itself until it is closed', async () => {
+    using folder = temporaryFolder();
+    const queue = new TelemetryQueue({ folder: folder.path });
+    const another = () => new TelemetryQueue({ folder: folder.path });
+    expect(another).toThrow(expect.objectContaining({ code: 'device.folder_in_use' }));
+    await enqueue(queue, [1]);
+    await queue.close();
+    const next = another();
+    expect(numbersIn(next)).toEqual([1]);
+    await next.close();
+    expect(readdirSync(folder.path).filter((name) => name.endsWith('.lock'))).toEqual([]);
+  });
+
+  test('keeps what a killed process had acknowledged, from others too while it runs', async () => {
     using folder = temporaryFolder();
     const kept: number[] = [];
     {
@@ -230,6 +243,8 @@ describe(`the telemetry queue (seed ${seed})`, () => {
         folder.join('queue'),
       ]);
       await program.waitForOutput(/^kept 5000$/m);
+      const open = () => new TelemetryQueue({ folder: folder.join('queue') });
+      expect(open).toThrow(expect.objectContaining({ code: 'device.folder_in_use' }));
       program.kill('SIGKILL');
       const { stdout } = await program.outcome;
       for (const [, number] of String(stdout).matchAll(/^kept (\d+)\n/gm)) kept.push(Number(number));

@@ -38,6 +38,8 @@ export interface Files {
    * that are not, and what is read is told to others.
    */
   makeFolder(path: string): void;
+  /** Takes a folder for this caller alone until the answer is called or the process ends. Throws `device.folder_in_use`. */
+  lockFolder(path: string): () => void;
   /** The names in a folder, in no order. */
   list(folder: string): readonly string[];
   /** Makes the entries of a folder durable. */

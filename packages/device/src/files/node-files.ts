@@ -18,6 +18,7 @@ import {
 import { promisify } from 'node:util';
 import { createFolderDurably, syncFolder } from '@fleetward/core/durable-file';
 import type { FileDigest, Files, FileWriter } from './files.ts';
+import { lockFolder } from './lock-folder.ts';
 
 const pieceBytes = 1024 * 1024;
 
@@ -32,6 +33,7 @@ export const nodeFiles: Files = {
   rename: renameSync,
   remove: (path) => rmSync(path, { force: true }),
   makeFolder: createFolderDurably,
+  lockFolder,
   list: (folder) => readdirSync(folder),
   syncFolder,
   freeBytes: (folder) => {

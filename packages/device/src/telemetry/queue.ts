@@ -7,7 +7,7 @@ import { DoneNotes } from './done-notes.ts';
 import { encodeRecord, parseSegment, type StoredMessage } from './segment.ts';
 
 export interface TelemetryQueueOptions {
-  /** For this queue alone, and for one process. */
+  /** For this queue alone: it is locked until `close` or the end of the process (on Linux). */
   readonly folder: string;
   /** Default 10,000. */
   readonly messagesMax?: number;
@@ -92,20 +92,28 @@ export class TelemetryQueue {
   #unreadable = 0;
   #unnoted = 0;
   #isClosed = false;
+  readonly #unlock: () => void;
 
+  /** Throws `device.folder_in_use` where another queue, of this process or another, has the folder. */
   constructor(options: TelemetryQueueOptions) {
     const { messagesMax = 10_000, bytesMax = 16 * 1024 * 1024, messageBytesMax = 128 * 1024 } = options;
     const { whenFull = 'drop-oldest', files = nodeFiles, folder } = options;
     this.#options = { folder, messagesMax, bytesMax, messageBytesMax, whenFull, files };
     this.#segmentBytesMax = Math.min(segmentBytesMax, Math.ceil(bytesMax / 8));
     files.makeFolder(folder);
-    this.#notes = new DoneNotes(files, folder);
-    const { base, single } = this.#notes.read();
-    this.#done = new Set(single);
-    this.#cursor = base;
-    this.#nextSeq = base;
-    for (const seq of single) this.#nextSeq = Math.max(this.#nextSeq, seq + 1);
-    for (const name of [...files.list(folder)].sort()) if (segmentName.test(name)) this.#load(name, base);
+    this.#unlock = files.lockFolder(folder);
+    try {
+      this.#notes = new DoneNotes(files, folder);
+      const { base, single } = this.#notes.read();
+      this.#done = new Set(single);
+      this.#cursor = base;
+      this.#nextSeq = base;
+      for (const seq of single) this.#nextSeq = Math.max(this.#nextSeq, seq + 1);
+      for (const name of [...files.list(folder)].sort()) if (segmentName.test(name)) this.#load(name, base);
+    } catch (error) {
+      this.#unlock();
+      throw error;
+    }
     this.#forget();
     this.#note(() => this.#notes.write({ base: this.#baseOf(this.#segments), single: this.#done }));
   }
@@ -170,6 +178,7 @@ export class TelemetryQueue {
     await this.#flushing;
     this.#writer?.close();
     this.#notes.close();
+    this.#unlock();
   }
 
   #assertSize(recordBytes: number): void {
