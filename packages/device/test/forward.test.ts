@@ -1,6 +1,6 @@
 import { temporaryFolder } from '@fleetward/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { connectDevice } from '../src/sdk/connect-device.ts';
+import { type ConnectOptions, connectDevice } from '../src/sdk/connect-device.ts';
 import { type Forwarding, forwardTelemetry } from '../src/telemetry/forward.ts';
 import { TelemetryQueue } from '../src/telemetry/queue.ts';
 import { deviceOf, ScriptedBroker } from './scripted-broker.ts';
@@ -36,8 +36,12 @@ describe('telemetry from the queue', () => {
     };
   }
 
-  function start(queue: TelemetryQueue, options: Parameters<typeof forwardTelemetry>[2] = {}) {
-    const device = connectDevice({ url: broker.url, identity, random, reconnectMaxMs: 20 });
+  function start(
+    queue: TelemetryQueue,
+    options: Parameters<typeof forwardTelemetry>[2] = {},
+    more: Partial<ConnectOptions> = {},
+  ) {
+    const device = connectDevice({ url: broker.url, identity, random, reconnectMaxMs: 20, ...more });
     const forwarding: Forwarding = forwardTelemetry(queue, device, options);
     const end = async (drainMs = 5_000) => {
       await forwarding.close({ drainMs });
@@ -72,6 +76,39 @@ describe('telemetry from the queue', () => {
     await drained(queue);
     expect([...new Set(arrived)].sort()).toEqual([...numbers].sort());
     expect(broker.sockets.length).toBeGreaterThan(2);
+    await end();
+  });
+
+  test('is sent again over a new connection where the platform answers and acknowledges nothing', async () => {
+    const queue = new TelemetryQueue({ folder: folder.join('unacknowledged') });
+    broker.connack = { sessionPresent: true };
+    broker.script = (packet, connection, socket) => {
+      if (packet.cmd === 'pingreq') broker.send({ cmd: 'pingresp' }, socket);
+      if (packet.cmd === 'publish' && connection > 0)
+        broker.send({ cmd: 'puback', messageId: packet.messageId ?? 0, reasonCode: 0 }, socket);
+    };
+    const losses: unknown[] = [];
+    const { end } = start(
+      queue,
+      { inFlightMax: 4 },
+      {
+        acknowledgeTimeoutMs: 100,
+        onEvent: (event) => void (event.kind === 'disconnected' && losses.push(event.loss.kind)),
+      },
+    );
+    await Promise.all(Array.from({ length: 10 }, (_, at) => queue.enqueue('t', String(at))));
+    await drained(queue);
+    expect(losses[0]).toBe('unacknowledged');
+    const sent = broker.of('publish').map(({ connection, packet }) => {
+      if (packet.cmd !== 'publish') throw new TypeError('a publish packet');
+      return [connection, String(packet.payload), packet.dup, packet.messageId] as const;
+    });
+    expect(sent.filter(([connection]) => connection === 0)).toEqual(
+      ['0', '1', '2', '3'].map((payload, at) => [0, payload, false, at + 1]),
+    );
+    expect(sent.filter(([, , isRepeat]) => isRepeat).slice(0, 4)).toEqual(
+      ['0', '1', '2', '3'].map((payload, at) => [1, payload, true, at + 1]),
+    );
     await end();
   });
 

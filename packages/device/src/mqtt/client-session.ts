@@ -76,6 +76,11 @@ export class ClientSession {
     return this.#inFlight.size + this.#waiting.length;
   }
 
+  /** The publication of this connection that waits longest for its acknowledgement: the same as long as it does. */
+  get oldestInFlight(): object | undefined {
+    return this.#inFlight.values().next().value;
+  }
+
   opened(peer: Peer): void {
     const { sessionPresent } = peer.connack;
     this.#peer = peer;

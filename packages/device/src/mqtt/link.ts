@@ -36,6 +36,8 @@ export interface Link {
   send(bytes: Buffer): boolean;
   /** Settled when the socket is gone, and with it what was to be written. */
   readonly closed: Promise<void>;
+  /** Ends it at once, for this reason. */
+  giveUp(loss: Loss): void;
   /** DISCONNECT, and the end. */
   end(properties?: { readonly sessionExpiryInterval?: number }): void;
 }
@@ -128,6 +130,7 @@ export function dial(options: LinkOptions): Link {
     ended: ended.promise,
     closed: closed.promise,
     send,
+    giveUp: finish,
     end(properties = NO_PROPERTIES) {
       over(undefined);
       if (!isOpen) {

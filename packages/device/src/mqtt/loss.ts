@@ -16,6 +16,8 @@ export type Loss =
   | { readonly kind: 'broken'; readonly cause?: Error }
   /** Nothing was heard within the keep-alive, or no CONNACK in time. */
   | { readonly kind: 'silent' }
+  /** It answers, and has not acknowledged a publication in time. */
+  | { readonly kind: 'unacknowledged' }
   /** What came is no MQTT. */
   | { readonly kind: 'protocol'; readonly cause: Error };
 
@@ -67,6 +69,8 @@ export function explainLoss(loss: Loss): string {
         : `the connection broke: ${loss.cause.message}`;
     case 'silent':
       return 'the server does not answer any more';
+    case 'unacknowledged':
+      return 'the server does not acknowledge what it is sent: it is sent again over a new connection';
     case 'protocol':
       return `what the server sent is not MQTT 5: ${loss.cause.message}`;
   }

@@ -30,6 +30,8 @@ export interface ConnectOptions {
   readonly keepAliveSeconds?: number;
   /** For TCP, TLS and CONNACK together; default 10,000. */
   readonly connectTimeoutMs?: number;
+  /** A publication that is not acknowledged so long after it was sent, or up to twice that, goes again over a new connection; default 60,000. */
+  readonly acknowledgeTimeoutMs?: number;
   /** Longest pause between two attempts; default 60,000. */
   readonly reconnectMaxMs?: number;
   /** A connection that held for so long makes the next pauses short again; default 30,000. */
@@ -131,6 +133,7 @@ class Connection implements DeviceConnection {
   readonly #endpoint: ReturnType<typeof parseEndpoint>;
   #secureContext: SecureContext;
   #link: Link | undefined;
+  #watch: NodeJS.Timeout | undefined;
   #openedAtMs: number | undefined;
   /** Of the connection that ended last; 0 when it was none. */
   #heldMs = 0;
@@ -238,6 +241,7 @@ class Connection implements DeviceConnection {
     });
     this.#link = link;
     const loss = await link.ended;
+    clearInterval(this.#watch);
     this.#heldMs = this.#openedAtMs === undefined ? 0 : performance.now() - this.#openedAtMs;
     this.#openedAtMs = undefined;
     this.#link = undefined;
@@ -248,9 +252,20 @@ class Connection implements DeviceConnection {
 
   #opened(connack: ConnackPacket, link: Link): void {
     this.#openedAtMs = performance.now();
+    this.#watch = this.#watchAcknowledgements(link);
     this.#session.opened({ connack, send: (bytes) => link.send(bytes) });
     this.#subscriptions.opened(connack.sessionPresent);
     this.#tell({ kind: 'connected', sessionPresent: connack.sessionPresent });
+  }
+
+  /** What is not acknowledged holds its place, and may be sent again on another connection only (MQTT5-4.4.0-1). */
+  #watchAcknowledgements(link: Link): NodeJS.Timeout {
+    let before: object | undefined;
+    return setInterval(() => {
+      const oldest = this.#session.oldestInFlight;
+      if (oldest !== undefined && oldest === before) link.giveUp({ kind: 'unacknowledged' });
+      before = oldest;
+    }, this.#options.acknowledgeTimeoutMs ?? 60_000);
   }
 
   get #receiveMax(): number {
