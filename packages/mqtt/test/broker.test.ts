@@ -264,6 +264,25 @@ describe('messages', () => {
     expect(await client.next()).toEqual(message('commands/x'));
   });
 
+  test('of the platform itself are awaited where somebody is subscribed, away or in a share too', async () => {
+    rig = await startRig();
+    const isAwaited = () => ['a/b', 'a/b/c', 'b'].map((topic) => rig.broker.isAwaited(topic));
+    expect(isAwaited()).toEqual([false, false, false]);
+    const member = await subscribed(rig, 5, { id: 'member', filter: '$share/g/b', qos: 1 });
+    expect(isAwaited()).toEqual([false, false, true]);
+    const away = await connected(rig, 4, { clientId: 'away', cleanStart: false });
+    away.send(subscribePacket('a/+', 1));
+    await away.next();
+    for (const { socket } of [member, away]) socket.destroy();
+    await until(() => rig.broker.metrics().connections === 0);
+    expect(isAwaited()).toEqual([true, false, false]);
+  });
+
+  test('of the platform itself are always awaited where other brokers are told', async () => {
+    rig = await startRig({ hooks: { published: () => undefined } });
+    expect(rig.broker.isAwaited('nobody/here')).toBe(true);
+  });
+
   test.each([['a subscription identifier', { properties: { subscriptionIdentifiers: [1] } }, 0x82]] as const)(
     'with %s end the connection',
     async (_name, overrides, reasonCode) => {

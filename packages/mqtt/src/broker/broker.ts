@@ -34,6 +34,8 @@ export interface Broker<Peer> {
   accept(stream: Duplex, peer: Peer): Connection<Peer>;
   /** Sends a message of the platform's own, to other brokers too; returns to how many it was handed here. Throws `MqttError` for what is no topic name. */
   publish(topic: string, payload: Uint8Array, options: { readonly qos: Qos }): number;
+  /** Whether a message on that topic would go to anybody now, other brokers included; whether they may receive it is not asked. */
+  isAwaited(topic: string): boolean;
   /**
    * Takes a message that a client publishes by another protocol and that was allowed; with QoS 1 it resolves when what PUBACK promises
    * is durable. Rejects with `MqttError` a topic that is no name or that this broker's limits refuse.
@@ -80,6 +82,7 @@ export function createBroker<Peer>(options: BrokerOptions<Peer>): Broker<Peer> {
     start: () => core.start(),
     accept: (stream, peer) => core.accept(stream, peer),
     publish: (topic, payload, { qos }) => core.routing.publishOwn({ topic, payload, qos }),
+    isAwaited: (topic) => core.routing.isAwaited(topic),
     submit: (message) => core.submissions.submit(message),
     receive: (message) => core.routing.receive(message),
     connections: () => core.byClientId.values(),

@@ -132,6 +132,11 @@ export class Routing<Peer> {
     });
   }
 
+  /** Whether what is published there now would go to anybody, or to other brokers. */
+  isAwaited(topic: string): boolean {
+    return this.#host.hooks.published !== undefined || this.#host.subscriptions.reaches(topic.split('/'));
+  }
+
   /** Sends the platform's own message; returns to how many it was handed here. */
   publishOwn(own: Pick<PublishedMessage, 'topic' | 'payload' | 'qos'>): number {
     const message = { ...own, retain: false, properties: NO_PROPERTIES, owner: '' };

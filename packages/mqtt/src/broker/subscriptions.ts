@@ -83,6 +83,11 @@ export class Subscriptions<Subscriber extends SharedSubscriber> {
     return route;
   }
 
+  /** Whether the route of a topic of these levels has anybody. */
+  reaches(levels: readonly string[]): boolean {
+    return this.#trie.matchesAny(levels) || this.#groupTrie.matchesAny(levels);
+  }
+
   #setDirect(filter: string, subscription: Subscription<Subscriber>): Subscription<Subscriber> | undefined {
     this.#forgetRoutes();
     return this.#trie.set(filter, subscription.subscriber, subscription);

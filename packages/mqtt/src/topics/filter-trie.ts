@@ -54,14 +54,22 @@ export class FilterTrie<Key, Value> {
     collect(this.#root, levels, { depth: 0, hidden, into });
   }
 
+  /** Whether any filter matches the topic's levels. */
+  matchesAny(levels: readonly string[]): boolean {
+    return isReached(this.#root, levels, { depth: 0, hidden: levels[0]?.startsWith('$') === true });
+  }
+
   get isEmpty(): boolean {
     return this.#root.children === undefined;
   }
 }
 
-interface Walk<Value> {
+interface Place {
   readonly depth: number;
   readonly hidden: boolean;
+}
+
+interface Walk<Value> extends Place {
   readonly into: Value[];
 }
 
@@ -79,6 +87,25 @@ function collect<Key, Value>(node: Node<Key, Value>, levels: readonly string[], 
   if (exact !== undefined) collect(exact, levels, next);
   const single = wildcards ? children.get('+') : undefined;
   if (single !== undefined) collect(single, levels, next);
+}
+
+/** As `collect`, until the first. */
+function isReached<Key, Value>(
+  { values, children }: Node<Key, Value>,
+  levels: readonly string[],
+  { depth, hidden }: Place,
+): boolean {
+  const isLast = depth === levels.length;
+  if (isLast && values !== undefined) return true;
+  if (children === undefined) return false;
+  const wildcards = depth > 0 || !hidden;
+  if (wildcards && children.has('#')) return true;
+  if (isLast) return false;
+  const next = { depth: depth + 1, hidden };
+  const exact = children.get(levels[depth]!);
+  if (exact !== undefined && isReached(exact, levels, next)) return true;
+  const single = wildcards ? children.get('+') : undefined;
+  return single !== undefined && isReached(single, levels, next);
 }
 
 function append<Key, Value>(node: Node<Key, Value>, into: Value[]): void {

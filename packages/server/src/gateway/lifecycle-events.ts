@@ -1,4 +1,4 @@
-import { type Clock, type JsonObject, type Random, toHex, utf8 } from '@fleetward/core';
+import { type Clock, type Random, toHex, utf8 } from '@fleetward/core';
 import type { Connection, DisconnectReason } from '@fleetward/mqtt';
 import type { PlatformMessage } from '../reserved-topic.ts';
 import type { DevicePeer } from './mqtt-gateway.ts';
@@ -6,6 +6,8 @@ import type { DevicePeer } from './mqtt-gateway.ts';
 export interface LifecycleEventsParts {
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether anybody is to be told of what is published there now. */
+  readonly isAwaited: (topic: string) => boolean;
   readonly publish: (message: PlatformMessage) => void;
 }
 
@@ -37,8 +39,9 @@ export class LifecycleEvents {
   connected(connection: Connection<DevicePeer>): string {
     const visit = this.#newVisit();
     this.#visits.set(connection, visit);
-    const { clientId, peer } = connection;
-    this.#tell(`presence/connected/${clientId}`, 'connected', { clientId, ...whoIs(peer), ...visit });
+    const { clientId } = connection;
+    const who = whoIs(connection.peer);
+    this.#tell(`presence/connected/${clientId}`, 'connected', () => ({ clientId, ...who, ...visit }));
     return visit.sessionIdentifier;
   }
 
@@ -46,25 +49,28 @@ export class LifecycleEvents {
     const visit = this.#visits.get(connection);
     if (visit === undefined) return;
     this.#visits.delete(connection);
-    const { clientId, peer } = connection;
-    this.#tell(`presence/disconnected/${clientId}`, 'disconnected', {
+    const { clientId } = connection;
+    const who = whoIs(connection.peer);
+    this.#tell(`presence/disconnected/${clientId}`, 'disconnected', () => ({
       clientId,
-      ...whoIs(peer),
+      ...who,
       ...visit,
       clientInitiatedDisconnect: disconnectReason === 'CLIENT_INITIATED_DISCONNECT',
       disconnectReason,
-    });
+    }));
   }
 
   /** A CONNECT under an admitted certificate was refused. */
   connectFailed(clientId: string, peer: DevicePeer, disconnectReason: DisconnectReason): void {
-    this.#tell(`presence/connect_failed/${clientId}`, 'connect_failed', {
+    const who = whoIs(peer);
+    const visit = this.#newVisit();
+    this.#tell(`presence/connect_failed/${clientId}`, 'connect_failed', () => ({
       clientId,
-      ...whoIs(peer),
-      ...this.#newVisit(),
+      ...who,
+      ...visit,
       clientInitiatedDisconnect: false,
       disconnectReason,
-    });
+    }));
   }
 
   /** The filters of one packet are told together. */
@@ -84,14 +90,11 @@ export class LifecycleEvents {
     const gathered = this.#gathered.get(connection);
     if (gathered === undefined) return;
     this.#gathered.delete(connection);
-    const { clientId, peer } = connection;
+    const { clientId } = connection;
     const { kind, topics } = gathered;
-    this.#tell(`subscriptions/${kind}/${clientId}`, kind, {
-      clientId,
-      ...whoIs(peer),
-      ...this.#visits.get(connection),
-      topics,
-    });
+    const who = whoIs(connection.peer);
+    const visit = this.#visits.get(connection);
+    this.#tell(`subscriptions/${kind}/${clientId}`, kind, () => ({ clientId, ...who, ...visit, topics }));
   }
 
   /** Greater than every one before, also those before a restart: with it a reader puts events of a client in order. */
@@ -100,20 +103,25 @@ export class LifecycleEvents {
     return { sessionIdentifier: uuid(this.#parts.random.bytes(16)), versionNumber: this.#lastVersion };
   }
 
-  #tell(where: string, eventType: string, facts: JsonObject): void {
+  /** `facts` are put together later, and where nobody listens never: they must be those of now. */
+  #tell(where: string, eventType: string, facts: () => object): void {
     if (/[+#]/.test(where)) return;
-    const event = { ...facts, timestamp: this.#parts.clock.now(), eventType };
-    const message = { topic: `$aws/events/${where}`, payload: utf8(JSON.stringify(event)) };
+    const topic = `$aws/events/${where}`;
+    const timestamp = this.#parts.clock.now();
     // Not in the midst of what the broker is doing just now.
-    queueMicrotask(() => this.#parts.publish(message));
+    queueMicrotask(() => {
+      if (!this.#parts.isAwaited(topic)) return;
+      const payload = utf8(JSON.stringify({ ...facts(), timestamp, eventType }));
+      this.#parts.publish({ topic, payload });
+    });
   }
 }
 
 function whoIs({ admission, principal, remoteAddress }: DevicePeer) {
   return {
-    principalIdentifier: admission.certificateId as string,
+    principalIdentifier: admission.certificateId,
     ipAddress: remoteAddress,
-    ...(principal?.thingName === undefined ? {} : { thingName: principal.thingName as string }),
+    thingName: principal?.thingName, // JSON has it only where there is one
   };
 }
 
@@ -122,5 +130,6 @@ function uuid(bytes: Uint8Array): string {
   const version = Uint8Array.from(bytes);
   version[6] = (version[6]! & 0x0f) | 0x40;
   version[8] = (version[8]! & 0x3f) | 0x80;
-  return toHex(version).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const hex = toHex(version);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -128,7 +128,11 @@ export class MqttGateway {
       publish: (message) => this.publish(message),
       warn: options.warn,
     });
-    this.#events = new LifecycleEvents({ ...options, publish: (message) => this.publish(message) });
+    this.#events = new LifecycleEvents({
+      ...options,
+      isAwaited: (topic) => this.broker.isAwaited(topic),
+      publish: (message) => this.publish(message),
+    });
     const node = toHex(options.random.bytes(8));
     this.#ownership = this.#ownSessions(node);
     this.#clusterMessages = this.#exchangeMessages(node);

@@ -14,6 +14,7 @@ import {
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { connectPacket, tlsOf } from './raw-peers.ts';
 
 const statement = (Effect: 'Allow' | 'Deny', Action: string) => ({ Effect, Action, Resource: '*' });
 const documentOf = (...statements: readonly object[]) =>
@@ -199,6 +200,25 @@ test('a CONNECT that is refused is told, and nobody speaks as the platform does'
     resource: '$aws/events/presence/connected/lamp',
   });
   expect(topics()).toEqual(['presence/connect_failed/stranger']);
+});
+
+test('who subscribes in one go with its CONNECT is told of itself', async () => {
+  const owl = await platform.enrol('owl', { policies: ['lamps'] });
+  const socket = await platform.connectTls(tlsOf(owl));
+  const topic = Buffer.from('$aws/events/presence/connected/owl');
+  const request = Buffer.concat([Buffer.from([0, 1, 0, topic.length]), topic, Buffer.from([0])]);
+  socket.write(
+    Buffer.concat([connectPacket('owl'), Buffer.from([0x82, request.length]), request]), // MQTT 3.1.1 SUBSCRIBE
+  );
+  const told = await new Promise<string>((resolve) => {
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += String(chunk);
+      if (text.includes('"eventType"')) resolve(text);
+    });
+  });
+  expect(told).toContain('"eventType":"connected"');
+  socket.destroy();
 });
 
 test('what becomes of a thing in the registry is told with its type and attributes, and not where it is switched off', async () => {
