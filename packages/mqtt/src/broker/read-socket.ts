@@ -14,39 +14,37 @@ type Received = (chunk: Buffer) => void;
  * server's socket, or bytes have come before, the stream is listened to like any other.
  */
 export function readSocket(stream: Duplex, received: Received): void {
-  const means = stream instanceof Socket ? meansOf(stream) : undefined;
-  if (means === undefined || stream.readableLength > 0) stream.on('data', received);
-  else readShared(stream as Socket, means, received);
+  const isUntouched = stream instanceof Socket && stream.readableLength === 0;
+  if (!isUntouched || !readShared(stream as ReadableSocket, received)) stream.on('data', received);
 }
 
-interface Means {
-  /** The symbols of `node:net` for the buffer and for what is told how much of it was filled. */
-  readonly buffer: symbol;
-  readonly callback: symbol;
-  readonly use: (buffer: Buffer) => void;
-}
-
-function meansOf(socket: Socket): Means | undefined {
-  const symbols = Object.getOwnPropertySymbols(socket);
-  const named = (name: string) => symbols.find(({ description }) => description === name);
-  const [buffer, callback] = [named('kBuffer'), named('kBufferCb')];
-  const { _handle: handle } = socket as unknown as { readonly _handle?: Partial<ReadHandle> | null };
-  if (buffer === undefined || callback === undefined) return undefined;
-  if (typeof handle?.useUserBuffer !== 'function') return undefined;
-  return { buffer, callback, use: (bytes) => (handle as ReadHandle).useUserBuffer(bytes) };
-}
+/** The symbols of `node:net`: for the buffer, and for what is told how much of it was filled. */
+const symbols = Object.getOwnPropertySymbols(new Socket());
+const [kBuffer, kBufferCb] = ['kBuffer', 'kBufferCb'].map((name) =>
+  symbols.find(({ description }) => description === name),
+);
 
 interface ReadHandle {
   useUserBuffer(buffer: Buffer): void;
 }
 
-function readShared(socket: Socket, { buffer, callback, use }: Means, received: Received): void {
-  use(shared);
-  const takeOut = (length: number): void => {
+interface ReadableSocket extends Socket {
+  readonly _handle?: Partial<ReadHandle> | null;
+  [symbol: symbol]: unknown;
+}
+
+/** False where its means are not found. */
+function readShared(socket: ReadableSocket, received: Received): boolean {
+  const { _handle: handle } = socket;
+  if (kBuffer === undefined || kBufferCb === undefined) return false;
+  if (typeof handle?.useUserBuffer !== 'function') return false;
+  handle.useUserBuffer(shared);
+  socket[kBuffer] = shared;
+  socket[kBufferCb] = (length: number): void => {
     const own = Buffer.allocUnsafe(length);
     shared.copy(own, 0, 0, length);
     received(own);
   };
-  Object.assign(socket, { [buffer]: shared, [callback]: takeOut });
   socket.resume();
+  return true;
 }
