@@ -46,7 +46,8 @@ export type Admission =
       readonly newcomer?: NewVendorCertificate;
     };
 
-export type Admit = (peerDer: Uint8Array | undefined) => Admission;
+/** Of what the peer has shown, in DER; or, of one that was admitted before, whether it would be now. */
+export type Admit = (peer: Uint8Array | Certificate | undefined) => Admission;
 
 interface AdmissionParts {
   readonly certificates: Certificates;
@@ -70,9 +71,9 @@ interface Judge extends AdmissionParts {
 export function createAdmission(platform: AdmissionParts): Admit {
   const { known } = platform;
   const judging = { ...platform, paths: new AcceptedPaths() };
-  return (peerDer) => {
-    if (peerDer === undefined) return { kind: 'anonymous' };
-    const leaf = readCertificate(peerDer, known);
+  return (peer) => {
+    if (peer === undefined) return { kind: 'anonymous' };
+    const leaf = readCertificate(peer, known);
     if (leaf.kind === 'refused') return leaf;
     try {
       const admission = notShutOut(judge(leaf.certificate, judging), platform);
@@ -86,11 +87,12 @@ export function createAdmission(platform: AdmissionParts): Admit {
 }
 
 function readCertificate(
-  der: Uint8Array,
+  peer: Uint8Array | Certificate,
   known: KnownCertificates,
 ): { readonly kind: 'read'; readonly certificate: Certificate } | Refused {
+  if (!(peer instanceof Uint8Array)) return { kind: 'read', certificate: peer };
   try {
-    return { kind: 'read', certificate: known.find(der) ?? parseCertificate(der) };
+    return { kind: 'read', certificate: known.find(peer) ?? parseCertificate(peer) };
   } catch (error) {
     return untrusted(error instanceof PkiError ? error.message : 'the certificate cannot be read');
   }
@@ -118,7 +120,7 @@ function judge(certificate: Certificate, platform: Judge): Admission {
   const summary = certificates.summary(certificateId);
   if (summary?.profile === 'vendor')
     return judgeVendors(certificate, summary.issuerId, { ...platform, atMs });
-  const path = pathFlaw(certificate, { ...platform, trust: certificates.trust(), atMs });
+  const path = pathFlaw(certificate, { platform, trust: certificates.trust(), atMs, graceMs });
   // A CA of ours comes first, so that no vendor's speaks for what it issued.
   if (path?.kind === 'refused')
     return (
@@ -154,7 +156,7 @@ function judgeVendors(certificate: Certificate, vendorCaId: CertificateId, platf
   if (ca === undefined)
     return { ...untrusted(`its vendor CA \`${vendorCaId}\` is not registered any more`), certificateId };
   if (ca.state !== 'active') return { ...untrusted(switchedOff(ca)), certificateId };
-  const path = pathFlaw(certificate, { ...platform, trust: ca.trust, graceMs: 0 });
+  const path = pathFlaw(certificate, { platform, trust: ca.trust, atMs, graceMs: 0 });
   if (path !== undefined) return refusedBy(path, certificateId);
   const standing = certificates.standing(certificateId, atMs);
   if (standing !== 'active') return refusedFor(standing, certificateId, certificates);
@@ -168,7 +170,7 @@ function newcomerOf(certificate: Certificate, platform: Judging): Refused | unde
   const certificateId = certificate.id;
   let refused: Refused | undefined;
   for (const ca of vendorCas.issuersOf(certificate)) {
-    const path = pathFlaw(certificate, { ...platform, trust: ca.trust, graceMs: 0 });
+    const path = pathFlaw(certificate, { platform, trust: ca.trust, atMs, graceMs: 0 });
     if (path !== undefined) refused ??= refusedBy(path, certificateId);
     else if (ca.state !== 'active') return { ...untrusted(switchedOff(ca)), certificateId };
     else if (certificates.standing(certificateId, atMs) !== 'unknown')
@@ -217,8 +219,15 @@ type PathFlaw = Exclude<PathOutcome, { kind: 'accepted' }>;
 /** Undefined: the path is accepted. */
 function pathFlaw(
   leaf: Certificate,
-  { certificates, paths, graceMs, trust, atMs }: Judging & { readonly trust: Trust },
+  asked: {
+    readonly platform: Judge;
+    readonly trust: Trust;
+    readonly atMs: number;
+    readonly graceMs: number;
+  },
 ): PathFlaw | undefined {
+  const { trust, atMs, graceMs } = asked;
+  const { certificates, paths } = asked.platform;
   if (paths.has(leaf, { trust, atMs })) return undefined;
   const { roots, issuers: untrusted } = trust;
   const { keyRules } = certificates;

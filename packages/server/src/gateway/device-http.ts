@@ -127,7 +127,7 @@ export class DeviceHttp {
       if (admission.kind === 'anonymous' || admission.kind === 'refused')
         return { kind: 'refused', reason: 'a client certificate of this platform is needed' };
       const { certificateId } = admission;
-      const now = this.#options.guard.admit(admission.certificate.der);
+      const now = this.#options.guard.admit(admission.certificate);
       if (now.kind === 'renew-only') return { kind: 'refused', reason: now.explanation, certificateId };
       if (now.kind !== 'admitted')
         return { kind: 'refused', reason: 'the client certificate is not accepted', certificateId };

@@ -33,6 +33,7 @@ export class KnownCertificates {
 
   /** Only what a CA of the platform signed and the registry knows: nobody else can make room for it. */
   keep(certificate: Certificate): void {
+    if (this.#byId.get(certificate.id) === certificate) return; // found just now
     this.#keepAs(certificate.id, certificate);
     if (this.#byId.size <= this.#certificatesMax) return;
     const [oldest] = this.#byId.keys();

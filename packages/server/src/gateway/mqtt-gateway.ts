@@ -201,7 +201,7 @@ export class MqttGateway {
   /** Looks at every connected certificate anew, as after the removal of a CA, and cuts what is not admitted any more. */
   recheck(): EventEffect {
     const { live, admit } = this.#options.guard;
-    const condemned = live.certificates().filter(({ der }) => admit(der).kind === 'refused');
+    const condemned = live.certificates().filter((certificate) => admit(certificate).kind === 'refused');
     const sessionsCut = condemned.reduce((sum, { id }) => sum + this.cut(id), 0);
     // Last: who was cut just now is away as well.
     return { sessionsCut, queuesFrozen: this.#away.recheck() };
@@ -410,7 +410,7 @@ export class MqttGateway {
 
   #connect(request: ConnectRequest, peer: DevicePeer): ConnectVerdict {
     // The registry may have changed between the handshake and this packet.
-    const standing = this.#options.guard.admit(peer.admission.certificate.der);
+    const standing = this.#options.guard.admit(peer.admission.certificate);
     if (standing.kind !== peer.admission.kind) return { kind: 'refuse', reasonCode: REASON.notAuthorized };
     if (standing.kind === 'claim' && this.#isTaken(request.clientId, peer))
       return { kind: 'refuse', reasonCode: REASON.clientIdentifierNotValid };
