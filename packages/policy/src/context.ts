@@ -29,18 +29,18 @@ export interface ThingContext {
 /** What was asked for at CONNECT. `persistent`: not a clean session (3.1.1), or a session that outlives the connection (5). */
 export interface ConnectContext {
   readonly persistent: boolean;
-  readonly willTopic?: string;
+  readonly willTopic?: string | undefined;
 }
 
 /** Everything about a connection that its policies can see. `thing` is given only when it is associated. */
 export interface PrincipalContext {
-  readonly clientId?: string;
-  readonly sourceIp?: string;
+  readonly clientId?: string | undefined;
+  readonly sourceIp?: string | undefined;
   readonly domainName?: string;
-  readonly certificate?: CertificateContext;
-  readonly thing?: ThingContext;
+  readonly certificate?: CertificateContext | undefined;
+  readonly thing?: ThingContext | undefined;
   /** Absent for a request that is not a connection's: it then has no connect attributes and no will. */
-  readonly connect?: ConnectContext;
+  readonly connect?: ConnectContext | undefined;
   /** Region and account of the request, needed for documents that were parsed `unbound`. */
   readonly binding?: PolicyBinding;
 }

@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 
 /** A socket's address as text; IPv4 without its IPv6 mapping. */
-export function plainAddress(address: string | undefined): string {
-  return (address ?? 'unknown').replace(/^::ffff:(?=\d+\.)/, '');
+export function plainAddress(address = 'unknown'): string {
+  return address.startsWith('::ffff:') ? address.replace(/^::ffff:(?=\d+\.)/, '') : address;
 }
 
 /** Of an address in text. */

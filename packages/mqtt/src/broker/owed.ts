@@ -104,6 +104,7 @@ export class Owed {
    * message with QoS 2 is given only if it was never sent (MQTT5-4.8.2-5).
    */
   bequeath(): readonly Orphan[] {
+    if (this.queue.size === 0) return [];
     const orphans = [...this.queue].filter(isOrphan);
     for (const delivery of this.queue) {
       if (orphans.length > 0 && !isOrphan(delivery)) this.finish(delivery);

@@ -82,14 +82,15 @@ export class Activity {
     return this.#options.limits.synthesisRequestsMax;
   }
 
-  record({ thingName, name, ...decided }: Decided): void {
+  record({ thingName, action, name, outcome, count }: Decided): void {
     const pending = this.#pendingOf(thingName);
     if (pending === undefined) {
-      this.#refused += decided.count;
+      this.#refused += count;
       return;
     }
     const nowMs = this.#options.clock.now();
-    pending.sketch.add({ ...decided, ...levelsOf(name), firstSeenMs: nowMs, lastSeenMs: nowMs });
+    const { levels, isOpen } = levelsOf(name);
+    pending.sketch.add({ action, outcome, levels, isOpen, count, firstSeenMs: nowMs, lastSeenMs: nowMs });
   }
 
   /** Says that of this thing only a sample was recorded. */

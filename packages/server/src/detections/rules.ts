@@ -36,6 +36,7 @@ export function isConcurrent(connect: Seen, live: Iterable<Omit<Seen, 'atMs'>>):
  * more than one of them. A device that roams comes from ever new networks, or back to one: its home.
  */
 export function isAlternating(changes: readonly Seen[], nowMs: number, limits: AlternationLimits): boolean {
+  if (changes.length < 4) return false; // from A, B, A and B
   const left = new Set<string>();
   const returnedTo = new Set<string>();
   let returns = 0;
@@ -58,6 +59,7 @@ export function responseOf(
   groupNames: Iterable<string>,
   { response, responses }: CloneResponses,
 ): CloneResponse {
+  if (responses.length === 0) return response;
   const named = new Set(groupNames);
   const own = responses.filter(({ groupName }) => named.has(groupName)).map((one) => one.response);
   return own.length === 0 ? response : strictness[Math.max(...own.map((one) => strictness.indexOf(one)))]!;

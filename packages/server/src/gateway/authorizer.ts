@@ -19,7 +19,7 @@ export interface PrincipalClaim {
   /** This and the others below are not known of a device that is away since before the start: what depends on them does not hold. */
   readonly certificate?: Certificate;
   readonly remoteAddress?: string;
-  readonly connect?: { readonly persistent: boolean; readonly willTopic?: string };
+  readonly connect?: { readonly persistent: boolean; readonly willTopic?: string | undefined };
 }
 
 /** A device's rights for one connection: compiled once, consulted on every packet. */
@@ -75,11 +75,11 @@ export class Authorizer {
     const { clock } = this.#parts;
     const { thing, policies } = policiesInEffect(claim, this.#parts);
     const context: PrincipalContext = {
-      ...named(claim),
-      ...(claim.remoteAddress === undefined ? {} : { sourceIp: claim.remoteAddress }),
-      ...(claim.certificate === undefined ? {} : { certificate: certificateContext(claim.certificate) }),
-      ...(claim.connect === undefined ? {} : { connect: claim.connect }),
-      ...(thing === undefined ? {} : { thing }),
+      clientId: claim.clientId === '' ? undefined : claim.clientId,
+      sourceIp: claim.remoteAddress,
+      certificate: claim.certificate && certificateContext(claim.certificate),
+      connect: claim.connect,
+      thing,
     };
     const rights = new Rights(compilePrincipal(policies, context), clock);
     const shadows = this.#parts.policies.trials.among(policies).map(
@@ -88,7 +88,7 @@ export class Authorizer {
         rights: new Rights(compilePrincipal(trial.policies, context), clock),
       }),
     );
-    return new CompiledAccess(rights, { ...this.#parts, claim, thingName: thing?.name, shadows });
+    return new CompiledAccess({ claim, thingName: thing?.name, rights, shadows }, this.#parts);
   }
 
   /**
@@ -123,13 +123,18 @@ const retaining: Question = { action: 'iot:RetainPublish', cause: 'publish_denie
 const subscribing: Question = { action: 'iot:Subscribe', cause: 'subscribe_denied' };
 const receiving: Question = { action: 'iot:Receive', cause: 'receive_denied' };
 
-type AccessParts = Pick<AuthorizerParts, 'policies' | 'denials' | 'activity' | 'clock'> &
-  Pick<Principal, 'claim' | 'thingName'> & { readonly shadows: readonly Shadow[] };
+type AccessParts = Pick<AuthorizerParts, 'policies' | 'denials' | 'activity' | 'clock'>;
+
+interface Compiled extends Pick<Principal, 'claim' | 'thingName'> {
+  readonly rights: Rights;
+  readonly shadows: readonly Shadow[];
+}
 
 class CompiledAccess implements Principal {
   readonly claim: PrincipalClaim;
   readonly thingName: ThingName | undefined;
   readonly #rights: Rights;
+  readonly #shadows: readonly Shadow[];
   readonly #parts: AccessParts;
   // Made when the first name is asked about: a connection that does nothing has none of them.
   #publishedNames: AllowedNames | undefined;
@@ -140,11 +145,12 @@ class CompiledAccess implements Principal {
   #second = 0;
   #explainedInSecond = 0;
 
-  constructor(rights: Rights, parts: AccessParts) {
+  constructor({ claim, thingName, rights, shadows }: Compiled, parts: AccessParts) {
+    this.claim = claim;
+    this.thingName = thingName;
     this.#rights = rights;
+    this.#shadows = shadows;
     this.#parts = parts;
-    this.claim = parts.claim;
-    this.thingName = parts.thingName;
   }
 
   mayConnect(): boolean {
@@ -280,12 +286,12 @@ class CompiledAccess implements Principal {
 
   /** Costs nothing but this look while no trial runs. */
   #compare(action: PolicyAction, name: string, decided: Decided): void {
-    for (const shadow of this.#parts.shadows)
+    for (const shadow of this.#shadows)
       this.#observe(shadow, { action, name, ...decided, wouldAllow: shadow.rights.allow(action, name) });
   }
 
   #compareShared(topic: string, shared: string, decided: Decided): void {
-    for (const shadow of this.#parts.shadows) {
+    for (const shadow of this.#shadows) {
       const wouldAllow = shadow.rights.refusedOfShared(topic, shared) === undefined;
       this.#observe(shadow, { action: 'iot:Receive', name: topic, ...decided, wouldAllow });
     }

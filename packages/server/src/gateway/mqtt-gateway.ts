@@ -461,10 +461,7 @@ export class MqttGateway {
       certificate: peer.admission.certificate,
       clientId: request.clientId,
       remoteAddress: peer.remoteAddress,
-      connect: {
-        persistent: !request.cleanStart,
-        ...(request.will === undefined ? {} : { willTopic: request.will.topic }),
-      },
+      connect: { persistent: !request.cleanStart, willTopic: request.will?.topic },
     });
   }
 
@@ -521,8 +518,9 @@ export class MqttGateway {
     this.#sees(connection, 'present');
     const sessionIdentifier = this.#events.connected(connection);
     const { clientId } = connection;
-    const visit = { clientId, sessionIdentifier, remoteAddress, tlsVersion, cipher };
-    this.#options.presence?.came(connection, { ...visit, thingName: principal?.thingName });
+    const thingName = principal?.thingName;
+    const visit = { clientId, sessionIdentifier, remoteAddress, tlsVersion, cipher, thingName };
+    this.#options.presence?.came(connection, visit);
   }
 
   #sees({ peer }: Connection<DevicePeer>, sight: Sight): void {

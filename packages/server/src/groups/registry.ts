@@ -153,8 +153,9 @@ export class GroupRegistry {
 
   /** The same of the groups that the things were put in. */
   lineageOf(thingNames: Iterable<ThingName>, after?: HierarchyChange): readonly GroupName[] {
-    const names = [...thingNames].flatMap((thingName) => this.groupsOf(thingName, after));
-    return this.withAncestors(names, after);
+    const names: GroupName[] = [];
+    for (const thingName of thingNames) names.push(...this.groupsOf(thingName, after));
+    return names.length === 0 ? names : this.withAncestors(names, after);
   }
 
   #parentOf(name: GroupName, after: HierarchyChange | undefined): GroupName | undefined {

@@ -1,4 +1,4 @@
-import { type CertificateId, parseThingName } from '@fleetward/core';
+import type { CertificateId } from '@fleetward/core';
 import { type AttachedPolicy, associateThing, parsePolicy } from '@fleetward/policy';
 import type { Groups } from '../groups/index.ts';
 import type { Thing, Things } from '../things/index.ts';
@@ -31,11 +31,11 @@ export function policiesInEffect(
   if (barred !== undefined) return { thing: barred, policies: [denyAll(barred)] };
   const attachments = things.attachmentsOf(certificateId);
   const association = clientId === '' ? undefined : associateThing(attachments, clientId);
-  const thing =
-    association?.kind === 'associated' ? things.known(parseThingName(association.thingName)) : undefined;
+  const thing = association?.kind === 'associated' ? things.known(association.thingName) : undefined;
   const thingNames = thing === undefined ? attachments.map(({ thingName }) => thingName) : [thing.name];
-  const ofGroups = policies.ofGroups(groups.lineageOf(thingNames));
-  return { thing, policies: together(policies.attachedTo(certificateId), ofGroups) };
+  const lineage = groups.lineageOf(thingNames);
+  const own = policies.attachedTo(certificateId);
+  return { thing, policies: lineage.length === 0 ? own : together(own, policies.ofGroups(lineage)) };
 }
 
 /** What stands in the place of every policy while a thing is quarantined, and after it was retired. */

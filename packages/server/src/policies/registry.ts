@@ -24,7 +24,12 @@ export class PolicyRegistry {
   }
 
   attachedTo(certificateId: CertificateId): readonly AttachedPolicy[] {
-    return [...this.certificates.policiesOf(certificateId)].flatMap((name) => this.#inForce.get(name) ?? []);
+    const attached: AttachedPolicy[] = [];
+    for (const name of this.certificates.policiesOf(certificateId)) {
+      const policy = this.#inForce.get(name);
+      if (policy !== undefined) attached.push(policy);
+    }
+    return attached;
   }
 
   /** Each policy once, under the first of the groups that has it, and that counts. */

@@ -62,14 +62,14 @@ export class Presence {
   }
 
   /** A new connection, and the thing that it speaks for, if it does for one. */
-  came(
-    connection: object,
-    { thingName, ...visit }: Visit & { readonly thingName?: ThingName | undefined },
-  ): void {
-    const { remoteAddress = '', ...rest } = visit;
-    const checked = isIP(remoteAddress) === 0 ? rest : visit;
-    this.#connections.set(connection, { visit: checked });
-    this.speaksFor(connection, thingName);
+  came(connection: object, came: Visit & { readonly thingName?: ThingName | undefined }): void {
+    const { clientId, sessionIdentifier, remoteAddress = '', tlsVersion, cipher } = came;
+    const visit =
+      isIP(remoteAddress) === 0
+        ? { clientId, sessionIdentifier, tlsVersion, cipher }
+        : { clientId, sessionIdentifier, remoteAddress, tlsVersion, cipher };
+    this.#connections.set(connection, { visit });
+    this.speaksFor(connection, came.thingName);
   }
 
   /** The connection speaks for this thing from now on, or for none. */

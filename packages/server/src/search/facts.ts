@@ -35,11 +35,11 @@ export interface ReportFacts {
 /** What has changed of its connections; what is not there is as it was. `atMs`: when it came or went. */
 export interface PresenceFacts {
   readonly isConnected: boolean;
-  readonly atMs?: number;
-  readonly tlsVersion?: string;
-  readonly cipher?: string;
-  readonly disconnectReason?: string;
-  readonly flappingUntilMs?: number;
+  readonly atMs?: number | undefined;
+  readonly tlsVersion?: string | undefined;
+  readonly cipher?: string | undefined;
+  readonly disconnectReason?: string | undefined;
+  readonly flappingUntilMs?: number | undefined;
 }
 
 export function presenceFacts({
@@ -52,9 +52,10 @@ export function presenceFacts({
   return {
     isConnected,
     atMs,
-    ...(visit === undefined ? {} : { tlsVersion: visit.tlsVersion, cipher: visit.cipher }),
-    ...(lastEnd === undefined ? {} : { disconnectReason: lastEnd.reason }),
-    ...(flappingUntilMs === undefined ? {} : { flappingUntilMs }),
+    tlsVersion: visit?.tlsVersion,
+    cipher: visit?.cipher,
+    disconnectReason: lastEnd?.reason,
+    flappingUntilMs,
   };
 }
 
