@@ -12,7 +12,7 @@ export interface LifecycleEventsParts {
 }
 
 /** What stays the same from `connected` to `disconnected`. */
-interface Visit {
+export interface Visit {
   readonly sessionIdentifier: string;
   readonly versionNumber: number;
 }
@@ -23,7 +23,6 @@ interface Visit {
  */
 export class LifecycleEvents {
   readonly #parts: LifecycleEventsParts;
-  readonly #visits = new WeakMap<object, Visit>();
   /** Filters that came in the packet that is being handled. */
   readonly #gathered = new Map<
     Connection<DevicePeer>,
@@ -38,19 +37,19 @@ export class LifecycleEvents {
   /** Answers the session's identifier. */
   connected(connection: Connection<DevicePeer>): string {
     const visit = this.#newVisit();
-    this.#visits.set(connection, visit);
-    const { clientId } = connection;
-    const who = whoIs(connection.peer);
+    const { clientId, peer } = connection;
+    peer.visit = visit;
+    const who = whoIs(peer);
     this.#tell(`presence/connected/${clientId}`, 'connected', () => ({ clientId, ...who, ...visit }));
     return visit.sessionIdentifier;
   }
 
   disconnected(connection: Connection<DevicePeer>, disconnectReason: DisconnectReason): void {
-    const visit = this.#visits.get(connection);
+    const { clientId, peer } = connection;
+    const { visit } = peer;
     if (visit === undefined) return;
-    this.#visits.delete(connection);
-    const { clientId } = connection;
-    const who = whoIs(connection.peer);
+    peer.visit = undefined;
+    const who = whoIs(peer);
     this.#tell(`presence/disconnected/${clientId}`, 'disconnected', () => ({
       clientId,
       ...who,
@@ -90,10 +89,10 @@ export class LifecycleEvents {
     const gathered = this.#gathered.get(connection);
     if (gathered === undefined) return;
     this.#gathered.delete(connection);
-    const { clientId } = connection;
+    const { clientId, peer } = connection;
     const { kind, topics } = gathered;
-    const who = whoIs(connection.peer);
-    const visit = this.#visits.get(connection);
+    const who = whoIs(peer);
+    const { visit } = peer;
     this.#tell(`subscriptions/${kind}/${clientId}`, kind, () => ({ clientId, ...who, ...visit, topics }));
   }
 
@@ -127,9 +126,7 @@ function whoIs({ admission, principal, remoteAddress }: DevicePeer) {
 
 /** RFC 9562 §5.4. */
 function uuid(bytes: Uint8Array): string {
-  const version = Uint8Array.from(bytes);
-  version[6] = (version[6]! & 0x0f) | 0x40;
-  version[8] = (version[8]! & 0x3f) | 0x80;
-  const hex = toHex(version);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const hex = toHex(bytes);
+  const variant = '89ab'[(bytes[8]! >> 4) & 3];
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
 }

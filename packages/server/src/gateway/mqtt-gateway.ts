@@ -28,7 +28,7 @@ import type { Authorizer, Principal, PrincipalClaim } from './authorizer.ts';
 import { AwaySessions } from './away-sessions.ts';
 import { ClusterMessages } from './cluster-messages.ts';
 import { ConnectRate } from './connect-rate.ts';
-import { LifecycleEvents } from './lifecycle-events.ts';
+import { LifecycleEvents, type Visit } from './lifecycle-events.ts';
 import type { MqttSource } from './mqtt-source.ts';
 import { ReservedTopics } from './reserved-topics.ts';
 import { type Claim, type ClusterParts, SessionOwnership } from './session-ownership.ts';
@@ -45,6 +45,8 @@ export interface DevicePeer {
   principal?: Principal;
   /** Its hold on the client id, when there are several gateways. */
   claim?: Claim;
+  /** What its lifecycle events have in common, while it is connected. */
+  visit?: Visit | undefined;
 }
 
 export interface MqttGatewayOptions {

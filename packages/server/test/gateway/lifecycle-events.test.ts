@@ -93,7 +93,9 @@ test('who comes, subscribes and goes is told with what AWS IoT tells of it', asy
     clientId: 'lamp',
     thingName: 'lamp',
     timestamp: expect.any(Number),
-    sessionIdentifier: expect.stringMatching(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+    sessionIdentifier: expect.stringMatching(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    ),
     principalIdentifier: parseCertificatesPem(lamp.cert)[0]!.id,
     ipAddress: expect.stringMatching(/^(?:127\.0\.0\.1|::1)$/),
     versionNumber: expect.any(Number),
