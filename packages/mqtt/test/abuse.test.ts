@@ -250,7 +250,7 @@ describe('the broker stays within its limits and serves others, with', () => {
     const sender = connect('sender');
     for (let index = 0; index < 5_000; index++)
       sender.send(publishPacket({ topic: `t/${index}`, payload: Buffer.alloc(100), retain: true }));
-    await served(witness);
+    await served(sender);
     const stuck = connect('stuck');
     stuck.stream.isStuck = true;
     const before = broker.metrics().messagesSent;

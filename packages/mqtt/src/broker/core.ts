@@ -53,7 +53,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
   readonly wheel: TimerWheel<WheelEntry & Alarm>;
   readonly subscriptions: Subscriptions<Session<Peer>>;
   readonly retained: RetainedDeliveries<Session<Peer>>;
-  readonly paces = new OwnerPaces();
+  readonly paces: OwnerPaces;
   readonly paused = new Set<Member<Peer>>();
   readonly metrics = newBrokerMetrics();
   readonly limitsReached = new Map<LimitName, number>();
@@ -98,6 +98,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
     const nowMs = clock.now();
     const now = (): number => clock.now();
     this.wheel = new TimerWheel({ slotMs: TICK_MS, nowMs });
+    this.paces = new OwnerPaces({ limits, now });
     const { metrics } = this;
     this.journal = new Journal({
       store,
@@ -270,6 +271,7 @@ export class BrokerCore<Peer> implements Host<Peer>, SessionsHost<Peer> {
 
   tick(nowMs: number): void {
     this.metrics.messagesExpired += this.#retained.expire(nowMs);
+    this.paces.settle(nowMs);
     this.wheel.advance(nowMs, (entry) => this.#alarm(entry, nowMs));
     for (const member of this.paused) {
       this.#contain(member, () => {

@@ -74,9 +74,10 @@ export class Intake implements FrameSink, Waiter, TurnTaker {
     return this.#packetSinceMs;
   }
 
-  /** Its CONNECT is accepted: it is read in turn with the other connections of its owner. */
+  /** Its CONNECT is accepted: it is read in turn with the other connections of its owner, and has its rates with them. */
   join(owner: string): void {
     this.#ownerPace = this.#host.paces.join(owner);
+    this.#pace.join(this.#ownerPace);
   }
 
   /** A stream that was paused may still bring what it had decrypted by then. */

@@ -37,6 +37,11 @@ export interface BrokerLimits {
    * above it reading pauses. A second's worth may come at once.
    */
   readonly deliveriesPerSecondMax: number;
+  /**
+   * How many times the three rates above all connections of one owner have together; above it reading pauses for those that take more
+   * than an even share of it.
+   */
+  readonly ratesPerOwnerMax: number;
   readonly topicAliasMax: number;
   /** MQTT 5 clients that ask for more, or for none, are told this one. */
   readonly keepAliveSecondsMax: number;
@@ -94,6 +99,7 @@ export const DEFAULT_BROKER_LIMITS: BrokerLimits = Object.freeze({
   messagesPerSecondMax: 2_000,
   bytesPerSecondMax: 4 * 1024 * 1024,
   deliveriesPerSecondMax: 200_000,
+  ratesPerOwnerMax: 2,
   topicAliasMax: 16,
   keepAliveSecondsMax: 1_200,
   retainedMessagesMax: 100_000,

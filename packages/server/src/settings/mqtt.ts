@@ -59,6 +59,10 @@ export const mqttLimits = section(
       'What the messages of one connection go to in a second, then its reads pause: once for each subscription and KiB of the payload, a shared subscription eight times. A second’s worth may come at once.',
       { minimum: 20_000 },
     ),
+    ratesPerOwnerMax: count(
+      2,
+      'How many times these three rates all connections of one owner (a thing, or a certificate without one: a claim too) have together; beyond it the reads pause of those that take more than an even share. Raise it for a back end that is busy on many connections.',
+    ),
     topicAliasMax: count(
       16,
       'Topic aliases an MQTT 5 device may use, and at most as many are used towards it.',

@@ -77,3 +77,26 @@ test('a device has one share, whatever client id it chooses and however often it
   await expect(again.publishAsync('state/2', 'on', { qos: 1, retain: true })).rejects.toThrow();
   await again.endAsync();
 });
+
+test('a device that is busy on more connections than it has rates for is told of, its connections are not cut', async () => {
+  const mqttLimits = { messagesPerSecondMax: 100, ratesPerOwnerMax: 1 };
+  await using platform = await startTestPlatform({ settings: { mqttLimits } });
+  const policy = { policyName: 'everything', document: JSON.stringify(everything) };
+  await platform.api.call(createPolicy, { body: policy });
+  const device = await platform.enrol('busy', { policies: [policy.policyName] });
+  const clients = [await connectTo(platform, device, 'busy-1'), await connectTo(platform, device, 'busy-2')];
+  const publish = (client: MqttClient) =>
+    Promise.all(Array.from({ length: 90 }, () => client.publishAsync('t', 'x', { qos: 1 })));
+  const isReached = async (): Promise<boolean> => {
+    const text = Buffer.from(await platform.api.call(getMetrics, {})).toString();
+    return /^fleetward_mqtt_limits\{limit="ratesPerOwnerMax"\} [1-9]/m.test(text);
+  };
+  // All of it is acknowledged in the end.
+  do await Promise.all(clients.map(publish));
+  while (!(await isReached()));
+  const { denials } = await platform.api.call(listDenials, { query: { cause: 'limit' } });
+  expect(denials.map(({ explanation }) => explanation)).toContain(
+    'mqtt: the setting `mqttLimits.ratesPerOwnerMax` was reached',
+  );
+  for (const client of clients) await client.endAsync();
+});
