@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@fleetward/testkit';
 import { expect } from 'vitest';
 import type { ApiSession } from './api-session.ts';
-import { kill, serve } from './platform-process.ts';
+import { kill, serve, startStep } from './platform-process.ts';
 import { assertWhole, type VerifiedTrail } from './whole.ts';
 
 /** What somebody outside does to the platform until it is gone; rejects with whatever the kill does to it. */
@@ -19,6 +19,8 @@ interface KillLoop {
   readonly answersMax: number;
   /** The kill comes up to so much later. */
   readonly pauseMsMax: number;
+  /** Whether the start after the round's kill is killed too, before the one that is let be. */
+  readonly isStartCut?: (round: number) => boolean;
   /** What was answered and is not there after the restart, in words. May fail the test for what is there by halves. */
   readonly lost: (trail: VerifiedTrail, round: number) => Promise<readonly string[]>;
 }
@@ -27,10 +29,16 @@ interface KillLoop {
 export async function killEachRound(session: ApiSession, loop: KillLoop): Promise<void> {
   const seed = Number(process.env.FLEETWARD_SEED ?? randomInt(2 ** 31));
   const below = uniform(seed);
+  // How long a start took just before is how long the next may.
+  let startMs = 1_000;
   for (let round = 0; round < loop.rounds; round++) {
     try {
       const load = await loop.begin(round);
       await killDuring(load, { session, loop, below });
+      if (loop.isStartCut?.(round) === true) await cutStart(session, below(startMs));
+      const began = performance.now();
+      session.restart(await serve(session.settings));
+      startMs = Math.ceil(performance.now() - began);
       const lost = await loop.lost(await assertWhole(session), round);
       expect({ seed, round, lost }).toEqual({ seed, round, lost: [] });
     } catch (cause) {
@@ -63,5 +71,10 @@ async function killDuring(
   await kill(session.child);
   gone.abort();
   await over;
-  session.restart(await serve(session.settings));
+}
+
+async function cutStart({ settings }: ApiSession, afterMs: number): Promise<void> {
+  const child = startStep('serve', settings);
+  await sleep(afterMs);
+  await kill(child);
 }
