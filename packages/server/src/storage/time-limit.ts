@@ -9,6 +9,7 @@ export async function withinLimit<Result>(work: Promise<Result>, limitMs: number
         new StoreError(
           'store.busy',
           `the transaction took longer than \`${limitMs}\` ms and was rolled back`,
+          { details: { limitMs } },
         ),
       );
     }, limitMs);
@@ -18,4 +19,9 @@ export async function withinLimit<Result>(work: Promise<Result>, limitMs: number
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Whether this is what `withinLimit` rejects with. */
+export function isOverLimit(error: unknown): boolean {
+  return error instanceof StoreError && error.details.limitMs !== undefined;
 }

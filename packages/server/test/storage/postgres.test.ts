@@ -74,6 +74,20 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
     await storage.close();
   });
 
+  test('a transaction that takes too long in one statement ends when it should, and so does the statement', async () => {
+    const limits = { connectionsMax: 1, transactionMs: 300, statementMs: 600_000 };
+    const storage = await openStorage({ ...server.storage, url: await createDatabase(), ...limits });
+    const stuck = storage.transactor.transact((tx) => sql`select pg_sleep(500)`.execute(queriesOf(tx)));
+    await expect(stuck).rejects.toMatchObject({
+      code: 'store.busy',
+      message: expect.stringContaining('`300` ms'),
+    });
+    const sleeping = "select 1 from pg_stat_activity where state = 'active' and query like '%pg_sleep(5%'";
+    expect(await ask(`${sleeping} and pid <> pg_backend_pid()`)).toEqual([]);
+    expect(await storage.transactor.transact(async () => 'again')).toBe('again');
+    await storage.close();
+  });
+
   describe('a COMMIT', () => {
     /** Runs the statement at the COMMIT of each insert into `watched`, as a deferred trigger does. */
     async function openWithTrigger(statement: string) {

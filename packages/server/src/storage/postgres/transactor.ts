@@ -1,9 +1,9 @@
 import type { Transaction, Transactor } from '@fleetward/core';
-import type { Pool, PoolClient } from 'pg';
+import { Client, type Pool, type PoolClient } from 'pg';
 import { StoreError } from '../../store-error.ts';
 import { asTransaction, OpenTransaction } from '../open-transaction.ts';
 import type { RunStatement } from '../statement.ts';
-import { withinLimit } from '../time-limit.ts';
+import { isOverLimit, withinLimit } from '../time-limit.ts';
 import { postgresError } from './errors.ts';
 
 export interface TransactionLimits {
@@ -73,8 +73,28 @@ export class PostgresTransactor implements Transactor {
       client.release();
       return result;
     } catch (error) {
-      await rollBack(client, open);
+      open.close();
+      await (isOverLimit(error) ? this.#giveUp(client) : rollBack(client));
       throw error;
+    }
+  }
+
+  /**
+   * Ends a late transaction and the statement that it is in, which a ROLLBACK alone would wait behind. It is cancelled over a connection
+   * of its own, as the others of the pool may be as stuck; the cancelled one is not used again, where the cancellation could be late too.
+   */
+  async #giveUp(client: PoolClient): Promise<void> {
+    const other = new Client(this.#pool.options);
+    other.on('error', () => {});
+    try {
+      await other.connect();
+      await other.query('select pg_cancel_backend($1)', [Reflect.get(client, 'processID')]);
+      await control(client, 'rollback');
+    } catch {
+      // The server rolls back when it finds the connection gone.
+    } finally {
+      client.release(true);
+      await other.end().catch(() => {});
     }
   }
 
@@ -132,8 +152,7 @@ async function control(client: PoolClient, sql: string): Promise<void> {
 }
 
 /** A connection that cannot even roll back is thrown away: the server then rolls back by itself. */
-async function rollBack(client: PoolClient, open: OpenTransaction): Promise<void> {
-  open.close();
+async function rollBack(client: PoolClient): Promise<void> {
   try {
     await control(client, 'rollback');
     client.release();
