@@ -1,49 +1,35 @@
-import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import {
   type CertificateId,
   type Clock,
   parsePolicyName,
   parseThingName,
   type Random,
-  type Signer,
   type ThingName,
   toHex,
 } from '@fleetward/core';
-import { parseKeyName, type SigningProcess } from '@fleetward/keys';
-import type { Certificate } from '@fleetward/pki';
+import type { SigningProcess } from '@fleetward/keys';
 import { Activity } from './activity/index.ts';
-import { type CampaignStopped, Campaigns } from './campaigns/index.ts';
-import { type CertificateEvent, Certificates, type EventEffect } from './certificates/index.ts';
+import type { CampaignStopped } from './campaigns/index.ts';
+import type { CertificateEvent, Certificates, EventEffect } from './certificates/index.ts';
 import type { Config } from './config.ts';
-import { Ddi, TargetTokens } from './ddi/index.ts';
 import { Denials, type DeviceDenied } from './denials/index.ts';
 import { type DetectionEvent, Detections, UnloggedCertificates } from './detections/index.ts';
 import { DeviceMetrics } from './device-metrics/index.ts';
-import type { Director } from './director/index.ts';
-import { Endorsements } from './endorsements/index.ts';
-import { Enrollment } from './enrollment/index.ts';
 import { type GroupEvent, Groups } from './groups/index.ts';
 import { IssuanceLog } from './issuance-log/index.ts';
-import { Jobs } from './jobs/index.ts';
-import { keyRulesOf } from './key-rules.ts';
-import { openDirector, openDirectorKey } from './open-director.ts';
-import { openProvisioning } from './open-provisioning.ts';
+import { openCertificates } from './open-certificates.ts';
+import { type Newcomers, openNewcomers } from './open-newcomers.ts';
+import { openRollouts, type Rollouts } from './open-rollouts.ts';
 import { openSearch } from './open-search.ts';
 import { openTrail } from './open-trail.ts';
 import { type OperatorService, openOperatorService } from './operators/index.ts';
-import { OtaJobs } from './ota-jobs/index.ts';
 import { Policies, type PolicyEvent, PolicyTrials } from './policies/index.ts';
 import { Presence } from './presence/index.ts';
-import type { Provisioning } from './provisioning/index.ts';
-import { Downloads, openArtifactFolder, openReleaseService, type ReleaseService } from './releases/index.ts';
-import { RenewalCampaigns } from './renewals/index.ts';
 import type { PlatformSpoke } from './reserved-topic.ts';
 import type { Search } from './search/index.ts';
 import { Shadows } from './shadows/index.ts';
 import { signingKeys } from './signing-keys.ts';
 import type { Storage } from './storage/index.ts';
-import { Streams } from './streams/index.ts';
 import {
   type ReportLimits,
   type ThingEvent,
@@ -53,7 +39,7 @@ import {
   thingMessage,
 } from './things/index.ts';
 import type { Trail } from './trail/index.ts';
-import { type VendorCaEvent, VendorCas } from './vendor-cas/index.ts';
+import type { VendorCaEvent } from './vendor-cas/index.ts';
 
 export type DomainEvent =
   | DeviceDenied
@@ -66,7 +52,7 @@ export type DomainEvent =
   | DetectionEvent
   | PlatformSpoke;
 
-export interface Domains {
+export interface Domains extends Newcomers, Rollouts {
   readonly trail: Trail;
   readonly trailPublicKey: Uint8Array;
   readonly denials: Denials;
@@ -81,25 +67,10 @@ export interface Domains {
   readonly issuanceLog: IssuanceLog;
   readonly certificates: Certificates;
   readonly search: Search;
-  readonly renewals: RenewalCampaigns;
-  readonly endorsements: Endorsements;
-  readonly enrollment: Enrollment;
-  readonly provisioning: Provisioning;
-  readonly vendorCas: VendorCas;
   readonly shadows: Shadows;
   readonly deviceMetrics: DeviceMetrics;
-  readonly releases: ReleaseService;
-  readonly downloads: Downloads;
-  readonly campaigns: Campaigns;
   readonly detections: Detections;
   readonly unlogged: UnloggedCertificates;
-  readonly releaseKeys: { readonly snapshot: Signer; readonly timestamp: Signer; readonly director: Signer };
-  readonly director: Director;
-  readonly ddi: Ddi;
-  readonly targetTokens: TargetTokens;
-  readonly jobs: Jobs;
-  readonly streams: Streams;
-  readonly otaJobs: OtaJobs;
 }
 
 export interface DomainParts {
@@ -114,8 +85,6 @@ export interface DomainParts {
   readonly announce: (event: DomainEvent) => EventEffect;
   readonly warn: (message: string, error: unknown) => void;
 }
-
-const hourMs = 3_600_000;
 
 /** Opens every domain, lowest layer first. */
 export async function openDomains(parts: DomainParts): Promise<Domains> {
@@ -259,27 +228,15 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     },
     rule: config.presence,
   });
-  const renewals = await RenewalCampaigns.open({
-    ...shared,
-    store: stores.renewals,
+  const newcomers: Newcomers = await openNewcomers(parts, {
+    trail,
     things,
     groups,
-    certificates,
-    limits: config.renewals,
-  });
-  const endorsements = new Endorsements({ ...shared, store: stores.endorsements, certificates });
-  const enrollment = new Enrollment({
-    ...shared,
-    campaigns: renewals,
-    endorsements,
-    store: stores.enrollment,
-    things,
     policies,
-    groups,
     certificates,
     denials,
-    settings: { ...config.enrollment, activePerThingMax: config.certificates.activePerThingMax },
   });
+  const { provisioning, vendorCas } = newcomers;
   const detections = new Detections({
     ...shared,
     things,
@@ -298,30 +255,6 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     warn: parts.warn,
     settings: config.issuanceLog,
   });
-  const provisioning: Provisioning = await openProvisioning(parts, {
-    ...shared,
-    ...enrollment.shared,
-    things,
-    groups,
-    policies,
-    certificates,
-    denials,
-    binding,
-    isUsedAbove: (templateName) => vendorCas.isUsed(templateName),
-  });
-  const vendorCas: VendorCas = await VendorCas.open({
-    ...shared,
-    store: stores.vendorCas,
-    certificates,
-    provisioning,
-    things,
-    denials,
-    attempts: enrollment.shared.attempts,
-    turns: enrollment.shared.turns,
-    announce: parts.announce,
-    warn: parts.warn,
-    settings: config.vendorCas,
-  });
   const shadows = new Shadows({
     ...shared,
     store: stores.shadows,
@@ -336,53 +269,16 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     isThing: (name) => things.known(name) !== undefined,
     limits: config.deviceMetrics,
   });
-  const { releases, releaseKeys } = await openReleases(parts, trail);
-  const campaigns: Campaigns = await Campaigns.open({
-    ...shared,
-    store: stores.campaigns,
+  const rollouts: Rollouts = await openRollouts(parts, {
+    trail,
     things,
-    reports: things.reports,
     groups,
     search,
-    releases,
     denials,
     operators,
-    announce,
-    limits: config.campaigns,
-  });
-  const director = openDirector(parts, { signer: releaseKeys.director, things, releases, campaigns });
-  const downloads = openDownloads(config, { releases, campaigns });
-  const ddi = new Ddi({ reports: things.reports, releases, campaigns, downloads, settings: config.ddi });
-  const targetTokens: TargetTokens = new TargetTokens({
-    ...shared,
-    store: stores.targetTokens,
-    things,
-    groups,
     certificates,
-    groupNames: config.ddi.targetTokenGroups,
   });
-  const jobs: Jobs = await Jobs.open({
-    ...shared,
-    store: stores.jobs,
-    things,
-    groups,
-    announce,
-    isOffered: (campaignId, execution) => otaJobs.isOffered(campaignId, execution),
-    arnOf: (resource) => `arn:aws:iot:${binding.region}:${binding.accountId}:${resource}`,
-    tellsEvents: config.events.jobs,
-    limits: config.jobs,
-  });
-  const streams = new Streams({ releases, downloads, denials });
-  const otaJobs = new OtaJobs({
-    campaigns,
-    jobs: jobs.ofCampaigns,
-    releases,
-    things,
-    reports: things.reports,
-    groups,
-    groupNames: config.jobs.otaGroups,
-    stepsPerTickMax: config.jobs.stepsPerTickMax,
-  });
+  const { campaigns, targetTokens, jobs } = rollouts;
   const trailPublicKey = checkpointKey.publicKey;
   return {
     trail,
@@ -399,25 +295,12 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
     issuanceLog,
     certificates,
     search,
-    renewals,
-    endorsements,
-    enrollment,
-    provisioning,
-    vendorCas,
     shadows,
     deviceMetrics,
-    releases,
-    downloads,
-    campaigns,
     detections,
     unlogged,
-    releaseKeys,
-    director,
-    ddi,
-    targetTokens,
-    jobs,
-    streams,
-    otaJobs,
+    ...newcomers,
+    ...rollouts,
   };
 }
 
@@ -428,82 +311,4 @@ function reportLimitsOf({ httpLimits, storageLimits }: Config): ReportLimits {
     reportTransactionsMax: Math.min(reportTransactionsMax, Math.ceil(transactionsPendingMax / 2)),
     reportsPendingMax,
   };
-}
-
-function openCertificates(
-  parts: DomainParts,
-  others: {
-    readonly trail: Trail;
-    readonly issuanceLog: IssuanceLog;
-    readonly changed: (certificateId: CertificateId) => void;
-    readonly isAttached: (certificateId: CertificateId) => boolean;
-    readonly vendorCas: () => readonly Certificate[];
-  },
-): Promise<Certificates> {
-  const { config, clock, random, storage, signing, crlUrl, ocspUrl, announce } = parts;
-  return Certificates.open({
-    store: storage.stores.certificates,
-    transactor: storage.transactor,
-    ...others,
-    clock,
-    random,
-    signer: (keyName) => signing.signer(parseKeyName(keyName)),
-    caKeys: {
-      find: (keyName) => signing.findSigner(parseKeyName(keyName)),
-      generate: (keyName, kind) =>
-        signing.generate({ name: parseKeyName(keyName), purpose: signingKeys.issuingCa.purpose, ...kind }),
-    },
-    keyRules: keyRulesOf(config),
-    journalPath: join(config.folder, 'revocations.jsonl'),
-    crlUrl,
-    ocspUrl,
-    announce,
-    settings: config.certificates,
-  });
-}
-
-async function openReleases(
-  parts: DomainParts,
-  trail: Trail,
-): Promise<Pick<Domains, 'releases' | 'releaseKeys'>> {
-  const { config, clock, storage, signing } = parts;
-  const director = await openDirectorKey(parts, trail);
-  const snapshot = await signing.signer(signingKeys.tufSnapshot.name);
-  const timestamp = await signing.signer(signingKeys.tufTimestamp.name);
-  const releases = await openReleaseService({
-    store: storage.stores.releases,
-    artifactStore: await openArtifactFolder({
-      path: join(config.folder, 'artifacts'),
-      artifactBytesMax: config.httpLimits.uploadBytesMax,
-      uploadsMax: config.releases.uploadsMax,
-      unfinishedMax: config.releases.unfinishedUploadsMax,
-    }),
-    transactor: storage.transactor,
-    trail,
-    clock,
-    signers: { snapshot: [snapshot], timestamp: [timestamp], director: [director] },
-    settings: {
-      snapshotLifetimeMs: config.releases.snapshotValidityHours * hourMs,
-      timestampLifetimeMs: config.releases.timestampValidityHours * hourMs,
-      unfinishedUploadMs: config.releases.unfinishedUploadHours * hourMs,
-    },
-  });
-  return { releases, releaseKeys: { snapshot, timestamp, director } };
-}
-
-function openDownloads(
-  { releases: settings }: Config,
-  { releases: { artifacts }, campaigns }: Pick<Domains, 'releases' | 'campaigns'>,
-): Downloads {
-  return new Downloads({
-    artifacts,
-    rules: campaigns.offers,
-    downloadsMax: settings.downloadsMax,
-    deviceDownloadsMax: settings.deviceDownloadsMax,
-    yieldsAfterMs: settings.downloadYieldsAfterMs,
-    totalBytesPerSecond: settings.downloadBytesPerSecondMax,
-    deviceBytesPerSecond: settings.deviceDownloadBytesPerSecondMax,
-    monotonicMs: () => performance.now(),
-    pause: (ms, signal) => setTimeout(ms, undefined, { signal }),
-  });
 }
