@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createPolicy, getMetricReport } from '@fleetward/protocol';
 import { mosquittoClients } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
-import { iot, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { connectMqtt5, connectMqtt311, stopMqtt5 } from '../aws-device-sdk.ts';
 import { ownMetricsPolicy } from './policy.ts';
 import { reportOf } from './sample.ts';
 
@@ -23,19 +24,7 @@ async function keptOf(thingName: string): Promise<unknown> {
 }
 
 test('the AWS IoT Device SDK v2, as it is, reports over MQTT 5 and hears that it was accepted', async () => {
-  const { key, cert } = await enrol('lamp');
-  const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromMemory(
-    'localhost',
-    cert,
-    key,
-  );
-  builder.withCertificateAuthority(platform.rootPem);
-  builder.withPort(platform.platform.ports.mqtt);
-  builder.withConnectProperties({ clientId: 'lamp', keepAliveIntervalSeconds: 60 });
-  const client = new mqtt5.Mqtt5Client(builder.build());
-  const connected = once(client, 'connectionSuccess');
-  client.start();
-  await connected;
+  const client = await connectMqtt5(platform, { ...(await enrol('lamp')), clientId: 'lamp' });
   const topic = '$aws/things/lamp/defender/metrics/json';
   const subscriptions = ['accepted', 'rejected'].map((answer) => ({
     topicFilter: `${topic}/${answer}`,
@@ -60,23 +49,12 @@ test('the AWS IoT Device SDK v2, as it is, reports over MQTT 5 and hears that it
     topic: `${topic}/rejected`,
     value: { status: 'REJECTED', statusDetails: { ErrorCode: 'InvalidPayload' } },
   });
-  const stopped = once(client, 'stopped');
-  client.stop();
-  await stopped;
-  client.close();
+  await stopMqtt5(client);
   expect(await keptOf('lamp')).toEqual(reportOf(7));
 });
 
 test('and over MQTT 3.1.1', async () => {
-  const { key, cert } = await enrol('fan');
-  const builder = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder(cert, key);
-  builder.with_certificate_authority(platform.rootPem);
-  builder.with_clean_session(true);
-  builder.with_client_id('fan');
-  builder.with_endpoint('localhost');
-  builder.with_port(platform.platform.ports.mqtt);
-  const connection = new mqtt.MqttClient().new_connection(builder.build());
-  await connection.connect();
+  const connection = await connectMqtt311(platform, { ...(await enrol('fan')), clientId: 'fan' });
   const topic = '$aws/things/fan/defender/metrics/json';
   const told = Promise.withResolvers<unknown>();
   await connection.subscribe(`${topic}/accepted`, mqtt.QoS.AtLeastOnce, (_, payload) =>

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createClaim, createPolicy, createProvisioningTemplate } from '@fleetward/protocol';
 import { openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
-import { iot, iotidentity, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { iotidentity, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectMqtt5, connectMqtt311, stopMqtt5 } from '../aws-device-sdk.ts';
 import { lampPolicy, lampTemplate } from '../provisioning/fleet.ts';
 
 let platform: TestPlatform;
@@ -26,30 +26,6 @@ beforeAll(async () => {
 });
 afterAll(() => platform.stop());
 
-/** An MQTT 5 client of the SDK, built as its samples build it, started and connected. */
-async function started({ key, cert }: Identity, clientId: string): Promise<mqtt5.Mqtt5Client> {
-  const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromMemory(
-    'localhost',
-    cert,
-    key,
-  );
-  builder.withCertificateAuthority(platform.rootPem);
-  builder.withPort(platform.platform.ports.mqtt);
-  builder.withConnectProperties({ clientId, keepAliveIntervalSeconds: 60 });
-  const client = new mqtt5.Mqtt5Client(builder.build());
-  const connected = once(client, 'connectionSuccess');
-  client.start();
-  await connected;
-  return client;
-}
-
-async function stop(client: mqtt5.Mqtt5Client): Promise<void> {
-  const stopped = once(client, 'stopped');
-  client.stop();
-  await stopped;
-  client.close();
-}
-
 async function newCsr(name: string): Promise<Identity & { readonly csr: string }> {
   const file = platform.folder.join(`${name}.key`);
   await openssl(['ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', file]);
@@ -59,7 +35,7 @@ async function newCsr(name: string): Promise<Identity & { readonly csr: string }
 
 /** The device is what it was made: its own certificate connects and may do what its policy says. */
 async function assertProvisioned(identity: Identity, thingName: string): Promise<void> {
-  const device = await started(identity, thingName);
+  const device = await connectMqtt5(platform, { ...identity, clientId: thingName });
   const { reasonCode } = (await device.publish({
     topicName: `state/${thingName}`,
     qos: mqtt5.QoS.AtLeastOnce,
@@ -68,14 +44,14 @@ async function assertProvisioned(identity: Identity, thingName: string): Promise
   expect([mqtt5.PubackReasonCode.Success, mqtt5.PubackReasonCode.NoMatchingSubscribers]).toContain(
     reasonCode,
   );
-  await stop(device);
+  await stopMqtt5(device);
 }
 
 describe('the AWS IoT Device SDK v2, as it is', () => {
   async function onSdk<Result>(
     work: (client: iotidentity.IotIdentityClientv2) => Promise<Result>,
   ): Promise<Result> {
-    const connection = await started(claim, `claim-${Math.random()}`);
+    const connection = await connectMqtt5(platform, { ...claim, clientId: `claim-${Math.random()}` });
     const client = iotidentity.IotIdentityClientv2.newFromMqtt5(connection, {
       maxRequestResponseSubscriptions: 3,
       maxStreamingSubscriptions: 2,
@@ -85,7 +61,7 @@ describe('the AWS IoT Device SDK v2, as it is', () => {
       return await work(client);
     } finally {
       client.close();
-      await stop(connection);
+      await stopMqtt5(connection);
     }
   }
 
@@ -139,14 +115,7 @@ describe('the AWS IoT Device SDK v2, as it is', () => {
   });
 
   test('provisions over MQTT 3.1.1 with the first of its clients', async () => {
-    const builder = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder(claim.cert, claim.key);
-    builder.with_certificate_authority(platform.rootPem);
-    builder.with_clean_session(false);
-    builder.with_client_id('claim-v4');
-    builder.with_endpoint('localhost');
-    builder.with_port(platform.platform.ports.mqtt);
-    const connection = new mqtt.MqttClient().new_connection(builder.build());
-    await connection.connect();
+    const connection = await connectMqtt311(platform, { ...claim, clientId: 'claim-v4' }, { isClean: false });
     const client = new iotidentity.IotIdentityClient(connection);
     const qos = mqtt.QoS.AtLeastOnce;
     const answer = Promise.withResolvers<iotidentity.model.CreateKeysAndCertificateResponse>();

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createJob, createPolicy, getJobExecution } from '@fleetward/protocol';
 import { mosquittoClients, needs } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
-import { iot, iotjobs, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { iotjobs, mqtt } from 'aws-iot-device-sdk-v2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectMqtt5, connectMqtt311, requestLimits, stopMqtt5 } from '../aws-device-sdk.ts';
 import { jobPolicy } from './policy.ts';
 
 let platform: TestPlatform;
@@ -27,31 +28,13 @@ async function execution(jobId: string) {
 
 describe('the AWS IoT Device SDK v2, as it is', () => {
   async function on5<Result>(work: (client: iotjobs.IotJobsClientv2) => Promise<Result>): Promise<Result> {
-    const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromMemory(
-      'localhost',
-      lamp.cert,
-      lamp.key,
-    );
-    builder.withCertificateAuthority(platform.rootPem);
-    builder.withPort(platform.platform.ports.mqtt);
-    builder.withConnectProperties({ clientId: 'lamp', keepAliveIntervalSeconds: 60 });
-    const connection = new mqtt5.Mqtt5Client(builder.build());
-    const connected = once(connection, 'connectionSuccess');
-    connection.start();
-    await connected;
-    const client = iotjobs.IotJobsClientv2.newFromMqtt5(connection, {
-      maxRequestResponseSubscriptions: 8,
-      maxStreamingSubscriptions: 2,
-      operationTimeoutInSeconds: 30,
-    });
+    const connection = await connectMqtt5(platform, { ...lamp, clientId: 'lamp' });
+    const client = iotjobs.IotJobsClientv2.newFromMqtt5(connection, requestLimits);
     try {
       return await work(client);
     } finally {
       client.close();
-      const stopped = once(connection, 'stopped');
-      connection.stop();
-      await stopped;
-      connection.close();
+      await stopMqtt5(connection);
     }
   }
 
@@ -117,14 +100,7 @@ describe('the AWS IoT Device SDK v2, as it is', () => {
 
   test('does a job over MQTT 3.1.1 with the first of its clients', async () => {
     await newJob('three');
-    const builder = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder(lamp.cert, lamp.key);
-    builder.with_certificate_authority(platform.rootPem);
-    builder.with_clean_session(true);
-    builder.with_client_id('lamp');
-    builder.with_endpoint('localhost');
-    builder.with_port(platform.platform.ports.mqtt);
-    const connection = new mqtt.MqttClient().new_connection(builder.build());
-    await connection.connect();
+    const connection = await connectMqtt311(platform, { ...lamp, clientId: 'lamp' });
     const client = new iotjobs.IotJobsClient(connection);
     const qos = mqtt.QoS.AtLeastOnce;
     const of = { thingName: 'lamp' };

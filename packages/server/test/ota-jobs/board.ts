@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { jobTopics } from '@fleetward/protocol';
 import type { TestDevice, TestPlatform } from '@fleetward/testkit/platform';
-import { iot, iotjobs, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { iotjobs, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { connectMqtt5, requestLimits, stopMqtt5 } from '../aws-device-sdk.ts';
 
 const arn = 'arn:aws:iot:REGION:ACCOUNT_ID:';
 const own = '$aws/things/${iot:Connection.Thing.ThingName}';
@@ -41,28 +42,12 @@ export class Board {
   private constructor(thingName: string, connection: mqtt5.Mqtt5Client) {
     this.thingName = thingName;
     this.#connection = connection;
-    this.jobs = iotjobs.IotJobsClientv2.newFromMqtt5(connection, {
-      maxRequestResponseSubscriptions: 8,
-      maxStreamingSubscriptions: 2,
-      operationTimeoutInSeconds: 30,
-    });
+    this.jobs = iotjobs.IotJobsClientv2.newFromMqtt5(connection, requestLimits);
   }
 
-  static async connect({ platform, rootPem }: TestPlatform, device: TestDevice): Promise<Board> {
-    const { thingName, cert, key } = device;
-    const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromMemory(
-      'localhost',
-      cert,
-      key,
-    );
-    builder.withCertificateAuthority(rootPem);
-    builder.withPort(platform.ports.mqtt);
-    builder.withConnectProperties({ clientId: thingName, keepAliveIntervalSeconds: 60 });
-    const connection = new mqtt5.Mqtt5Client(builder.build());
-    const connected = once(connection, 'connectionSuccess');
-    connection.start();
-    await connected;
-    return new Board(thingName, connection);
+  static async connect(platform: TestPlatform, device: TestDevice): Promise<Board> {
+    const { thingName } = device;
+    return new Board(thingName, await connectMqtt5(platform, { ...device, clientId: thingName }));
   }
 
   /** The job that a notification brings, or that waits already. */
@@ -127,10 +112,7 @@ export class Board {
 
   async close(): Promise<void> {
     this.jobs.close();
-    const stopped = once(this.#connection, 'stopped');
-    this.#connection.stop();
-    await stopped;
-    this.#connection.close();
+    await stopMqtt5(this.#connection);
   }
 }
 

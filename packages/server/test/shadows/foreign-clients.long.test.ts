@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createPolicy, updateShadow } from '@fleetward/protocol';
 import { mosquittoClients, requireProgram, runProgram } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
-import { iot, iotshadow, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
+import { iotshadow } from 'aws-iot-device-sdk-v2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectMqtt5, connectMqtt311, requestLimits, stopMqtt5 } from '../aws-device-sdk.ts';
 import { ownShadowsPolicy } from './device.ts';
 
 let platform: TestPlatform;
@@ -18,53 +19,26 @@ beforeAll(async () => {
 });
 afterAll(() => platform.stop());
 
-const limits = {
-  maxRequestResponseSubscriptions: 8,
-  maxStreamingSubscriptions: 2,
-  operationTimeoutInSeconds: 30,
-};
-
 interface Opened {
   readonly client: iotshadow.IotShadowClientv2;
   close(): Promise<void>;
 }
 
-async function overMqtt5({ key, cert, thingName: clientId }: TestDevice): Promise<Opened> {
-  const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromMemory(
-    'localhost',
-    cert,
-    key,
-  );
-  builder.withCertificateAuthority(platform.rootPem);
-  builder.withPort(platform.platform.ports.mqtt);
-  builder.withConnectProperties({ clientId, keepAliveIntervalSeconds: 60 });
-  const connection = new mqtt5.Mqtt5Client(builder.build());
-  const connected = once(connection, 'connectionSuccess');
-  connection.start();
-  await connected;
-  const client = iotshadow.IotShadowClientv2.newFromMqtt5(connection, limits);
+async function overMqtt5(device: TestDevice): Promise<Opened> {
+  const connection = await connectMqtt5(platform, { ...device, clientId: device.thingName });
+  const client = iotshadow.IotShadowClientv2.newFromMqtt5(connection, requestLimits);
   return {
     client,
     async close() {
       client.close();
-      const stopped = once(connection, 'stopped');
-      connection.stop();
-      await stopped;
-      connection.close();
+      await stopMqtt5(connection);
     },
   };
 }
 
-async function overMqtt311({ key, cert, thingName }: TestDevice): Promise<Opened> {
-  const builder = iot.AwsIotMqttConnectionConfigBuilder.new_mtls_builder(cert, key);
-  builder.with_certificate_authority(platform.rootPem);
-  builder.with_clean_session(true);
-  builder.with_client_id(thingName);
-  builder.with_endpoint('localhost');
-  builder.with_port(platform.platform.ports.mqtt);
-  const connection = new mqtt.MqttClient().new_connection(builder.build());
-  await connection.connect();
-  const client = iotshadow.IotShadowClientv2.newFromMqtt311(connection, limits);
+async function overMqtt311(device: TestDevice): Promise<Opened> {
+  const connection = await connectMqtt311(platform, { ...device, clientId: device.thingName });
+  const client = iotshadow.IotShadowClientv2.newFromMqtt311(connection, requestLimits);
   return {
     client,
     async close() {
