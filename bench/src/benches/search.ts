@@ -37,6 +37,6 @@ async function onPostgres(run: Omit<SearchRun, 'backend' | 'storage'>): Promise<
     return [];
   }
   await using server = await startPostgres();
-  const storage = { kind: 'postgres', url: server.url, transactionMs: 60_000 } as const;
+  const storage = { ...server.storage, transactionMs: 60_000 };
   return await runSearch({ ...run, backend: 'postgres', storage });
 }

@@ -8,7 +8,7 @@ export function storageConfig({ folder, storage, storageLimits: limits }: Config
   const shared = { statementsPendingMax, transactionsPendingMax, transactionMs };
   if (storage.kind === 'postgres') {
     const { connectionsMax, connectTimeoutMs: connectMs, statementTimeoutMs: statementMs } = limits;
-    return { kind: 'postgres', url: storage.url, ...shared, connectionsMax, connectMs, statementMs };
+    return { ...storage, ...shared, connectionsMax, connectMs, statementMs };
   }
   const { readerThreads: readers, busyTimeoutMs, groupTransactionsMax, groupMs } = limits;
   return { kind: 'sqlite', folder, ...shared, readers, busyTimeoutMs, groupTransactionsMax, groupMs };

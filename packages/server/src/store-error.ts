@@ -3,8 +3,14 @@ import { AppError } from '@fleetward/core';
 /**
  * What a store reports besides its results; domains turn `store.conflict` into their own outcome. `store.busy` may be tried
  * again; `store.newer` means that a newer Fleetward wrote the database; `store.in_use` that another process runs on the
- * folder.
+ * folder; `store.not_durable` that the database would lose what it acknowledged.
  */
 export class StoreError extends AppError<
-  'store.conflict' | 'store.unavailable' | 'store.corrupt' | 'store.busy' | 'store.newer' | 'store.in_use'
+  | 'store.conflict'
+  | 'store.unavailable'
+  | 'store.corrupt'
+  | 'store.busy'
+  | 'store.newer'
+  | 'store.in_use'
+  | 'store.not_durable'
 > {}

@@ -7,6 +7,12 @@ import { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts';
 export interface Postgres extends AsyncDisposable {
   /** For `pg`: over a Unix socket in a private folder, so there is no port to collide and nobody else can connect. */
   readonly url: string;
+  /** The setting `storage` that takes it, though it syncs nothing. */
+  readonly storage: {
+    readonly kind: 'postgres';
+    readonly url: string;
+    readonly mayBeOff: readonly ['fsync', 'full_page_writes'];
+  };
   readonly pid: number;
   /** Ends the server and removes its files. */
   stop(): Promise<void>;
@@ -78,7 +84,8 @@ function postgresOf(folder: TemporaryFolder, server: RunningProgram): Postgres {
     folder.remove();
   };
   const url = `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(folder.join('s'))}`;
-  return { url, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
+  const storage = { kind: 'postgres', url, mayBeOff: ['fsync', 'full_page_writes'] } as const;
+  return { url, storage, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
 }
 
 function inFolder(folder: TemporaryFolder, user: User | undefined) {

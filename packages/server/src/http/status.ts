@@ -91,6 +91,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'store.corrupt': 500,
   'store.newer': 500,
   'store.in_use': 500,
+  'store.not_durable': 500,
   'operators.setup_refused': 401,
   'operators.name_taken': 409,
   'operators.not_found': 404,

@@ -5,13 +5,20 @@ export const storage = Type.Union(
   [
     Type.Object({ kind: Type.Literal('sqlite') }, { additionalProperties: false }),
     Type.Object(
-      { kind: Type.Literal('postgres'), url: Type.String({ minLength: 1 }) },
+      {
+        kind: Type.Literal('postgres'),
+        url: Type.String({ minLength: 1 }),
+        mayBeOff: Type.Optional(
+          Type.Array(Type.Union([Type.Literal('fsync'), Type.Literal('full_page_writes')]), { maxItems: 2 }),
+        ),
+      },
       { additionalProperties: false },
     ),
   ],
   {
     default: { kind: 'sqlite' },
-    description: '`{kind: sqlite}` keeps the records in `folder`; `{kind: postgres, url: …}` in PostgreSQL.',
+    description:
+      '`{kind: sqlite}` keeps the records in `folder`; `{kind: postgres, url: …}` in PostgreSQL, where `mayBeOff` names what that may not do for what is committed to outlive a power cut.',
   },
 );
 

@@ -74,7 +74,7 @@ needs('initdb', 'postgresql').describe('what a thing does, on PostgreSQL', () =>
   test('is kept over a restart', async () => {
     await using postgres = await startPostgres();
     await using platform = await startTestPlatform({
-      settings: { storage: { kind: 'postgres', url: postgres.url } },
+      settings: { storage: postgres.storage },
     });
     await savePolicy(platform);
     const client = await connect(platform, await platform.enrol('pump', { policies: ['open'] }));

@@ -224,5 +224,5 @@ needs('initdb', 'postgresql').describe('groups on live connections, on PostgreSQ
     postgres = await startPostgres();
   });
   afterAll(() => postgres[Symbol.asyncDispose]());
-  describeGroups(() => startTestPlatform({ settings: { storage: { kind: 'postgres', url: postgres.url } } }));
+  describeGroups(() => startTestPlatform({ settings: { storage: postgres.storage } }));
 });

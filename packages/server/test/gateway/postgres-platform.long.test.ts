@@ -7,7 +7,7 @@ needs('initdb', 'postgresql').describe('the platform on PostgreSQL', () => {
   test('enrols, revokes and keeps both over a restart', async () => {
     await using postgres = await startPostgres();
     await using platform = await startTestPlatform({
-      settings: { storage: { kind: 'postgres', url: postgres.url } },
+      settings: { storage: postgres.storage },
     });
     await platform.enrol('kept');
     await platform.enrol('revoked');

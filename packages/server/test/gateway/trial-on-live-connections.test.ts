@@ -140,5 +140,5 @@ needs('initdb', 'postgresql').describe('a trial on live connections, on PostgreS
     postgres = await startPostgres();
   });
   afterAll(() => postgres[Symbol.asyncDispose]());
-  describeTrials(() => startTestPlatform({ settings: { storage: { kind: 'postgres', url: postgres.url } } }));
+  describeTrials(() => startTestPlatform({ settings: { storage: postgres.storage } }));
 });

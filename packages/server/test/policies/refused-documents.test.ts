@@ -85,7 +85,7 @@ needs('initdb', 'postgresql').describe('on PostgreSQL', () => {
     using folder = temporaryFolder();
     await using postgres = await startPostgres();
     const limits = { connectionsMax: 5, transactionMs: 2_000, transactionsPendingMax: 100 };
-    const storage = { kind: 'postgres', url: postgres.url, ...limits } as const;
+    const storage = { ...postgres.storage, ...limits };
     const platform = await openPlatform({ folder: folder.path, storage });
     await refuses(platform).finally(() => platform.close());
   });

@@ -3,7 +3,7 @@ import { needs, type Postgres, startPostgres } from '@fleetward/testkit';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openStorage } from '../../src/storage/index.ts';
+import { openStorage, type Storage } from '../../src/storage/index.ts';
 import { queriesOf } from '../../src/storage/open-transaction.ts';
 import { outcomes } from './suite/backend.ts';
 import { describeStores } from './suite/suite.ts';
@@ -16,19 +16,24 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
   });
   afterAll(() => server.stop());
 
-  async function ask(statement: string): Promise<void> {
+  async function ask(statement: string): Promise<unknown[]> {
     const client = new pg.Client({ connectionString: server.url });
     await client.connect();
-    await client.query(statement);
+    const { rows } = await client.query(statement);
     await client.end();
+    return rows;
+  }
+
+  async function createDatabase(): Promise<string> {
+    const name = `suite_${++databases}`;
+    await ask(`create database ${name}`);
+    return server.url.replace('/postgres?', `/${name}?`);
   }
 
   async function createHome() {
-    const name = `suite_${++databases}`;
-    await ask(`create database ${name}`);
-    const url = server.url.replace('/postgres?', `/${name}?`);
+    const url = await createDatabase();
     const limits = { connectionsMax: 5, transactionMs: 2000, transactionsPendingMax: 100 };
-    return { open: () => openStorage({ kind: 'postgres', url, ...limits }), remove: async () => {} };
+    return { open: () => openStorage({ ...server.storage, url, ...limits }), remove: async () => {} };
   }
 
   describeStores(createHome);
@@ -129,6 +134,65 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
       expect(await storage.transactor.transact(async () => 'again')).toBe('again');
       expect(lost()).toBeUndefined();
       await storage.close();
+    });
+  });
+
+  describe('what is committed is on the disk', () => {
+    const synchronousCommit = (storage: Storage) =>
+      storage.transactor.transact(async (tx) => {
+        const shown = await sql<{ value: string }>`
+          select current_setting('synchronous_commit') as value`.execute(queriesOf(tx));
+        return shown.rows[0]?.value;
+      });
+
+    test.each([
+      ['the database', (name: string) => `alter database ${name} set synchronous_commit = off`, ''],
+      [
+        'the role',
+        (name: string) => `alter role postgres in database ${name} set synchronous_commit = off`,
+        '',
+      ],
+      ['the address', () => 'select 1', `&options=${encodeURIComponent('-c synchronous_commit=off')}`],
+    ])('where `synchronous_commit` is off by %s', async (_, statement, options) => {
+      const url = await createDatabase();
+      await ask(statement(`suite_${databases}`));
+      const storage = await openStorage({ ...server.storage, url: `${url}${options}` });
+      expect(await synchronousCommit(storage)).toBe('on');
+      await storage.close();
+    });
+
+    test('where the server turns `synchronous_commit` off under a connection', async () => {
+      const storage = await openStorage({
+        ...server.storage,
+        url: await createDatabase(),
+        connectionsMax: 1,
+      });
+      await ask('alter system set synchronous_commit = off');
+      await ask('select pg_reload_conf()');
+      await expect.poll(() => ask('show synchronous_commit')).toEqual([{ synchronous_commit: 'off' }]);
+      expect(await synchronousCommit(storage)).toBe('on');
+      await ask('alter system reset synchronous_commit');
+      await storage.close();
+    });
+
+    test('and a wish for more than that is kept', async () => {
+      const url = await createDatabase();
+      await ask(`alter database suite_${databases} set synchronous_commit = remote_apply`);
+      const storage = await openStorage({ ...server.storage, url });
+      expect(await synchronousCommit(storage)).toBe('remote_apply');
+      await storage.close();
+    });
+
+    test('or the start is refused, but where the settings say that it need not be', async () => {
+      const { url } = server;
+      await expect(openStorage({ kind: 'postgres', url })).rejects.toMatchObject({
+        code: 'store.not_durable',
+        message: expect.stringMatching(/`fsync`.*`full_page_writes`.*command line.*storage\.mayBeOff/),
+      });
+      await expect(openStorage({ kind: 'postgres', url, mayBeOff: ['fsync'] })).rejects.toMatchObject({
+        code: 'store.not_durable',
+        message: expect.not.stringContaining('`fsync`'),
+      });
     });
   });
 

@@ -3,6 +3,7 @@ import { StoreError } from '../../store-error.ts';
 import type { Database } from '../database.ts';
 import { migrate, migrationMs } from '../migrate.ts';
 import { queriesOver, type Statement } from '../statement.ts';
+import { assertSyncs, type SyncSetting, waitForSyncs } from './syncs.ts';
 import { PostgresTransactor, statementsOn, type TransactionLimits } from './transactor.ts';
 import { columnParsers } from './types.ts';
 
@@ -10,6 +11,8 @@ export interface PostgresConfig extends Partial<TransactionLimits> {
   readonly kind: 'postgres';
   /** `postgres://user:password@host:port/database?sslmode=verify-full`. */
   readonly url: string;
+  /** Settings of the server that may be off though what is committed may then be gone after a power cut. Default none. */
+  readonly mayBeOff?: readonly SyncSetting[];
   /** Connections at most. Default 10. */
   readonly connectionsMax?: number;
   /** How long to wait for a connection. Default 5000. */
@@ -21,6 +24,7 @@ export interface PostgresConfig extends Partial<TransactionLimits> {
 }
 
 const defaults = {
+  mayBeOff: [] as readonly SyncSetting[],
   connectionsMax: 10,
   connectMs: 5000,
   statementMs: 5000,
@@ -29,7 +33,7 @@ const defaults = {
   transactionsPendingMax: 1024,
 };
 
-/** Storage in PostgreSQL 13 or newer. */
+/** Storage in PostgreSQL 13 or newer. Throws `store.not_durable` for a server that does not sync what it commits. */
 export async function openPostgres(config: PostgresConfig): Promise<Database> {
   const settings = { ...defaults, ...config };
   const pool = createPool(settings);
@@ -42,6 +46,7 @@ export async function openPostgres(config: PostgresConfig): Promise<Database> {
   const { lost } = transactor;
   const database: Database = { kind: 'postgres', transactor, reads, lost, close };
   try {
+    await assertSyncs(pool, settings.mayBeOff);
     await migratePatiently(settings);
   } catch (cause) {
     await database.close();
@@ -71,6 +76,7 @@ function createPool(settings: typeof defaults & { readonly url: string }): pg.Po
     query_timeout: settings.statementMs + 1000,
     idle_in_transaction_session_timeout: settings.transactionMs + settings.statementMs,
     types: columnParsers,
+    onConnect: waitForSyncs,
     application_name: 'fleetward',
   });
   // A lost connection also fails the statement that used it; without listeners the event alone would end the process.
