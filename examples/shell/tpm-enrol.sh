@@ -11,13 +11,17 @@ https_port=${FLEETWARD_HTTPS_PORT:-8443}
 handle=${FLEETWARD_TPM_HANDLE:-0x81010010}
 
 main() {
+  if ! [ -s join-token ] || ! [ -s root.pem ]; then
+    echo "tpm-enrol.sh: \`$PWD\` needs a join token in \`join-token\` (\`fleetward join-token create --profile tpm-device\`) and the platform's root in \`root.pem\`" >&2
+    return 1
+  fi
   # A key that is there already is used again: it gets the same certificate if the answer was lost.
   tpm2_readpublic -c "$handle" -o key.pub > /dev/null 2>&1 || make_key
   attest
   challenge
   activate
   enrol
-  rm -f join-token ek.* ak.* attestation signature credential secret request answer
+  rm -f join-token key.pub ek.* ak.* attestation signature credential secret request answer
   echo "enrolled: the certificate is in identity.pem, its key in the TPM at $handle"
 }
 
@@ -83,9 +87,10 @@ END
 # The token by a file descriptor: other users see the arguments of programs.
 ask() {
   cat > body
+  rm -f answer
   curl --silent --show-error --fail-with-body --max-time 30 --cacert root.pem --config - \
     --header 'Content-Type: application/json' --data-binary @body --output answer \
-    "https://$host:$https_port/v1/$1" <<END || { cat answer >&2; return 1; }
+    "https://$host:$https_port/v1/$1" <<END || { [ ! -f answer ] || { cat answer; echo; } >&2; return 1; }
 user = "$name:$(cat join-token)"
 END
   rm -f body

@@ -92,6 +92,9 @@ const hints: Readonly<Record<string, string>> = {
   'shadows.version_conflict':
     'it was changed meanwhile: `fleetward shadow get` shows its version and what it holds now',
   'ddi.token_not_found': '`fleetward target-token list` shows which things have one',
+  'endorsements.exists': '`fleetward endorsement list` shows what is trusted',
+  'endorsements.limit': '`fleetward endorsement delete` removes a root that is not needed',
+  'endorsements.not_found': '`fleetward endorsement list` shows what is trusted',
   'enrollment.token_not_found': '`fleetward join-token list` shows the join tokens',
   'groups.not_found': '`fleetward group list` shows the groups, `fleetward group create` makes one',
   'groups.dynamic': '`fleetward group update --query` changes which things are in it',

@@ -31,6 +31,11 @@ const forms: Readonly<Record<string, NameForm>> = {
     hint: 'see `fleetward job list`',
   },
   attemptId: { what: 'attempt id', expected: '8 to 64 hex digits', hint: 'see `fleetward enrollment list`' },
+  endorsementId: {
+    what: 'id of an endorsement',
+    expected: 'all 64 hex digits',
+    hint: 'see `fleetward endorsement list`',
+  },
   tokenId: { what: 'token id', expected: '16 to 64 hex digits', hint: 'see `fleetward join-token list`' },
   policyName,
   policyNames: policyName,

@@ -161,7 +161,9 @@ needs('openssl', 'openssl').describe('cert verify', () => {
     const refused = await verify(`00005890bc78bcbee3ca\n${entry}\n`);
     expect(refused.json).toMatchObject([{ outcome: 'refused', code: 'weak_key' }]);
     expect(refused.code).toBe(1);
-    expect((await verify(`00005890bc78bcbee3ca\n${entry.slice(2)}\n`)).code).toBe(2);
+    const cut = await verify(`00005890bc78bcbee3ca\n${entry.slice(2)}\n`);
+    expect(cut.code).toBe(2);
+    expect(cut.error).toMatchObject({ message: expect.stringContaining('line 2 of `weak.list`') });
   });
 
   test('decides for the time that is asked for', async () => {

@@ -607,8 +607,17 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await run(['endorsement', 'add', '--certificate', 'vendor.der'])).error).toMatchObject({
       code: 'endorsements.refused',
     });
-    for (const wrong of [[], ['--ek-hash', ekHash, '--root', 'vendor.der']])
+    for (const wrong of [[], ['--ek-hash', ekHash, '--root', 'vendor.der'], ['--ek-hash', ekHash.slice(1)]])
       expect((await run(['endorsement', 'add', ...wrong])).error).toMatchObject({ code: 'cli.usage' });
+    const ek = readFileSync(file('ek.pem'), 'utf8');
+    writeFileSync(file('vendors.pem'), `${ek}${ek}`);
+    expect((await run(['endorsement', 'add', '--root', 'vendors.pem'])).error).toMatchObject({
+      code: 'cli.unreadable',
+      message: '`vendors.pem` holds 2 certificates: one is trusted at a time',
+    });
+    expect((await run(['endorsement', 'delete', 'ab'])).error).toMatchObject({
+      message: expect.stringContaining('fleetward endorsement list'),
+    });
     const listed = (await say(['endorsement', 'list'])).json as { endorsementId: string; kind: string }[];
     expect(listed.map(({ kind }) => kind).toSorted()).toEqual(['key', 'key', 'root']);
     expect(listed).toContainEqual(expect.objectContaining({ endorsementId: ekHash.toLowerCase() }));

@@ -13,22 +13,36 @@ export interface WeakKeys {
 
 const entry = /^[0-9a-f]{20}$/;
 
+/** What an entry becomes when openssl has printed no modulus, as of a key that is not RSA. */
+const entriesOfNothing: ReadonlySet<string> = new Set(
+  ['', 'Modulus=No modulus for this public key type\n'].map((printed) =>
+    hash('sha1', printed, 'hex').slice(20),
+  ),
+);
+
 /**
  * Reads lists in the form of Debian's `openssl-blacklist`: a line each key, the last 20 hex digits of the SHA-1 of what
  * `openssl rsa -noout -modulus` prints; blank lines and those that begin with `#` say nothing. Throws `pki.weak_keys` with the number of
- * a line that is neither: of a list that is cut or of another form nobody may believe that it was read.
+ * a line that is neither: of a list that is cut or of another form nobody may believe that it was read. `names` are those of the lists, for errors.
  */
-export function parseWeakKeys(lists: readonly Uint8Array[]): WeakKeys {
+export function parseWeakKeys(lists: readonly Uint8Array[], names: readonly string[] = []): WeakKeys {
   const entries = new Set<string>();
-  for (const list of lists) addEntries(list, entries);
+  for (const [at, list] of lists.entries())
+    addEntries(list, {
+      entries,
+      name: names[at] === undefined ? 'the list of weak keys' : `\`${names[at]}\``,
+    });
   return { size: entries.size, has: (key) => key.kind === 'rsa' && entries.has(entryOf(key.modulus)) };
 }
 
-function addEntries(list: Uint8Array, entries: Set<string>): void {
+function addEntries(
+  list: Uint8Array,
+  { entries, name }: { readonly entries: Set<string>; readonly name: string },
+): void {
   if (list.length > limits.weakKeysBytesMax)
     throw new PkiError(
       'pki.too_large',
-      `a list of weak keys has ${list.length} bytes; at most ${limits.weakKeysBytesMax} are accepted`,
+      `${name} has ${list.length} bytes; at most ${limits.weakKeysBytesMax} are accepted`,
     );
   const lines = Buffer.from(list.buffer, list.byteOffset, list.length).toString('latin1').split('\n');
   for (const [at, line] of lines.entries()) {
@@ -37,7 +51,12 @@ function addEntries(list: Uint8Array, entries: Set<string>): void {
     if (!entry.test(text))
       throw new PkiError(
         'pki.weak_keys',
-        `line ${at + 1} of the list of weak keys is not 20 lower-case hex digits: expected the form of \`openssl-blacklist\``,
+        `line ${at + 1} of ${name} is not 20 lower-case hex digits: expected the form of \`openssl-blacklist\``,
+      );
+    if (entriesOfNothing.has(text))
+      throw new PkiError(
+        'pki.weak_keys',
+        `line ${at + 1} of ${name} is of no key: openssl printed no modulus, as of a key that is not RSA`,
       );
     entries.add(text);
     if (entries.size > limits.weakKeysMax)

@@ -11,15 +11,17 @@ export function keyRulesOf({
   weakKeyBlacklist: paths,
   experimental,
 }: Pick<Config, 'folder' | 'weakKeyBlacklist' | 'experimental'>): KeyRules {
+  const files = paths.map((path) => resolve(folder, path));
   return {
-    ...(paths.length === 0 ? {} : { weakKeys: parsed(paths.map((path) => read(resolve(folder, path)))) }),
+    ...(files.length === 0 ? {} : { weakKeys: readLists(files) }),
     ...(experimental.mlDsa ? {} : { withoutMlDsa: true }),
   };
 }
 
-function parsed(lists: readonly Uint8Array[]): WeakKeys {
+function readLists(files: readonly string[]): WeakKeys {
+  const lists = files.map(read);
   try {
-    return parseWeakKeys(lists);
+    return parseWeakKeys(lists, files);
   } catch (cause) {
     if (!isAppError(cause)) throw cause;
     throw new ConfigError('config.invalid', `\`weakKeyBlacklist\`: ${cause.message}`, { cause });

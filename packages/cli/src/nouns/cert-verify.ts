@@ -108,7 +108,7 @@ async function keyRulesOf({ weakKeys = [] }: VerifyFlags, terminal: Terminal): P
   if (weakKeys.length === 0) return {};
   const lists: Uint8Array[] = [];
   for (const file of weakKeys) lists.push(await readInput(file, { terminal, bytesMax: weakKeysBytesMax }));
-  return { weakKeys: parseWeakKeys(lists) };
+  return { weakKeys: parseWeakKeys(lists, weakKeys) };
 }
 
 async function readCrls(file: string, terminal: Terminal): Promise<readonly Crl[]> {

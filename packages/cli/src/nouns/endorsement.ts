@@ -2,7 +2,7 @@ import { encodePem } from '@fleetward/pki';
 import { addEndorsement, listEndorsements, removeEndorsement } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb, limit } from '../define.ts';
-import { usage } from '../errors.ts';
+import { CliError, usage } from '../errors.ts';
 import { readOperatorNames } from '../operator-names.ts';
 import { readPages } from '../pages.ts';
 import { readCertificates } from '../read-certificates.ts';
@@ -26,9 +26,9 @@ function addAdd(noun: Command, shell: Shell): void {
   addVerb(noun, 'add', {
     summary: 'trust the endorsement key of a TPM, or a vendor of TPMs',
     description:
-      'A device gets a `tpm-device` certificate by a join token only when its TPM shows that it holds an endorsement key that is trusted: ' +
-      'by its own hash (SHA-256 of its SubjectPublicKeyInfo), by its certificate, or because a CA that is given as `--root` has certified it. ' +
-      'Give one of the three.',
+      'A TPM 2.0 is known by its endorsement key (EK), which never leaves it. A device gets a `tpm-device` certificate by a join token only when its TPM shows that it holds ' +
+      'an EK that is trusted: by its own hash (SHA-256 of its SubjectPublicKeyInfo, after `tpm2_createek -c ek.ctx -G rsa -f pem -u ek.pem` at the device), by its certificate, or because ' +
+      'a CA that is given as `--root` has certified it: then each TPM of that vendor is trusted. Give one of the three. docs/how-to/tpm.md has the whole of it.',
     examples: [
       'fleetward endorsement add --ek-hash $(openssl pkey -pubin -in ek.pem -outform DER | sha256sum | cut -c1-64)',
       'fleetward endorsement add --certificate ek-certificate.pem',
@@ -49,13 +49,31 @@ function addAdd(noun: Command, shell: Shell): void {
 async function bodyOf({ certificate, ekHash, root }: AddFlags, { terminal }: Shell) {
   if ([certificate, ekHash, root].filter((flag) => flag !== undefined).length !== 1)
     throw usage('give one of `--certificate`, `--ek-hash` and `--root`');
-  if (ekHash !== undefined) return { ekHash: ekHash.toLowerCase() };
-  if (root !== undefined) return { rootPem: pemOf(await readCertificates(root, terminal)) };
-  return { certificatePem: pemOf(await readCertificates(certificate ?? '', terminal)) };
+  if (ekHash !== undefined) return { ekHash: hashOf(ekHash) };
+  if (root !== undefined) return { rootPem: await readOne(root, terminal) };
+  return { certificatePem: await readOne(certificate ?? '', terminal) };
 }
 
-/** TPMs and their vendors give DER. */
-function pemOf(text: string): string {
+function hashOf(text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  throw usage(
+    `\`--ek-hash ${text}\` is not the hash of an endorsement key, which has 64 hex digits`,
+    '`openssl pkey -pubin -in ek.pem -outform DER | sha256sum | cut -c1-64` gives it',
+  );
+}
+
+/** TPMs and their vendors give DER, and vendors many roots in one file. */
+async function readOne(file: string, terminal: Shell['terminal']): Promise<string> {
+  const text = await readCertificates(file, terminal);
+  const count = text.split('-----BEGIN CERTIFICATE-----').length - 1;
+  if (count > 1)
+    throw new CliError(
+      'cli.unreadable',
+      `\`${file}\` holds ${count} certificates: one is trusted at a time`,
+      {
+        hint: 'give a file with the one you mean; of several roots each by itself',
+      },
+    );
   return text.startsWith('0') ? encodePem('CERTIFICATE', Buffer.from(text, 'latin1')) : text;
 }
 

@@ -28,19 +28,22 @@ function addCreate(noun: Command, { output, withApi }: Shell): void {
     summary: 'make a join token',
     description:
       'Makes a token that lets devices enrol over EST under the names the pattern allows (`*` stands for any characters). It is printed ' +
-      'this once and never again. Policies given here are attached to each certificate it brings, and each thing joins the group.',
+      'this once and never again. Policies given here are attached to each certificate it brings, and each thing joins the group. ' +
+      'With `--profile tpm-device` EST does not take it: a device shows by its TPM that its key is in there, and that TPM has to be trusted (`endorsement add`; docs/how-to/tpm.md).',
     examples: [
       'fleetward join-token create lamp-7 --policy lamps',
       "fleetward join-token create 'lamp-*' --uses 500 --expires 30d --policy lamps > factory.token",
       "fleetward join-token create 'lamp-*' --uses 40 --group building-7",
+      "fleetward join-token create 'pump-*' --profile tpm-device --uses 40 --policy pumps",
     ],
   })
     .addOption(repeatable('--policy <name>', 'a policy to attach to what it enrols'))
     .option('--group <name>', 'the group that each thing it enrols joins')
     .addOption(
-      new Option('--profile <profile>', 'what its certificates are for; device if not given').choices(
-        profiles,
-      ),
+      new Option(
+        '--profile <profile>',
+        'what its certificates are for (docs/reference/certificate-profiles.md); device if not given',
+      ).choices(profiles),
     )
     .addOption(
       whole('--uses <count>', {

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodePem, parseCertificatesPem, parseTpmPublic } from '@fleetward/pki';
 import {
@@ -85,7 +85,9 @@ describeWithTpm('a device with a TPM', () => {
       expect(stdout.toString()).toBe(
         `enrolled: the certificate is in identity.pem, its key in the TPM at ${deviceKeyHandle}\n`,
       );
-      expect(existsSync(join(folder, 'join-token'))).toBe(false);
+      expect(readdirSync(folder).toSorted()).toEqual(['identity.pem', 'root.pem']);
+      const again = await runProgram('/bin/sh', [script, 'pump-1', folder]);
+      expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('needs a join token') });
       const [leaf] = parseCertificatesPem(readFileSync(join(folder, 'identity.pem'), 'utf8'));
       const found = await platform.api.call(getCertificate, { params: { certificateId: leaf!.id } });
       expect(found).toMatchObject({ profile: 'tpm-device', state: 'ACTIVE', thingNames: ['pump-1'] });
