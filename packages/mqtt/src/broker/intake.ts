@@ -94,8 +94,7 @@ export class Intake implements FrameSink, Waiter, TurnTaker {
     if (type < PACKET.puback || type > PACKET.pubcomp) this.#packetsRead++;
     this.#hasReadPacket = true;
     const mayRead = this.#owner.receive(bytes, start, bodyStart, end);
-    this.#ownerPace?.handled(end - start);
-    this.#heedTurn();
+    if (this.#ownerPace?.handled(end - start) === true) this.#heedTurn();
     return mayRead && (this.#holds & STOPS) === 0;
   }
 

@@ -55,12 +55,18 @@ export class OwnerPace {
     this.#workNs += count * (COPY_NS + payloadBytes * COPY_BYTE_NS);
   }
 
-  /** Counts a packet that was handled, and ends the turn when that was enough. */
-  handled(packetBytes: number): void {
+  /** Counts a packet that was handled, and ends the turn when that was enough: whether it is over. */
+  handled(packetBytes: number): boolean {
     this.#workNs += PACKET_NS + packetBytes * BYTE_NS;
-    if (this.#isTurnOver || this.#workNs < (this.#isAboveRates ? TURN_ABOVE_NS : TURN_NS)) return;
+    if (this.#workNs < TURN_ABOVE_NS && !this.#isTurnOver) return false;
+    return this.#isTurnOver || this.#endTurn();
+  }
+
+  #endTurn(): boolean {
+    if (this.#workNs < TURN_NS && !this.#isAboveRates) return false;
     this.#isTurnOver = true;
     setImmediate(beginTurn, this);
+    return true;
   }
 
   /** First come, first served, and once for each call. */
