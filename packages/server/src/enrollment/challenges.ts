@@ -3,6 +3,7 @@ import { type Clock, type Random, toHex } from '@fleetward/core';
 import { makeTpmCredential, type TpmCredential } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
 import type { Endorsements } from '../endorsements/index.ts';
+import { networkOf } from '../network-of.ts';
 import { type JudgedEvidence, judgeEvidence, type ShownEvidence } from './attestation.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import type { JoinToken } from './store.ts';
@@ -30,7 +31,8 @@ export interface Attested {
 interface Challenge {
   readonly secret: Uint8Array;
   readonly tokenId: string;
-  readonly remoteAddress: string;
+  /** From where it was asked for: an IPv6 host has a /64 of addresses. */
+  readonly network: string;
   readonly endorsementId: string;
   readonly keyHash: string;
   readonly expiresAtMs: number;
@@ -38,8 +40,8 @@ interface Challenge {
 
 const validityMs = 5 * 60_000;
 const secretBytes = 32;
-/** Whoever has a token could else fill the memory. A TPM needs seconds, and what is answered is gone. */
-const bounds = { all: 4_096, token: 512, address: 64 } as const;
+/** Whoever has a token could else fill the memory, or take the places of others. A TPM needs seconds, and what is answered is gone. */
+const bounds = { all: 4_096, token: 512, network: 64, endorsementOfToken: 8 } as const;
 
 interface ChallengesParts {
   readonly endorsements: Pick<Endorsements, 'judge'>;
@@ -48,7 +50,10 @@ interface ChallengesParts {
   readonly random: Random;
 }
 
-type Asked = Pick<Challenge, 'tokenId' | 'remoteAddress'>;
+interface Asked {
+  readonly tokenId: string;
+  readonly remoteAddress: string;
+}
 
 /** The challenges that wait for an answer, in memory: after a restart a device asks for another. */
 export class Challenges {
@@ -95,28 +100,39 @@ export class Challenges {
 
   #open(
     { endorsementKey, attestationName: name, endorsementId, keyHash }: JudgedEvidence,
-    asked: Asked,
+    { tokenId, remoteAddress }: Asked,
     trace: Trace,
   ): OpenedChallenge | Refusal {
     trace.begin('challenge');
     this.#forgetEnded();
+    const asked = { tokenId, network: networkOf(remoteAddress), endorsementId };
+    this.#giveWay(asked);
     if (!this.#hasRoom(asked)) return refuse('busy', 'too many challenges wait for their answer; try again');
     const { clock, random } = this.#parts;
     const secret = random.bytes(secretBytes);
     const credential = makeTpmCredential({ endorsementKey, name, secret, random });
     const challengeId = toHex(random.bytes(16));
     const expiresAtMs = clock.now() + validityMs;
-    this.#waiting.set(challengeId, { ...asked, secret, endorsementId, keyHash, expiresAtMs });
+    this.#waiting.set(challengeId, { ...asked, secret, keyHash, expiresAtMs });
     trace.pass(`challenge \`${challengeId}\` was given`);
     return { kind: 'challenged', challengeId, ...credential, expiresAtMs };
   }
 
-  #hasRoom({ tokenId, remoteAddress }: Asked): boolean {
+  /** One TPM answers one at a time: it holds a few places at most, and those that it asked for last. */
+  #giveWay({ tokenId, endorsementId }: Pick<Challenge, 'tokenId' | 'endorsementId'>): void {
+    const own = [...this.#waiting].filter(
+      ([, each]) => each.tokenId === tokenId && each.endorsementId === endorsementId,
+    );
+    const [oldest] = own;
+    if (oldest !== undefined && own.length >= bounds.endorsementOfToken) this.#waiting.delete(oldest[0]);
+  }
+
+  #hasRoom({ tokenId, network }: Pick<Challenge, 'tokenId' | 'network'>): boolean {
     if (this.#waiting.size >= bounds.all) return false;
     const all = [...this.#waiting.values()];
     const ofToken = all.filter((each) => each.tokenId === tokenId).length;
-    const ofAddress = all.filter((each) => each.remoteAddress === remoteAddress).length;
-    return ofToken < bounds.token && ofAddress < bounds.address;
+    const ofNetwork = all.filter((each) => each.network === network).length;
+    return ofToken < bounds.token && ofNetwork < bounds.network;
   }
 
   #forgetEnded(): void {

@@ -320,15 +320,6 @@ describeWithTpm('a device that shows its TPM', () => {
     expect(outcome).toMatchObject({ reason: 'key_not_attested', thingName: 'pump-1' });
   });
 
-  test('is told to come again while too many challenges of its address wait', async () => {
-    const outcomes = [];
-    for (let at = 0; at < 65; at++) outcomes.push((await challenge(shown)).kind);
-    expect(outcomes).toEqual([...Array(64).fill('challenged'), 'refused']);
-    expect(await challenge(shown, secret, '192.0.2.8')).toMatchObject({ kind: 'challenged' });
-    platform.clock.advance(5 * minuteMs);
-    expect(await challenge(shown)).toMatchObject({ kind: 'challenged' });
-  });
-
   needs('swtpm_setup', 'swtpm-tools').describe('made by a vendor', () => {
     let root: Certificate;
     let issuer: Certificate;
