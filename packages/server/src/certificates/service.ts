@@ -52,6 +52,7 @@ import type {
   CertificateRecord,
   CertificateStore,
   CertificateSummary,
+  CrlRecord,
   RevocationReason,
 } from './store.ts';
 
@@ -434,9 +435,9 @@ export class Certificates {
     return this.#ocsp.counts;
   }
 
-  /** The issuer's current CRL, DER; from memory. */
-  crl(issuerId: CertificateId): Uint8Array | undefined {
-    return this.#crls.current(issuerId)?.der;
+  /** The issuer's current CRL; from memory. */
+  crl(issuerId: CertificateId): CrlRecord | undefined {
+    return this.#crls.current(issuerId);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { fromBase64, parseCertificateId } from '@fleetward/core';
 import type { Certificates } from '../certificates/index.ts';
-import type { RawAnswer, RawRoute } from '../http/index.ts';
+import { matchesEtag, type RawAnswer, type RawRoute } from '../http/index.ts';
 
 /** How long a cache may answer with a CRL: revocation is why it is fetched, so not for its whole validity. */
 const cacheSeconds = 300;
@@ -12,16 +12,24 @@ export function crlRoutes(certificates: Certificates): readonly RawRoute[] {
       method: 'GET',
       path: '/crl/:file',
       mediaTypes: [],
-      handle: async ({ params }) => {
+      handle: async ({ params, headers: asked }) => {
         const id = /^([0-9a-f]{64})\.crl$/.exec(params.file ?? '')?.[1];
-        const der = id === undefined ? undefined : certificates.crl(parseCertificateId(id));
-        if (der === undefined)
+        const crl = id === undefined ? undefined : certificates.crl(parseCertificateId(id));
+        if (crl === undefined)
           return { status: 404, headers: { 'content-type': 'text/plain' }, body: Buffer.from('not found\n') };
+        const etag = `"${crl.number}"`;
         const headers = {
-          'content-type': 'application/pkix-crl',
           'cache-control': `public, max-age=${cacheSeconds}`,
+          etag,
+          'last-modified': new Date(crl.thisUpdateMs).toUTCString(),
         };
-        return { status: 200, headers, body: der };
+        if (matchesEtag(asked['if-none-match'], etag))
+          return { status: 304, headers, body: new Uint8Array() };
+        return {
+          status: 200,
+          headers: { ...headers, 'content-type': 'application/pkix-crl' },
+          body: crl.der,
+        };
       },
     },
   ];

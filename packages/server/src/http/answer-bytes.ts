@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BytesAnswer, OpenableBytes } from '../route-handler.ts';
 import { bufferOf } from './bytes.ts';
 import { HttpError } from './errors.ts';
+import { matchesEtag } from './etag.ts';
 import { type ByteRange, parseRange } from './range.ts';
 import { sendPieces } from './send-pieces.ts';
 
@@ -28,7 +29,7 @@ function sendFile(
 ): FastifyReply {
   const etag = `"${file.etag}"`;
   reply.header('etag', etag).header('accept-ranges', 'bytes');
-  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
   const range = rangeOf(request, file, etag);
   if (range === 'unsatisfiable') throw unsatisfiable(reply, file);
   if (range !== undefined) {
@@ -51,11 +52,6 @@ function rangeOf(
   const condition = request.headers['if-range'];
   if (condition !== undefined && condition !== etag) return undefined;
   return parseRange(request.headers.range, file.lengthBytes);
-}
-
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.split(',').some((item) => [etag, `W/${etag}`, '*'].includes(item.trim()));
 }
 
 function unsatisfiable(reply: FastifyReply, file: OpenableBytes): HttpError {

@@ -3,6 +3,7 @@ export type { Authenticate, Authentication, AuthenticationRefusal, Credentials }
 export { operatorAuthentication } from './bearer-authentication.ts';
 export { AddressCount, boundConnectionsPerAddress } from './connections-per-address.ts';
 export { HttpError, type HttpErrorCode } from './errors.ts';
+export { matchesEtag } from './etag.ts';
 export { type HttpLimits, httpServerOptions, type OverLimit } from './limits.ts';
 export type { HttpLog } from './log.ts';
 export type { OpenApiDocument } from './openapi.ts';

@@ -46,7 +46,7 @@ function afterEachCommit(storage: Storage, look: () => void): Storage {
 }
 
 function currentCrl() {
-  return parseCrl(platform.certificates.crl(platform.certificates.activeIssuer()!.certificateId)!);
+  return parseCrl(platform.certificates.crl(platform.certificates.activeIssuer()!.certificateId)!.der);
 }
 
 function crlSerials(): readonly string[] {
@@ -490,7 +490,7 @@ needs('openssl', 'openssl').describe('openssl', () => {
     writeFileSync(folder.join('issuing.pem'), encodePem('CERTIFICATE', chain[1]!.der));
     writeFileSync(folder.join('leaf.pem'), encodePem('CERTIFICATE', certificate.der));
     const verify = async () => {
-      const crl = platform.certificates.crl(platform.certificates.activeIssuer()!.certificateId);
+      const crl = platform.certificates.crl(platform.certificates.activeIssuer()!.certificateId)?.der;
       writeFileSync(folder.join('crl.pem'), encodePem('X509 CRL', crl!));
       const at = String(Math.floor(platform.clock.now() / 1000));
       const files = ['-CAfile', folder.join('roots.pem'), '-untrusted', folder.join('issuing.pem')];

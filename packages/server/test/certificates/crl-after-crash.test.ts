@@ -5,7 +5,7 @@ import { issueDevice, openPlatform, type Platform } from './test-platform.ts';
 
 /** Serial numbers on the CRL in force. */
 function onCrl({ certificates }: Platform): readonly string[] {
-  const der = certificates.crl(certificates.activeIssuer()!.certificateId);
+  const der = certificates.crl(certificates.activeIssuer()!.certificateId)?.der;
   return der === undefined ? [] : [...parseCrl(der).revoked.keys()];
 }
 

@@ -36,7 +36,7 @@ function setState({ record }: Device, state: 'ACTIVE' | 'INACTIVE') {
 
 async function onCrl({ record }: Device): Promise<boolean> {
   const issuerId = platform.certificates.activeIssuer()!.certificateId;
-  const has = () => parseCrl(platform.certificates.crl(issuerId)!).revoked.has(record.serial);
+  const has = () => parseCrl(platform.certificates.crl(issuerId)!.der).revoked.has(record.serial);
   await platform.certificates.refreshCrls();
   return has();
 }

@@ -46,7 +46,7 @@ async function unhold({ record }: Device) {
 /** What the CRL in force says of it. */
 function onCrl({ record }: Device): string | undefined {
   const issuerId = platform.certificates.activeIssuer()!.certificateId;
-  return parseCrl(platform.certificates.crl(issuerId)!).revoked.get(record.serial)?.reason;
+  return parseCrl(platform.certificates.crl(issuerId)!.der).revoked.get(record.serial)?.reason;
 }
 
 async function reopen(backup?: string): Promise<void> {
@@ -228,7 +228,7 @@ needs('openssl', 'openssl').describe('openssl', () => {
     writeFileSync(folder.join('leaf.pem'), encodePem('CERTIFICATE', device.certificate.der));
     const verify = () => {
       const issuerId = platform.certificates.activeIssuer()!.certificateId;
-      writeFileSync(folder.join('crl.pem'), encodePem('X509 CRL', platform.certificates.crl(issuerId)!));
+      writeFileSync(folder.join('crl.pem'), encodePem('X509 CRL', platform.certificates.crl(issuerId)!.der));
       const at = String(Math.floor(platform.clock.now() / 1000));
       const files = ['-CAfile', folder.join('roots.pem'), '-untrusted', folder.join('issuing.pem')];
       const crlFile = ['-CRLfile', folder.join('crl.pem'), '-crl_check', '-attime', at];

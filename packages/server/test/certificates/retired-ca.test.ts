@@ -56,7 +56,7 @@ needs('openssl', 'openssl').describe('a CA that is retired', () => {
     for (const leaf of [device, other])
       writeFileSync(folder.join(`${leaf.id}.pem`), encodePem('CERTIFICATE', leaf.der));
     const crlFile = folder.join('old.crl');
-    writeFileSync(crlFile, encodePem('X509 CRL', platform.certificates.crl(old.certificateId)!));
+    writeFileSync(crlFile, encodePem('X509 CRL', platform.certificates.crl(old.certificateId)!.der));
     const at = String(Math.floor(clock.now() / 1000));
     const trust = ['-attime', at, '-CAfile', folder.join('chain.pem'), '-CRLfile', crlFile];
     const verify = (id: string) => openssl(['verify', '-crl_check', ...trust, folder.join(`${id}.pem`)]);

@@ -40,6 +40,24 @@ function crlNumber(text: string): bigint {
 }
 
 needs('openssl', 'openssl').describe('the CRL', () => {
+  test('is kept by caches for five minutes, and sent again only when it is another', async () => {
+    await using platform = await startTestPlatform();
+    const device = await platform.enrol('cached');
+    const url = await crlUrlOf(device);
+    const first = await fetch(url);
+    const etag = first.headers.get('etag') ?? '';
+    const said = ['cache-control', 'last-modified'].map((name) => first.headers.get(name));
+    expect(said).toEqual(['public, max-age=300', expect.stringMatching(/ GMT$/)]);
+    const again = () => fetch(url, { headers: { 'if-none-match': etag } });
+    const same = await again();
+    expect([same.status, same.headers.get('etag'), await same.text()]).toEqual([304, etag, '']);
+    const certificateId = parseCertificateId(parseCertificatesPem(device.cert)[0]?.id);
+    const body = { reason: 'superseded', wait: true } as const;
+    await platform.api.call(revokeCertificate, { params: { certificateId }, body });
+    const other = await again();
+    expect([other.status, other.headers.get('etag') === etag]).toEqual([200, false]);
+  });
+
   test('openssl follows a certificate to its CRL, accepts it by it, and refuses it after its revocation', async () => {
     await using platform = await startTestPlatform();
     const [device, other] = [await platform.enrol('dev1'), await platform.enrol('dev2')];
