@@ -7,6 +7,7 @@ export type { EnrollmentErrorCode } from './errors.ts';
 export { enrollmentHandlers } from './http.ts';
 export { notLetBack } from './judged.ts';
 export type { ChannelBinding } from './linking.ts';
+export { keygenOff, makeKeyFor, withKey } from './made-key.ts';
 export type { EnrollmentOutcome } from './outcome.ts';
 export { type Refusal, type RefusalReason, refuse } from './refusal.ts';
 export { RolledBack } from './rolled-back.ts';

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type Csr, type PublicKey, parsePublicKey } from '@fleetward/pki';
+import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import type { Trace } from './trace.ts';
 
@@ -25,6 +26,18 @@ export function makeKeyFor(csr: Pick<Csr, 'publicKey' | 'attributeTypes'>, trace
     return refuse('key_refused', 'keys are made on P-256, P-384 or Ed25519 only: send a CSR with such a key');
   trace.pass('a key was made for the device; it is in the answer and nowhere else');
   return { kind: 'made', publicKey: parsePublicKey(made.publicKey), pkcs8: made.privateKey };
+}
+
+/** The certificate with the key that was made for it; `made` is undefined where the device brought its own. */
+export function withKey(outcome: EnrollmentOutcome, made: MadeKey | undefined): EnrollmentOutcome {
+  return made === undefined || outcome.kind === 'refused' ? outcome : { ...outcome, privateKey: made.pkcs8 };
+}
+
+export function keygenOff(): Refusal {
+  return refuse(
+    'keygen_off',
+    'keys are not made here (setting `enrollment.serverKeygen`): the device makes its own, and asks for `simpleenroll`, or `simplereenroll` where it has a certificate',
+  );
 }
 
 /** Tens of microseconds each; RSA keys, which take thousands of times as long, are not made. */

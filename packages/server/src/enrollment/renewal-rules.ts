@@ -6,7 +6,6 @@ import {
   isProfileUri,
   type KeyRules,
   type Name,
-  type PublicKey,
 } from '@fleetward/pki';
 import type { Linking } from './linking.ts';
 import { type Refusal, refuse } from './refusal.ts';
@@ -15,7 +14,7 @@ import type { Trace } from './trace.ts';
 
 interface AcceptedRenewal {
   readonly kind: 'accepted';
-  readonly publicKey: PublicKey;
+  readonly csr: Csr;
 }
 
 interface RenewalToJudge {
@@ -39,7 +38,7 @@ export function judgeRenewal(
   const difference = differenceOf(csr, current);
   if (difference !== undefined) return refuse('subject_differs', difference);
   trace.pass(`the subject is that of certificate \`${current.id}\``);
-  return { kind: 'accepted', publicKey: csr.publicKey };
+  return { kind: 'accepted', csr };
 }
 
 function differenceOf(csr: Csr, { subject, extensions }: Certificate): string | undefined {

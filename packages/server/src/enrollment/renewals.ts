@@ -14,6 +14,7 @@ import type { AttemptLog } from './attempt-log.ts';
 import { certificatesHeld, keyInUse, otherProfile, tooManyHeld } from './conflicts.ts';
 import type { JoinTokensOptions } from './join-tokens.ts';
 import type { ChannelBinding } from './linking.ts';
+import { makeKeyFor, withKey } from './made-key.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { judgeRenewal, otherNames } from './renewal-rules.ts';
@@ -61,7 +62,11 @@ export class Renewals {
   }
 
   /** Refusals are values; it throws only when the platform itself fails. */
-  async decide(request: RenewRequest, trace: Trace): Promise<EnrollmentOutcome> {
+  async decide(
+    request: RenewRequest,
+    trace: Trace,
+    { isKeyMade = false }: { readonly isKeyMade?: boolean } = {},
+  ): Promise<EnrollmentOutcome> {
     trace.about({ certificateId: request.current.id });
     const linking = { binding: request.binding, isRequired: this.#options.settings.linkingRequired };
     const { keyRules } = this.#options.certificates;
@@ -77,19 +82,23 @@ export class Renewals {
     const { label } = request;
     if (label !== undefined && label !== profile) return otherProfile(profile, label);
     trace.pass(`the certificate speaks for \`${first.thingName}\``);
-    const keyHash = publicKeyHash(judged.publicKey);
+    const made = isKeyMade ? makeKeyFor(judged.csr, trace) : undefined;
+    if (made?.kind === 'refused') return made;
+    const { publicKey } = made ?? judged.csr;
+    const keyHash = publicKeyHash(publicKey);
     const isSameKey = keyHash === publicKeyHash(request.current.publicKey);
     if (profile === 'tpm-device' && !isSameKey) return otherKeyThanOfTpm();
     const wanted: Wanted = {
       ...request,
       profile,
-      publicKey: judged.publicKey,
+      publicKey,
       keyHash,
       isSameKey,
       trace,
       attachments: [first, ...others],
     };
-    return takeAll(this.#options.turns, turnsOf(wanted), () => this.#renew(wanted));
+    const outcome = await takeAll(this.#options.turns, turnsOf(wanted), () => this.#renew(wanted));
+    return withKey(outcome, made);
   }
 
   async #renew(wanted: Wanted): Promise<EnrollmentOutcome> {

@@ -21,7 +21,7 @@ import { EnrollmentError } from './errors.ts';
 import { JoinTokens, type JoinTokensOptions } from './join-tokens.ts';
 import { notLetBack } from './judged.ts';
 import type { ChannelBinding } from './linking.ts';
-import { makeKeyFor } from './made-key.ts';
+import { keygenOff, makeKeyFor, withKey } from './made-key.ts';
 import { type IssueOutcome, OperatorIssuance } from './operator-issuance.ts';
 import type { OperatorRequest } from './operator-requests.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
@@ -147,12 +147,7 @@ export class Enrollment {
   /** The same with a key that is made here: the one in the CSR is not used. What was lost on its way cannot be had again. */
   enrollWithMadeKey(request: EnrollRequest): Promise<EnrollmentOutcome> {
     return this.#attempt(request, new Trace('serverkeygen'), async (trace) =>
-      this.#settings.serverKeygen
-        ? this.#decide(request, trace, { isKeyMade: true })
-        : refuse(
-            'keygen_off',
-            'keys are not made here (setting `enrollment.serverKeygen`): the device makes its own, and asks for `simpleenroll`',
-          ),
+      this.#settings.serverKeygen ? this.#decide(request, trace, { isKeyMade: true }) : keygenOff(),
     );
   }
 
@@ -168,15 +163,23 @@ export class Enrollment {
     );
   }
 
+  /** The same with a key that is made here; what was lost on its way cannot be had again. */
+  renewWithMadeKey(request: RenewRequest): Promise<EnrollmentOutcome> {
+    return this.#attempt(request, new Trace('serverkeygen'), async (trace) =>
+      this.#settings.serverKeygen ? this.#renewals.decide(request, trace, { isKeyMade: true }) : keygenOff(),
+    );
+  }
+
   /** What every way in shares: two attempts for one name or one key must see each other's outcome, and each leaves its trace. */
   get shared(): {
     readonly attempts: AttemptLog;
     readonly turns: Turns;
     readonly activePerThingMax: number;
     readonly linkingRequired: boolean;
+    readonly serverKeygen: boolean;
   } {
-    const { activePerThingMax, linkingRequired } = this.#settings;
-    return { attempts: this.#attempts, turns: this.#turns, activePerThingMax, linkingRequired };
+    const { activePerThingMax, linkingRequired, serverKeygen } = this.#settings;
+    return { attempts: this.#attempts, turns: this.#turns, activePerThingMax, linkingRequired, serverKeygen };
   }
 
   /** What operators ask for themselves, many at once: one outcome a request. A refusal stores nothing. */
@@ -269,9 +272,7 @@ export class Enrollment {
     const outcome = await takeAll(this.#turns, [`name ${thingName}`, `key ${keyHash}`], () =>
       this.#enrollAdmitted(admitted),
     );
-    return made === undefined || outcome.kind === 'refused'
-      ? outcome
-      : { ...outcome, privateKey: made.pkcs8 };
+    return withKey(outcome, made);
   }
 
   /** The token of a secret, if it may be shown now and where it is. */

@@ -1,14 +1,17 @@
 import { type Random, type Transaction, toHex } from '@fleetward/core';
-import type { Csr } from '@fleetward/pki';
+import type { PublicKey } from '@fleetward/pki';
 import { type Certificates, publicKeyHash, type SignedCertificate } from '../certificates/index.ts';
 import {
   type AttemptLog,
   type ChannelBinding,
   type EnrollmentOutcome,
+  keygenOff,
   keyInUse,
+  makeKeyFor,
   RolledBack,
   readSoundCsr,
   refuse,
+  withKey,
 } from '../enrollment/index.ts';
 import { claimObjection, templateOf } from './claim-terms.ts';
 import type { Claims } from './claims.ts';
@@ -23,6 +26,8 @@ export interface EnrolmentsOptions extends Omit<ProvisionsOptions, 'store'> {
   readonly attempts: AttemptLog;
   /** Whether each CSR must be linked to its connection (setting `enrollment.linkingRequired`). */
   readonly linkingRequired: boolean;
+  /** Whether keys are made for devices that ask for one (setting `enrollment.serverKeygen`). */
+  readonly serverKeygen: boolean;
 }
 
 export interface EnrolmentRequest {
@@ -40,7 +45,20 @@ export class Enrolments {
     this.#options = options;
   }
 
-  async enroll(asker: Asker, request: EnrolmentRequest): Promise<EnrollmentOutcome> {
+  enroll(asker: Asker, request: EnrolmentRequest): Promise<EnrollmentOutcome> {
+    return this.#decide(asker, request, { isKeyMade: false });
+  }
+
+  /** With a key that is made here: the one in the CSR is not used. What was lost on its way cannot be had again. */
+  async enrollWithMadeKey(asker: Asker, request: EnrolmentRequest): Promise<EnrollmentOutcome> {
+    return this.#options.serverKeygen ? this.#decide(asker, request, { isKeyMade: true }) : keygenOff();
+  }
+
+  async #decide(
+    asker: Asker,
+    request: EnrolmentRequest,
+    { isKeyMade }: { readonly isKeyMade: boolean },
+  ): Promise<EnrollmentOutcome> {
     const { certificates, templates } = this.#options;
     const { claim, trace } = asker;
     const { csrDer, binding, label = 'device' } = request;
@@ -51,27 +69,30 @@ export class Enrolments {
     const linking = { binding, isRequired: this.#options.linkingRequired };
     const csr = readSoundCsr({ csrDer, linking, keyRules: certificates.keyRules }, trace);
     if ('kind' in csr) return csr;
-    const repeated = (await this.#repeat(asker, csr)) ?? usedUp(asker);
+    const made = isKeyMade ? makeKeyFor(csr, trace) : undefined;
+    if (made?.kind === 'refused') return made;
+    const { publicKey } = made ?? csr;
+    const repeated = (await this.#repeat(asker, publicKey)) ?? usedUp(asker);
     if (repeated !== undefined) return repeated;
     trace.begin('subject');
     const read = readSubject(csr.subject, '');
     if (read.kind === 'refused') return read;
     trace.pass(`it gives ${read.parameters.size} parameters`);
-    return this.#enroll(asker, { csr, ...template, ...read });
+    return withKey(await this.#enroll(asker, { publicKey, ...template, ...read }), made);
   }
 
   async #enroll(
     asker: Asker,
     plan: {
-      readonly csr: Csr;
+      readonly publicKey: PublicKey;
       readonly template: Parameters<typeof claimObjection>[0]['template'];
       readonly parameters: ReadonlyMap<string, string>;
     },
   ): Promise<EnrollmentOutcome> {
-    const { template, parameters, csr } = plan;
+    const { template, parameters, publicKey } = plan;
     const { trace, claim } = asker;
     trace.begin('issue');
-    const signed = await this.#sign(csr);
+    const signed = await this.#sign(publicKey);
     const { certificateId } = signed.record;
     trace.pass(`certificate \`${certificateId}\` was signed`);
     const outcome = await this.#options.maker.make({
@@ -79,7 +100,7 @@ export class Enrolments {
       template,
       parameters,
       certificateId,
-      keyHash: publicKeyHash(csr.publicKey),
+      keyHash: publicKeyHash(publicKey),
       der: async () => signed.certificate.der,
       broughtBy: broughtBy(asker),
       actor: { kind: 'device', certificateId: claim.certificateId },
@@ -92,7 +113,7 @@ export class Enrolments {
   }
 
   /** Which thing it speaks for, the registry alone says: its name is random, as over MQTT. */
-  #sign({ publicKey }: Csr): Promise<SignedCertificate> {
+  #sign(publicKey: PublicKey): Promise<SignedCertificate> {
     const { certificates, random } = this.#options;
     const commonName = toHex(random.bytes(16));
     return certificates.sign({ profile: 'provisioned', commonName, publicKey });
@@ -111,10 +132,13 @@ export class Enrolments {
   }
 
   /** The certificate that this key was given before, in case its answer never arrived; a refusal where it is another's. */
-  async #repeat({ trace, remoteAddress }: Asker, csr: Csr): Promise<EnrollmentOutcome | undefined> {
+  async #repeat(
+    { trace, remoteAddress }: Asker,
+    publicKey: PublicKey,
+  ): Promise<EnrollmentOutcome | undefined> {
     const { certificates, things, clock, attempts } = this.#options;
     trace.begin('key');
-    const [record] = await certificates.ofPublicKey(publicKeyHash(csr.publicKey));
+    const [record] = await certificates.ofPublicKey(publicKeyHash(publicKey));
     if (record === undefined) {
       trace.pass('no certificate has, or had, this key');
       return undefined;

@@ -141,6 +141,11 @@ export class Provisioning {
     return this.#attempt(by, 'simpleenroll', (asker) => this.#enrolments.enroll(asker, request));
   }
 
+  /** The same with a key that is made here. */
+  enrollWithMadeKey(by: AskedBy, request: EnrolmentRequest): Promise<EnrollmentOutcome> {
+    return this.#attempt(by, 'serverkeygen', (asker) => this.#enrolments.enrollWithMadeKey(asker, request));
+  }
+
   /** Makes a thing of a certificate that no claim brought. Its attempt is the caller's to bound, and to trace where it is refused. */
   async makeThing(
     templateName: string,

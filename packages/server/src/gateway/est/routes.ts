@@ -29,14 +29,14 @@ const csrBytesMax = 32_768;
 interface EstParts {
   readonly certificates: Certificates;
   readonly enrollment: Enrollment;
-  readonly provisioning: Pick<Provisioning, 'enroll'>;
+  readonly provisioning: Pick<Provisioning, 'enroll' | 'enrollWithMadeKey'>;
   readonly admit: Admit;
 }
 
 /**
  * EST (RFC 7030, RFC 8951): CA certificates, what a request should have, enrolment with a join token as the password of HTTP
- * Basic, with the device's own key or one made here, or with a claim certificate, and re-enrolment with the certificate that is
- * to be renewed.
+ * Basic or with a claim certificate, and re-enrolment with the certificate that is to be renewed: each with the device's own key,
+ * or one made here.
  */
 export function estRoutes(parts: EstParts): readonly RawRoute[] {
   return [undefined, ...labels].flatMap((label) => operations(parts, label));
@@ -64,16 +64,18 @@ function operations(parts: EstParts, label: Label): readonly RawRoute[] {
       mediaTypes: [],
       handle: async () => base64Answer('application/csrattrs', csrAttributes(enrollment)),
     },
-    byToken(`${prefix}/simpleenroll`, {
+    forNewcomers(`${prefix}/simpleenroll`, {
       label,
       admit,
       enrol: (request) => enrollment.enroll(request),
       enrolByClaim: (claim, request) => provisioning.enroll(claim, request),
     }),
-    byToken(`${prefix}/serverkeygen`, {
+    forNewcomers(`${prefix}/serverkeygen`, {
       label,
       admit,
       enrol: (request) => enrollment.enrollWithMadeKey(request),
+      enrolByClaim: (claim, request) => provisioning.enrollWithMadeKey(claim, request),
+      renew: (request) => enrollment.renewWithMadeKey(request),
     }),
     {
       method: 'POST',
@@ -86,16 +88,18 @@ function operations(parts: EstParts, label: Label): readonly RawRoute[] {
   ];
 }
 
-interface ByToken {
+interface ForNewcomers {
   readonly label: Label;
   readonly admit: Admit;
   readonly enrol: (request: Parameters<Enrollment['enroll']>[0]) => Promise<EnrollmentOutcome>;
-  /** Where a claim certificate will do in place of a token (RFC 7030 §3.3.2). */
-  readonly enrolByClaim?: Provisioning['enroll'];
+  /** With a claim certificate in place of a token (RFC 7030 §3.3.2). */
+  readonly enrolByClaim: Provisioning['enroll'];
+  /** Where the certificate that a device has will do too; none in its grace, by which a device re-enrols with a key of its own alone. */
+  readonly renew?: Enrollment['renew'];
 }
 
-/** An operation for who has no certificate of its own yet. */
-function byToken(path: string, { label, admit, enrol, enrolByClaim }: ByToken): RawRoute {
+/** An operation for who has no certificate of its own yet, and where `renew` is given for who has one. */
+function forNewcomers(path: string, { label, admit, enrol, enrolByClaim, renew }: ForNewcomers): RawRoute {
   return {
     method: 'POST',
     path,
@@ -104,7 +108,7 @@ function byToken(path: string, { label, admit, enrol, enrolByClaim }: ByToken): 
     refuse: ({ headers, socket }) => {
       const peer = admissionOf(socket, admit);
       if (peer.kind === 'renew-only') return refusal(403, peer.explanation);
-      if (peer.kind === 'claim' && enrolByClaim !== undefined) return undefined;
+      if (peer.kind === 'claim' || (peer.kind === 'admitted' && renew !== undefined)) return undefined;
       return basicPassword(headers.authorization) === undefined ? askForCredentials() : undefined;
     },
     handle: async ({ headers, body, socket, remoteAddress }) => {
@@ -116,9 +120,10 @@ function byToken(path: string, { label, admit, enrol, enrolByClaim }: ByToken): 
       const secret = basicPassword(headers.authorization);
       if (secret !== undefined) return answer(await enrol({ ...request, secret, remoteAddress }));
       const peer = admissionOf(socket, admit);
-      if (peer.kind !== 'claim' || enrolByClaim === undefined) return askForCredentials();
-      const { certificateId } = peer;
-      return answer(await enrolByClaim({ certificateId, remoteAddress }, request));
+      if (peer.kind === 'claim')
+        return answer(await enrolByClaim({ certificateId: peer.certificateId, remoteAddress }, request));
+      if (peer.kind !== 'admitted' || renew === undefined) return askForCredentials();
+      return answer(await renew({ ...request, current: peer.certificate, remoteAddress }));
     },
   };
 }

@@ -12,7 +12,7 @@ import { needs, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lampPolicy, lampTemplate } from '../../provisioning/fleet.ts';
-import { csrFile, curl, posting } from './foreign-client.ts';
+import { csrFile, curl, madeKeyOf, posting } from './foreign-client.ts';
 
 let platform: TestPlatform;
 
@@ -98,6 +98,19 @@ needs('curl', 'curl').describe('EST with a claim certificate, by curl and openss
     expect([denied.status, (await newestAttempt()).reason]).toEqual([400, 'thing_has_certificate']);
   });
 
+  test('a key is made for a device that cannot, which counts as a use of the claim like any other', async () => {
+    const claim = await newClaim({ uses: 1 });
+    const { csr } = await csrFor('15');
+    const answer = await curl(platform, 'serverkeygen', [...claim.flags, ...posting(csr)]);
+    expect(answer.status).toBe(200);
+    expect((await madeKeyOf(answer)).isKeyOfCertificate).toBe(true);
+    const facts = { operation: 'serverkeygen', outcome: 'provisioned', thingName: 'lamp-15' };
+    expect(await newestAttempt()).toMatchObject(facts);
+    const second = await csrFor('16');
+    const used = await curl(platform, 'serverkeygen', [...claim.flags, ...posting(second.csr)]);
+    expect([used.status, (await newestAttempt()).reason]).toEqual([403, 'claim_used']);
+  });
+
   test('a claim is used as often as it may be, and not once it is revoked', async () => {
     const claim = await newClaim({ uses: 1 });
     const enrol = async (serialNumber: string) =>
@@ -116,8 +129,8 @@ needs('curl', 'curl').describe('EST with a claim certificate, by curl and openss
     const { flags } = await newClaim();
     const { csr } = await csrFor('30');
     const statuses: number[] = [];
-    for (const operation of ['simplereenroll', 'serverkeygen', 'operator/simpleenroll', 'claim/simpleenroll'])
+    for (const operation of ['simplereenroll', 'operator/simpleenroll', 'claim/serverkeygen'])
       statuses.push((await curl(platform, operation, [...flags, ...posting(csr)])).status);
-    expect(statuses).toEqual([401, 401, 403, 403]);
+    expect(statuses).toEqual([401, 403, 403]);
   });
 });

@@ -3,7 +3,15 @@ import { getEnrollmentAttempt, listEnrollmentAttempts } from '@fleetward/protoco
 import { needs, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { csrFile, curl, openExporter, posting, pythonEnrol, subjectsOf } from './foreign-client.ts';
+import {
+  csrFile,
+  curl,
+  madeKeyOf,
+  openExporter,
+  posting,
+  pythonEnrol,
+  subjectsOf,
+} from './foreign-client.ts';
 
 let platform: TestPlatform;
 
@@ -71,25 +79,41 @@ needs('curl', 'curl').describe('EST by curl and openssl', () => {
     const secret = await platform.newJoinToken('lamp-2');
     const answer = await curl(platform, 'serverkeygen', [...basic(secret), ...posting(csr)]);
     expect([answer.status, answer.headers['cache-control']]).toEqual([200, 'no-store']);
-    const boundary = /^multipart\/mixed; boundary=(\S+)$/.exec(answer.headers['content-type'] ?? '')?.[1];
-    const parts = answer.body
-      .split(`--${boundary}`)
-      .slice(1, -1)
-      .map((part) => part.split('\r\n\r\n'));
-    expect(parts.map(([head = '']) => /^Content-Type: (.*)$/im.exec(head)?.[1]?.trim())).toEqual([
-      'application/pkcs8',
-      'application/pkcs7-mime; smime-type=certs-only',
-    ]);
-    const [key = '', certificates = ''] = parts.map(([, body = '']) => body);
-    const pkcs8 = Buffer.from(key, 'base64');
-    const publicOfKey = await openssl(['pkey', '-inform', 'DER', '-pubout'], { input: pkcs8 });
-    const pem = await openssl(['pkcs7', '-inform', 'DER', '-print_certs'], {
-      input: Buffer.from(certificates, 'base64'),
-    });
-    expect(await openssl(['x509', '-noout', '-pubkey'], { input: pem })).toEqual(publicOfKey);
+    const { types, pkcs8, isKeyOfCertificate } = await madeKeyOf(answer);
+    expect(types).toEqual(['application/pkcs8', 'application/pkcs7-mime; smime-type=certs-only']);
+    expect(isKeyOfCertificate).toBe(true);
     expect(await newestAttempt()).toMatchObject({ operation: 'serverkeygen', outcome: 'issued' });
     for (const file of ['records.db', 'records.db-wal'])
       expect(readFileSync(platform.folder.join('data', file)).includes(pkcs8.subarray(36, 68))).toBe(false);
+  });
+
+  test('a device that cannot make keys renews with another one that is made for it', async () => {
+    const { csr } = await csrFile(platform.folder, 'lamp-4');
+    const secret = await platform.newJoinToken('lamp-4');
+    const files = ['pem', 'key'].map((ending) => platform.folder.join(`lamp-4-made.${ending}`));
+    const [pemFile = '', keyFile = ''] = files;
+    const own = ['--cert', pemFile, '--key', keyFile];
+    let credentials: readonly string[] = basic(secret);
+    const publicKeys = new Set<string>();
+    for (const outcome of ['issued', 'renewed', 'renewed']) {
+      const answer = await curl(platform, 'serverkeygen', [...credentials, ...posting(csr)]);
+      expect(answer.status).toBe(200);
+      expect(await newestAttempt()).toMatchObject({
+        operation: 'serverkeygen',
+        outcome,
+        thingName: 'lamp-4',
+      });
+      const { pkcs8, pem, isKeyOfCertificate } = await madeKeyOf(answer);
+      expect(isKeyOfCertificate).toBe(true);
+      writeFileSync(pemFile, pem);
+      writeFileSync(keyFile, await openssl(['pkey', '-inform', 'DER'], { input: pkcs8 }));
+      publicKeys.add((await openssl(['x509', '-noout', '-pubkey'], { input: pem })).toString());
+      credentials = own;
+    }
+    expect(publicKeys.size).toBe(3);
+    const other = await csrFile(platform.folder, 'lamp-5');
+    const refused = await curl(platform, 'serverkeygen', [...own, ...posting(other.csr)]);
+    expect([refused.status, (await newestAttempt()).reason]).toEqual([400, 'subject_differs']);
   });
 
   test('a key that is to be encrypted to another one is refused, not sent in the clear', async () => {

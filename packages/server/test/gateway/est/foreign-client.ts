@@ -72,6 +72,23 @@ export async function csrFile(
   return { csr, key, base64 };
 }
 
+/** Key (PKCS #8) and certificates of an answer of `/serverkeygen` (RFC 7030 §4.4.2), the latter and the key's public half by openssl. */
+export async function madeKeyOf(answer: CurlAnswer) {
+  const boundary = /^multipart\/mixed; boundary=(\S+)$/.exec(answer.headers['content-type'] ?? '')?.[1];
+  const parts = answer.body
+    .split(`--${boundary}`)
+    .slice(1, -1)
+    .map((part) => part.split('\r\n\r\n'));
+  const types = parts.map(([head = '']) => /^Content-Type: (.*)$/im.exec(head)?.[1]?.trim());
+  const [key = '', certificates = ''] = parts.map(([, body = '']) => body);
+  const pkcs8 = Buffer.from(key, 'base64');
+  const publicOfKey = await openssl(['pkey', '-inform', 'DER', '-pubout'], { input: pkcs8 });
+  const input = Buffer.from(certificates, 'base64');
+  const pem = await openssl(['pkcs7', '-inform', 'DER', '-print_certs'], { input });
+  const publicOfCertificate = await openssl(['x509', '-noout', '-pubkey'], { input: pem });
+  return { types, pkcs8, pem, isKeyOfCertificate: publicOfKey.equals(publicOfCertificate) };
+}
+
 /** What is in a certs-only answer, by openssl: the subjects in order. */
 export async function subjectsOf(base64: string): Promise<readonly string[]> {
   const input = Buffer.from(base64, 'base64');
