@@ -13,11 +13,13 @@ export interface Responder {
 }
 
 const connections = 16;
+/** Some say nothing to what they cannot read, `openssl ocsp` 3.0.19 for one. */
+const answerTimeoutMs = 10_000;
 
 /** Asks about one certificate after another on several connections; answers how many were told `successful`. */
 export async function askFor(
   seconds: number,
-  { url, requests, keepsConnections }: Responder,
+  { url, requests, keepsConnections }: Pick<Responder, 'url' | 'requests' | 'keepsConnections'>,
 ): Promise<number> {
   const agent = new Agent({ keepAlive: keepsConnections, maxSockets: connections });
   const endsAtMs = performance.now() + seconds * 1000;
@@ -74,6 +76,9 @@ function post(
       answer.on('error', reject);
     });
     outgoing.on('error', reject);
+    outgoing.setTimeout(answerTimeoutMs, () =>
+      outgoing.destroy(new Error(`a responder gave no answer in ${answerTimeoutMs} ms`)),
+    );
     outgoing.end(body);
   });
 }
