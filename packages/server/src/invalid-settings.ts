@@ -1,3 +1,4 @@
+import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { ConfigError } from './config-error.ts';
 import { nearestName } from './nearest-name.ts';
@@ -17,10 +18,39 @@ const errorsMax = 10;
 
 /** Every reason why settings cannot be used, with the place each one was read from. */
 export function invalidSettings(config: unknown, sources: readonly SettingsSource[]): ConfigError {
-  const reasons = Value.Errors(settings, config).flatMap((error) => reasonsOf(error, sources));
+  const reasons = Value.Errors(asMeant(settings, config), config).flatMap((error) =>
+    reasonsOf(error, sources),
+  );
   const errors = [...new Set(reasons)].slice(0, errorsMax);
   const message = `the settings cannot be used: ${errors.join('; ')} (${whereSettingsAre})`;
   return new ConfigError('config.invalid', message, { details: { errors } });
+}
+
+/**
+ * The schema without what says nothing of this value: of forms that are told apart by their `kind` the one that the value names, and a
+ * choice of words as one list.
+ */
+function asMeant(schema: TSchema, value: unknown): TSchema {
+  const forms = memberAt(schema, ['anyOf']);
+  if (Array.isArray(forms)) return formMeant(schema, forms, value);
+  const { items, properties } = schema as { readonly items?: TSchema; readonly properties?: object };
+  if (items !== undefined) return { ...schema, items: asMeant(items, undefined) };
+  if (properties === undefined) return schema;
+  const meant = Object.entries(properties).map(([name, inner]) => [
+    name,
+    asMeant(inner as TSchema, memberAt(value, [name])),
+  ]);
+  return { ...schema, properties: Object.fromEntries(meant) };
+}
+
+function formMeant(schema: TSchema, forms: readonly TSchema[], value: unknown): TSchema {
+  const words = forms.map((form) => memberAt(form, ['const']));
+  if (words.every((word) => word !== undefined)) return { enum: words };
+  const kinds = forms.map((form) => memberAt(form, ['properties', 'kind', 'const']));
+  if (value === undefined || kinds.includes(undefined)) return schema;
+  const form = forms[kinds.indexOf(memberAt(value, ['kind']))];
+  const anyKind = { type: 'object', properties: { kind: { enum: kinds } }, required: ['kind'] };
+  return form === undefined ? anyKind : asMeant(form, value);
 }
 
 /** An unknown setting is reported twice: by its section, and as a `false` schema of its own, which says nothing more. */
@@ -29,6 +59,8 @@ function reasonsOf(error: SettingError, sources: readonly SettingsSource[]): rea
   const path = error.instancePath.split('/').slice(1);
   const where = (names: readonly string[]): string => originOf(names, sources);
   const place = path.length === 0 ? 'settings' : path.join('.');
+  if (error.keyword === 'enum')
+    return [`\`${place}\` must be one of ${error.params.allowedValues.join(', ')}${where(path)}`];
   if (error.keyword !== 'additionalProperties') return [`\`${place}\` ${error.message}${where(path)}`];
   return error.params.additionalProperties.map((name) => {
     const meant = nearestName(name, namesAt(path));
