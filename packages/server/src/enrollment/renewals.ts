@@ -82,12 +82,14 @@ export class Renewals {
     const { label } = request;
     if (label !== undefined && label !== profile) return otherProfile(profile, label);
     trace.pass(`the certificate speaks for \`${first.thingName}\``);
+    const currentHash = publicKeyHash(request.current.publicKey);
+    if (profile === 'tpm-device' && (isKeyMade || publicKeyHash(judged.csr.publicKey) !== currentHash))
+      return otherKeyThanOfTpm();
     const made = isKeyMade ? makeKeyFor(judged.csr, trace) : undefined;
     if (made?.kind === 'refused') return made;
     const { publicKey } = made ?? judged.csr;
     const keyHash = publicKeyHash(publicKey);
-    const isSameKey = keyHash === publicKeyHash(request.current.publicKey);
-    if (profile === 'tpm-device' && !isSameKey) return otherKeyThanOfTpm();
+    const isSameKey = keyHash === currentHash;
     const wanted: Wanted = {
       ...request,
       profile,

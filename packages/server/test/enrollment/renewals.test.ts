@@ -44,7 +44,10 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
 
   beforeEach(async () => {
     folder = temporaryFolder();
-    platform = await openPlatform({ folder: folder.path, enrollment: { activePerThingMax: 4 } });
+    platform = await openPlatform({
+      folder: folder.path,
+      enrollment: { activePerThingMax: 4, serverKeygen: true },
+    });
     await platform.policies.create({ name: policyName, document }, operator);
     const wanted = {
       namePattern: '*',
@@ -244,6 +247,12 @@ needs('openssl', 'openssl').describe('re-enrolment', () => {
     const attachment = { thingName: pump, certificateId: certificate.id, exclusive: false };
     await platform.things.attachments.attach(attachment, operator);
     expect(await renew(certificate, csr.third)).toMatchObject({ reason: 'certificate_profile' });
+    const asked = { csrDer: csr.third, current: certificate, remoteAddress, binding };
+    const refused = await platform.enrollment.renewWithMadeKey(asked);
+    expect(refused).toMatchObject({ reason: 'certificate_profile' });
+    const [attempt] = await platform.enrollment.attempts(1);
+    const { steps } = await platform.enrollment.attempt(attempt!.attemptId);
+    expect(steps.map(({ step }) => step)).not.toContain('key-making');
     platform.clock.advance(hourMs);
     const { id } = leafOf(await renew(certificate, csr.next));
     expect(platform.certificates.summary(id)?.profile).toBe('tpm-device');
