@@ -164,6 +164,9 @@ needs('openssl', 'openssl').describe('cert verify', () => {
     const cut = await verify(`00005890bc78bcbee3ca\n${entry.slice(2)}\n`);
     expect(cut.code).toBe(2);
     expect(cut.error).toMatchObject({ message: expect.stringContaining('line 2 of `weak.list`') });
+    const empty = await verify('# nothing came of it\n');
+    expect(empty.code).toBe(2);
+    expect(empty.error).toMatchObject({ message: expect.stringContaining('`weak.list` lists no key: ') });
   });
 
   test('decides for the time that is asked for', async () => {

@@ -23,7 +23,8 @@ const entriesOfNothing: ReadonlySet<string> = new Set(
 /**
  * Reads lists in the form of Debian's `openssl-blacklist`: a line each key, the last 20 hex digits of the SHA-1 of what
  * `openssl rsa -noout -modulus` prints; blank lines and those that begin with `#` say nothing. Throws `pki.weak_keys` with the number of
- * a line that is neither: of a list that is cut or of another form nobody may believe that it was read. `names` are those of the lists, for errors.
+ * a line that is neither, and for a list without a key: of a list that is cut or of another form nobody may believe that it was read. `names`
+ * are those of the lists, for errors.
  */
 export function parseWeakKeys(lists: readonly Uint8Array[], names: readonly string[] = []): WeakKeys {
   const entries = new Set<string>();
@@ -45,9 +46,14 @@ function addEntries(
       `${name} has ${list.length} bytes; at most ${limits.weakKeysBytesMax} are accepted`,
     );
   const lines = Buffer.from(list.buffer, list.byteOffset, list.length).toString('latin1').split('\n');
+  if (lines.every(saysNothing))
+    throw new PkiError(
+      'pki.weak_keys',
+      `${name} lists no key: ${list.length === 0 ? 'it is empty' : `its ${list.length} bytes are blank lines and comments`}; take the whole list, or leave this file out`,
+    );
   for (const [at, line] of lines.entries()) {
+    if (saysNothing(line)) continue;
     const text = line.trimEnd();
-    if (text === '' || text.startsWith('#')) continue;
     if (!entry.test(text))
       throw new PkiError(
         'pki.weak_keys',
@@ -62,6 +68,10 @@ function addEntries(
     if (entries.size > limits.weakKeysMax)
       throw new PkiError('pki.too_large', `more than ${limits.weakKeysMax} weak keys are listed`);
   }
+}
+
+function saysNothing(line: string): boolean {
+  return line.startsWith('#') || line.trimEnd() === '';
 }
 
 function entryOf(modulus: Uint8Array): string {

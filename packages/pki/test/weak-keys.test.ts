@@ -46,7 +46,10 @@ it.each(vectors('valid/weak-keys.json').lists)('the shared list %# names the key
 it.each(vectors('invalid/weak-keys.json').cases)('refuses the shared list with $name', ({ list }) => {
   const read = () => parseWeakKeys([utf8(list)]);
   expect(read).toThrow(
-    expect.objectContaining({ code: 'pki.weak_keys', message: expect.stringMatching(/line \d/) }),
+    expect.objectContaining({
+      code: 'pki.weak_keys',
+      message: expect.stringMatching(/line \d|lists no key/),
+    }),
   );
 });
 

@@ -75,4 +75,11 @@ test('the lists of the setting are read from the folder, all or none', () => {
       message: expect.stringMatching(/line 1 of `\/.*\/b\.list`/),
     }),
   );
+  writeFileSync(folder.join('b.list'), '');
+  expect(() => rulesOf('a.list', 'b.list')).toThrow(
+    expect.objectContaining({
+      code: 'config.invalid',
+      message: expect.stringMatching(/^`weakKeyBlacklist`: `\/.*\/b\.list` lists no key: it is empty; /),
+    }),
+  );
 });
