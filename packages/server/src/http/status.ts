@@ -188,6 +188,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'provisioning.hook_refused': 400,
   'provisioning.csr_refused': 400,
   'provisioning.claim_not_found': 404,
+  'provisioning.clock_unset': 503,
   'provisioning.limit': 409,
   'vendor_cas.ca_refused': 400,
   'vendor_cas.verification_refused': 400,

@@ -10,6 +10,7 @@ import {
 import { type Csr, parsePublicKey } from '@fleetward/pki';
 import type { AttachedPolicy, PolicyBinding } from '@fleetward/policy';
 import type { Certificates, SignedCertificate } from '../certificates/index.ts';
+import { clockRefusal } from '../enrollment/index.ts';
 import type { Trail } from '../trail/index.ts';
 import { claimPolicy } from './claim-policy.ts';
 import { ProvisioningError } from './errors.ts';
@@ -55,13 +56,15 @@ export class Claims {
     return claims;
   }
 
-  /** A key that the platform made is in this answer and nowhere else. Throws `provisioning.template_not_found` or `limit`. */
+  /** A key that the platform made is in this answer and nowhere else. Throws `provisioning.template_not_found`, `limit` or `clock_unset`. */
   async create(
     { templateName, validityMs, csr, usesMax, thingName }: NewClaim,
     by: { readonly operatorId: string },
   ): Promise<{ readonly claim: Claim; readonly signed: SignedCertificate; readonly keyPem?: string }> {
-    const { certificates, clock, random } = this.#options;
-    this.#options.templates.get(templateName);
+    const { certificates, clock, random, templates } = this.#options;
+    const unset = clockRefusal(clock);
+    if (unset !== undefined) throw new ProvisioningError('provisioning.clock_unset', unset.explanation);
+    templates.get(templateName);
     const made = csr === undefined ? await makeKey() : undefined;
     const publicKey = made === undefined ? csr!.publicKey : parsePublicKey(made.spki);
     const commonName = `${templateName}-${toHex(random.bytes(8))}`;

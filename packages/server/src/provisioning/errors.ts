@@ -11,6 +11,7 @@ export type ProvisioningErrorCode =
   | 'provisioning.hook_refused'
   | 'provisioning.csr_refused'
   | 'provisioning.claim_not_found'
+  | 'provisioning.clock_unset'
   | 'provisioning.limit';
 
 /** What an operator asked of templates or claims cannot be done; nothing was changed. */

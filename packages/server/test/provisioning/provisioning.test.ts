@@ -271,6 +271,19 @@ describe('a claim', () => {
     expect(await platform.provisioning.createKeys(askedBy(fresh))).toMatchObject({ reason: 'claim_unknown' });
   });
 
+  test('is made for nobody while the clock says a year before 2020, and none is recorded', async () => {
+    const { claims } = platform.provisioning;
+    const nowMs = platform.clock.now();
+    const before = { claims: claims.list().length, trail: (await trailOf(platform.trail)).length };
+    platform.clock.set('2019-12-31T23:59:59Z');
+    await expect(newClaim(platform)).rejects.toMatchObject({ code: 'provisioning.clock_unset' });
+    platform.clock.set(nowMs);
+    expect(await trailOf(platform.trail)).toHaveLength(before.trail);
+    expect(claims.list()).toHaveLength(before.claims);
+    await newClaim(platform);
+    expect(claims.list()).toHaveLength(before.claims + 1);
+  });
+
   test('is decided by its own policy alone, whatever is attached to it', async () => {
     const { certificateId } = claim;
     await platform.policies.attachments.attach(
