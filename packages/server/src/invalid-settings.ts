@@ -1,6 +1,6 @@
-import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { ConfigError } from './config-error.ts';
+import { asMeant } from './form-meant.ts';
 import { nearestName } from './nearest-name.ts';
 import { settings } from './settings.ts';
 
@@ -24,33 +24,6 @@ export function invalidSettings(config: unknown, sources: readonly SettingsSourc
   const errors = [...new Set(reasons)].slice(0, errorsMax);
   const message = `the settings cannot be used: ${errors.join('; ')} (${whereSettingsAre})`;
   return new ConfigError('config.invalid', message, { details: { errors } });
-}
-
-/**
- * The schema without what says nothing of this value: of forms that are told apart by their `kind` the one that the value names, and a
- * choice of words as one list.
- */
-function asMeant(schema: TSchema, value: unknown): TSchema {
-  const forms = memberAt(schema, ['anyOf']);
-  if (Array.isArray(forms)) return formMeant(schema, forms, value);
-  const { items, properties } = schema as { readonly items?: TSchema; readonly properties?: object };
-  if (items !== undefined) return { ...schema, items: asMeant(items, undefined) };
-  if (properties === undefined) return schema;
-  const meant = Object.entries(properties).map(([name, inner]) => [
-    name,
-    asMeant(inner as TSchema, memberAt(value, [name])),
-  ]);
-  return { ...schema, properties: Object.fromEntries(meant) };
-}
-
-function formMeant(schema: TSchema, forms: readonly TSchema[], value: unknown): TSchema {
-  const words = forms.map((form) => memberAt(form, ['const']));
-  if (words.every((word) => word !== undefined)) return { enum: words };
-  const kinds = forms.map((form) => memberAt(form, ['properties', 'kind', 'const']));
-  if (value === undefined || kinds.includes(undefined)) return schema;
-  const form = forms[kinds.indexOf(memberAt(value, ['kind']))];
-  const anyKind = { type: 'object', properties: { kind: { enum: kinds } }, required: ['kind'] };
-  return form === undefined ? anyKind : asMeant(form, value);
 }
 
 /** An unknown setting is reported twice: by its section, and as a `false` schema of its own, which says nothing more. */

@@ -1,6 +1,8 @@
 import type { FieldError, Route } from '@fleetward/protocol';
 import type { TSchema } from 'typebox';
 import type { TLocalizedValidationError } from 'typebox/error';
+import { Value } from 'typebox/value';
+import { asMeant } from '../form-meant.ts';
 import { closeSchema } from './close-schema.ts';
 import { coerceText } from './coerce-text.ts';
 import { compileOnUse } from './compile-on-use.ts';
@@ -38,9 +40,9 @@ function compileCheck(
 ): (value: unknown) => unknown {
   const compiled = compileOnUse(schema);
   return (value) => {
-    const validator = compiled();
-    if (validator.Check(value)) return value;
-    throw invalidRequest(validator.Errors(value).flatMap((error) => fieldErrors(error, pathOf(error))));
+    if (compiled().Check(value)) return value;
+    const errors = Value.Errors(asMeant(schema, value), value);
+    throw invalidRequest(errors.flatMap((error) => fieldErrors(error, pathOf(error))));
   };
 }
 
@@ -66,7 +68,9 @@ function fieldErrors(error: TLocalizedValidationError, path: string): readonly F
       expected: 'only the documented fields',
     }));
   }
-  return [{ path, message: error.message, expected: expectedBy(error) }];
+  const expected = expectedBy(error);
+  const message = error.keyword === 'enum' ? `must be one of ${expected}` : error.message;
+  return [{ path, message, expected }];
 }
 
 function pointerOf(error: TLocalizedValidationError): string {
@@ -94,6 +98,8 @@ function expectedBy(error: TLocalizedValidationError): string {
     case 'maxLength':
     case 'maxItems':
       return `at most ${error.params.limit}`;
+    case '~refine':
+      return 'one of its forms';
     default:
       return error.keyword;
   }
