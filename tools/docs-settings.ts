@@ -35,7 +35,7 @@ Settings of \`fleetward init\` and \`fleetward serve\`. Later ones win:
 2. a YAML file: \`--config /etc/fleetward/fleetward.yaml\`;
 3. the environment: the path in upper snake case after \`FLEETWARD_\`, levels joined by two underscores
    (\`FLEETWARD_LISTENERS__MQTT__PORT=8883\`);
-4. \`--set listeners.mqtt.port=8883\`, and \`--folder\`.
+4. \`--set listeners.mqtt.port=8883\`, and \`--folder\`. Lists and mappings are JSON: \`--set 'weakKeyBlacklist=["own.list"]'\`.
 
 A setting that does not exist, or a value out of its bounds, is an error and nothing is started. The exception is the
 environment: a variable whose first part names no setting is taken for another program's. Names end with their unit.

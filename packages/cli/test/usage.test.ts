@@ -30,6 +30,9 @@ describe('a command line that cannot work', () => {
     { args: ['serve', '--set', 'nonsense'], says: '--set nonsense' },
     { args: ['serve', '--set', 'listeners.mqtt.prt=1'], says: 'no setting `prt`, did you mean `port`?' },
     { args: ['serve', '--set', 'listeners.mqtt.prt=1'], says: '(in the command line)' },
+    { args: ['serve', '--set', 'a=[b.list, 7]'], says: `\`--set 'a=["b.list", 7]'\`` },
+    { args: ['serve', '--set', "a={kind: file, path: 'a b'}"], says: `'a={"kind": "file", "path": "a b"}'` },
+    { args: ['serve', '--set', 'a=[b'], says: `put texts into double quotes, and all into single ones` },
     { args: ['serve', '--set', 'nonsence=1'], says: 'docs/reference/settings.md' },
     {
       args: ['join-token', 'create', 'a', '--expires', 'soon'],

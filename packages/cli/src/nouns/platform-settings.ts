@@ -40,7 +40,7 @@ function overridesOf(assignments: readonly string[]): object {
         'such as `--set listeners.mqtt.port=8883`',
       );
     }
-    assign(overrides, { path: path.split('.'), value: parseValue(value) });
+    assign(overrides, { path: path.split('.'), value: parseValue(path, value) });
   }
   return overrides;
 }
@@ -60,11 +60,29 @@ function assign(
 }
 
 /** Lists and mappings are written as JSON; everything else is text that the settings convert themselves. */
-function parseValue(text: string): unknown {
+function parseValue(path: string, text: string): unknown {
   if (!/^[[{]/.test(text)) return text;
+  const value = parseJson(text);
+  if (value !== undefined) return value;
+  const quoted = quoteTexts(text);
+  const example = parseJson(quoted) === undefined ? '["a","b"]' : quoted;
+  throw usage(
+    `\`--set ${path}=${text}\` is neither a list nor a mapping in JSON, which a value that begins so must be`,
+    `put texts into double quotes, and all into single ones for the shell: \`--set '${path}=${example}'\``,
+  );
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw usage(`\`${text}\` is not JSON, which a value of \`--set\` that begins so must be`);
+    return undefined;
   }
+}
+
+/** As JSON writes it what YAML takes without quotes or in single ones, and what a shell took the quotes of. */
+function quoteTexts(text: string): string {
+  return text.replace(/"[^"]*"|'[^']*'|[^\s[\]{},:"']+/g, (word) =>
+    parseJson(word) === undefined ? JSON.stringify(word.replace(/^'(.*)'$/s, '$1')) : word,
+  );
 }
