@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { createOperatorToken } from '@fleetward/protocol';
 import { needs, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cli, openCli } from './cli.ts';
 
 const document = JSON.stringify({
@@ -161,6 +161,40 @@ needs('openssl', 'openssl').describe('cert issue', () => {
       (second.json as { line: number; outcome: string }[]).map(({ line, outcome }) => [line, outcome]),
     );
     expect([2, 3, 4].map((line) => byLine.get(line))).toEqual(['present', 'present', 'repeated']);
+  });
+
+  describe('from a CSV', () => {
+    const lines = ['name,policies', 'ok-1,', 'bad,none', 'ok-2,', '../bad,', 'ok-3,'];
+    const refusals = [/^line 5: name_invalid: /, /^line 3: policy_refused: /].map((line) =>
+      expect.stringMatching(line),
+    );
+    const issue = (out: string) => {
+      writeFileSync(path('people.csv'), `${lines.join('\n')}\n`);
+      return ['cert', 'issue', '--csv', 'people.csv', '--keygen', '--out', out];
+    };
+
+    test('a person at a terminal sees how far it is, and at the end each refusal in a line and the sum', async () => {
+      const seen = await cli.runAtTerminal(issue('seen'), { environment });
+      expect(seen.code).toBe(1);
+      expect(seen.screen).toEqual([...refusals, '2 refused, 3 issued']);
+      expect(seen.drawnOver).toEqual(['1 refused, 1 issued', '2 refused, 2 issued', '2 refused, 3 issued']);
+    });
+
+    test('what is no terminal gets the same lines and nothing that is drawn', async () => {
+      const { code, stdout, stderr } = await cli.run(issue('written'), { environment });
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      const told = [...refusals, '2 refused, 3 issued', ''];
+      expect(stderr.split('\n')).toEqual(told);
+    });
+
+    test('a failure in the middle stands in a line of its own', async () => {
+      mkdirSync(path('half'));
+      writeFileSync(path('half/ok-3.pem'), '');
+      const nobody = { ...environment, FLEETWARD_URL: 'https://localhost:1' };
+      const seen = await cli.runAtTerminal(issue('half'), { environment: nobody });
+      expect(seen.drawnOver).toEqual(['1 refused, 1 present']);
+      expect(seen.screen).toEqual([refusals[0], expect.stringMatching(/^error: /), expect.anything()]);
+    });
   });
 
   test.for([

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import {
   type RunningProgram,
+  requireProgram,
   runProgram,
   startProgram,
   type TemporaryFolder,
@@ -25,6 +26,13 @@ export interface CliOutcome {
   readonly error: { readonly code: string; readonly message: string; readonly hint?: string };
 }
 
+/** What a person saw of a command: the lines that stand at the end, and what stood in them on the way and was drawn over. */
+export interface TerminalOutcome {
+  readonly code: number | null;
+  readonly screen: readonly string[];
+  readonly drawnOver: readonly string[];
+}
+
 export interface CliOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: string | Uint8Array;
@@ -37,6 +45,8 @@ export interface Cli extends Disposable {
   run(args: readonly string[], options?: CliOptions): Promise<CliOutcome>;
   /** The real program in a child process, for what only that shows: its end, signals, what it leaves behind. */
   runProcess(args: readonly string[], options?: CliOptions): Promise<CliOutcome>;
+  /** The real program at a terminal of its own, of 120 columns, by `script` of bsdutils, which every Debian has. */
+  runAtTerminal(args: readonly string[], options?: Pick<CliOptions, 'environment'>): Promise<TerminalOutcome>;
   /** For `serve` and what follows: still running. */
   start(args: readonly string[], options?: CliOptions): RunningProgram;
 }
@@ -65,6 +75,15 @@ export function openCli(): Cli {
     runProcess: async (args, options = {}) => {
       const outcome = await runProgram(process.execPath, argumentsOf(args), optionsOf(options));
       return readOutcome(outcome.code, outcome.stdout.toString(), outcome.stderr);
+    },
+    runAtTerminal: async (args, options = {}) => {
+      const words = [process.execPath, ...argumentsOf(args)].map(
+        (word) => `'${word.replaceAll("'", "'\\''")}'`,
+      );
+      const command = `stty cols 120; ${words.join(' ')}`;
+      const flags = ['--quiet', '--return', '--echo', 'never', '--command', command, '/dev/null'];
+      const outcome = await runProgram(requireProgram('script', 'bsdutils'), flags, optionsOf(options));
+      return { code: outcome.code, ...readScreen(outcome.stdout.toString()) };
     },
     start: (args, options = {}) =>
       startProgram(process.execPath, argumentsOf(args), { ...optionsOf(options), timeoutMs: 120_000 }),
@@ -121,6 +140,17 @@ function collector(): { readonly stream: Writable; text(): string } {
     },
   });
   return { stream, text: () => Buffer.concat(chunks).toString() };
+}
+
+/** Of a terminal on which a line is drawn anew by a return and a clearing to its end, and nothing else is moved. */
+function readScreen(bytes: string): Omit<TerminalOutcome, 'code'> {
+  const lines = bytes.split('\r\n').map((line) => line.split('\r\u001b[K'));
+  return {
+    screen: lines
+      .map((states) => states.at(-1) ?? '')
+      .filter((line, at) => line !== '' || at < lines.length - 1),
+    drawnOver: lines.flatMap((states) => states.slice(0, -1)).filter((state) => state !== ''),
+  };
 }
 
 function readOutcome(code: number | null, stdout: string, stderr: string): CliOutcome {

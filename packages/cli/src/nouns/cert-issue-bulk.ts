@@ -37,17 +37,39 @@ interface Batch {
 
 /** Issues a certificate for each line; a line whose `NAME.pem` is there already is passed over, so that it can be run again. */
 export async function issueFromCsv(file: string, flags: IssueFlags, shell: Shell): Promise<void> {
-  const { terminal, output, exitWith } = shell;
   const folder = flags.out ?? '.';
   if (flags.dryRun !== true) makeFolder(folder);
   const tally = newTally(shell);
+  try {
+    await issueRows(file, { flags, folder, shell, tally });
+  } finally {
+    tally.clear();
+  }
+  if (tally.refused > 0) shell.exitWith(1);
+  shell.output.note(tally.sentence());
+}
+
+async function issueRows(
+  file: string,
+  {
+    flags,
+    folder,
+    shell,
+    tally,
+  }: {
+    readonly flags: IssueFlags;
+    readonly folder: string;
+    readonly shell: Shell;
+    readonly tally: ReturnType<typeof newTally>;
+  },
+): Promise<void> {
   const names = new Map<string, number>();
   let batch: Batch = { rows: [], characters: 0 };
   const send = async (): Promise<void> => {
     for (const outcome of await issueBatch(batch, { folder, shell })) tally.add(outcome);
     batch = { rows: [], characters: 0 };
   };
-  for await (const row of readRows(file, { flags, terminal })) {
+  for await (const row of readRows(file, { flags, terminal: shell.terminal })) {
     const early = earlyOutcome(row, { names, folder, isDry: flags.dryRun === true });
     if (early !== undefined || row.kind === 'bad') {
       if (early !== undefined) tally.add(early);
@@ -60,9 +82,6 @@ export async function issueFromCsv(file: string, flags: IssueFlags, shell: Shell
     if (batch.rows.length >= requestsMax) await send();
   }
   await send();
-  tally.end();
-  if (tally.refused > 0) exitWith(1);
-  output.note(tally.sentence());
 }
 
 /** What is known of a line without asking the platform. */
@@ -151,7 +170,7 @@ function newTally({ terminal, output }: Shell) {
       else if (outcome.outcome === 'refused')
         output.note(`line ${outcome.line}: ${outcome.reason}: ${outcome.explanation}`);
     },
-    end(): void {
+    clear(): void {
       if (isDrawn) terminal.stderr.write('\r\u001b[K');
     },
     sentence,
