@@ -31,4 +31,18 @@ needs('strace', 'strace').describe('after a power cut nothing is gone', () => {
     const lost = await lostByPowerCut(['--input-type=module', '-e', script], { folder: folder.join('out') });
     expect(lost).toEqual([]);
   });
+
+  test('of the lines that an import was refused', async () => {
+    using folder = temporaryFolder();
+    mkdirSync(folder.join('out'));
+    const script = `
+      import { newRefusedLines } from ${source('nouns/refused-lines.ts')};
+      const lines = newRefusedLines(${JSON.stringify(folder.join('out/mend.csv'))});
+      lines.header(Buffer.from('name,type'));
+      lines.add(Buffer.from('pump-1,none'));
+      lines.close();
+    `;
+    const lost = await lostByPowerCut(['--input-type=module', '-e', script], { folder: folder.join('out') });
+    expect(lost).toEqual([]);
+  });
 });

@@ -1,6 +1,6 @@
-import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Shell } from '../shell.ts';
-import { assertNewFile, unwritable } from '../write-file.ts';
+import { newRefusedLines } from './refused-lines.ts';
 import type { ImportedResult } from './thing-import.ts';
 import type { NumberedLine } from './thing-lines.ts';
 
@@ -56,35 +56,6 @@ export function newImportTally(
       refused?.close();
     },
     end: () => output.note(isDry ? `would be: ${sentence()}` : sentence()),
-  };
-}
-
-/** A new file of lines as they came, under the header that they stood under; none where there is no such line. */
-function newRefusedLines(path: string) {
-  assertNewFile(path);
-  let header: Uint8Array = Buffer.alloc(0);
-  let file: number | undefined;
-  const write = (bytes: Uint8Array): void => {
-    if (bytes.length > 0) writeSync(file!, Buffer.concat([bytes, Buffer.from('\n')]));
-  };
-  return {
-    header: (bytes: Uint8Array): void => {
-      header = bytes;
-    },
-    add(bytes: Uint8Array): void {
-      try {
-        if (file === undefined) {
-          file = openSync(path, 'wx', 0o600);
-          write(header);
-        }
-        write(bytes);
-      } catch (cause) {
-        throw unwritable(path, cause);
-      }
-    },
-    close(): void {
-      if (file !== undefined) closeSync(file);
-    },
   };
 }
 
