@@ -5,10 +5,11 @@ import { compilePrincipal, type PolicyAction, type PrincipalContext } from '@fle
 import type { Activity } from '../activity/index.ts';
 import type { DenialCause, DenialReport, Denials } from '../denials/index.ts';
 import type { Groups } from '../groups/index.ts';
-import { type Policies, policiesInEffect, type TrialKey } from '../policies/index.ts';
+import { type InEffect, type Policies, policiesInEffect, type TrialKey } from '../policies/index.ts';
 import type { Things } from '../things/index.ts';
 import { AllowedNames } from './allowed-names.ts';
 import { certificateContext } from './certificate-context.ts';
+import { KnownRights } from './known-rights.ts';
 import { Rights } from './rights.ts';
 
 /** What a device says of itself when it connects, and how it proved who it is. */
@@ -45,9 +46,14 @@ interface AuthorizerParts {
 /** The one place where a device's action is decided, whatever protocol it came over. */
 export class Authorizer {
   readonly #parts: AuthorizerParts;
+  readonly #known: KnownRights;
 
   constructor(parts: AuthorizerParts) {
     this.#parts = parts;
+    this.#known = new KnownRights(
+      ({ claim, thing, policies }) =>
+        new Rights(compilePrincipal(policies, contextOf(claim, thing)), parts.clock),
+    );
   }
 
   /** Compiles the rights as they stand now; the gateway asks again whenever policies, things, groups or attachments change. */
@@ -72,22 +78,12 @@ export class Authorizer {
   }
 
   #access(claim: PrincipalClaim): CompiledAccess {
-    const { clock } = this.#parts;
     const { thing, policies } = policiesInEffect(claim, this.#parts);
-    const context: PrincipalContext = {
-      clientId: claim.clientId === '' ? undefined : claim.clientId,
-      sourceIp: claim.remoteAddress,
-      certificate: claim.certificate && certificateContext(claim.certificate),
-      connect: claim.connect,
-      thing,
-    };
-    const rights = new Rights(compilePrincipal(policies, context), clock);
-    const shadows = this.#parts.policies.trials.among(policies).map(
-      (trial): Shadow => ({
-        key: trial.key,
-        rights: new Rights(compilePrincipal(trial.policies, context), clock),
-      }),
-    );
+    const rights = this.#known.of({ claim, thing, policies });
+    const shadows = this.#parts.policies.trials.among(policies).map((trial): Shadow => {
+      const compiled = compilePrincipal(trial.policies, contextOf(claim, thing));
+      return { key: trial.key, rights: new Rights(compiled, this.#parts.clock) };
+    });
     return new CompiledAccess({ claim, thingName: thing?.name, rights, shadows }, this.#parts);
   }
 
@@ -339,6 +335,16 @@ class CompiledAccess implements Principal {
     this.#explainedInSecond++;
     return this.#explainedInSecond <= explainedPerSecondMax;
   }
+}
+
+function contextOf(claim: PrincipalClaim, thing: InEffect['thing']): PrincipalContext {
+  return {
+    clientId: claim.clientId === '' ? undefined : claim.clientId,
+    sourceIp: claim.remoteAddress,
+    certificate: claim.certificate && certificateContext(claim.certificate),
+    connect: claim.connect,
+    thing,
+  };
 }
 
 /** The client id, where there is one. */
