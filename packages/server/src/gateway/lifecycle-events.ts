@@ -11,10 +11,37 @@ export interface LifecycleEventsParts {
   readonly publish: (message: PlatformMessage) => void;
 }
 
-/** What stays the same from `connected` to `disconnected`. */
-export interface Visit {
-  readonly sessionIdentifier: string;
+interface VisitParts {
+  readonly clientId: string;
+  readonly peer: DevicePeer;
   readonly versionNumber: number;
+  readonly random: Random;
+}
+
+/** One connection, as its events and presence tell of it. */
+export class Visit {
+  readonly clientId: string;
+  readonly remoteAddress: string;
+  readonly tlsVersion: string;
+  readonly cipher: string;
+  readonly versionNumber: number;
+  readonly #random: Random;
+  #sessionIdentifier: string | undefined;
+
+  constructor({ clientId, peer, versionNumber, random }: VisitParts) {
+    this.clientId = clientId;
+    this.remoteAddress = peer.remoteAddress;
+    this.tlsVersion = peer.tlsVersion;
+    this.cipher = peer.cipher;
+    this.versionNumber = versionNumber;
+    this.#random = random;
+  }
+
+  /** Drawn when somebody asks: most connections end before anybody does. */
+  get sessionIdentifier(): string {
+    this.#sessionIdentifier ??= uuid(this.#random.bytes(16));
+    return this.#sessionIdentifier;
+  }
 }
 
 /**
@@ -34,26 +61,23 @@ export class LifecycleEvents {
     this.#parts = parts;
   }
 
-  /** Answers the session's identifier. */
-  connected(connection: Connection<DevicePeer>): string {
-    const visit = this.#newVisit();
+  connected(connection: Connection<DevicePeer>): Visit {
     const { clientId, peer } = connection;
+    const visit = this.#newVisit(clientId, peer);
     peer.visit = visit;
-    const who = whoIs(peer);
-    this.#tell(`presence/connected/${clientId}`, 'connected', () => ({ clientId, ...who, ...visit }));
-    return visit.sessionIdentifier;
+    // Who subscribes in one go with its CONNECT is told of itself.
+    queueMicrotask(() =>
+      this.#tell(`presence/connected/${clientId}`, 'connected', () => factsOf(visit, peer)),
+    );
+    return visit;
   }
 
-  disconnected(connection: Connection<DevicePeer>, disconnectReason: DisconnectReason): void {
-    const { clientId, peer } = connection;
+  disconnected({ clientId, peer }: Connection<DevicePeer>, disconnectReason: DisconnectReason): void {
     const { visit } = peer;
     if (visit === undefined) return;
     peer.visit = undefined;
-    const who = whoIs(peer);
-    this.#tell(`presence/disconnected/${clientId}`, 'disconnected', () => ({
-      clientId,
-      ...who,
-      ...visit,
+    this.#tellLater(`presence/disconnected/${clientId}`, 'disconnected', () => ({
+      ...factsOf(visit, peer),
       clientInitiatedDisconnect: disconnectReason === 'CLIENT_INITIATED_DISCONNECT',
       disconnectReason,
     }));
@@ -61,12 +85,9 @@ export class LifecycleEvents {
 
   /** A CONNECT under an admitted certificate was refused. */
   connectFailed(clientId: string, peer: DevicePeer, disconnectReason: DisconnectReason): void {
-    const who = whoIs(peer);
-    const visit = this.#newVisit();
-    this.#tell(`presence/connect_failed/${clientId}`, 'connect_failed', () => ({
-      clientId,
-      ...who,
-      ...visit,
+    const visit = this.#newVisit(clientId, peer);
+    this.#tellLater(`presence/connect_failed/${clientId}`, 'connect_failed', () => ({
+      ...factsOf(visit, peer),
       clientInitiatedDisconnect: false,
       disconnectReason,
     }));
@@ -91,36 +112,49 @@ export class LifecycleEvents {
     this.#gathered.delete(connection);
     const { clientId, peer } = connection;
     const { kind, topics } = gathered;
-    const who = whoIs(peer);
     const { visit } = peer;
-    this.#tell(`subscriptions/${kind}/${clientId}`, kind, () => ({ clientId, ...who, ...visit, topics }));
+    this.#tellLater(`subscriptions/${kind}/${clientId}`, kind, () => ({
+      ...factsOf(visit, peer),
+      clientId,
+      topics,
+    }));
   }
 
-  /** Greater than every one before, also those before a restart: with it a reader puts events of a client in order. */
-  #newVisit(): Visit {
-    this.#lastVersion = Math.max(this.#lastVersion + 1, this.#parts.clock.now());
-    return { sessionIdentifier: uuid(this.#parts.random.bytes(16)), versionNumber: this.#lastVersion };
+  /** Of a version greater than every one before, also those before a restart: with it a reader puts events of a client in order. */
+  #newVisit(clientId: string, peer: DevicePeer): Visit {
+    const { clock, random } = this.#parts;
+    this.#lastVersion = Math.max(this.#lastVersion + 1, clock.now());
+    return new Visit({ clientId, peer, versionNumber: this.#lastVersion, random });
   }
 
-  /** `facts` are put together later, and where nobody listens never: they must be those of now. */
+  /** Not in the midst of what the broker is doing just now. */
+  #tellLater(where: string, eventType: string, facts: () => object): void {
+    if (this.#parts.isAwaited(topicOf(where))) queueMicrotask(() => this.#tell(where, eventType, facts));
+  }
+
+  /** `facts` are put together only where somebody listens. */
   #tell(where: string, eventType: string, facts: () => object): void {
-    if (/[+#]/.test(where)) return;
-    const topic = `$aws/events/${where}`;
+    const topic = topicOf(where);
+    if (!this.#parts.isAwaited(topic) || /[+#]/.test(where)) return;
     const timestamp = this.#parts.clock.now();
-    // Not in the midst of what the broker is doing just now.
-    queueMicrotask(() => {
-      if (!this.#parts.isAwaited(topic)) return;
-      const payload = utf8(JSON.stringify({ ...facts(), timestamp, eventType }));
-      this.#parts.publish({ topic, payload });
-    });
+    const payload = utf8(JSON.stringify({ ...facts(), timestamp, eventType }));
+    this.#parts.publish({ topic, payload });
   }
 }
 
-function whoIs({ admission, principal, remoteAddress }: DevicePeer) {
+function topicOf(where: string): string {
+  return `$aws/events/${where}`;
+}
+
+/** Of whom an event tells. */
+function factsOf(visit: Visit | undefined, { admission, principal, remoteAddress }: DevicePeer) {
   return {
+    clientId: visit?.clientId,
     principalIdentifier: admission.certificateId,
     ipAddress: remoteAddress,
     thingName: principal?.thingName, // JSON has it only where there is one
+    sessionIdentifier: visit?.sessionIdentifier,
+    versionNumber: visit?.versionNumber,
   };
 }
 

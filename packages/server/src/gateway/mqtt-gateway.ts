@@ -515,14 +515,11 @@ export class MqttGateway {
     const { certificateId } = connection.peer.admission;
     const connections = this.#connections.get(certificateId) ?? new Set();
     this.#connections.set(certificateId, connections.add(connection));
-    const { claim, principal, remoteAddress, tlsVersion, cipher } = connection.peer;
+    const { claim, principal } = connection.peer;
     if (claim !== undefined) this.#ownership?.connected(claim, connection);
     this.#sees(connection, 'present');
-    const sessionIdentifier = this.#events.connected(connection);
-    const { clientId } = connection;
-    const thingName = principal?.thingName;
-    const visit = { clientId, sessionIdentifier, remoteAddress, tlsVersion, cipher, thingName };
-    this.#options.presence?.came(connection, visit);
+    const visit = this.#events.connected(connection);
+    this.#options.presence?.came(connection, { visit, thingName: principal?.thingName });
   }
 
   #sees({ peer }: Connection<DevicePeer>, sight: Sight): void {

@@ -12,7 +12,7 @@ export class FlappingWatch {
   readonly #connects: number;
   readonly #windowMs: number;
   /** The last connects of each thing, at most as many as the rule counts; who connected last stands last. */
-  readonly #recent = new Map<ThingName, readonly number[]>();
+  readonly #recent = new Map<ThingName, number[]>();
   readonly #until = new Map<ThingName, number>();
 
   constructor({ flappingConnects, flappingWindowSeconds }: FlappingRule) {
@@ -22,9 +22,9 @@ export class FlappingWatch {
 
   /** One more connect; the end of the time in which the thing flaps by the rule, if it does now. */
   came(name: ThingName, nowMs: number): number | undefined {
-    const recent = [...(this.#recent.get(name) ?? []), nowMs]
-      .filter((atMs) => atMs > nowMs - this.#windowMs)
-      .slice(-this.#connects);
+    const recent = this.#recent.get(name) ?? [];
+    recent.push(nowMs);
+    while (recent.length > this.#connects || recent[0]! <= nowMs - this.#windowMs) recent.shift();
     this.#recent.delete(name);
     this.#recent.set(name, recent);
     if (recent.length < this.#connects) return undefined;

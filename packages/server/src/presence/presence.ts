@@ -16,13 +16,13 @@ export interface PresenceOptions {
 
 interface LiveConnection {
   readonly visit: Visit;
-  thingName?: ThingName | undefined;
+  thingName: ThingName | undefined;
 }
 
 interface LiveThing {
   readonly sinceMs: number;
   /** The newest last. */
-  readonly connections: readonly LiveConnection[];
+  readonly connections: LiveConnection[];
 }
 
 const thingsPerTransaction = 500;
@@ -61,15 +61,10 @@ export class Presence {
     };
   }
 
-  /** A new connection, and the thing that it speaks for, if it does for one. */
-  came(connection: object, came: Visit & { readonly thingName?: ThingName | undefined }): void {
-    const { clientId, sessionIdentifier, remoteAddress = '', tlsVersion, cipher } = came;
-    const visit =
-      isIP(remoteAddress) === 0
-        ? { clientId, sessionIdentifier, tlsVersion, cipher }
-        : { clientId, sessionIdentifier, remoteAddress, tlsVersion, cipher };
-    this.#connections.set(connection, { visit });
-    this.speaksFor(connection, came.thingName);
+  /** A new connection, and the thing that it speaks for, if it does for one. `visit` is read when it is written or shown. */
+  came(connection: object, { visit, thingName }: LiveConnection): void {
+    this.#connections.set(connection, { visit, thingName: undefined });
+    this.speaksFor(connection, thingName);
   }
 
   /** The connection speaks for this thing from now on, or for none. */
@@ -98,8 +93,10 @@ export class Presence {
     // What is written meanwhile may be in neither of what is read and what waits then.
     const before = this.#pending.get(name);
     const stored = this.#ofThing(await this.#options.store.find([name]));
-    const known = { ...stored.get(name), ...before, ...this.#pending.get(name) };
-    return known.atMs === undefined ? undefined : (known as PresenceState);
+    let known: PresenceState | undefined = stored.get(name);
+    for (const change of [before, this.#pending.get(name)])
+      if (change !== undefined) known = laidOver(known, change);
+    return known && { ...known, visit: known.visit && shown(known.visit) };
   }
 
   /** Writes what has changed. */
@@ -121,34 +118,35 @@ export class Presence {
 
   #add(name: ThingName, connection: LiveConnection): void {
     const nowMs = this.#options.clock.now();
-    const { sinceMs = nowMs, connections = [] } = this.#live.get(name) ?? {};
-    this.#live.set(name, { sinceMs, connections: [...connections, connection] });
-    const flappingUntilMs = this.#flapping.came(name, nowMs);
+    const live = this.#live.get(name);
+    if (live === undefined) this.#live.set(name, { sinceMs: nowMs, connections: [connection] });
+    else live.connections.push(connection);
     this.#change(name, {
       isConnected: true,
-      atMs: sinceMs,
+      atMs: live?.sinceMs ?? nowMs,
       visit: connection.visit,
-      ...(flappingUntilMs === undefined ? {} : { flappingUntilMs }),
+      lastEnd: undefined,
+      flappingUntilMs: this.#flapping.came(name, nowMs),
     });
   }
 
   #remove(name: ThingName, connection: LiveConnection, reason?: DisconnectReason): void {
     const nowMs = this.#options.clock.now();
     const { sinceMs, connections } = this.#live.get(name)!;
-    const others = connections.filter((one) => one !== connection);
-    if (others.length === 0) this.#live.delete(name);
-    else this.#live.set(name, { sinceMs, connections: others });
-    const visit = others.at(-1)?.visit;
+    connections.splice(connections.indexOf(connection), 1);
+    const newest = connections.at(-1);
+    if (newest === undefined) this.#live.delete(name);
     this.#change(name, {
-      isConnected: others.length > 0,
-      atMs: others.length > 0 ? sinceMs : nowMs,
-      ...(visit === undefined ? {} : { visit }),
-      ...(reason === undefined ? {} : { lastEnd: { reason, atMs: nowMs } }),
+      isConnected: newest !== undefined,
+      atMs: newest === undefined ? nowMs : sinceMs,
+      visit: newest?.visit,
+      lastEnd: reason && { reason, atMs: nowMs },
+      flappingUntilMs: undefined,
     });
   }
 
   #change(name: ThingName, change: PresenceState): void {
-    this.#pending.set(name, { ...this.#pending.get(name), ...change });
+    this.#pending.set(name, laidOver(this.#pending.get(name), change));
     this.#options.changed(name, change);
   }
 
@@ -165,7 +163,7 @@ export class Presence {
       const known = [...taken].filter(([name]) => thing(name) !== undefined);
       await store.save(
         tx,
-        known.map(([thingName, change]) => ({ ...stored.get(thingName), ...change, thingName })),
+        known.map(([thingName, change]) => written(thingName, laidOver(stored.get(thingName), change))),
       );
     });
     this.#written += taken.size;
@@ -205,4 +203,25 @@ export class Presence {
     await transactor.transact((tx) => store.save(tx, ended));
     return ended;
   }
+}
+
+/** What a change does not say stays as it was. */
+function laidOver(before: PresenceState | undefined, change: PresenceState): PresenceState {
+  return {
+    isConnected: change.isConnected,
+    atMs: change.atMs,
+    visit: change.visit ?? before?.visit,
+    lastEnd: change.lastEnd ?? before?.lastEnd,
+    flappingUntilMs: change.flappingUntilMs ?? before?.flappingUntilMs,
+  };
+}
+
+function written(thingName: ThingName, state: PresenceState): KeptPresence {
+  return { ...state, thingName, visit: state.visit && shown(state.visit) };
+}
+
+/** Without an address that is none. */
+function shown({ clientId, sessionIdentifier, remoteAddress = '', tlsVersion, cipher }: Visit): Visit {
+  const visit = { clientId, sessionIdentifier, tlsVersion, cipher };
+  return isIP(remoteAddress) === 0 ? visit : { ...visit, remoteAddress };
 }

@@ -25,11 +25,11 @@ export interface PresenceState {
   /** When it came or went. */
   readonly atMs: number;
   /** Its newest connection, also when that has ended. */
-  readonly visit?: Visit;
+  readonly visit?: Visit | undefined;
   /** The last end of a connection, also when it has another one. */
-  readonly lastEnd?: VisitEnd;
+  readonly lastEnd?: VisitEnd | undefined;
   /** It connects too often, until then. */
-  readonly flappingUntilMs?: number;
+  readonly flappingUntilMs?: number | undefined;
 }
 
 export interface KeptPresence extends PresenceState {

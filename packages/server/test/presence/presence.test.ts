@@ -21,11 +21,13 @@ afterAll(async () => {
 
 const visit = (thingName: ThingName | undefined, sessionIdentifier = 's') => ({
   thingName,
-  clientId: 'client',
-  sessionIdentifier,
-  remoteAddress: '2001:db8::7',
-  tlsVersion: 'TLSv1.3',
-  cipher: 'TLS_AES_128_GCM_SHA256',
+  visit: {
+    clientId: 'client',
+    sessionIdentifier,
+    remoteAddress: '2001:db8::7',
+    tlsVersion: 'TLSv1.3',
+    cipher: 'TLS_AES_128_GCM_SHA256',
+  },
 });
 const shown = (name: ThingName) => presenceView(platform, name);
 
@@ -49,7 +51,7 @@ test('a thing shows its newest connection, how the last one ended, and since whe
   const [first, second] = [{}, {}];
   presence.came(first, visit(lamp, 'first'));
   const sinceMs = clock.now();
-  const { thingName: _, ...connection } = visit(lamp, 'first');
+  const { visit: connection } = visit(lamp, 'first');
   expect(await shown(lamp)).toEqual({ connected: true, sinceMs, flapping: false, connection });
   clock.advance(1_000);
   presence.came(second, visit(lamp, 'second'));
@@ -79,7 +81,8 @@ test('a thing shows its newest connection, how the last one ended, and since whe
 
 test('what is no IP address is not kept as one', async () => {
   const pump = await makeThing('pump');
-  platform.presence.came({}, { ...visit(pump), remoteAddress: '<script>' });
+  const came = visit(pump);
+  platform.presence.came({}, { ...came, visit: { ...came.visit, remoteAddress: '<script>' } });
   expect((await shown(pump)).connection).not.toHaveProperty('remoteAddress');
 });
 

@@ -29,13 +29,15 @@ afterAll(async () => {
   folder.remove();
 });
 
-const visit = (thingName: ThingName) => ({
+const visit = (thingName: ThingName, tlsVersion = 'TLSv1.2') => ({
   thingName,
-  clientId: thingName,
-  sessionIdentifier: 's',
-  remoteAddress: '10.0.0.7',
-  tlsVersion: 'TLSv1.2',
-  cipher: 'ECDHE-ECDSA-AES128-GCM-SHA256',
+  visit: {
+    clientId: thingName,
+    sessionIdentifier: 's',
+    remoteAddress: '10.0.0.7',
+    tlsVersion,
+    cipher: 'ECDHE-ECDSA-AES128-GCM-SHA256',
+  },
 });
 
 const find = async (query: string) => (await platform.search.find({ query, limit: 100 })).names;
@@ -301,7 +303,7 @@ test('each query of the reference finds some of a fleet, and not all of it', asy
   await report(fresh, { interval: 90 }, 'config');
   for (const reason of ['CLIENT_ERROR', 'CLIENT_ERROR', 'THROTTLED'] as const) {
     const connection = {};
-    presence.came(connection, { ...visit(fresh), tlsVersion: 'TLSv1.3' });
+    presence.came(connection, visit(fresh, 'TLSv1.3'));
     presence.ended(connection, reason);
   }
   await platform.certificates.revoke({ certificateId, reason: 'keyCompromise' }, operator);
