@@ -69,7 +69,7 @@ export const tlsLimits = section(
     connectionsPerCertificateMax: count(10, 'Connections at once of one certificate, over all listeners.'),
     knownCertificatesMax: count(
       8_192,
-      'Parsed certificates kept of devices that were admitted, about 3 kB each; one more forgets the one not asked for longest, which is parsed and verified anew when it comes back.',
+      'Parsed certificates kept of devices that were admitted, about 3 kB each and 4 kB more for the rights that were compiled for the last connection; one more forgets the one not asked for longest, which is parsed and verified anew when it comes back.',
     ),
     connectsPerSecondMax: count(
       50,
