@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Certificate, parseCertificatesPem } from '@fleetward/pki';
 import { openssl, type TemporaryFolder } from '@fleetward/testkit';
@@ -82,6 +83,8 @@ async function signed(
   options: SignOptions & { readonly caFile: string; readonly caKeyFile: string },
 ): Promise<VendorDevice> {
   const { extensions = deviceExtensions, days = '365', digest = 'sha256', caFile, caKeyFile } = options;
+  // Not from a file beside the CA's, as openssl would have it: several are signed at once.
+  const { serial = `0x${randomBytes(16).toString('hex')}` } = options;
   const name = `signed-${++made}`;
   const file = (ending: string): string => folder.join(`${name}.${ending}`);
   const keyFile = options.keyFile ?? file('key');
@@ -89,13 +92,9 @@ async function signed(
   writeFileSync(file('ext'), extensions.join('\n'));
   const request = ['req', '-new', '-config', emptyConfig(folder), '-key', keyFile, '-subj', subject];
   await openssl([...request, '-out', file('csr')]);
-  const by = ['-CA', caFile, '-CAkey', caKeyFile, ...serialOf(options), '-days', days, `-${digest}`];
+  const by = ['-CA', caFile, '-CAkey', caKeyFile, '-set_serial', serial, '-days', days, `-${digest}`];
   await openssl(['x509', '-req', '-in', file('csr'), ...by, '-extfile', file('ext'), '-out', file('pem')]);
   return { certificate: read(file('pem')), certFile: file('pem'), keyFile, csrFile: file('csr') };
-}
-
-function serialOf({ serial }: SignOptions): readonly string[] {
-  return serial === undefined ? ['-CAcreateserial'] : ['-set_serial', serial];
 }
 
 async function newKey(file: string, [algorithm = 'EC', ...options]: readonly string[]): Promise<void> {
