@@ -32,7 +32,12 @@ export async function openNewcomers(
     certificates,
     limits: config.renewals,
   });
-  const endorsements = new Endorsements({ ...shared, store: stores.endorsements, certificates });
+  const endorsements = new Endorsements({
+    ...shared,
+    store: stores.endorsements,
+    certificates,
+    settings: config.endorsements,
+  });
   const enrollment = new Enrollment({
     ...shared,
     campaigns: renewals,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import {
   certificates,
+  endorsements,
   enrollment,
   experimental,
   issuanceLog,
@@ -87,6 +88,7 @@ export const settings = section(
     httpLimits,
     certificates,
     enrollment,
+    endorsements,
     renewals,
     issuanceLog,
     reservedTopics,

@@ -20,6 +20,8 @@ export interface EndorsementsOptions {
   readonly trail: Pick<Trail, 'append'>;
   readonly clock: Clock;
   readonly certificates: Pick<Certificates, 'keyRules'>;
+  /** `rootsMax`: all of them are looked at for each key that is not listed itself. */
+  readonly settings: { readonly rootsMax: number };
 }
 
 /** What an operator trusts: a key by its hash or certificate, or a CA of a vendor of TPMs. */
@@ -37,9 +39,6 @@ interface By {
   readonly operatorId: string;
 }
 
-/** All of them are looked at for each key that is not listed itself. */
-const rootsMax = 100;
-
 /** The endorsement keys of TPMs that operators trust, and the CAs of vendors that certify them. */
 export class Endorsements {
   readonly #options: EndorsementsOptions;
@@ -53,10 +52,10 @@ export class Endorsements {
   /** Throws `endorsements.refused`, `endorsements.exists` or `endorsements.limit`. */
   add(wanted: WantedEndorsement, { operatorId }: By): Promise<EndorsementRecord> {
     return this.#turns.take('endorsements', async () => {
-      const { store, transactor, trail, clock } = this.#options;
+      const { store, transactor, trail, clock, settings } = this.#options;
       const record = { ...this.#recordOf(wanted), createdAtMs: clock.now(), createdBy: operatorId };
       const { endorsementId, kind } = record;
-      if (kind === 'root' && (await store.roots()).length >= rootsMax) throw full();
+      if (kind === 'root' && (await store.roots()).length >= settings.rootsMax) throw full(settings);
       const actor = { kind: 'operator', operatorId } as const;
       try {
         await transactor.transact(async (tx) => {
@@ -129,6 +128,9 @@ export class Endorsements {
   }
 }
 
-function full(): EndorsementsError {
-  return new EndorsementsError('endorsements.limit', `there are ${rootsMax} roots of TPM vendors already`);
+function full({ rootsMax }: EndorsementsOptions['settings']): EndorsementsError {
+  return new EndorsementsError(
+    'endorsements.limit',
+    `there are ${rootsMax} roots of TPM vendors already (setting \`endorsements.rootsMax\`)`,
+  );
 }

@@ -87,6 +87,17 @@ export const enrollment = section(
   'How devices come in and renew.',
 );
 
+export const endorsements = section(
+  {
+    rootsMax: count(
+      100,
+      'CAs of TPM vendors that are trusted; all of them are looked at for a key that is not listed itself.',
+      { maximum: 1_000 },
+    ),
+  },
+  'Which TPMs are trusted.',
+);
+
 export const issuanceLog = section(
   {
     headSeconds: count(

@@ -331,7 +331,12 @@ export async function openPlatform(options: PlatformOptions) {
     certificates,
     limits: { openMax: 2, membersMax: 50, keptMax: 2 },
   });
-  const endorsements = new Endorsements({ ...shared, store: stores.endorsements, certificates });
+  const endorsements = new Endorsements({
+    ...shared,
+    store: stores.endorsements,
+    certificates,
+    settings: { rootsMax: 2 },
+  });
   const enrollment = new Enrollment({
     ...shared,
     campaigns: renewals,
