@@ -42,12 +42,26 @@ export function isWithin(
 }
 
 /** Tells entries of one outcome apart. */
-export function keyOf({ action, levels, isOpen }: Pick<SketchEntry, 'action' | 'levels' | 'isOpen'>): string {
-  return JSON.stringify([action, isOpen, levels]);
+export function keyOf(entry: Pick<SketchEntry, 'action' | 'levels' | 'isOpen'>): string {
+  const { action, levels, isOpen } = entry;
+  return isPattern(entry) ? JSON.stringify([action, isOpen, levels]) : keyOfName(action, levels.join('/'));
+}
+
+/** The same of an entry that stands for this one name. */
+export function keyOfName(action: PolicyAction, name: string): string {
+  return `${action} ${name}`;
+}
+
+/** Whether it stands for more than one name. */
+export function isPattern({ levels, isOpen }: Pick<SketchEntry, 'levels' | 'isOpen'>): boolean {
+  return isOpen || levels.includes(null);
 }
 
 /** Two entries as one under the levels of the second. */
-export function together(one: SketchEntry, into: SketchEntry): SketchEntry {
+export function together(
+  one: Pick<SketchEntry, 'count' | 'firstSeenMs' | 'lastSeenMs'>,
+  into: SketchEntry,
+): SketchEntry {
   return {
     ...into,
     count: one.count + into.count,

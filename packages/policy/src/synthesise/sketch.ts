@@ -1,5 +1,13 @@
 import { generalise } from './generalise.ts';
-import { isWithin, keyOf, type SketchEntry, together } from './sketch-entry.ts';
+import {
+  isPattern,
+  isWithin,
+  keyOf,
+  keyOfName,
+  levelsOf,
+  type SketchEntry,
+  together,
+} from './sketch-entry.ts';
 
 /**
  * What one thing did, in bounded space. Beyond `entriesMax` entries of one outcome the ones most alike become one with `null` where
@@ -19,6 +27,11 @@ export class Sketch {
     const side = this.#sides[entry.outcome];
     side.add(entry);
     if (side.size > this.#entriesMax) side.replace(generalise(side.entries, this.#roomAfter()));
+  }
+
+  /** As `add`, of one name; one that has its own entry is not taken apart again. */
+  addName(name: string, seen: Omit<SketchEntry, 'levels' | 'isOpen'>): void {
+    if (!this.#sides[seen.outcome].countIn(name, seen)) this.add({ ...seen, ...levelsOf(name) });
   }
 
   get entries(): readonly SketchEntry[] {
@@ -52,6 +65,15 @@ class Side {
     if (known === undefined && isPattern(entry)) this.#patterns.add(key);
   }
 
+  /** False when the name has no entry of its own. */
+  countIn(name: string, seen: Omit<SketchEntry, 'levels' | 'isOpen'>): boolean {
+    const key = keyOfName(seen.action, name);
+    const known = this.#byKey.get(key);
+    if (known === undefined) return false;
+    this.#byKey.set(key, together(seen, known));
+    return true;
+  }
+
   replace(entries: readonly SketchEntry[]): void {
     this.#byKey.clear();
     this.#patterns.clear();
@@ -67,8 +89,4 @@ class Side {
     }
     return own;
   }
-}
-
-function isPattern({ levels, isOpen }: SketchEntry): boolean {
-  return isOpen || levels.includes(null);
 }

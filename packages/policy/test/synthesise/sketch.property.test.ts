@@ -5,13 +5,14 @@ import { isWithin } from '../../src/synthesise/sketch-entry.ts';
 
 const level = fc.constantFrom('a', 'b', 'c', '', '+', 'pump-1');
 const name = fc.array(level, { minLength: 1, maxLength: 5 }).map((levels) => levels.join('/'));
-const request = fc.record({
+const parts = {
   action: fc.constantFrom('iot:Publish', 'iot:Receive', 'iot:Subscribe'),
   outcome: fc.constantFrom('allowed', 'denied'),
   name,
   count: fc.integer({ min: 1, max: 9 }),
   atMs: fc.integer({ min: 1, max: 99 }),
-});
+};
+const request = fc.record(parts);
 const requests = fc.array(request, { maxLength: 200 });
 type Request = typeof request extends fc.Arbitrary<infer R> ? R : never;
 
@@ -43,6 +44,19 @@ describe('a sketch', () => {
             expect(around).not.toEqual([]);
           }
         }
+      }),
+    );
+  });
+
+  test('is the same by names as by entries, also of names that are kept in part', () => {
+    const long = fc.constantFrom('a/'.repeat(15), 'a/'.repeat(16), 'b'.repeat(256), 'b'.repeat(257));
+    const any = fc.record({ ...parts, name: fc.oneof(name, long) });
+    fc.assert(
+      fc.property(fc.array(any, { maxLength: 100 }), fc.integer({ min: 4, max: 40 }), (seen, entriesMax) => {
+        const sketch = new Sketch(entriesMax);
+        for (const { action, outcome, name, count, atMs } of seen)
+          sketch.addName(name, { action, outcome, count, firstSeenMs: atMs, lastSeenMs: atMs });
+        expect(sketch.entries).toEqual(new Sketch(entriesMax, seen.map(entryOf)).entries);
       }),
     );
   });

@@ -1,5 +1,5 @@
 import type { Clock, ThingName, Transaction, Transactor } from '@fleetward/core';
-import { levelsOf, type PolicyAction, Sketch, type SketchEntry } from '@fleetward/policy';
+import { type PolicyAction, Sketch, type SketchEntry } from '@fleetward/policy';
 import type { Things } from '../things/index.ts';
 import { Turns } from '../turns.ts';
 import type { ActivityRecord, ActivityStore } from './store.ts';
@@ -89,8 +89,7 @@ export class Activity {
       return;
     }
     const nowMs = this.#options.clock.now();
-    const { levels, isOpen } = levelsOf(name);
-    pending.sketch.add({ action, outcome, levels, isOpen, count, firstSeenMs: nowMs, lastSeenMs: nowMs });
+    pending.sketch.addName(name, { action, outcome, count, firstSeenMs: nowMs, lastSeenMs: nowMs });
   }
 
   /** Says that of this thing only a sample was recorded. */
