@@ -10,7 +10,7 @@ const changesMax = 64;
  */
 export class NetworkChanges {
   forgotten = 0;
-  readonly #changes = new Map<CertificateId, readonly SeenFrom[]>();
+  readonly #changes = new Map<CertificateId, SeenFrom[]>();
   readonly #certificatesMax: number;
 
   constructor(options: { readonly certificatesMax: number }) {
@@ -19,9 +19,10 @@ export class NetworkChanges {
 
   /** Answers the changes, oldest first, with this connection. */
   add(certificateId: CertificateId, connect: SeenFrom): readonly SeenFrom[] {
-    const before = this.#changes.get(certificateId) ?? [];
-    const isSame = before.at(-1)?.network === connect.network;
-    const changes = [...(isSame ? before.slice(0, -1) : before), connect].slice(-changesMax);
+    const changes = this.#changes.get(certificateId) ?? [];
+    if (changes.at(-1)?.network === connect.network) changes.pop();
+    changes.push(connect);
+    if (changes.length > changesMax) changes.shift();
     this.#changes.delete(certificateId);
     this.#changes.set(certificateId, changes);
     this.#makeRoom();

@@ -59,7 +59,6 @@ export function responseOf(
   groupNames: Iterable<string>,
   { response, responses }: CloneResponses,
 ): CloneResponse {
-  if (responses.length === 0) return response;
   const named = new Set(groupNames);
   const own = responses.filter(({ groupName }) => named.has(groupName)).map((one) => one.response);
   return own.length === 0 ? response : strictness[Math.max(...own.map((one) => strictness.indexOf(one)))]!;

@@ -1,4 +1,4 @@
-import type { CertificateId, Clock, Transaction, Transactor } from '@fleetward/core';
+import type { CertificateId, Clock, ThingName, Transaction, Transactor } from '@fleetward/core';
 import type { Certificates } from '../certificates/index.ts';
 import type { Groups } from '../groups/index.ts';
 import { networkOf } from '../network-of.ts';
@@ -7,6 +7,7 @@ import type { Trail } from '../trail/index.ts';
 import { type Detection, KeptDetections } from './kept.ts';
 import { NetworkChanges } from './network-changes.ts';
 import {
+  type CloneResponse,
   type CloneResponses,
   type CloneSign,
   explainSign,
@@ -73,18 +74,16 @@ export class Detections {
 
   /** Asked once of each CONNECT. From memory; what has to be written is written behind it. */
   connecting(newcomer: Newcomer): NewcomerVerdict {
-    const { certificateId } = newcomer;
-    const { things, groups, clock, settings } = this.#options;
-    const thingNames = things.attachmentsOf(certificateId).map(({ thingName }) => thingName);
-    const response = responseOf(groups.lineageOf(thingNames), settings);
+    const { certificateId, clientId, remoteAddress } = newcomer;
+    const response = this.#responseTo(certificateId);
     if (response === 'off') return pass;
-    const { clientId, remoteAddress } = newcomer;
     const network = networkOf(remoteAddress);
-    const connect: SeenFrom = { atMs: clock.now(), network, clientId, remoteAddress };
+    const connect: SeenFrom = { atMs: this.#options.clock.now(), network, clientId, remoteAddress };
     const found = this.#signOf(newcomer, connect);
     if (found === undefined) return pass;
     const { sign } = found;
     this.#counts[sign]++;
+    const thingNames = this.#thingsOf(certificateId);
     const { detection, isNews } = this.#kept.add(
       { certificateId, ...found, response, thingNames },
       connect.atMs,
@@ -111,6 +110,16 @@ export class Detections {
     await Promise.all(this.#writing);
   }
 
+  #responseTo(certificateId: CertificateId): CloneResponse {
+    const { groups, settings } = this.#options;
+    if (settings.responses.length === 0) return settings.response;
+    return responseOf(groups.lineageOf(this.#thingsOf(certificateId)), settings);
+  }
+
+  #thingsOf(certificateId: CertificateId): readonly ThingName[] {
+    return this.#options.things.attachmentsOf(certificateId).map(({ thingName }) => thingName);
+  }
+
   /** The sign, and who showed it: it and those that are connected, or that were before from other networks. */
   #signOf(
     { certificateId, live }: Newcomer,
@@ -120,7 +129,7 @@ export class Detections {
     | undefined {
     const { windowSeconds, returnsMax } = this.#options.settings;
     const changes = this.#changes.add(certificateId, connect);
-    const others = [...live].map(({ clientId, remoteAddress }) => {
+    const others = Array.from(live, ({ clientId, remoteAddress }) => {
       return { clientId, remoteAddress, network: networkOf(remoteAddress) };
     });
     if (isConcurrent(connect, others)) return { sign: 'concurrent', by: [...others, connect] };

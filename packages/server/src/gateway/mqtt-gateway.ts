@@ -158,10 +158,10 @@ export class MqttGateway {
   }
 
   /** Hands the stream of any listener to the broker. */
-  accept(stream: Duplex, { admission, ...source }: MqttSource): void {
+  accept(stream: Duplex, { admission, remoteAddress, tlsVersion, cipher }: MqttSource): void {
     if (this.#isStopping || (admission.kind !== 'admitted' && admission.kind !== 'claim'))
       return void stream.destroy();
-    this.broker.accept(stream, { ...source, admission });
+    this.broker.accept(stream, { admission, remoteAddress, tlsVersion, cipher });
   }
 
   /** Cuts every connection of the certificate, on every listener, in this tick. Answers how many. */
@@ -395,8 +395,10 @@ export class MqttGateway {
     const { admission, remoteAddress } = peer;
     const { certificateId } = admission;
     const { clientId } = request;
-    const others = [...(this.#connections.get(certificateId) ?? [])];
-    const live = others.map((one) => ({ clientId: one.clientId, remoteAddress: one.peer.remoteAddress }));
+    const live = Array.from(this.#connections.get(certificateId) ?? [], (one) => ({
+      clientId: one.clientId,
+      remoteAddress: one.peer.remoteAddress,
+    }));
     const judged = this.#options.newcomer({ certificateId, clientId, remoteAddress, live });
     if (judged.kind === 'pass') return verdict;
     const { explanation } = judged;
