@@ -77,7 +77,8 @@ export function createAdmission(platform: AdmissionParts): Admit {
     if (leaf.kind === 'refused') return leaf;
     try {
       const admission = notShutOut(judge(leaf.certificate, judging), platform);
-      if (admission.kind === 'admitted' || admission.kind === 'claim') known.keep(leaf.certificate);
+      const isAdmitted = admission.kind === 'admitted' || admission.kind === 'claim';
+      if (isAdmitted && leaf.kind === 'parsed') known.keep(leaf.certificate);
       return admission;
     } catch {
       // A fault of ours in deciding; a throw here would end the process at the will of any peer.
@@ -89,10 +90,12 @@ export function createAdmission(platform: AdmissionParts): Admit {
 function readCertificate(
   peer: Uint8Array | Certificate,
   known: KnownCertificates,
-): { readonly kind: 'read'; readonly certificate: Certificate } | Refused {
-  if (!(peer instanceof Uint8Array)) return { kind: 'read', certificate: peer };
+): { readonly kind: 'known' | 'parsed'; readonly certificate: Certificate } | Refused {
+  if (!(peer instanceof Uint8Array)) return { kind: 'known', certificate: peer };
+  const certificate = known.find(peer);
+  if (certificate !== undefined) return { kind: 'known', certificate };
   try {
-    return { kind: 'read', certificate: known.find(peer) ?? parseCertificate(peer) };
+    return { kind: 'parsed', certificate: parseCertificate(peer) };
   } catch (error) {
     return untrusted(error instanceof PkiError ? error.message : 'the certificate cannot be read');
   }
