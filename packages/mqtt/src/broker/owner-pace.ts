@@ -82,9 +82,10 @@ export class OwnerPace {
 
   /** From here on what its connections read together is counted. */
   limitRates(limits: Limits, nowMs: number): void {
+    if (this.#rates !== undefined) return;
     const of = (limit: Exclude<keyof Limits, 'ratesPerOwnerMax'>) =>
       new RateLimit({ perSecond: limits.ratesPerOwnerMax * limits[limit], nowMs });
-    this.#rates ??= {
+    this.#rates = {
       messages: of('messagesPerSecondMax'),
       bytes: of('bytesPerSecondMax'),
       deliveries: of('deliveriesPerSecondMax'),

@@ -85,8 +85,16 @@ export class WireReader {
 
 /** Well-formed UTF-8 without surrogates or U+0000; a BOM is kept as the character it is (MQTT-1.5.3-1 to -3). */
 export function decodeText(bytes: Buffer, start: number, end: number): string {
+  if (isShortAscii(bytes, start, end)) return bytes.toString('latin1', start, end);
   const view = bytes.subarray(start, end);
   if (!isUtf8(view)) throw malformed('a string is not well-formed UTF-8'); // MQTT-1.5.3-1, MQTT5-1.5.4-1
   if (view.includes(0)) throw malformed('a string holds U+0000'); // MQTT-1.5.3-2, MQTT5-1.5.4-2
   return view.toString('utf8');
+}
+
+/** Most are: these take no view of the bytes, and one call of the runtime in the place of three. */
+function isShortAscii(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start > 64) return false;
+  for (let at = start; at < end; at++) if (bytes[at]! === 0 || bytes[at]! >= 0x80) return false;
+  return true;
 }

@@ -36,6 +36,10 @@ export interface ProtocolContext<Route> {
 type Phase = 'awaiting-connect' | 'deciding' | 'open' | 'closed';
 
 const PINGRESP = encodePingresp();
+/** The CONNACKs of 3.1.1 that accept, without and with a session: there are no others. */
+const [CONNACK_NEW, CONNACK_PRESENT] = [false, true].map((sessionPresent) =>
+  encodeConnack({ kind: 'connack', sessionPresent, reasonCode: 0, properties: NO_PROPERTIES }, 4),
+) as [Buffer, Buffer];
 const PUBACK = PACKET.puback << 4;
 const PUBREC = PACKET.pubrec << 4;
 const PUBREL = (PACKET.pubrel << 4) | 0x02; // MQTT-3.6.1-1
@@ -116,13 +120,7 @@ export class ServerProtocol<Route> {
   /** Answers the CONNECT being decided with success. */
   accept(granted: Granted): void {
     if (this.#phase !== 'deciding' || this.#connect === undefined) return;
-    const { limits } = this.#context;
-    const properties = connackProperties(this.#connect, limits, granted);
-    const { sessionPresent } = granted;
-    const packet = encodeConnack(
-      { kind: 'connack', sessionPresent, reasonCode: 0, properties },
-      this.#version,
-    );
+    const packet = this.#acceptance(this.#connect, granted);
     if (packet.length > this.#clientBytesMax) {
       this.#end({ reason: 'CLIENT_ERROR', sendWill: false, why: TOO_LARGE_FOR_IT });
       return;
@@ -142,6 +140,13 @@ export class ServerProtocol<Route> {
     const packet = code === undefined ? undefined : this.#refusal(code, options.why);
     const why = options.why ?? `the CONNECT cannot be served: reason code 0x${reasonCode.toString(16)}`;
     this.#end({ reason: options.reason, sendWill: false, why, ...(packet === undefined ? {} : { packet }) });
+  }
+
+  #acceptance(connect: ConnectPacket, granted: Granted): Buffer {
+    const { sessionPresent } = granted;
+    if (this.#version === 4) return sessionPresent ? CONNACK_PRESENT : CONNACK_NEW;
+    const properties = connackProperties(connect, this.#context.limits, granted);
+    return encodeConnack({ kind: 'connack', sessionPresent, reasonCode: 0, properties }, 5);
   }
 
   /** The reason string is left out when the client cannot take it (MQTT5-3.14.2-3). */
