@@ -14,6 +14,7 @@ export type { Extensions } from './certificate/extensions.ts';
 export type { KeyUsage } from './certificate/key-usage.ts';
 export { otherEncodingsOf } from './certificate/other-encodings.ts';
 export { parseTbsCertificate, type TbsCertificate } from './certificate/tbs-certificate.ts';
+export { withPublicKey } from './certificate/with-public-key.ts';
 export { certsOnly, parseCertsOnly } from './cms.ts';
 export { type Crl, isCrlSignedBy, parseCrl, type TbsCrl } from './crl/crl.ts';
 export type { Revocation } from './crl/encode-entries.ts';

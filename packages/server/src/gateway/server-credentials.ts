@@ -9,12 +9,12 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { SecureContextOptions, Server as TlsServer } from 'node:tls';
-import type { Clock } from '@fleetward/core';
+import { type Clock, equalBytes } from '@fleetward/core';
 import { replaceDurably, syncFolder } from '@fleetward/core/durable-file';
 import type { Envelope } from '@fleetward/keys';
 import { type Certificate, encodePem, parseCertificate } from '@fleetward/pki';
 import type { Certificates } from '../certificates/index.ts';
-import { namedAuthority } from './named-authority.ts';
+import { namedIssuer, namedRoot } from './named-authority.ts';
 import { tlsFloor } from './tls-floor.ts';
 
 interface StoredCredentials {
@@ -132,13 +132,21 @@ export class ServerCredentials {
       key: key.export({ format: 'pem', type: 'pkcs8' }),
       cert: [leaf, ...this.#chainAbove(chain[1])].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
       // Only named in the CertificateRequest, so that a peer with several certificates picks the right one; our own admission decides.
-      ca: [...this.#options.certificates.trust().roots, ...this.#options.vendorAuthorities()].map((root) =>
-        encodePem('CERTIFICATE', namedAuthority(root)),
-      ),
+      ca: this.#named().map((der) => encodePem('CERTIFICATE', der)),
     };
     this.#renewAtMs = renewalTime(leaf);
     this.#leaf = leaf;
     for (const server of this.#servers) server.setSecureContext(this.#context);
+  }
+
+  #named(): readonly Uint8Array[] {
+    const { roots, issuers } = this.#options.certificates.trust();
+    const isRoot = ({ subject }: Certificate) =>
+      roots.some((root) => equalBytes(root.subject.der, subject.der));
+    return [
+      ...[...roots, ...this.#options.vendorAuthorities()].map(namedRoot),
+      ...issuers.filter((issuer) => !isRoot(issuer)).flatMap((issuer) => namedIssuer(issuer) ?? []),
+    ];
   }
 
   #chainAbove(issuer: Certificate | undefined): readonly Certificate[] {

@@ -4,7 +4,7 @@ import { encodePem, parseCertificatesPem } from '@fleetward/pki';
 import { openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { namedAuthority } from '../../src/gateway/named-authority.ts';
+import { namedIssuer, namedRoot } from '../../src/gateway/named-authority.ts';
 import { allowAll, connectMqtt, tlsOf } from './raw-peers.ts';
 
 let platform: TestPlatform;
@@ -37,11 +37,26 @@ async function verifyUnder(name: string, pem: string): Promise<string> {
 test('openssl finds no issuer in it, and takes the root itself for one', async () => {
   const [root] = parseCertificatesPem(platform.rootPem);
   expect(await verifyUnder('root', platform.rootPem)).toMatch(/: OK$/m);
-  const named = encodePem('CERTIFICATE', namedAuthority(root!));
+  const named = encodePem('CERTIFICATE', namedRoot(root!));
   expect(await verifyUnder('named', named)).toMatch(/unable to get (local )?issuer certificate/);
 });
 
-test('the server names its root to a client that has several certificates, by openssl, and admits its devices', async () => {
+test('openssl prefers the issuing CA in it to the true one that the device sends, and has no signature fit it', async () => {
+  const [, issuing] = parseCertificatesPem(device.cert);
+  const real = encodePem('CERTIFICATE', issuing!.der);
+  expect(await verifyUnder('issuing', platform.rootPem + real)).toMatch(/: OK$/m);
+  const named = encodePem('CERTIFICATE', namedIssuer(issuing!)!);
+  expect(await verifyUnder('named-issuer', platform.rootPem + named)).toMatch(
+    /certificate signature failure/,
+  );
+});
+
+test('an issuing CA that is its own issuer has no such form', () => {
+  const [root] = parseCertificatesPem(platform.rootPem);
+  expect(namedIssuer(root!)).toBeUndefined();
+});
+
+test('the server names its root and its issuing CA to a client that has several certificates, by openssl, and admits its devices', async () => {
   const at = `localhost:${platform.platform.ports.mqtt}`;
   const ask = () =>
     openssl(['s_client', '-connect', at, '-servername', 'localhost', '-tls1_3'], {
@@ -51,8 +66,13 @@ test('the server names its root to a client that has several certificates, by op
   let said = await ask();
   for (let tries = 0; tries < 20 && said.includes('unexpected eof'); tries++) said = await ask();
   const [root] = parseCertificatesPem(platform.rootPem);
-  const commonName = /CN=([^,]+)/.exec(root!.subject.text)?.[1] ?? 'no name';
-  expect(said.toString()).toMatch(new RegExp(`Acceptable client certificate CA names\\n.*${commonName}`));
+  const [, issuing] = parseCertificatesPem(device.cert);
+  const [rootName, issuingName] = [root!, issuing!].map(
+    ({ subject }) => /CN=([^,]+)/.exec(subject.text)?.[1],
+  );
+  expect(said.toString()).toMatch(
+    new RegExp(`Acceptable client certificate CA names\\n.*${rootName}\\n.*${issuingName}\\n`),
+  );
   const socket = connect({ port: platform.platform.ports.mqtt, ca: platform.rootPem, ...tlsOf(device) });
   expect(await connectMqtt(socket, 'pump')).toBe(0);
   socket.destroy();
