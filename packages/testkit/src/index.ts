@@ -8,6 +8,7 @@ export {
 export { FakeClock } from './fake-clock.ts';
 export { type MosquittoClients, mosquittoClients } from './mosquitto-clients.ts';
 export { openssl } from './openssl.ts';
+export { type PgBouncer, startPgBouncer } from './pgbouncer.ts';
 export { type Postgres, startPostgres } from './postgres.ts';
 export { lostByPowerCut } from './power-cut.ts';
 export {

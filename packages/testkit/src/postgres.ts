@@ -38,7 +38,7 @@ const settings = [
 export async function startPostgres(): Promise<Postgres> {
   const folder = temporaryFolder('fw-pg-'); // Short: a socket's path has at most 107 bytes.
   try {
-    const user = serverUser();
+    const user = postgresUser();
     if (user !== undefined) chownSync(folder.path, user.uid, user.gid);
     await initialise(folder, user);
     const server = launch(folder, user);
@@ -88,12 +88,13 @@ function postgresOf(folder: TemporaryFolder, server: RunningProgram): Postgres {
   return { url, storage, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
 }
 
-function inFolder(folder: TemporaryFolder, user: User | undefined) {
+export function inFolder(folder: TemporaryFolder, user: User | undefined) {
   const environment = { PATH: process.env.PATH ?? '', LC_ALL: 'C', HOME: folder.path };
   return { folder: folder.path, environment, ...(user === undefined ? {} : { user }) };
 }
 
-function serverUser(): User | undefined {
+/** As whom PostgreSQL's programs run where this process is root, whom they refuse. */
+export function postgresUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const [, , uid, gid] = passwordEntry('postgres');
   if (uid === undefined || gid === undefined)

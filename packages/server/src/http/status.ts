@@ -92,6 +92,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'store.newer': 500,
   'store.in_use': 500,
   'store.not_durable': 500,
+  'store.session_shared': 500,
   'operators.setup_refused': 401,
   'operators.name_taken': 409,
   'operators.not_found': 404,

@@ -1,5 +1,5 @@
 import { parsePolicyName } from '@fleetward/core';
-import { needs, type Postgres, startPostgres } from '@fleetward/testkit';
+import { needs, type Postgres, startPgBouncer, startPostgres } from '@fleetward/testkit';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -193,6 +193,59 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
         code: 'store.not_durable',
         message: expect.not.stringContaining('`fsync`'),
       });
+    });
+  });
+
+  needs('pgbouncer', 'pgbouncer').describe('through PgBouncer', () => {
+    test.each([
+      ['transaction', []],
+      ['transaction', ['ignore_startup_parameters = statement_timeout,idle_in_transaction_session_timeout']],
+      ['transaction', ['default_pool_size = 1']],
+      ['transaction', ['server_round_robin = 1', 'min_pool_size = 2']],
+      ['transaction', ['server_round_robin = 1', 'min_pool_size = 3']],
+      ['statement', []],
+    ])('with pool_mode = %s %j the start is refused: sessions are not kept apart', async (mode, more) => {
+      await using bouncer = await startPgBouncer(server, [`pool_mode = ${mode}`, ...more]);
+      await expect(openStorage({ ...server.storage, url: bouncer.url })).rejects.toMatchObject({
+        code: 'store.session_shared',
+        message: expect.stringContaining('`pool_mode = session`'),
+      });
+    });
+
+    test('with pool_mode = session each session has what the platform sets, and a late statement ends', async () => {
+      await using bouncer = await startPgBouncer(server, ['pool_mode = session', 'default_pool_size = 6']);
+      await createDatabase();
+      const name = `suite_${databases}`;
+      await ask(`alter database ${name} set synchronous_commit = off`);
+      const url = bouncer.url.replace('/postgres?', `/${name}?`);
+      const limits = { connectionsMax: 4, transactionMs: 300, statementMs: 60_000 };
+      const storage = await openStorage({ ...server.storage, url, ...limits });
+      const shown = await Promise.all(
+        Array.from({ length: 12 }, () =>
+          storage.transactor.transact(async (tx) => {
+            const { rows } = await sql`
+              select name, setting from pg_settings where name like '%timeout' and setting <> '0'
+              or name = 'synchronous_commit' order by name`.execute(queriesOf(tx));
+            return rows;
+          }),
+        ),
+      );
+      for (const rows of shown)
+        expect(rows).toEqual(
+          expect.arrayContaining([
+            { name: 'idle_in_transaction_session_timeout', setting: '60300' },
+            { name: 'statement_timeout', setting: '60000' },
+            { name: 'synchronous_commit', setting: 'on' },
+          ]),
+        );
+      const stuck = storage.transactor.transact((tx) => sql`select pg_sleep(400)`.execute(queriesOf(tx)));
+      await expect(stuck).rejects.toMatchObject({ code: 'store.busy' });
+      expect(
+        await ask(
+          "select 1 from pg_stat_activity where state = 'active' and query like '%pg_sleep(4%' and pid <> pg_backend_pid()",
+        ),
+      ).toEqual([]);
+      await storage.close();
     });
   });
 

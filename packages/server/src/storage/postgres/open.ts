@@ -3,7 +3,8 @@ import { StoreError } from '../../store-error.ts';
 import type { Database } from '../database.ts';
 import { migrate, migrationMs } from '../migrate.ts';
 import { queriesOver, type Statement } from '../statement.ts';
-import { assertSyncs, type SyncSetting, waitForSyncs } from './syncs.ts';
+import { assertOwnSessions, sessionStarter } from './sessions.ts';
+import { assertSyncs, type SyncSetting } from './syncs.ts';
 import { PostgresTransactor, statementsOn, type TransactionLimits } from './transactor.ts';
 import { columnParsers } from './types.ts';
 
@@ -33,7 +34,10 @@ const defaults = {
   transactionsPendingMax: 1024,
 };
 
-/** Storage in PostgreSQL 13 or newer. Throws `store.not_durable` for a server that does not sync what it commits. */
+/**
+ * Storage in PostgreSQL 13 or newer. Throws `store.not_durable` for a server that does not sync what it commits, `store.session_shared` for a
+ * pooler before it that does not keep sessions apart.
+ */
 export async function openPostgres(config: PostgresConfig): Promise<Database> {
   const settings = { ...defaults, ...config };
   const pool = createPool(settings);
@@ -46,6 +50,7 @@ export async function openPostgres(config: PostgresConfig): Promise<Database> {
   const { lost } = transactor;
   const database: Database = { kind: 'postgres', transactor, reads, lost, close };
   try {
+    await assertOwnSessions(pool.options);
     await assertSyncs(pool, settings.mayBeOff);
     await migratePatiently(settings);
   } catch (cause) {
@@ -71,12 +76,13 @@ function createPool(settings: typeof defaults & { readonly url: string }): pg.Po
     connectionString: settings.url,
     max: settings.connectionsMax,
     connectionTimeoutMillis: settings.connectMs,
-    statement_timeout: settings.statementMs,
     // The driver's own limit, for a server that no longer answers at all.
     query_timeout: settings.statementMs + 1000,
-    idle_in_transaction_session_timeout: settings.transactionMs + settings.statementMs,
     types: columnParsers,
-    onConnect: waitForSyncs,
+    onConnect: sessionStarter({
+      statementMs: settings.statementMs,
+      idleInTransactionMs: settings.transactionMs + settings.statementMs,
+    }),
     application_name: 'fleetward',
   });
   // A lost connection also fails the statement that used it; without listeners the event alone would end the process.

@@ -1,20 +1,9 @@
-import type { ClientBase, Pool } from 'pg';
+import type { Pool } from 'pg';
 import { StoreError } from '../../store-error.ts';
 import { statementsOn } from './transactor.ts';
 
 /** What a server, not a session, has on or off. */
 export type SyncSetting = 'fsync' | 'full_page_writes';
-
-/**
- * Makes each COMMIT of a session wait until it is on the disk, whatever the server, the database, the role or the address say, and
- * whatever is changed there later: a value that the session set is its own. One that waits for more, or for others too, stays.
- */
-export async function waitForSyncs(client: ClientBase): Promise<void> {
-  await client.query(
-    `select set_config('synchronous_commit', case setting when 'off' then 'on' else setting end, false)
-     from current_setting('synchronous_commit') as setting`,
-  );
-}
 
 /** Throws `store.not_durable` where the server does not sync what it commits, or where a power cut may tear its pages. */
 export async function assertSyncs(pool: Pool, mayBeOff: readonly SyncSetting[]): Promise<void> {

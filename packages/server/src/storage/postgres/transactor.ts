@@ -5,6 +5,7 @@ import { asTransaction, OpenTransaction } from '../open-transaction.ts';
 import type { RunStatement } from '../statement.ts';
 import { isOverLimit, withinLimit } from '../time-limit.ts';
 import { postgresError } from './errors.ts';
+import { backendOf } from './sessions.ts';
 
 export interface TransactionLimits {
   /** A transaction's `work` that takes longer is rolled back. */
@@ -88,7 +89,7 @@ export class PostgresTransactor implements Transactor {
     other.on('error', () => {});
     try {
       await other.connect();
-      await other.query('select pg_cancel_backend($1)', [Reflect.get(client, 'processID')]);
+      await other.query('select pg_cancel_backend($1)', [backendOf(client)]);
       await control(client, 'rollback');
     } catch {
       // The server rolls back when it finds the connection gone.
