@@ -16,3 +16,8 @@ export class StoreError extends AppError<
   | 'store.not_durable'
   | 'store.session_shared'
 > {}
+
+/** What is to be written contradicts what is there: a name or id that is taken, a record that others still need. */
+export function isConflict(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.code === 'store.conflict';
+}

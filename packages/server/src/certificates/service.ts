@@ -16,7 +16,7 @@ import {
   parsePublicKey,
 } from '@fleetward/pki';
 import type { IssuanceLog } from '../issuance-log/index.ts';
-import { StoreError } from '../store-error.ts';
+import { isConflict } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
 import { CaFetches } from './ca-fetches.ts';
@@ -521,7 +521,7 @@ export class Certificates {
     try {
       await add();
     } catch (cause) {
-      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      if (!isConflict(cause)) throw cause;
       const [{ certificateId }, ...others] = records as readonly [CertificateRecord];
       const which =
         others.length === 0

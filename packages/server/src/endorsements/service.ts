@@ -1,7 +1,7 @@
 import { type Clock, parseSha256, type Sha256, type Transactor } from '@fleetward/core';
 import { type Certificate, parseCertificate } from '@fleetward/pki';
 import { type Certificates, publicKeyHash } from '../certificates/index.ts';
-import { StoreError } from '../store-error.ts';
+import { isConflict } from '../store-error.ts';
 import type { Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { EndorsementsError } from './errors.ts';
@@ -63,7 +63,7 @@ export class Endorsements {
           await trail.append(tx, { kind: 'endorsement.added', actor, payload: { endorsementId, kind } });
         });
       } catch (cause) {
-        if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+        if (!isConflict(cause)) throw cause;
         throw new EndorsementsError('endorsements.exists', `\`${endorsementId}\` is trusted already`, {
           cause,
         });

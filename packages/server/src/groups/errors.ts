@@ -1,5 +1,4 @@
 import { AppError, type GroupName, type ThingName } from '@fleetward/core';
-import { StoreError } from '../store-error.ts';
 
 export type GroupsErrorCode =
   | 'groups.not_found'
@@ -35,9 +34,4 @@ export function notMember({
   readonly thingName: ThingName;
 }): GroupsError {
   return new GroupsError('groups.not_member', `thing \`${thingName}\` is not in group \`${groupName}\``);
-}
-
-/** The store refused a change that what is in memory allowed. */
-export function isConflict(error: unknown): boolean {
-  return error instanceof StoreError && error.code === 'store.conflict';
 }

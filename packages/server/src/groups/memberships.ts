@@ -1,7 +1,8 @@
 import type { CertificateId, GroupName, ThingName, Transaction } from '@fleetward/core';
+import { isConflict } from '../store-error.ts';
 import type { Things } from '../things/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
-import { groupNotFound, isConflict, notMember } from './errors.ts';
+import { groupNotFound, notMember } from './errors.ts';
 import type { GroupRegistry } from './registry.ts';
 import { assertRoom, type GroupLimits } from './rules.ts';
 import type { GroupStore, HierarchyChange, Membership } from './store.ts';

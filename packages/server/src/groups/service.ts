@@ -7,10 +7,11 @@ import {
   type Transaction,
   type Transactor,
 } from '@fleetward/core';
+import { isConflict } from '../store-error.ts';
 import { mergedTags, type TagChange, type Things } from '../things/index.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
-import { GroupsError, groupDynamic, groupNotEmpty, groupNotFound, isConflict } from './errors.ts';
+import { GroupsError, groupDynamic, groupNotEmpty, groupNotFound } from './errors.ts';
 import { Memberships } from './memberships.ts';
 import { GroupRegistry } from './registry.ts';
 import { assertLevels, assertNoCycle, assertRoom, type GroupLimits, standardGroupLimits } from './rules.ts';

@@ -1,5 +1,5 @@
 import { type Clock, type Random, type Transactor, toHex } from '@fleetward/core';
-import { StoreError } from '../store-error.ts';
+import { isConflict } from '../store-error.ts';
 import type { Trail } from '../trail/index.ts';
 import { OperatorError } from './errors.ts';
 import { invite, type NewInvitation, openInvitations, withdrawInvitation } from './invitations.ts';
@@ -127,7 +127,7 @@ async function addOperator(
   try {
     await store.addOperator(tx, operator);
   } catch (cause) {
-    if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+    if (!isConflict(cause)) throw cause;
     throw new OperatorError('operators.name_taken', `there is an operator \`${operator.name}\` already`, {
       cause,
     });

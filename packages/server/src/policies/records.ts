@@ -1,5 +1,5 @@
 import type { PolicyName, Transaction } from '@fleetward/core';
-import { StoreError } from '../store-error.ts';
+import { isConflict } from '../store-error.ts';
 import { PoliciesError, policyNotFound, versionInForce, versionNotFound } from './errors.ts';
 import { assertVersionAddable } from './rules.ts';
 import type { PolicyRecord, PolicyStore, PolicyVersion } from './store.ts';
@@ -68,8 +68,4 @@ export class PolicyRecords {
       );
     }
   }
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof StoreError && error.code === 'store.conflict';
 }

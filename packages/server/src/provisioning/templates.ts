@@ -1,5 +1,5 @@
 import type { Clock, Transaction, Transactor } from '@fleetward/core';
-import { StoreError } from '../store-error.ts';
+import { isConflict } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { ProvisioningError } from './errors.ts';
@@ -199,7 +199,7 @@ export class Templates {
     try {
       await this.#options.store.addTemplate(tx, record, version);
     } catch (cause) {
-      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      if (!isConflict(cause)) throw cause;
       const message = `there is a template \`${record.name}\` already`;
       throw new ProvisioningError('provisioning.template_exists', message, { cause });
     }

@@ -8,7 +8,7 @@ import {
   type Transaction,
   type Transactor,
 } from '@fleetward/core';
-import { StoreError } from '../store-error.ts';
+import { isConflict, StoreError } from '../store-error.ts';
 import type { Actor } from '../trail/index.ts';
 import {
   assertTellable,
@@ -97,8 +97,7 @@ export class ThingImports {
         return verdicts;
       } catch (error) {
         // Somebody made one of them, or removed a group, meanwhile: then the verdicts are others.
-        if (!(error instanceof StoreError) || error.code !== 'store.conflict' || attempt === attemptsMax)
-          throw error;
+        if (!isConflict(error) || attempt === attemptsMax) throw error;
       }
     }
   }

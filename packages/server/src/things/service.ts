@@ -1,5 +1,5 @@
 import type { CertificateId, Clock, ThingName, Transaction } from '@fleetward/core';
-import { StoreError } from '../store-error.ts';
+import { isConflict } from '../store-error.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { type AttachmentsParts, CertificateAttachments } from './attachments.ts';
@@ -216,7 +216,7 @@ export class Things {
     try {
       await this.#options.store.add(tx, thing);
     } catch (cause) {
-      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      if (!isConflict(cause)) throw cause;
       throw new ThingsError('things.exists', `there is a thing \`${thing.name}\` already`, { cause });
     }
   }
@@ -225,7 +225,7 @@ export class Things {
     try {
       if (!(await this.#options.store.remove(tx, name))) throw thingNotFound(name);
     } catch (cause) {
-      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      if (!isConflict(cause)) throw cause;
       // An attachment in the records that memory will know of in a moment.
       throw thingAttached(name, cause);
     }

@@ -8,7 +8,7 @@ import {
   publicKeyHash,
 } from '../certificates/index.ts';
 import type { Provisioning } from '../provisioning/index.ts';
-import { StoreError } from '../store-error.ts';
+import { isConflict } from '../store-error.ts';
 import type { Actor } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
 import { Codes, type CodesOptions } from './codes.ts';
@@ -238,7 +238,7 @@ export class VendorCas {
     try {
       await add();
     } catch (cause) {
-      if (!(cause instanceof StoreError) || cause.code !== 'store.conflict') throw cause;
+      if (!isConflict(cause)) throw cause;
       throw registered(cause);
     }
   }
