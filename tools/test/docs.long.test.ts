@@ -55,8 +55,11 @@ const portsInText = { mqtt: '8883', devices: '8443', public: '8080', operators: 
 needs('openssl', 'openssl').describe('the commands of the documentation', () => {
   needs('curl', 'curl').describe('run', () => {
     needs('mosquitto_pub', 'mosquitto-clients').describe('as they are written', () => {
-      const { hsm, ...others } = stories;
+      const { hsm, fleet, ...others } = stories;
       test.for(Object.entries(others))('%s', { timeout: storyTimeoutMs }, follow);
+      needs('jq', 'jq').describe('with answers in JSON taken apart', () => {
+        test('fleet', { timeout: storyTimeoutMs }, (context) => follow(['fleet', fleet], context));
+      });
       needs('softhsm2-util', 'softhsm2').describe('with a token', () => {
         needs('g++', 'g++').describe('and its driver compiled', () => {
           test('hsm', { timeout: storyTimeoutMs }, async (context) => {
