@@ -173,13 +173,6 @@ needs('openssl', 'openssl').describe('cert issue', () => {
       return ['cert', 'issue', '--csv', 'people.csv', '--keygen', '--out', out];
     };
 
-    test('a person at a terminal sees how far it is, and at the end each refusal in a line and the sum', async () => {
-      const seen = await cli.runAtTerminal(issue('seen'), { environment });
-      expect(seen.code).toBe(1);
-      expect(seen.screen).toEqual([...refusals, '2 refused, 3 issued']);
-      expect(seen.drawnOver).toEqual(['1 refused, 1 issued', '2 refused, 2 issued', '2 refused, 3 issued']);
-    });
-
     test('what is no terminal gets the same lines and nothing that is drawn', async () => {
       const { code, stdout, stderr } = await cli.run(issue('written'), { environment });
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -187,13 +180,22 @@ needs('openssl', 'openssl').describe('cert issue', () => {
       expect(stderr.split('\n')).toEqual(told);
     });
 
-    test('a failure in the middle stands in a line of its own', async () => {
-      mkdirSync(path('half'));
-      writeFileSync(path('half/ok-3.pem'), '');
-      const nobody = { ...environment, FLEETWARD_URL: 'https://localhost:1' };
-      const seen = await cli.runAtTerminal(issue('half'), { environment: nobody });
-      expect(seen.drawnOver).toEqual(['1 refused, 1 present']);
-      expect(seen.screen).toEqual([refusals[0], expect.stringMatching(/^error: /), expect.anything()]);
+    needs('script', 'bsdutils').describe('at a terminal', () => {
+      test('a person sees how far it is, and at the end each refusal in a line and the sum', async () => {
+        const seen = await cli.runAtTerminal(issue('seen'), { environment });
+        expect(seen.code).toBe(1);
+        expect(seen.screen).toEqual([...refusals, '2 refused, 3 issued']);
+        expect(seen.drawnOver).toEqual(['1 refused, 1 issued', '2 refused, 2 issued', '2 refused, 3 issued']);
+      });
+
+      test('a failure in the middle stands in a line of its own', async () => {
+        mkdirSync(path('half'));
+        writeFileSync(path('half/ok-3.pem'), '');
+        const nobody = { ...environment, FLEETWARD_URL: 'https://localhost:1' };
+        const seen = await cli.runAtTerminal(issue('half'), { environment: nobody });
+        expect(seen.drawnOver).toEqual(['1 refused, 1 present']);
+        expect(seen.screen).toEqual([refusals[0], expect.stringMatching(/^error: /), expect.anything()]);
+      });
     });
   });
 

@@ -16,10 +16,10 @@ interface Keywords extends TSchema {
  * the one that the value means by its `kind`, or by a field that no other form has; a choice of words as one list; `null` as one more type.
  */
 export function asMeant(schema: TSchema, value: unknown): TSchema {
-  const { anyOf, items, maxItems, properties, patternProperties }: Keywords = schema;
+  const { anyOf, items, maxItems = Infinity, properties, patternProperties }: Keywords = schema;
   if (anyOf !== undefined) return formMeant(schema, anyOf, value);
-  if (items !== undefined && Array.isArray(value))
-    return { ...schema, prefixItems: value.slice(0, maxItems).map((item) => asMeant(items, item)) };
+  if (items !== undefined && Array.isArray(value) && value.length <= maxItems)
+    return { ...schema, prefixItems: value.map((item) => asMeant(items, item)) };
   return {
     ...schema,
     ...(properties === undefined ? {} : { properties: eachMeant(properties, value) }),
