@@ -134,7 +134,7 @@ export class Routing<Peer> {
 
   /** Whether what is published there now would go to anybody, or to other brokers. */
   isAwaited(topic: string): boolean {
-    return this.#host.hooks.published !== undefined || this.#host.subscriptions.reaches(topic.split('/'));
+    return this.#host.hooks.published !== undefined || this.#host.subscriptions.reaches(topic);
   }
 
   /** Sends the platform's own message; returns to how many it was handed here. */

@@ -83,9 +83,9 @@ export class Subscriptions<Subscriber extends SharedSubscriber> {
     return route;
   }
 
-  /** Whether the route of a topic of these levels has anybody. */
-  reaches(levels: readonly string[]): boolean {
-    return this.#trie.matchesAny(levels) || this.#groupTrie.matchesAny(levels);
+  /** Whether the route of the topic has anybody. */
+  reaches(topic: string): boolean {
+    return this.#trie.matchesAny(topic) || this.#groupTrie.matchesAny(topic);
   }
 
   #setDirect(filter: string, subscription: Subscription<Subscriber>): Subscription<Subscriber> | undefined {

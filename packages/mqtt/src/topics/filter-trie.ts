@@ -54,9 +54,9 @@ export class FilterTrie<Key, Value> {
     collect(this.#root, levels, { depth: 0, hidden, into });
   }
 
-  /** Whether any filter matches the topic's levels. */
-  matchesAny(levels: readonly string[]): boolean {
-    return isReached(this.#root, levels, { depth: 0, hidden: levels[0]?.startsWith('$') === true });
+  /** Whether any filter matches the topic. */
+  matchesAny(topic: string): boolean {
+    return isReached(this.#root, topic, 0);
   }
 
   get isEmpty(): boolean {
@@ -64,12 +64,9 @@ export class FilterTrie<Key, Value> {
   }
 }
 
-interface Place {
+interface Walk<Value> {
   readonly depth: number;
   readonly hidden: boolean;
-}
-
-interface Walk<Value> extends Place {
   readonly into: Value[];
 }
 
@@ -89,23 +86,24 @@ function collect<Key, Value>(node: Node<Key, Value>, levels: readonly string[], 
   if (single !== undefined) collect(single, levels, next);
 }
 
-/** As `collect`, until the first. */
+/** As `collect`, until the first; levels are cut off only as far as there are filters of them. `start`: of the next level. */
 function isReached<Key, Value>(
   { values, children }: Node<Key, Value>,
-  levels: readonly string[],
-  { depth, hidden }: Place,
+  topic: string,
+  start: number,
 ): boolean {
-  const isLast = depth === levels.length;
+  const isLast = start > topic.length;
   if (isLast && values !== undefined) return true;
   if (children === undefined) return false;
-  const wildcards = depth > 0 || !hidden;
+  const wildcards = start > 0 || !topic.startsWith('$');
   if (wildcards && children.has('#')) return true;
   if (isLast) return false;
-  const next = { depth: depth + 1, hidden };
-  const exact = children.get(levels[depth]!);
-  if (exact !== undefined && isReached(exact, levels, next)) return true;
+  const slash = topic.indexOf('/', start);
+  const end = slash < 0 ? topic.length : slash;
+  const exact = children.get(topic.slice(start, end));
+  if (exact !== undefined && isReached(exact, topic, end + 1)) return true;
   const single = wildcards ? children.get('+') : undefined;
-  return single !== undefined && isReached(single, levels, next);
+  return single !== undefined && isReached(single, topic, end + 1);
 }
 
 function append<Key, Value>(node: Node<Key, Value>, into: Value[]): void {
