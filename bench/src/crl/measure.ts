@@ -1,117 +1,102 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
-import { createMasterKeyFile, parseKeyName, parseSigningPurpose, startSigningProcess } from '@fleetward/keys';
-import {
-  type Certificate,
-  issueCertificate,
-  issueCrlInSlices,
-  makeName,
-  parsePublicKey,
-} from '@fleetward/pki';
+import type { CertificateId } from '@fleetward/core';
+import { initialise, loadConfig, systemClock, systemRandom } from '@fleetward/server';
+import { openIssuanceAlone } from '@fleetward/server/issuance';
 import { temporaryFolder } from '@fleetward/testkit';
 import { rounded } from '../figures.ts';
 
 export interface CrlRun {
-  /** From the call to the DER, signed and verified. */
+  /** From the call to the CRL in force: signed, verified and durable in SQLite. */
   readonly ms: number;
-  /** Processor time of the serving process: the rest is the signing process's. */
+  /** Processor time of the serving process, all its threads: the rest is the signing process's. */
   readonly servingCpuMs: number;
+  /** That of its event loop alone. */
+  readonly loopCpuMs: number;
   /** The longest that anything else in the serving process waited. */
   readonly loopDelayMaxMs: number;
   readonly bytes: number;
 }
 
-const dayMs = 86_400_000;
-const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+const hourMs = 3_600_000;
 
-/** Builds and signs CRLs of so many entries as the platform does: in slices here, lint and signature in the signing process. */
+/** Has the platform, without its listeners, sign CRLs of so many entries, each because the one before is past half of its life. */
 export async function measureCrls(options: {
   readonly entries: number;
   readonly rounds: number;
   readonly signal: AbortSignal;
 }): Promise<readonly CrlRun[]> {
   using folder = temporaryFolder('fleetward-crl-');
-  const masterKey = { kind: 'file', path: folder.join('master.key') } as const;
-  createMasterKeyFile(masterKey.path, random);
-  const signing = await startSigningProcess({
-    entry: new URL('./signing-main.ts', import.meta.url).pathname,
-    keyFolder: folder.join('keys'),
-    masterKey,
-    environment: {},
-    random,
-    log: () => undefined,
-  });
+  const config = loadConfig({ overrides: { folder: folder.join('platform'), logLevel: 'error' } });
+  let passedMs = 0;
+  const clock = { now: () => systemClock.now() + passedMs };
+  const parts = { clock, random: systemRandom, environment: process.env };
+  await initialise(config, parts);
+  const fresh = await openIssuanceAlone(config, parts);
+  await fresh.close();
+  // As after a restore of an empty database: the start takes them all from the journal.
+  appendFileSync(folder.join('platform/revocations.jsonl'), revocations(fresh.issuerId, options.entries));
+  const alone = await openIssuanceAlone(config, parts);
   try {
-    const spec = { name: parseKeyName('ca'), purpose: parseSigningPurpose('crl') };
-    const signer = await signing.generate({ ...spec, algorithm: 'ecdsa-p256-sha256' });
-    const issuer = await issuingCa(signer.publicKey);
-    const revoked = revocations(options.entries);
     const runs: CrlRun[] = [];
-    // The first one warms both processes up.
+    // The first ones warm both processes up.
     for (let round = 0; round <= options.rounds; round++) {
       options.signal.throwIfAborted();
-      const thisUpdateMs = Date.now();
-      const content = { issuer, signer, revoked, thisUpdateMs, nextUpdateMs: thisUpdateMs + dayMs };
-      runs.push(await measured(() => issueCrlInSlices({ ...content, number: BigInt(round + 1) })));
+      const next = (): Promise<number> => {
+        passedMs += (config.certificates.crlValidityHours / 2) * hourMs;
+        return alone.refreshCrl();
+      };
+      runs.push({ ...(await costOf(next)), loopDelayMaxMs: await longestDelay(next) });
     }
     return runs.slice(1);
   } finally {
-    await signing.close();
+    await alone.close();
   }
 }
 
-async function measured(work: () => Promise<Uint8Array>): Promise<CrlRun> {
+async function costOf(work: () => Promise<number>): Promise<Omit<CrlRun, 'loopDelayMaxMs'>> {
+  const [began, cpu, loopCpu] = [performance.now(), process.cpuUsage(), process.threadCpuUsage()];
+  const bytes = await work();
+  const ms = rounded(performance.now() - began);
+  return {
+    ms,
+    servingCpuMs: cpuMs(process.cpuUsage(cpu)),
+    loopCpuMs: cpuMs(process.threadCpuUsage(loopCpu)),
+    bytes,
+  };
+}
+
+/** Of another one, since looking a thousand times a second costs the loop some time of its own. */
+async function longestDelay(work: () => Promise<number>): Promise<number> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   await setTimeout(20);
   delay.reset();
-  const [began, cpu] = [performance.now(), process.cpuUsage()];
-  const { length } = await work();
-  const ms = performance.now() - began;
-  const { user, system } = process.cpuUsage(cpu);
+  await work();
   await setTimeout(20);
   delay.disable();
-  const loopDelayMaxMs = rounded(delay.max / 1e6);
-  return { ms: rounded(ms), servingCpuMs: rounded((user + system) / 1000), loopDelayMaxMs, bytes: length };
+  return rounded(delay.max / 1e6);
 }
 
-function revocations(count: number) {
+function cpuMs({ user, system }: NodeJS.CpuUsage): number {
+  return rounded((user + system) / 1000);
+}
+
+/** Lines of the revocation journal. */
+function revocations(issuerId: CertificateId, count: number): string {
   const nowMs = Date.now();
-  return Array.from({ length: count }, (_, index) => ({
-    serial: `4${randomBytes(15).toString('hex')}a`,
-    revokedAtMs: nowMs - index * 1_000,
-    reason: index % 2 === 0 ? ('keyCompromise' as const) : ('unspecified' as const),
-  }));
-}
-
-/** Certifies the key of the signing process, by a root that is thrown away. */
-async function issuingCa(spki: Uint8Array): Promise<Certificate> {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const rootKey = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
-  const nowMs = Math.floor(Date.now() / 1000) * 1000; // as certificates have it
-  const frame = {
-    signer: {
-      algorithm: 'ecdsa-p256-sha256' as const,
-      publicKey: rootKey,
-      sign: async (message: Uint8Array) => new Uint8Array(sign('sha256', message, privateKey)),
-    },
-    random,
-    notBeforeMs: nowMs - dayMs,
-    notAfterMs: nowMs + dayMs,
-  };
-  const root = await issueCertificate({
-    ...frame,
-    profile: 'root-ca',
-    issuer: 'self',
-    subject: makeName([['commonName', 'Root']]),
-    publicKey: parsePublicKey(rootKey),
-  });
-  return issueCertificate({
-    ...frame,
-    profile: 'issuing-ca',
-    issuer: root,
-    subject: makeName([['commonName', 'Issuing']]),
-    publicKey: parsePublicKey(spki),
-  });
+  const lines = Array.from({ length: count }, (_, index) =>
+    JSON.stringify({
+      certificateId: randomBytes(32).toString('hex'),
+      issuerId,
+      kind: 'certificate-revoked',
+      notAfterMs: nowMs + 8_760 * hourMs,
+      reason: index % 2 === 0 ? 'keyCompromise' : 'unspecified',
+      revokedAtMs: nowMs - index * 1_000,
+      serial: `4${randomBytes(15).toString('hex')}a`,
+    }),
+  );
+  return `${lines.join('\n')}\n`;
 }

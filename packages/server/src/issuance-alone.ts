@@ -1,4 +1,4 @@
-import { parseThingName, type Transactor } from '@fleetward/core';
+import { type CertificateId, parseThingName, type Transactor } from '@fleetward/core';
 import { startSigningProcess } from '@fleetward/keys';
 import { type Csr, checkCsrAside, parseCsr } from '@fleetward/pki';
 import { type Certificates, noEffect, publicKeyHash } from './certificates/index.ts';
@@ -10,10 +10,13 @@ import { lockFolder, openStorage } from './storage/index.ts';
 import { storageConfig } from './storage-config.ts';
 import type { PlatformParts } from './wiring.ts';
 
-/** The CA of an initialised platform without its listeners, for `npm run bench -- --only issue`. */
+/** The CA of an initialised platform without its listeners, for `npm run bench -- --only issue --only crl`. */
 export interface IssuanceAlone {
+  readonly issuerId: CertificateId;
   /** From DER CSRs, whose common names are things, to records that are durable. Throws for one that is refused. */
   issue(csrs: readonly Uint8Array[]): Promise<void>;
+  /** Signs the CRL if it is past half of its life, and answers the bytes of the one in force. Throws what made it fail. */
+  refreshCrl(): Promise<number>;
   /** The process that signs. */
   readonly signingPid: number;
   close(): Promise<void>;
@@ -42,9 +45,16 @@ export async function openIssuanceAlone(config: Config, parts: PlatformParts): P
   opened.defer(() => certificates.close());
   opened.defer(async () => policies.close());
   const { transactor } = storage;
+  const issuer = certificates.activeIssuer();
+  if (issuer === undefined) throw new TypeError('the platform has no active issuing CA');
   const whole = opened.move();
   return {
+    issuerId: issuer.certificateId,
     issue: (csrs) => issue(csrs, { certificates, transactor }),
+    refreshCrl: async () => {
+      await certificates.refreshCrls();
+      return certificates.crl(issuer.certificateId)?.der.length ?? 0;
+    },
     signingPid: signing.pid,
     close: () => whole.disposeAsync(),
   };
