@@ -4,7 +4,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KeysError } from '../src/index.ts';
 import { parseAnswer } from '../src/process/answers.ts';
-import { bodyBytesMax, encodeFrame, FrameReader, headerBytesMax } from '../src/process/frames.ts';
+import {
+  bodyBytesMax,
+  encodeFrame,
+  FrameReader,
+  framePieces,
+  headerBytesMax,
+} from '../src/process/frames.ts';
 import { parseRequest, requestBody, requestHeader } from '../src/process/requests.ts';
 import { keySpec } from './signing-fixture.ts';
 
@@ -34,6 +40,8 @@ describe('frames', () => {
   test('of the largest size pass, larger ones are neither sent nor awaited', () => {
     const body = randomBytes(bodyBytesMax);
     const [frame] = new FrameReader().push(encodeFrame({}, body));
+    // Not copied on its way out.
+    expect(framePieces({}, body)[1]).toBe(body);
     expect(body.equals(frame?.body ?? new Uint8Array())).toBe(true);
     expect(() => encodeFrame({}, new Uint8Array(bodyBytesMax + 1))).toThrow(
       expect.objectContaining({ code: 'keys.too_large' }),

@@ -14,8 +14,16 @@ export const headerBytesMax = 16 * 1024;
 const lengthBytes = 4;
 const prefixBytes = 2 * lengthBytes;
 
+/** A larger body is written as it is: to copy megabytes takes milliseconds. */
+const joinedBytesMax = 64 * 1024;
+
 /** `header length (u32) ‖ body length (u32) ‖ header (JSON) ‖ body`, lengths big-endian. */
-export function encodeFrame(header: JsonObject, body: Uint8Array = new Uint8Array(0)): Uint8Array {
+export function encodeFrame(header: JsonObject, body?: Uint8Array): Uint8Array {
+  return concatBytes(framePieces(header, body));
+}
+
+/** The same to be written one after the other. A large body is the caller's own, who leaves it alone until it is written. */
+export function framePieces(header: JsonObject, body: Uint8Array = new Uint8Array(0)): readonly Uint8Array[] {
   const headerBytes = utf8(JSON.stringify(header));
   if (headerBytes.length > headerBytesMax || body.length > bodyBytesMax) {
     throw new KeysError(
@@ -26,7 +34,8 @@ export function encodeFrame(header: JsonObject, body: Uint8Array = new Uint8Arra
   const prefix = Buffer.alloc(prefixBytes);
   prefix.writeUInt32BE(headerBytes.length, 0);
   prefix.writeUInt32BE(body.length, lengthBytes);
-  return concatBytes([prefix, headerBytes, body]);
+  if (body.length <= joinedBytesMax) return [concatBytes([prefix, headerBytes, body])];
+  return [concatBytes([prefix, headerBytes]), body];
 }
 
 /** Cuts a byte stream into frames; holds at most one unfinished frame and the chunk that came last. */

@@ -1,7 +1,7 @@
 import { KeysError } from '../errors.ts';
 import { type Answer, parseAnswer } from './answers.ts';
 import type { Fields } from './fields.ts';
-import { encodeFrame, FrameReader } from './frames.ts';
+import { FrameReader, framePieces } from './frames.ts';
 import { type Request, requestBody, requestHeader } from './requests.ts';
 
 export interface PendingLimits {
@@ -41,13 +41,14 @@ export class PendingRequests {
   async ask(request: Request): Promise<{ readonly fields: Fields; readonly body: Uint8Array }> {
     if (this.#ended !== undefined) throw this.#ended;
     const id = this.#nextId++;
-    const frame = encodeFrame(requestHeader({ id, request }), requestBody(request));
-    this.#assertRoom(frame.length);
+    const pieces = framePieces(requestHeader({ id, request }), requestBody(request));
+    const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+    this.#assertRoom(bytes);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#expire(id, request.kind), this.#limits.requestTimeoutMs);
-      this.#pending.set(id, { bytes: frame.length, timer, resolve, reject });
-      this.#bytes += frame.length;
-      this.#write(frame);
+      this.#pending.set(id, { bytes, timer, resolve, reject });
+      this.#bytes += bytes;
+      for (const piece of pieces) this.#write(piece);
     });
   }
 
