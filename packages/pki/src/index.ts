@@ -19,14 +19,14 @@ export { certsOnly, parseCertsOnly } from './cms.ts';
 export { type Crl, isCrlSignedBy, parseCrl, type TbsCrl } from './crl/crl.ts';
 export type { Revocation } from './crl/encode-entries.ts';
 export {
+  assembleCrl,
   buildTbsCrl,
   type CrlContent,
   type CrlRequest,
   issueCrl,
-  issueCrlInSlices,
 } from './crl/issue-crl.ts';
 export { lintTbsCrl } from './crl/lint-crl.ts';
-export { type RevocationReason, revocationReasons } from './crl/revocation-reason.ts';
+export { type RevocationReason, revocationReasonOf, revocationReasons } from './crl/revocation-reason.ts';
 export type { RevokedEntry } from './crl/revoked-entry.ts';
 export { type Csr, type CsrVerdict, checkCsr, checkCsrAside, parseCsr, verifyCsrSignature } from './csr.ts';
 export { csrAttributes } from './csr-attributes.ts';

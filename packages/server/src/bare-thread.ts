@@ -9,3 +9,8 @@ export function bareThread(): Required<Pick<WorkerOptions, 'execArgv' | 'env'>> 
   const folder = getCompileCacheDir();
   return { execArgv: [], env: folder === undefined ? {} : { NODE_COMPILE_CACHE: folder } };
 }
+
+/** The conditions that pick source or build in `exports`, for a thread that imports our packages; no other flag of the process goes along. */
+export function resolutionFlags(): string[] {
+  return process.execArgv.filter((flag) => flag.startsWith('--conditions=') || flag.startsWith('-C='));
+}

@@ -20,7 +20,7 @@ export function openCertificates(
     readonly vendorCas: () => readonly Certificate[];
   },
 ): Promise<Certificates> {
-  const { config, clock, random, storage, signing, crlUrl, ocspUrl, announce } = parts;
+  const { config, clock, random, storage, signing, crlUrl, ocspUrl, announce, warn } = parts;
   return Certificates.open({
     store: storage.stores.certificates,
     transactor: storage.transactor,
@@ -38,6 +38,7 @@ export function openCertificates(
     crlUrl,
     ocspUrl,
     announce,
+    warn,
     settings: config.certificates,
   });
 }

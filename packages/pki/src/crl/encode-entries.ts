@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { tags } from '../der/tags.ts';
 import { encodeTime } from '../der/time.ts';
 import { enumerated, sequence } from '../der/writer.ts';
@@ -18,33 +17,25 @@ export interface Revocation {
 // Serial number 2 + 21, GeneralizedTime 17, reason 14, header 2: an entry is always a short form.
 const entryBytesMax = 56;
 
-// About a millisecond of work.
-const sliceEntries = 1_000;
+const pieceBytes = 64 * 1024;
 
-/** The same, a slice a turn of the event loop: others wait for no more than one. */
-export async function encodeRevokedEntriesInSlices(revoked: readonly Revocation[]): Promise<Uint8Array> {
-  assertCount(revoked);
-  const slices: Uint8Array[] = [];
-  for (let at = 0; at < revoked.length; at += sliceEntries) {
-    slices.push(encodeRevokedEntries(revoked.slice(at, at + sliceEntries)));
-    await setImmediate();
-  }
-  return Buffer.concat(slices);
-}
-
-/** The entries of `revokedCertificates`, one after the other, written into one buffer: made for 100,000 of them. */
-export function encodeRevokedEntries(revoked: readonly Revocation[]): Uint8Array {
-  assertCount(revoked);
-  const buffer = Buffer.allocUnsafe(revoked.length * entryBytesMax);
+/** The entries of `revokedCertificates`, one after the other, written into a few buffers: made for 100,000 of them. */
+export function encodeRevokedEntries(revoked: Iterable<Revocation>): Uint8Array {
+  const pieces: Uint8Array[] = [];
   const reasons = new Map<RevocationReason, Uint8Array>();
+  let buffer = Buffer.allocUnsafe(0);
   let at = 0;
-  for (const revocation of revoked) at = writeEntry(revocation, { buffer, at, reasons });
-  return buffer.subarray(0, at);
-}
-
-function assertCount({ length }: readonly Revocation[]): void {
-  if (length > limits.crlEntriesMax)
-    throw new PkiError('pki.issue', `${length} revocations; a CRL has at most ${limits.crlEntriesMax}`);
+  let count = 0;
+  for (const revocation of revoked) {
+    if (++count > limits.crlEntriesMax)
+      throw new PkiError('pki.issue', `a CRL has at most ${limits.crlEntriesMax} revocations`);
+    if (at + entryBytesMax > buffer.length) {
+      pieces.push(buffer.subarray(0, at));
+      [buffer, at] = [Buffer.allocUnsafe(pieceBytes), 0];
+    }
+    at = writeEntry(revocation, { buffer, at, reasons });
+  }
+  return Buffer.concat([...pieces, buffer.subarray(0, at)]);
 }
 
 interface EntryTarget {

@@ -2,8 +2,9 @@ import type { Clock } from '@fleetward/core';
 import type { Authorities } from './authorities.ts';
 import type { JournalEntry } from './journal-entry.ts';
 import { foldJournal } from './journal-fold.ts';
-import { type CertificateRegistry, type RevokedEntry, supersedes } from './registry.ts';
+import { type CertificateRegistry, supersedes } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
+import type { RevokedEntry } from './revocation-list.ts';
 
 const batchSize = 1000;
 

@@ -1,9 +1,13 @@
-import type { CertificateId, Clock, Signer, Transactor } from '@fleetward/core';
-import { issueCrlInSlices, parseCrl } from '@fleetward/pki';
+import type { CertificateId, Clock, Signer, SignerAlgorithm, Transactor } from '@fleetward/core';
 import type { Authorities, Authority } from './authorities.ts';
-import type { CertificateRegistry, RevokedEntry } from './registry.ts';
-import { belongsOnCrl, nextCrlNumber } from './rules.ts';
-import { type CertificateStore, type CrlRecord, isForEver } from './store.ts';
+import { CrlBuilder } from './crl-builder.ts';
+import { CertificatesError } from './errors.ts';
+import type { CertificateRegistry } from './registry.ts';
+import type { RevocationsTaken } from './revocation-list.ts';
+import { nextCrlNumber } from './rules.ts';
+import type { CertificateStore, CrlRecord } from './store.ts';
+
+const answerTimeoutMs = 60_000;
 
 export type CrlOutcome =
   | { readonly kind: 'signed'; readonly number: number; readonly atMs: number }
@@ -19,6 +23,20 @@ export interface CrlPublisherOptions {
   readonly authorities: Authorities;
   readonly signer: (keyName: string) => Promise<Signer>;
   readonly validityMs: number;
+  readonly warn: (message: string, error?: unknown) => void;
+}
+
+/** What the issuer is to sign, and what it was made of. */
+interface ToSign extends Pick<CrlRecord, 'number' | 'thisUpdateMs' | 'nextUpdateMs'> {
+  readonly tbs: Uint8Array<ArrayBuffer>;
+  readonly list: RevocationsTaken;
+}
+
+interface Wanted {
+  readonly issuer: Authority;
+  readonly algorithm: SignerAlgorithm;
+  /** The number of the CRL in force. */
+  readonly previous: number | undefined;
 }
 
 interface Lane {
@@ -30,20 +48,25 @@ interface Lane {
   isOwed: boolean;
 }
 
-/** Signs the CRL of each issuer off the path of revocations; revocations that come together share the next one. */
+/**
+ * Has the CRL of each issuer made and signed off the path of revocations and off the event loop; revocations that come together share the next one.
+ */
 export class CrlPublisher {
   readonly #options: CrlPublisherOptions;
+  readonly #builder: CrlBuilder;
   readonly #lanes = new Map<CertificateId, Lane>();
 
   constructor(options: CrlPublisherOptions) {
     this.#options = options;
+    this.#builder = new CrlBuilder({ answerTimeoutMs, warn: options.warn });
   }
 
   /** Reads the CRLs in force. The registry must be loaded: a process that ended after a revocation still owes its CRL. */
   async load(): Promise<void> {
     for (const { certificateId } of this.#issuers()) {
       const current = await this.#options.store.findCrl(certificateId);
-      const lane = current === undefined ? { isOwed: true } : { current, isOwed: this.#isStale(current) };
+      const lane =
+        current === undefined ? { isOwed: true } : { current, isOwed: await this.#isStale(current) };
       this.#lanes.set(certificateId, lane);
     }
   }
@@ -76,22 +99,15 @@ export class CrlPublisher {
     for (const { certificateId } of this.#issuers()) this.#lane(certificateId).isOwed = true;
   }
 
-  /** It lacks a revocation or its reason, or still names a hold that was lifted. */
-  #isStale({ issuerId, der }: CrlRecord): boolean {
-    const { revoked } = parseCrl(der);
-    const due = this.#due(issuerId, this.#options.clock.now());
-    if (due.some(({ serial, reason }) => revoked.get(serial)?.reason !== reason)) return true;
-    const held = due.filter(({ reason }) => !isForEver(reason));
-    return (
-      revoked.values().reduce((count, { reason }) => count + Number(reason === 'certificateHold'), 0) >
-      held.length
-    );
+  /** CRLs that are being made are owed. */
+  close(): Promise<void> {
+    return this.#builder.close();
   }
 
-  /** What a CRL that is signed now must name. */
-  #due(issuerId: CertificateId, nowMs: number): readonly RevokedEntry[] {
-    const { registry, validityMs } = this.#options;
-    return [...registry.revokedBy(issuerId)].filter((entry) => belongsOnCrl(entry, nowMs, validityMs));
+  #isStale({ issuerId, der }: CrlRecord): Promise<boolean> {
+    const { clock, registry, validityMs } = this.#options;
+    const list = registry.revokedBy(issuerId).take();
+    return this.#builder.isStale({ der, list, nowMs: clock.now(), validityMs });
   }
 
   async #afterRunning(issuerId: CertificateId, lane: Lane): Promise<CrlOutcome> {
@@ -119,21 +135,40 @@ export class CrlPublisher {
   }
 
   async #sign(issuerId: CertificateId, previous: number | undefined): Promise<CrlRecord> {
-    const { authorities, clock, signer, validityMs } = this.#options;
-    const issuer = authorities.find(issuerId);
+    const issuer = this.#options.authorities.find(issuerId);
     if (issuer === undefined) throw new TypeError(`\`${issuerId}\` is not an authority of this platform`);
-    const nowMs = clock.now();
-    const number = nextCrlNumber(previous, nowMs);
-    const nextUpdateMs = nowMs + validityMs;
-    const der = await issueCrlInSlices({
-      issuer: issuer.certificate,
-      signer: await signer(issuer.keyName),
-      number: BigInt(number),
-      thisUpdateMs: nowMs,
-      nextUpdateMs,
-      revoked: this.#due(issuerId, nowMs),
-    });
-    return { issuerId, number, der, thisUpdateMs: nowMs, nextUpdateMs };
+    const signer = await this.#options.signer(issuer.keyName);
+    const { algorithm } = signer;
+    const { tbs, list, ...dates } = await this.#build({ issuer, algorithm, previous });
+    const signature = await signer.sign(tbs);
+    const der = await this.#builder.seal({ tbs, issuerDer: issuer.der, algorithm, signature }, list);
+    return { issuerId, der, ...dates };
+  }
+
+  async #build(wanted: Wanted): Promise<ToSign> {
+    const first = await this.#buildOnce(wanted);
+    if (first !== undefined) return first;
+    // Never signed: it would lack something. The registry knows what is revoked, so the records are made of that once more.
+    const { certificateId } = wanted.issuer;
+    this.#options.warn(
+      `what the CRL of \`${certificateId}\` is made of is not what is revoked: it is collected anew`,
+    );
+    this.#options.registry.revokedBy(certificateId).rewrite();
+    const second = await this.#buildOnce(wanted);
+    if (second !== undefined) return second;
+    throw new CertificatesError('certificates.crl_failed', 'what a CRL is made of is not what is revoked');
+  }
+
+  /** Nothing when the records do not come to what is revoked. */
+  async #buildOnce({ issuer, algorithm, previous }: Wanted): Promise<ToSign | undefined> {
+    const { clock, registry, validityMs } = this.#options;
+    // In one turn, so that nothing on it was revoked after the CRL's own time.
+    const thisUpdateMs = clock.now();
+    const list = registry.revokedBy(issuer.certificateId).take();
+    const number = nextCrlNumber(previous, thisUpdateMs);
+    const dates = { number, thisUpdateMs, nextUpdateMs: thisUpdateMs + validityMs };
+    const built = await this.#builder.build({ ...dates, list, issuerDer: issuer.der, algorithm });
+    return built.kind === 'built' ? { ...dates, list, tbs: built.tbs } : undefined;
   }
 
   #issuers(): readonly Authority[] {

@@ -10,6 +10,7 @@ export type CertificatesErrorCode =
   | 'certificates.ca_refused'
   | 'certificates.ca_keys'
   | 'certificates.exists'
+  | 'certificates.crl_failed'
   | 'certificates.journal_unreadable'
   | 'certificates.journal_failed';
 

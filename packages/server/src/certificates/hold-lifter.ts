@@ -3,8 +3,9 @@ import type { Actor, Trail } from '../trail/index.ts';
 import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
 import { CertificatesError, certificateNotFound, changedMeanwhile } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
-import type { CertificateRegistry, RevokedEntry } from './registry.ts';
+import type { CertificateRegistry } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
+import type { RevokedEntry } from './revocation-list.ts';
 import { type CertificateState, type CertificateStore, isForEver } from './store.ts';
 
 export type HoldOutcome =

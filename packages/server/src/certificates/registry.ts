@@ -1,23 +1,8 @@
 import type { CertificateId } from '@fleetward/core';
 import { Lineage } from './lineage.ts';
+import { RevocationList, type RevokedEntry } from './revocation-list.ts';
 import { type SettableState, type Standing, standingOf } from './states.ts';
-import {
-  type CertificateState,
-  type CertificateStore,
-  type CertificateSummary,
-  isForEver,
-  type RevocationReason,
-} from './store.ts';
-
-/** A revocation as the CRL needs it. `notAfterMs`: when it may leave the CRL. */
-export interface RevokedEntry {
-  readonly certificateId: CertificateId;
-  readonly serial: string;
-  readonly issuerId: CertificateId;
-  readonly notAfterMs: number;
-  readonly revokedAtMs: number;
-  readonly reason: RevocationReason;
-}
+import { type CertificateState, type CertificateStore, type CertificateSummary, isForEver } from './store.ts';
 
 const pageSize = 1000;
 
@@ -25,7 +10,8 @@ const pageSize = 1000;
 export class CertificateRegistry {
   readonly #certificates = new Map<CertificateId, CertificateSummary>();
   readonly lineage = new Lineage();
-  readonly #revoked = new Map<CertificateId, Map<CertificateId, RevokedEntry>>();
+  /** By issuer. */
+  readonly #revoked = new Map<CertificateId, RevocationList>();
   /** By issuer, then serial number. */
   readonly #bySerial = new Map<CertificateId, Map<string, CertificateId>>();
 
@@ -118,7 +104,7 @@ export class CertificateRegistry {
     if (current.revokedAtMs !== revokedAtMs) return false;
     const { revokedAtMs: _at, revocationReason: _reason, ...summary } = known;
     this.#certificates.set(certificateId, { ...summary, state });
-    this.#revoked.get(issuerId)?.delete(certificateId);
+    this.#revoked.get(issuerId)?.end(certificateId);
     this.#changed(certificateId);
     return true;
   }
@@ -138,8 +124,11 @@ export class CertificateRegistry {
       .find((entry) => entry !== undefined);
   }
 
-  revokedBy(issuerId: CertificateId): Iterable<RevokedEntry> {
-    return this.#revoked.get(issuerId)?.values() ?? [];
+  /** All that is revoked of what this issuer issued. */
+  revokedBy(issuerId: CertificateId): RevocationList {
+    const list = this.#revoked.get(issuerId) ?? new RevocationList();
+    this.#revoked.set(issuerId, list);
+    return list;
   }
 
   /** Every revocation there is, of all issuers. */
@@ -166,8 +155,7 @@ export class CertificateRegistry {
   }
 
   #addRevoked(entry: RevokedEntry): void {
-    const entries = this.#revoked.get(entry.issuerId) ?? new Map<CertificateId, RevokedEntry>();
-    this.#revoked.set(entry.issuerId, entries.set(entry.certificateId, entry));
+    this.revokedBy(entry.issuerId).add(entry);
     this.#index(entry);
   }
 

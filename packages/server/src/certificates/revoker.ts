@@ -3,8 +3,9 @@ import type { Actor, Trail } from '../trail/index.ts';
 import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
 import { certificateNotFound } from './errors.ts';
 import type { AnnounceCertificate, EventEffect } from './events.ts';
-import { type CertificateRegistry, type RevokedEntry, supersedes } from './registry.ts';
+import { type CertificateRegistry, supersedes } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
+import type { RevokedEntry } from './revocation-list.ts';
 import { type CertificateStore, type CertificateSummary, isForEver, type RevocationReason } from './store.ts';
 
 type RevocationStep = 'requested' | 'journalled' | 'committed' | 'in-force' | 'sessions-cut';

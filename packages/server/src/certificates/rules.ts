@@ -1,6 +1,5 @@
 import type { LeafProfileName } from '@fleetward/pki';
 import { CertificatesError } from './errors.ts';
-import type { RevokedEntry } from './registry.ts';
 import type { AuthorityRecord, CertificateProfile } from './store.ts';
 
 const dayMs = 86_400_000;
@@ -58,7 +57,11 @@ export function nextCrlNumber(previous: number | undefined, nowMs: number): numb
 }
 
 /** RFC 5280 §3.3: an entry stays until it was on a CRL that was issued after the certificate's end. */
-export function belongsOnCrl(entry: RevokedEntry, nowMs: number, crlValidityMs: number): boolean {
+export function belongsOnCrl(
+  entry: { readonly notAfterMs: number },
+  nowMs: number,
+  crlValidityMs: number,
+): boolean {
   return entry.notAfterMs + 2 * crlValidityMs >= nowMs;
 }
 

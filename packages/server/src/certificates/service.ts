@@ -78,6 +78,8 @@ export interface CertificatesOptions {
   /** Where it answers OCSP requests. */
   readonly ocspUrl: () => string;
   readonly announce: AnnounceCertificate;
+  /** Told what went wrong and was mended, or will be. */
+  readonly warn: (message: string, error?: unknown) => void;
   /** Told, in the tick of the commit, of each certificate that is new, is gone or has another state. */
   readonly changed?: (certificateId: CertificateId) => void;
   /** From memory: the CAs of vendors, which none of ours may share a name or key with. */
@@ -140,7 +142,7 @@ export class Certificates {
     try {
       await certificates.#load(entries);
     } catch (error) {
-      await journal.close();
+      await certificates.close();
       throw error;
     }
     return certificates;
@@ -484,8 +486,9 @@ export class Certificates {
   }
 
   /** Waits for the journal's last line. */
-  close(): Promise<void> {
-    return this.#journal.close();
+  async close(): Promise<void> {
+    await this.#crls.close();
+    await this.#journal.close();
   }
 
   async #load(entries: Parameters<typeof replayJournal>[0]): Promise<void> {

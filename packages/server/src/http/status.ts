@@ -166,6 +166,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'certificates.ca_keys': 409,
   'certificates.exists': 409,
   'certificates.journal_unreadable': 500,
+  'certificates.crl_failed': 503,
   'certificates.journal_failed': 503,
   'renewals.not_found': 404,
   'renewals.invalid': 400,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AttachedPolicy, Proof, Property } from '@fleetward/policy';
-import { bareThread } from '../bare-thread.ts';
+import { bareThread, resolutionFlags } from '../bare-thread.ts';
 import { Turns } from '../turns.ts';
 import { PoliciesError } from './errors.ts';
 import type { ProofWork } from './proof-work.ts';
@@ -103,7 +103,7 @@ export class Prover {
     const worker = new Worker(entry, {
       ...bareThread(),
       workerData: task,
-      execArgv: conditions(),
+      execArgv: resolutionFlags(),
       name: 'proof',
     });
     const ending = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]);
@@ -144,8 +144,3 @@ const entry = join(
   import.meta.dirname,
   `../proof-worker-main${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`,
 );
-
-/** The conditions that pick source or build in `exports`; no other flag of the process goes along. */
-function conditions(): string[] {
-  return process.execArgv.filter((flag) => flag.startsWith('--conditions=') || flag.startsWith('-C='));
-}

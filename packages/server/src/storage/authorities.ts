@@ -47,7 +47,13 @@ export function createAuthorityStore({ reads }: Database): AuthorityMethods {
         .onConflict((conflict) =>
           conflict
             .column('issuer_id')
-            .doUpdateSet(crlRow(crl))
+            // Not the bytes once more: they may be megabytes.
+            .doUpdateSet(({ ref }) => ({
+              number: ref('excluded.number'),
+              der: ref('excluded.der'),
+              this_update_ms: ref('excluded.this_update_ms'),
+              next_update_ms: ref('excluded.next_update_ms'),
+            }))
             // RFC 5280 §5.2.3: the number only ever rises.
             .where('crls.number', '<', crl.number),
         )

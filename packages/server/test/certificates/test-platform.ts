@@ -202,6 +202,7 @@ export async function openPlatform(options: PlatformOptions) {
       events.push(event);
       return noEffect;
     },
+    warn: (message) => warnings.push(message),
     settings: {
       deviceValidityDays: 365,
       claimValidityDays: 365,

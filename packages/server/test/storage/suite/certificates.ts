@@ -263,6 +263,11 @@ export function describeCertificates(opened: () => Opened): void {
     expect(await outcomes([save(1_699_999_999)])).toEqual(['store.conflict']);
     await save(1_700_000_001);
     expect(await stores.certificates.findCrl(crl(0).issuerId)).toEqual(crl(1_700_000_001));
+    // As the thread that makes them gives them.
+    const shared = new Uint8Array(new SharedArrayBuffer(100_000)).fill(7);
+    await transact((tx) => stores.certificates.saveCrl(tx, { ...crl(1_700_000_002), der: shared }));
+    const found = await stores.certificates.findCrl(crl(0).issuerId);
+    expect(Buffer.compare(found?.der ?? new Uint8Array(), shared)).toBe(0);
     expect(await stores.certificates.findCrl(certificateIdOf('none'))).toBeUndefined();
   });
 }
