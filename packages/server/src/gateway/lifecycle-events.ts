@@ -72,9 +72,12 @@ export class LifecycleEvents {
     return visit;
   }
 
-  disconnected({ clientId, peer }: Connection<DevicePeer>, disconnectReason: DisconnectReason): void {
+  disconnected(connection: Connection<DevicePeer>, disconnectReason: DisconnectReason): void {
+    const { clientId, peer } = connection;
     const { visit } = peer;
     if (visit === undefined) return;
+    // What it subscribed in one go with its end is told first, and of the same visit.
+    this.#flush(connection);
     peer.visit = undefined;
     this.#tellLater(`presence/disconnected/${clientId}`, 'disconnected', () => ({
       ...factsOf(visit, peer),

@@ -131,6 +131,17 @@ test('who comes, subscribes and goes is told with what AWS IoT tells of it', asy
   expect(last().versionNumber).toBeGreaterThan(Number(connected!.versionNumber));
 });
 
+test('who subscribes in one go with its end is told of before that, as of the same visit', async () => {
+  const socket = await platform.connectTls(tlsOf(lamp));
+  const subscribe = Buffer.from([0x82, 6, 0, 1, 0, 1, 0x61, 0]); // MQTT 3.1.1, `a` with QoS 0
+  socket.resume().write(Buffer.concat([connectPacket('lamp'), subscribe, Buffer.from([0xe0, 0])]));
+  await expect
+    .poll(topics)
+    .toEqual(['presence/connected/lamp', 'subscriptions/subscribed/lamp', 'presence/disconnected/lamp']);
+  const [visit, ...others] = heard.map(({ event }) => [event.sessionIdentifier, event.versionNumber]);
+  expect(others).toEqual([visit, visit]);
+});
+
 const certificateId = () => parseCertificatesPem(lamp.cert)[0]!.id;
 const setPolicy = (...statements: readonly object[]) =>
   platform.api.call(createPolicyVersion, {
