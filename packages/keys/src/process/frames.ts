@@ -7,8 +7,8 @@ export interface Frame {
   readonly body: Uint8Array;
 }
 
-/** Room for the list of revoked certificates of a large fleet. */
-export const bodyBytesMax = 16 * 1024 * 1024;
+/** Room for a list of a million revoked certificates, as `limits.crlEntriesMax` of `@fleetward/pki` has it: 40 bytes each, with the longest serial 56. */
+export const bodyBytesMax = 56 * 1024 * 1024;
 export const headerBytesMax = 16 * 1024;
 
 const lengthBytes = 4;
