@@ -1,50 +1,36 @@
-import {
-  type CertificateId,
-  type Clock,
-  equalBytes,
-  type Random,
-  type Signer,
-  type Transaction,
-  type Transactor,
-} from '@fleetward/core';
+import type { CertificateId, Clock, Random, Signer, Transaction, Transactor } from '@fleetward/core';
 import {
   type Certificate,
   type GeneralName,
   type KeyRules,
   type LeafProfileName,
   parseCertificate,
-  parsePublicKey,
 } from '@fleetward/pki';
 import type { IssuanceLog } from '../issuance-log/index.ts';
-import { isConflict } from '../store-error.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Authorities, type Authority, type Trust } from './authorities.ts';
 import { CaFetches } from './ca-fetches.ts';
 import type { CaReadiness } from './ca-readiness.ts';
 import { CaRegistrar } from './ca-registrar.ts';
 import type { CaKeys, CaRequest, MadeCaRequest } from './ca-requests.ts';
+import { chainAbove } from './chain-above.ts';
 import { completeJournal } from './complete-journal.ts';
 import { CrlPublisher } from './crl-publisher.ts';
-import { CertificatesError, certificateNotFound } from './errors.ts';
+import { certificateNotFound } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
-import { type AltNameSettings, givenNames } from './given-names.ts';
+import type { AltNameSettings } from './given-names.ts';
 import { HoldLifter, type HoldOutcome } from './hold-lifter.ts';
-import {
-  type IssuancePorts,
-  recordOf,
-  type SignedCertificate,
-  type SignRequest,
-  signCertificate,
-  signTogether,
-} from './issuance.ts';
+import type { SignedCertificate, SignRequest } from './issuance.ts';
+import { Issuer, type ServerRequest, serverSignRequest } from './issuer.ts';
 import { closedVendorCas } from './journal-fold.ts';
 import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
+import { Recorder } from './recorder.ts';
 import { CertificateRegistry } from './registry.ts';
 import { Remover } from './remover.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
 import { type RevocationOutcome, Revoker } from './revoker.ts';
-import { hourMs, type ValiditySettings, validityDaysOf } from './rules.ts';
+import { hourMs, type ValiditySettings } from './rules.ts';
 import { type StateChange, StateChanger, type StateOutcome } from './state-changer.ts';
 import type { Standing } from './states.ts';
 import type {
@@ -57,9 +43,6 @@ import type {
 } from './store.ts';
 
 const minuteMs = 60_000;
-
-/** So that the payload of an entry stays far below its bound. */
-const certificatesPerEntryMax = 100;
 
 export interface CertificatesOptions {
   readonly store: CertificateStore;
@@ -103,6 +86,8 @@ export class Certificates {
   readonly #authorities = new Authorities();
   readonly #registry: CertificateRegistry;
   #closedVendorCas: Set<CertificateId> = new Set();
+  readonly #issuer: Issuer;
+  readonly #recorder: Recorder;
   readonly #crls: CrlPublisher;
   readonly #ocsp: OcspResponder;
   readonly #revoker: Revoker;
@@ -117,6 +102,8 @@ export class Certificates {
     const shared = { ...options, registry: this.#registry, authorities: this.#authorities, journal };
     this.#options = options;
     this.#journal = journal;
+    this.#issuer = new Issuer(shared);
+    this.#recorder = new Recorder(shared);
     this.#crls = new CrlPublisher({ ...shared, validityMs: options.settings.crlValidityHours * hourMs });
     const { ocspValidityMinutes, ocspSignaturesPerSecondMax: signaturesPerSecondMax } = options.settings;
     this.#ocsp = new OcspResponder({
@@ -165,7 +152,7 @@ export class Certificates {
 
   /** The alternative names that the settings give a certificate of this profile and common name. */
   givenNames(profile: LeafProfileName, commonName: string): readonly GeneralName[] {
-    return givenNames(profile, { commonName, altNames: this.#options.settings.altNames });
+    return this.#issuer.givenNames(profile, commonName);
   }
 
   /** From memory: what path validation of devices starts from. */
@@ -198,93 +185,39 @@ export class Certificates {
     return this.#caFetches.note(certificateId);
   }
 
-  /**
-   * What a holder of a certificate by this CA presents besides it: the CA, and the cross-certificates of its root, so that a peer that
-   * trusts another root than the newest one finds its way.
-   */
+  /** What a holder of a certificate by this CA presents besides it. */
   chainAbove(issuer: Certificate): readonly Certificate[] {
-    const { roots, issuers } = this.trust();
-    const crossing = issuers.filter(
-      (ca) =>
-        equalBytes(ca.subject.der, issuer.issuer.der) &&
-        ca.id !== issuer.id &&
-        roots.some((root) => equalBytes(root.subject.der, ca.issuer.der)),
-    );
-    return [issuer, ...crossing];
+    return chainAbove(issuer, this.trust());
   }
 
   /** Signs and keeps nothing: `record` makes it part of the platform. Not for use inside a transaction. */
-  async sign(request: SignRequest): Promise<SignedCertificate> {
-    return signCertificate(request, await this.#issuance());
+  sign(request: SignRequest): Promise<SignedCertificate> {
+    return this.#issuer.sign(request);
   }
 
   /** As `sign` for many, which costs less: all are signed, in their order, or none is. */
-  async signAll(requests: readonly SignRequest[]): Promise<readonly SignedCertificate[]> {
-    return signTogether(requests, await this.#issuance());
+  signAll(requests: readonly SignRequest[]): Promise<readonly SignedCertificate[]> {
+    return this.#issuer.signAll(requests);
   }
 
   /** Keeps what was signed. Throws `certificates.exists` for a serial or certificate that is there already. */
-  async record(tx: Transaction, { record }: SignedCertificate, actor: Actor): Promise<void> {
-    await this.#conflictTold([record], () => this.#options.store.add(tx, record));
-    await this.#options.issuanceLog.pend(tx, [record.certificateId]);
-    await this.#options.trail.append(tx, {
-      kind: 'certificate.issued',
-      actor,
-      payload: issuedPayload(record),
-    });
-    tx.afterCommit(() => this.#registry.add(summaryOf(record)));
+  record(tx: Transaction, signed: SignedCertificate, actor: Actor): Promise<void> {
+    return this.#recorder.record(tx, signed, actor);
   }
 
-  /**
-   * Takes up a certificate that a vendor CA issued. It is not in the issuance log, which vouches for what the platform issued, and on
-   * no CRL: the registry's state decides. Throws `certificates.exists` for a serial or certificate that is there already.
-   */
-  async recordVendors(
-    tx: Transaction,
-    given: {
-      readonly certificate: Certificate;
-      readonly vendorCaId: CertificateId;
-      readonly state: Exclude<CertificateRecord['state'], 'REVOKED'>;
-    },
-    actor: Actor,
-  ): Promise<void> {
-    const { certificate, vendorCaId: certificateId, state } = given;
-    const facts = {
-      issuer: { certificateId },
-      profile: 'vendor',
-      issuedAtMs: this.#options.clock.now(),
-    } as const;
-    const record = { ...recordOf(certificate, facts), state };
-    await this.#conflictTold([record], () => this.#options.store.add(tx, record));
-    const payload = issuedPayload(record);
-    await this.#options.trail.append(tx, { kind: 'certificate.registered', actor, payload });
-    tx.afterCommit(() => this.#registry.add(summaryOf(record)));
+  /** As `record` for many, with fewer entries in the trail. */
+  recordAll(tx: Transaction, signed: readonly SignedCertificate[], actor: Actor): Promise<void> {
+    return this.#recorder.recordAll(tx, signed, actor);
+  }
+
+  /** Takes up a certificate that a vendor CA issued. Throws `certificates.exists` for a serial or certificate that is there already. */
+  recordVendors(...wanted: Parameters<Recorder['recordVendors']>): Promise<void> {
+    return this.#recorder.recordVendors(...wanted);
   }
 
   /** From memory: how many certificates of this issuer the registry has, whatever their state. */
   countOf(issuerId: CertificateId): number {
     return this.#registry.countOf(issuerId);
-  }
-
-  /** As `record` for many, with fewer entries in the trail. */
-  async recordAll(tx: Transaction, signed: readonly SignedCertificate[], actor: Actor): Promise<void> {
-    const records = signed.map(({ record }) => record);
-    await this.#conflictTold(records, () => this.#options.store.addAll(tx, records));
-    await this.#options.issuanceLog.pend(
-      tx,
-      records.map(({ certificateId }) => certificateId),
-    );
-    for (let at = 0; at < records.length; at += certificatesPerEntryMax) {
-      const certificates = records.slice(at, at + certificatesPerEntryMax).map(issuedPayload);
-      await this.#options.trail.append(tx, {
-        kind: 'certificate.batch_issued',
-        actor,
-        payload: { certificates },
-      });
-    }
-    tx.afterCommit(() => {
-      for (const record of records) this.#registry.add(summaryOf(record));
-    });
   }
 
   /** Signs and records in one go. */
@@ -294,21 +227,9 @@ export class Certificates {
     return signed;
   }
 
-  /** A certificate for the platform's own listeners: leaf first. `publicKey` is SPKI, DER. */
-  async issueServerCertificate(server: {
-    readonly publicKey: Uint8Array;
-    readonly dnsNames: readonly string[];
-    readonly ipAddresses: readonly string[];
-  }): Promise<readonly Certificate[]> {
-    const dns = server.dnsNames.map((value): GeneralName => ({ kind: 'dns', value }));
-    const ips = server.ipAddresses.map((value): GeneralName => ({ kind: 'ip', value }));
-    const request: SignRequest = {
-      profile: 'server',
-      commonName: (server.dnsNames[0] ?? server.ipAddresses[0] ?? 'fleetward').slice(0, 64),
-      publicKey: parsePublicKey(server.publicKey),
-      subjectAltName: [...dns, ...ips],
-    };
-    return (await this.issue(request, { kind: 'system' })).chain;
+  /** A certificate for the platform's own listeners: leaf first. */
+  async issueServerCertificate(server: ServerRequest): Promise<readonly Certificate[]> {
+    return (await this.issue(serverSignRequest(server), { kind: 'system' })).chain;
   }
 
   /** Throws `certificates.not_found` or `certificates.journal_failed`. */
@@ -503,44 +424,4 @@ export class Certificates {
     if (missing > 0) this.#crls.markOwed();
     await this.#crls.refresh();
   }
-
-  async #issuance(): Promise<IssuancePorts> {
-    const issuer = this.#authorities.issuing();
-    const { clock, random, crlUrl, ocspUrl, settings } = this.#options;
-    return {
-      issuer,
-      above: this.chainAbove(issuer.certificate),
-      signer: await this.#options.signer(issuer.keyName),
-      clock,
-      random,
-      validityDaysOf: (profile) => validityDaysOf(profile, settings),
-      givenNames: (profile, commonName) => this.givenNames(profile, commonName),
-      crlUrl: crlUrl(issuer.certificateId),
-      ocspUrl: ocspUrl(),
-    };
-  }
-
-  async #conflictTold(records: readonly CertificateRecord[], add: () => Promise<void>): Promise<void> {
-    try {
-      await add();
-    } catch (cause) {
-      if (!isConflict(cause)) throw cause;
-      const [{ certificateId }, ...others] = records as readonly [CertificateRecord];
-      const which =
-        others.length === 0
-          ? `the certificate \`${certificateId}\``
-          : `one of ${records.length} certificates`;
-      const message = `${which} or its serial number is there already; nothing was kept`;
-      throw new CertificatesError('certificates.exists', message, { cause });
-    }
-  }
-}
-
-function issuedPayload(record: CertificateRecord) {
-  const { certificateId, serial, issuerId, profile, subject, notAfterMs, state } = record;
-  return { certificateId, serial, issuerId, profile, subject, notAfterMs, state };
-}
-
-function summaryOf({ der: _der, subject: _subject, ...summary }: CertificateRecord): CertificateSummary {
-  return summary;
 }
