@@ -11,15 +11,15 @@ export function keyRulesOf({
   weakKeyBlacklist: paths,
   experimental,
 }: Pick<Config, 'folder' | 'weakKeyBlacklist' | 'experimental'>): KeyRules {
-  const files = paths.map((path) => resolve(folder, path));
   return {
-    ...(files.length === 0 ? {} : { weakKeys: readLists(files) }),
+    ...(paths.length === 0 ? {} : { weakKeys: readLists(folder, paths) }),
     ...(experimental.mlDsa ? {} : { withoutMlDsa: true }),
   };
 }
 
-function readLists(files: readonly string[]): WeakKeys {
-  const lists = files.map(read);
+function readLists(folder: string, paths: readonly string[]): WeakKeys {
+  const lists = paths.map((path) => read(folder, path));
+  const files = paths.map((path) => resolve(folder, path));
   try {
     return parseWeakKeys(lists, files);
   } catch (cause) {
@@ -28,13 +28,17 @@ function readLists(files: readonly string[]): WeakKeys {
   }
 }
 
-function read(path: string): Uint8Array {
+function read(folder: string, path: string): Uint8Array {
+  const file = resolve(folder, path);
   try {
-    return readFileSync(path);
+    return readFileSync(file);
   } catch (cause) {
+    const howMany = path.includes(',')
+      ? `; several are written as a list, \`weakKeyBlacklist=${JSON.stringify(path.split(','))}\``
+      : '';
     throw new ConfigError(
       'config.unreadable',
-      `cannot read \`${path}\`, a list of weak keys (setting \`weakKeyBlacklist\`)`,
+      `cannot read \`${file}\`, a list of weak keys (setting \`weakKeyBlacklist\`)${howMany}`,
       { cause },
     );
   }

@@ -68,6 +68,9 @@ test('the lists of the setting are read from the folder, all or none', () => {
   expect(() => rulesOf('a.list', 'c.list')).toThrow(
     expect.objectContaining({ code: 'config.unreadable', message: expect.stringContaining('c.list') }),
   );
+  expect(() => rulesOf('a.list,b.list')).toThrow(
+    expect.objectContaining({ message: expect.stringContaining('`weakKeyBlacklist=["a.list","b.list"]`') }),
+  );
   writeFileSync(folder.join('b.list'), 'not a list\n');
   expect(() => rulesOf('a.list', 'b.list')).toThrow(
     expect.objectContaining({
