@@ -14,6 +14,7 @@ const stories = {
   prove: ['docs/how-to/prove-a-policy.md'],
   aws: ['docs/migrate-from-aws-iot.md'],
   hsm: ['docs/how-to/keys-in-an-hsm.md'],
+  root: ['docs/how-to/offline-root.md'],
   jobs: ['docs/how-to/give-things-jobs.md'],
   sdk: ['docs/how-to/write-a-device.md'],
   fleet: [
@@ -32,7 +33,6 @@ const stories = {
     'docs/how-to/import-a-fleet.md',
     'docs/how-to/keep-order-in-a-fleet.md',
     'docs/how-to/provision-a-fleet.md',
-    'docs/how-to/offline-root.md',
     'docs/how-to/rotate-a-ca.md',
     'docs/how-to/ml-dsa.md',
     'docs/how-to/verify-the-trail.md',
