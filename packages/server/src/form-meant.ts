@@ -18,8 +18,11 @@ interface Keywords extends TSchema {
 export function asMeant(schema: TSchema, value: unknown): TSchema {
   const { anyOf, items, maxItems = Infinity, properties, patternProperties }: Keywords = schema;
   if (anyOf !== undefined) return formMeant(schema, anyOf, value);
-  if (items !== undefined && Array.isArray(value) && value.length <= maxItems)
+  if (items !== undefined && Array.isArray(value)) {
+    // Its items are as many as their sender likes, and TypeBox takes the square of that to tell which are there twice.
+    if (value.length > maxItems) return { type: 'array', maxItems };
     return { ...schema, prefixItems: value.map((item) => asMeant(items, item)) };
+  }
   return {
     ...schema,
     ...(properties === undefined ? {} : { properties: eachMeant(properties, value) }),

@@ -14,6 +14,7 @@ const campaign = (...shares: readonly unknown[]) => ({
   releasePath: 'fw',
   stages: shares.map((share) => ({ share, successPercentMin: 50 })),
 });
+const window = { fromMinute: 0, toMinute: 60, timeZone: 'UTC' };
 const guardrail = (property: unknown) => ({ guardrailName: 'own', property });
 
 const lacks = (name: string) => `must have required properties ${name}`;
@@ -42,6 +43,11 @@ test.for<readonly [Route, unknown, Readonly<Record<string, string>>]>([
     createCampaign,
     campaign({ kind: 'things', percent: 5 }),
     { '/stages/0/share': lacks('count'), '/stages/0/share/percent': noField },
+  ],
+  [
+    createCampaign,
+    { ...campaign({ kind: 'things', count: 1 }), window: { ...window, days: Array(8).fill(7) } },
+    { '/window/days': 'must not have more than 7 items' },
   ],
   [addEndorsement, { ekHash: 'x' }, { '/ekHash': 'must match pattern "^[0-9a-f]{64}$"' }],
   [
