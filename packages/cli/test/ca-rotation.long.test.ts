@@ -185,7 +185,7 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     );
     await say('set-state', first, 'retired');
     expect(await isAdmitted(platform, before, platform.rootPem)).toBe(true);
-    await say('set-state', first, 'removed');
+    await say('set-state', first, 'removed', '--yes');
     expect(await isAdmitted(platform, before, platform.rootPem)).toBe(false);
     expect(await isAdmitted(platform, after, platform.rootPem)).toBe(true);
     expect(await world.run(['import', at('2.pem')])).toMatchObject({ code: 0, json: [] });
@@ -262,14 +262,14 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
         expect.objectContaining({ thingNames: [ready] }),
       );
     world.believe(at('root-2.pem'));
-    await say('set-state', idOf('Fleetward Root CA', 'root'), 'removed');
+    await say('set-state', idOf('Fleetward Root CA', 'root'), 'removed', '--yes');
     for (const device of [before, after]) expect(await isAdmitted(platform, device, newRoot)).toBe(true);
     expect(await sdk.renewed(url())).toEqual(['Root 2']);
     const last = await say('readiness', idOf('Fleetward Root CA', 'cross'));
     expect(last.certificates).toContainEqual(
       expect.objectContaining({ thingNames: ['before'], reasons: ['certificate'] }),
     );
-    await say('set-state', idOf('Fleetward Root CA', 'cross'), 'removed');
+    await say('set-state', idOf('Fleetward Root CA', 'cross'), 'removed', '--yes');
     expect(await isAdmitted(platform, before, newRoot)).toBe(false);
     expect(await isAdmitted(platform, after, newRoot)).toBe(true);
   });

@@ -1255,6 +1255,34 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     );
   });
 
+  test('a CA is removed only by who said so, and is told with whom that concerns', async () => {
+    writeFileSync(cli.home.join('spare.pass'), 'a long passphrase\n', { mode: 0o600 });
+    const files = ['--key', 'spare.key', '--out', 'spare.pem', '--passphrase-file', 'spare.pass'];
+    await say(['ca', 'init-root', ...files, '--common-name', 'Spare Root']);
+    const [spare] = (await say(['ca', 'import', 'spare.pem'])).json as [{ certificateId: string }];
+    const removal = ['ca', 'set-state', spare.certificateId, 'removed'];
+    const refused = await run(removal);
+    expect(refused).toMatchObject({ code: 2, error: { code: 'cli.usage' } });
+    expect(refused.error.message).toContain('whether the CA CN=Spare Root is to be removed');
+    expect(refused.error.message).toMatch(
+      /`--yes` once you have looked; it concerns none of the \d+ certificates/,
+    );
+    expect((await say(['ca', 'show', spare.certificateId])).json).toMatchObject([{ state: 'active' }]);
+    const issuing = ((await say(['ca', 'list'])).json as { certificateId: string; kind: string }[]).find(
+      ({ kind }) => kind === 'issuing',
+    );
+    const shutOut = await cli.run(['ca', 'set-state', issuing?.certificateId ?? '', 'removed'], {
+      environment,
+    });
+    expect(shutOut.stderr).toMatch(
+      /it concerns \d+, for \d+ things: \d+ are refused, .*; the platform can issue no more/,
+    );
+    expect(shutOut.code).toBe(2);
+    expect((await say([...removal, '--yes'])).json).toMatchObject([
+      { state: 'removed', subject: 'CN=Spare Root', unready: 0, things: 0, inForce: expect.any(Number) },
+    ]);
+  });
+
   test('a private key that is imported by mistake is not sent, and the file is named', async () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     writeFileSync(cli.home.join('ca.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));

@@ -1,9 +1,8 @@
 import { getCa, listCas, setCaState } from '@fleetward/protocol';
 import { Argument, type Command } from 'commander';
 import { addVerb } from '../define.ts';
-import { CliError } from '../errors.ts';
 import type { Shell } from '../shell.ts';
-import { isInteractive } from '../terminal.ts';
+import { removeCa } from './ca-removal.ts';
 
 /** `fleetward ca list`: the CAs of the platform. */
 export function addCaList(noun: Command, { output, withApi }: Shell): void {
@@ -59,29 +58,18 @@ export function addCaSetState(noun: Command, shell: Shell): void {
     summary: 'retire or remove a CA, or make it active again',
     description:
       'A retired CA issues no more. A removed one is trusted no more: every device with a certificate of it is cut at ' +
-      'once and shut out.',
-    examples: ['fleetward ca set-state 9f86d081884c7d65… retired'],
+      'once and shut out, for ever. A removal says whom it concerns, as `ca readiness` counts them, and asks.',
+    examples: [
+      'fleetward ca set-state 9f86d081884c7d65… retired',
+      'fleetward ca set-state 9f86d081884c7d65… removed --yes',
+    ],
   })
     .argument('<certificate-id>', 'the CA, as `ca list` shows it')
     .addArgument(new Argument('<state>', 'its new state').choices(['active', 'retired', 'removed']))
-    .option('--yes', 'do not ask before a removal')
+    .option('--yes', 'do not ask before a removal: needed where nobody can be asked')
     .action(async (certificateId: string, state: State, flags: { yes?: boolean }) => {
-      if (state === 'removed' && flags.yes !== true) await confirmRemoval(certificateId, shell);
+      if (state === 'removed') return removeCa(certificateId, { yes: flags.yes === true, shell });
       await withApi((api) => api.call(setCaState, { params: { certificateId }, body: { state } }));
       output.done({ certificateId, state }, `CA \`${certificateId}\` is ${state}`);
     });
-}
-
-/** A script has thought before; a person at a terminal is asked. */
-async function confirmRemoval(certificateId: string, { terminal }: Shell): Promise<void> {
-  if (!isInteractive(terminal)) return;
-  const message = `Shut out every device with a certificate of ${certificateId.slice(0, 16)}…?`;
-  const { confirm } = await import('@clack/prompts');
-  const answer = await confirm({
-    message,
-    initialValue: false,
-    input: terminal.stdin,
-    output: terminal.stderr,
-  });
-  if (answer !== true) throw new CliError('cli.cancelled', 'cancelled: the CA is as it was');
 }

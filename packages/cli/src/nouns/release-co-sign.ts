@@ -1,9 +1,9 @@
 import { describeChange, openReleaseFolder, signRelease, steadyFolder } from '@fleetward/updates';
 import type { Command } from 'commander';
+import { confirm, type Question } from '../confirm.ts';
 import { addVerb, repeatable } from '../define.ts';
-import { CliError, usage } from '../errors.ts';
+import { type CliError, usage } from '../errors.ts';
 import type { Shell } from '../shell.ts';
-import { isInteractive } from '../terminal.ts';
 import { showChange } from './release-changes.ts';
 import { passphraseFiles } from './release-keys.ts';
 import { openSigners, type SignFlags, showStatus } from './release-sign.ts';
@@ -46,20 +46,17 @@ export function addReleaseCoSign(noun: Command, shell: Shell): void {
       if (drafts.every(({ valid }) => valid === 0)) throw nobodySigned(folder);
       const change = await describeChange(releases, trusted);
       if (!shell.output.json) showChange(change, shell);
-      if (flags.yes !== true) await confirmSignature(shell);
+      if (flags.yes !== true) await confirm(question, shell.terminal);
       const status = await signRelease(releases, await openSigners(flags, shell));
       showStatus(status, { shell, folder, more: { change } });
     });
 }
 
-async function confirmSignature({ terminal }: Shell): Promise<void> {
-  if (!isInteractive(terminal))
-    throw usage('nobody can be asked here whether this is to be signed: give `--yes` once you have looked');
-  const { confirm } = await import('@clack/prompts');
-  const { stdin: input, stderr: output } = terminal;
-  const answer = await confirm({ message: 'Sign this?', initialValue: false, input, output });
-  if (answer !== true) throw new CliError('cli.cancelled', 'cancelled: nothing was signed');
-}
+const question: Question = {
+  message: 'Sign this?',
+  refused: 'nothing was signed',
+  unasked: 'nobody can be asked here whether this is to be signed: give `--yes` once you have looked',
+};
 
 function nobodySigned(folder: string): CliError {
   return usage(
