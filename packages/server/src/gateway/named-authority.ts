@@ -8,8 +8,11 @@ export function namedRoot({ der, extensions }: Certificate): Uint8Array {
   const named = Buffer.from(der);
   const keyId = Buffer.from(extensions.subjectKeyId ?? '', 'hex');
   if (keyId.length === 0) return named;
-  // Also where a root names itself as its own authority.
-  for (let at = named.indexOf(keyId); at !== -1; at = named.indexOf(keyId, at + 1)) named[at]! ^= 0xff;
+  // As its own, and where a root names itself as its own authority; a short one stands in many other places too.
+  for (const tag of [0x04, 0x80]) {
+    const field = Buffer.from([tag, keyId.length, ...keyId]);
+    for (let at = named.indexOf(field); at !== -1; at = named.indexOf(field, at + 1)) named[at + 2]! ^= 0xff;
+  }
   return named;
 }
 

@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
-import { encodePem, parseCertificatesPem } from '@fleetward/pki';
+import { encodePem, parseCertificate, parseCertificatesPem } from '@fleetward/pki';
 import { openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { namedIssuer, namedRoot } from '../../src/gateway/named-authority.ts';
+import { newVendor } from '../vendor-cas/vendor.ts';
 import { allowAll, connectMqtt, tlsOf } from './raw-peers.ts';
 
 let platform: TestPlatform;
@@ -39,6 +40,14 @@ test('openssl finds no issuer in it, and takes the root itself for one', async (
   expect(await verifyUnder('root', platform.rootPem)).toMatch(/: OK$/m);
   const named = encodePem('CERTIFICATE', namedRoot(root!));
   expect(await verifyUnder('named', named)).toMatch(/unable to get (local )?issuer certificate/);
+});
+
+test('a root whose key identifier is one octet keeps its name, under another one', async () => {
+  const extensions = ['basicConstraints=critical,CA:TRUE', 'subjectKeyIdentifier=01'];
+  const { ca } = await newVendor(platform.folder, { extensions });
+  const named = parseCertificate(namedRoot(ca));
+  expect(named.subject.text).toBe(ca.subject.text);
+  expect(named.extensions).toMatchObject({ subjectKeyId: 'fe', basicConstraints: { ca: true } });
 });
 
 test('openssl prefers the issuing CA in it to the true one that the device sends, and has no signature fit it', async () => {
