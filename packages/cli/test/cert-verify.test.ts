@@ -119,6 +119,28 @@ needs('openssl', 'openssl').describe('cert verify', () => {
     expect(outcome.code).toBe(0);
   });
 
+  test('takes several files of each kind, and an error names its file', async () => {
+    using cli = openCli();
+    await makeChain(cli);
+    await makeCrl(cli, { revoke: false });
+    const verify = (...flags: readonly string[]) =>
+      cli.run(['cert', 'verify', 'leaf.pem', ...flags, '--json']);
+    const both = ['--trust', 'root.pem', '--trust', 'stranger.pem'];
+    expect(await verify(...both)).toMatchObject({ code: 0 });
+    await openssl(['crl', '-in', 'root.crl', '-outform', 'DER', '-out', 'root.der'], {
+      folder: cli.home.path,
+    });
+    const between = ['--untrusted', 'stranger.pem', '--untrusted', 'root.pem'];
+    expect(await verify(...both, ...between, '--crl', 'root.crl', '--crl', 'root.der')).toMatchObject({
+      code: 0,
+    });
+    for (const flag of ['--trust', '--untrusted', '--crl']) {
+      const refused = await verify(...both, flag, 'leaf.key');
+      expect(refused.code).toBe(2);
+      expect(refused.error.message).toMatch(/^`leaf\.key`: not PEM: found a block /);
+    }
+  });
+
   test('refuses with the reason and the clause, when the root is another of the same name', async () => {
     using cli = openCli();
     await makeChain(cli);

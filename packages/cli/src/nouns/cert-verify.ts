@@ -3,6 +3,7 @@ import {
   type Crl,
   type KeyRules,
   type PathOutcome,
+  PkiError,
   parseCrl,
   parseCrlsPem,
   parseWeakKeys,
@@ -18,10 +19,10 @@ import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
 
 interface VerifyFlags {
-  readonly trust: string;
-  readonly untrusted?: string;
+  readonly trust: readonly string[];
+  readonly untrusted?: readonly string[];
   readonly at?: string;
-  readonly crl?: string;
+  readonly crl?: readonly string[];
   readonly weakKeys?: readonly string[];
 }
 
@@ -43,18 +44,26 @@ export function addCertVerify(noun: Command, { terminal, output, exitWith }: She
       'fleetward cert verify leaf.pem --trust roots.pem --untrusted issuing.pem --at 2027-01-01 --crl issuing.crl --json',
     ],
   })
-    .requiredOption('--trust <roots.pem>', 'the trusted roots')
-    .option('--untrusted <intermediates.pem>', 'certificates that may stand between')
+    .addOption(repeatable('--trust <roots.pem>', 'the trusted roots').makeOptionMandatory())
+    .addOption(repeatable('--untrusted <intermediates.pem>', 'certificates that may stand between'))
     .option('--at <time>', 'decide for this time instead of now, such as 2026-05-01T12:00:00Z')
-    .option('--crl <file>', 'revocation lists, PEM or DER; then the leaf’s issuer must have a current one')
+    .addOption(
+      repeatable(
+        '--crl <file>',
+        'revocation lists, PEM or DER; then the leaf’s issuer must have a current one',
+      ),
+    )
     .addOption(
       repeatable('--weak-keys <file>', 'a list of weak keys, as those of the setting `weakKeyBlacklist`'),
     )
     .action(async (leafFile: string, flags: VerifyFlags) => {
       const [leaf, ...sent] = await readBlocks(leafFile, terminal);
-      const untrusted = flags.untrusted === undefined ? [] : await readBlocks(flags.untrusted, terminal);
-      const roots = await readBlocks(flags.trust, terminal);
-      const crls = flags.crl === undefined ? {} : { crls: await readCrls(flags.crl, terminal) };
+      const untrusted = await readEach(flags.untrusted, (file) => readBlocks(file, terminal));
+      const roots = await readEach(flags.trust, (file) => readBlocks(file, terminal));
+      const crls =
+        flags.crl === undefined
+          ? {}
+          : { crls: await readEach(flags.crl, (file) => readCrls(file, terminal)) };
       const keyRules = await keyRulesOf(flags, terminal);
       const atMs = momentOf(flags, terminal);
       if (leaf === undefined) return; // a PEM text has at least one
@@ -82,10 +91,30 @@ function momentOf({ at }: VerifyFlags, { clock }: Terminal): number {
   return at === undefined ? nowMs : parseMomentMs(at, { flag: '--at', nowMs });
 }
 
+async function readEach<Part>(
+  files: readonly string[] = [],
+  read: (file: string) => Promise<readonly Part[]>,
+): Promise<readonly Part[]> {
+  const parts: Part[] = [];
+  for (const file of files) parts.push(...(await read(file)));
+  return parts;
+}
+
 type Block = ReturnType<typeof readCertificatesPem>[number];
 
 async function readBlocks(file: string, terminal: Terminal): Promise<readonly Block[]> {
-  return readCertificatesPem(await readInput(file, { terminal, bytesMax: pemBytesMax }));
+  const text = await readInput(file, { terminal, bytesMax: pemBytesMax });
+  return namingFile(file, () => readCertificatesPem(text));
+}
+
+/** What the parsers throw does not know which file it is about. */
+function namingFile<Result>(file: string, parse: () => Result): Result {
+  try {
+    return parse();
+  } catch (cause) {
+    if (!(cause instanceof PkiError)) throw cause;
+    throw new PkiError(cause.code, `\`${file}\`: ${cause.message}`, { cause });
+  }
 }
 
 function readable(blocks: readonly Block[]): readonly Certificate[] {
@@ -114,7 +143,7 @@ async function keyRulesOf({ weakKeys = [] }: VerifyFlags, terminal: Terminal): P
 async function readCrls(file: string, terminal: Terminal): Promise<readonly Crl[]> {
   const bytes = await readInput(file, { terminal, bytesMax: crlBytesMax });
   // A DER sequence begins with this byte, which no text does before its first line.
-  return bytes[0] === 0x30 ? [parseCrl(bytes)] : parseCrlsPem(bytes);
+  return namingFile(file, () => (bytes[0] === 0x30 ? [parseCrl(bytes)] : parseCrlsPem(bytes)));
 }
 
 function show(
