@@ -25,6 +25,8 @@ export interface Output {
   noteSecret(text: string): void;
   /** A line on standard output, as it is. */
   line(text: string): void;
+  /** A cell as a table would show it, for sentences. */
+  text(cell: Cell): string;
   bold(text: string): string;
   mark(text: string, colour: 'red' | 'yellow' | 'green'): string;
 }
@@ -47,6 +49,7 @@ export function createOutput(terminal: Terminal, isJson: () => boolean): Output 
       return isJson();
     },
     line,
+    text: show,
     bold,
     mark: (text, style) => paint(style, text),
     note,

@@ -78,6 +78,41 @@ needs('openssl', 'openssl').describe('cert issue', () => {
     expect(again).toMatchObject({ code: 0, json: [{ outcome: 'repeated', certificateId }] });
   });
 
+  test('tells how long it is valid, and that it ends with its CA where its days go beyond', async () => {
+    const endOf = async (file: string) => {
+      const printed = await openssl(['x509', '-in', path(file), '-noout', '-enddate']);
+      return Date.parse(printed.toString().replace('notAfter=', ''));
+    };
+    const issue = (name: string, days: string) => [
+      'cert',
+      'issue',
+      '--name',
+      name,
+      '--keygen',
+      `${name}.key`,
+      '--days',
+      days,
+      '--out',
+      `${name}.pem`,
+    ];
+    const [short] = (await run(...issue('short', '30'))).json as [object];
+    expect(short).toMatchObject({ notAfterMs: await endOf('short.pem') });
+    expect(short).not.toHaveProperty('endsWithIssuer');
+    const [long] = (await run(...issue('long', '3650'))).json as [object];
+    expect(long).toMatchObject({ notAfterMs: await endOf('long.pem'), endsWithIssuer: true });
+    const told = await cli.run(issue('told', '3650'), { environment });
+    expect(told.stdout).toMatch(/^valid until {2}\d{4}-/m);
+    expect(told.stderr).toContain('it ends with the CA that issued it');
+    writeFileSync(path('lives.csv'), 'name,days\nlife-1,30\nlife-2,3650\n');
+    const bulk = ['cert', 'issue', '--csv', 'lives.csv', '--keygen', '--out'];
+    expect((await run(...bulk, 'lives')).json).toMatchObject([
+      { name: 'life-1', notAfterMs: await endOf('lives/life-1.pem') },
+      { name: 'life-2', notAfterMs: await endOf('lives/life-2.pem'), endsWithIssuer: true },
+    ]);
+    const tally = await cli.run([...bulk, 'lives-2'], { environment });
+    expect(tally.stderr).toContain('that issued them, earlier than by their days: 1\n');
+  });
+
   test('with --keygen the key is made here, private, and fits its certificate', async () => {
     const args = ['--name', 'pump-2', '--keygen', 'two.key', '--out', 'two.pem'];
     expect(await run('cert', 'issue', ...args)).toMatchObject({ code: 0 });

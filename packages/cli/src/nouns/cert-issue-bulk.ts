@@ -6,17 +6,18 @@ import { unwritable, writeNewFile } from '../write-file.ts';
 import type { IssueFlags, IssueResult, WantedCertificate } from './cert-issue.ts';
 import { issueAll } from './cert-issue.ts';
 import { type BadRow, type CsvRow, readRows } from './cert-issue-csv.ts';
+import { type IssuedLife, lifeOf } from './issued-life.ts';
 import { csrOf, makeLocalKey, readLocalKey } from './local-key.ts';
 
 /** What became of one line. */
 type Outcome =
-  | {
+  | ({
       readonly outcome: 'issued' | 'repeated';
       readonly line: number;
       readonly name: string;
       readonly certificateId: string;
       readonly file: string;
-    }
+    } & IssuedLife)
   | { readonly outcome: 'present' | 'would-issue'; readonly line: number; readonly name: string }
   | {
       readonly outcome: 'refused';
@@ -47,6 +48,10 @@ export async function issueFromCsv(file: string, flags: IssueFlags, shell: Shell
   }
   if (tally.refused > 0) shell.exitWith(1);
   shell.output.note(tally.sentence());
+  if (tally.cut > 0)
+    shell.output.note(
+      `certificates that end with the CA that issued them, earlier than by their days: ${tally.cut}`,
+    );
 }
 
 async function issueRows(
@@ -142,7 +147,7 @@ function kept({ line, name }: CsvRow, result: IssueResult | undefined, folder: s
   const file = join(folder, `${name}.pem`);
   writeNewFile(file, result.chain);
   const { outcome, certificateId } = result;
-  return { outcome, line, name, certificateId, file };
+  return { outcome, line, name, certificateId, file, ...lifeOf(result.chain) };
 }
 
 function makeFolder(folder: string): void {
@@ -156,6 +161,7 @@ function makeFolder(folder: string): void {
 /** Counts, tells each outcome to programs and each refusal to people, and draws how far it is at a terminal. */
 function newTally({ terminal, output }: Shell) {
   const counts = new Map<Outcome['outcome'], number>();
+  let cut = 0;
   const isDrawn = terminal.stderr.isTTY === true && !output.json;
   const sentence = () =>
     [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'no lines';
@@ -163,7 +169,11 @@ function newTally({ terminal, output }: Shell) {
     get refused(): number {
       return counts.get('refused') ?? 0;
     },
+    get cut(): number {
+      return cut;
+    },
     add(outcome: Outcome): void {
+      if ('endsWithIssuer' in outcome) cut++;
       counts.set(outcome.outcome, (counts.get(outcome.outcome) ?? 0) + 1);
       if (isDrawn) terminal.stderr.write(`\r\u001b[K${outcome.outcome === 'refused' ? '' : sentence()}`);
       if (output.json) output.done(outcome, '');

@@ -8,6 +8,7 @@ import type { Shell } from '../shell.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
 import { type CaAlgorithm, caAlgorithmNames, noteExperimental } from './ca-algorithms.ts';
 import { issueFromCsv } from './cert-issue-bulk.ts';
+import { type IssuedLife, lifeOf } from './issued-life.ts';
 import { csrOf, type LocalKey, makeLocalKey } from './local-key.ts';
 
 export type WantedCertificate = Part<(typeof issueCertificates)['body']>['requests'][number];
@@ -62,7 +63,7 @@ export function addCertIssue(noun: Command, shell: Shell): void {
     .addOption(repeatable('--policy <name>', 'a policy to attach'))
     .addOption(
       whole('--days <count>', {
-        description: 'how long it is valid; else the setting of its profile',
+        description: 'how long it is valid, never longer than the CA; else the setting of its profile',
         min: 1,
         max: 3_660,
       }),
@@ -125,19 +126,27 @@ function show(
 ): void {
   const { flags, printedKey, output } = shown;
   const key = printedKey === undefined ? {} : { privateKey: printedKey.pem };
+  const life = lifeOf(result.chain);
+  const end = { atMs: life.notAfterMs };
   if (output.json || flags.out !== undefined) {
     const { outcome, name, certificateId: certificate } = result;
-    output.record({ ...result, ...key }, { outcome, name, certificate });
+    output.record({ ...result, ...life, ...key }, { outcome, name, certificate, 'valid until': end });
     if (!output.json && printedKey !== undefined) output.line(printedKey.pem.trimEnd());
+    noteCut(life, output);
     noteOthers(result, output);
     return;
   }
   if (printedKey !== undefined) output.line(printedKey.pem.trimEnd());
   output.line(result.chain.trimEnd());
   output.note(
-    `certificate \`${result.certificateId}\` of \`${result.name}\`${printedKey === undefined ? '' : '; the key above is not shown again'}`,
+    `certificate \`${result.certificateId}\` of \`${result.name}\`, valid until ${output.text(end)}${printedKey === undefined ? '' : '; the key above is not shown again'}`,
   );
+  noteCut(life, output);
   noteOthers(result, output);
+}
+
+function noteCut({ endsWithIssuer }: IssuedLife, output: Shell['output']): void {
+  if (endsWithIssuer) output.note('it ends with the CA that issued it, earlier than it would by its days');
 }
 
 /** So that nobody replaces a device and leaves the old one its say. */
