@@ -27,6 +27,8 @@ interface StoredCredentials {
 const fileName = 'server-credentials.json';
 const sealContext = 'server-tls-key';
 const ticketKeysBytes = 48;
+/** OpenSSL ends every handshake with 64 KiB of names, and a small client takes no message above a record, 16 KiB (RFC 8446 §5.1). */
+const namedBytesMax = 12_288;
 
 /**
  * The platform's own TLS key and certificate, made by its own CA and renewed after two thirds of its life. The key must
@@ -139,14 +141,16 @@ export class ServerCredentials {
     for (const server of this.#servers) server.setSecureContext(this.#context);
   }
 
+  /** None where they are too many: a device then sends the certificate that it has. */
   #named(): readonly Uint8Array[] {
     const { roots, issuers } = this.#options.certificates.trust();
+    const anchors = [...roots, ...this.#options.vendorAuthorities()];
     const isRoot = ({ subject }: Certificate) =>
       roots.some((root) => equalBytes(root.subject.der, subject.der));
-    return [
-      ...[...roots, ...this.#options.vendorAuthorities()].map(namedRoot),
-      ...issuers.filter((issuer) => !isRoot(issuer)).flatMap((issuer) => namedIssuer(issuer) ?? []),
-    ];
+    const issuing = issuers.filter((issuer) => !isRoot(issuer));
+    const nameBytes = [...anchors, ...issuing].reduce((sum, { subject }) => sum + subject.der.length, 0);
+    if (nameBytes > namedBytesMax) return [];
+    return [...anchors.map(namedRoot), ...issuing.flatMap((issuer) => namedIssuer(issuer) ?? [])];
   }
 
   #chainAbove(issuer: Certificate | undefined): readonly Certificate[] {

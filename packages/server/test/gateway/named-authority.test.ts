@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import { encodePem, parseCertificate, parseCertificatesPem } from '@fleetward/pki';
+import { createVendorCaCode, registerVendorCa } from '@fleetward/protocol';
 import { openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestDevice, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -82,6 +83,20 @@ test('the server names its root and its issuing CA to a client that has several 
   expect(said.toString()).toMatch(
     new RegExp(`Acceptable client certificate CA names\\n.*${rootName}\\n.*${issuingName}\\n`),
   );
+  const socket = connect({ port: platform.platform.ports.mqtt, ca: platform.rootPem, ...tlsOf(device) });
+  expect(await connectMqtt(socket, 'pump')).toBe(0);
+  socket.destroy();
+});
+
+test('devices come in also when the names of the CAs are more than a handshake can carry', async () => {
+  const long = '/description='.concat('x'.repeat(1_000)).repeat(14);
+  for (const name of ['Acme', 'Bolt', 'Cog', 'Dyn', 'Eddy']) {
+    const vendor = await newVendor(platform.folder, { subject: `/CN=${name}${long}` });
+    const { code } = await platform.api.call(createVendorCaCode);
+    const verificationPem = encodePem('CERTIFICATE', (await vendor.verify(code)).der);
+    await platform.api.call(registerVendorCa, { body: { caPem: vendor.caPem, verificationPem } });
+  }
+  await platform.restart();
   const socket = connect({ port: platform.platform.ports.mqtt, ca: platform.rootPem, ...tlsOf(device) });
   expect(await connectMqtt(socket, 'pump')).toBe(0);
   socket.destroy();
