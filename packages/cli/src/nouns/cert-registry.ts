@@ -109,6 +109,9 @@ export function addCertShow(noun: Command, { output, withApi }: Shell): void {
       ...(found.revokedAtMs === undefined
         ? {}
         : { revoked: { atMs: found.revokedAtMs }, reason: found.revocationReason }),
+      ...(found.isUnrecorded
+        ? { 'in the records': 'not yet, the database failed: repeat `fleetward cert revoke`' }
+        : {}),
       ...(found.renews === undefined ? {} : { 'renewed from': found.renews }),
       things: found.thingNames.join(' '),
       policies: found.policyNames.join(' '),

@@ -104,8 +104,8 @@ async function certificatesLeft(api: ApiClient, { thing, reason }: RevokeFlags &
   const isHold = reason === 'certificateHold';
   return items
     .filter(
-      ({ state, revocationReason }) =>
-        state !== 'REVOKED' || (!isHold && revocationReason === 'certificateHold'),
+      ({ state, revocationReason, isUnrecorded }) =>
+        state !== 'REVOKED' || isUnrecorded || (!isHold && revocationReason === 'certificateHold'),
     )
     .map(({ certificateId }) => certificateId);
 }

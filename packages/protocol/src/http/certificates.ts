@@ -49,6 +49,12 @@ const certificate = Type.Object({
   issuedAtMs: timeMs,
   revokedAtMs: Type.Optional(timeMs),
   revocationReason: Type.Optional(reason),
+  isUnrecorded: Type.Optional(
+    Type.Literal(true, {
+      description:
+        'The revocation is journalled and in force, and the database, which failed, does not have it yet: revoke again.',
+    }),
+  ),
   renews: Type.Optional(certificateIdSchema),
 });
 

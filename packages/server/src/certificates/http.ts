@@ -22,10 +22,11 @@ import { handle, type RouteHandler } from '../route-handler.ts';
 import type { Things } from '../things/index.ts';
 import { caHandlers } from './ca-http.ts';
 import { noEffect } from './events.ts';
+import type { InForce } from './registry.ts';
 import type { RevocationOutcome } from './revoker.ts';
 import type { Certificates } from './service.ts';
 import { filterOfShown, shownState } from './states.ts';
-import { type CertificateFilter, type CertificateRecord, isOnHold, judgesDevice } from './store.ts';
+import { type CertificateFilter, isOnHold, judgesDevice } from './store.ts';
 
 export interface CertificateHandlersOptions {
   readonly certificates: Certificates;
@@ -46,7 +47,10 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const page = await certificates.page({ ...after, limit, filter: filterOf(query, options) });
       const last = page.at(-1);
       const next = page.length < limit || last === undefined ? {} : { next: last.certificateId };
-      return { certificates: page.map((record) => viewOf(record, clock.now())), ...next };
+      const views = page.map((record) => viewOf(record, clock.now()));
+      // The page is of what the records have: one that is revoked in memory alone is none of another state.
+      const shown = views.filter(({ state }) => query.state === undefined || state === query.state);
+      return { certificates: shown, ...next };
     }),
     handle(getCertificate, async ({ params }) => {
       const record = await certificates.get(parseCertificateId(params.certificateId));
@@ -144,7 +148,7 @@ async function revocationView(
   return { ...answer, steps: [...steps, signed], ...effect, crlNumber: crl.number };
 }
 
-function viewOf(record: CertificateRecord, nowMs: number) {
+function viewOf(record: InForce, nowMs: number) {
   const { der: _der, publicKeyHash: _publicKeyHash, ...view } = record;
   return { ...view, state: shownState(record, nowMs) };
 }

@@ -2,7 +2,16 @@ import type { CertificateId } from '@fleetward/core';
 import { Lineage } from './lineage.ts';
 import { RevocationList, type RevokedEntry } from './revocation-list.ts';
 import { type SettableState, type Standing, standingOf } from './states.ts';
-import { type CertificateState, type CertificateStore, type CertificateSummary, isForEver } from './store.ts';
+import {
+  type CertificateRecord,
+  type CertificateState,
+  type CertificateStore,
+  type CertificateSummary,
+  isForEver,
+} from './store.ts';
+
+/** A certificate as the records have it, but for a revocation that only journal and memory have yet. */
+export type InForce = CertificateRecord & { readonly isUnrecorded?: true };
 
 const pageSize = 1000;
 
@@ -107,6 +116,17 @@ export class CertificateRegistry {
     this.#revoked.get(issuerId)?.end(certificateId);
     this.#changed(certificateId);
     return true;
+  }
+
+  /** Revoked where it is so here, whatever the records say. */
+  inForce(record: CertificateRecord): InForce {
+    const entry = this.revocation(record);
+    if (entry === undefined) return record;
+    const { revocationReason: recorded } = record;
+    const isRecorded = record.state === 'REVOKED' && !(recorded && supersedes(entry, { reason: recorded }));
+    if (isRecorded) return record;
+    const { revokedAtMs, reason: revocationReason } = entry;
+    return { ...record, state: 'REVOKED', revokedAtMs, revocationReason, isUnrecorded: true };
   }
 
   revocation({

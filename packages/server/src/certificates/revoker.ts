@@ -1,7 +1,7 @@
 import type { CertificateId, Clock, Transactor } from '@fleetward/core';
 import type { Actor, Trail } from '../trail/index.ts';
 import type { CrlOutcome, CrlPublisher } from './crl-publisher.ts';
-import { certificateNotFound } from './errors.ts';
+import { certificateNotFound, revocationUnrecorded } from './errors.ts';
 import type { AnnounceCertificate, EventEffect } from './events.ts';
 import { type CertificateRegistry, supersedes } from './registry.ts';
 import type { RevocationJournal } from './revocation-journal.ts';
@@ -43,7 +43,7 @@ export class Revoker {
     this.#options = options;
   }
 
-  /** Throws `certificates.not_found` or `certificates.journal_failed`. */
+  /** Throws `certificates.not_found`, `certificates.journal_failed`, or `certificates.revocation_unrecorded` when it is in force all the same. */
   async revoke(
     wanted: { readonly certificateId: CertificateId; readonly reason: RevocationReason },
     actor: Actor,
@@ -83,7 +83,7 @@ export class Revoker {
       this.#unrecorded.add(certificateId);
       this.#putInForce(entry, by.timeline);
       void this.#options.crls.request(entry.issuerId);
-      throw error;
+      throw revocationUnrecorded(certificateId, error);
     }
     this.#unrecorded.delete(certificateId);
     return effect;

@@ -16,7 +16,7 @@ import type { CaKeys, CaRequest, MadeCaRequest } from './ca-requests.ts';
 import { chainAbove } from './chain-above.ts';
 import { completeJournal } from './complete-journal.ts';
 import { CrlPublisher } from './crl-publisher.ts';
-import { certificateNotFound } from './errors.ts';
+import { CertificatesError, certificateNotFound } from './errors.ts';
 import type { AnnounceCertificate } from './events.ts';
 import type { AltNameSettings } from './given-names.ts';
 import { HoldLifter, type HoldOutcome } from './hold-lifter.ts';
@@ -25,7 +25,7 @@ import { Issuer, type ServerRequest, serverSignRequest } from './issuer.ts';
 import { closedVendorCas } from './journal-fold.ts';
 import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
 import { Recorder } from './recorder.ts';
-import { CertificateRegistry } from './registry.ts';
+import { CertificateRegistry, type InForce } from './registry.ts';
 import { Remover } from './remover.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
@@ -232,7 +232,7 @@ export class Certificates {
     return (await this.issue(serverSignRequest(server), { kind: 'system' })).chain;
   }
 
-  /** Throws `certificates.not_found` or `certificates.journal_failed`. */
+  /** Throws `certificates.not_found`, `certificates.journal_failed`, or `certificates.revocation_unrecorded` when it is in force all the same. */
   revoke(
     wanted: { readonly certificateId: CertificateId; readonly reason: RevocationReason },
     actor: Actor,
@@ -249,12 +249,28 @@ export class Certificates {
     readonly successors: ReadonlyMap<CertificateId, RevocationOutcome>;
   }> {
     const [{ certificateId, reason }, actor] = wanted;
-    const outcome = await this.revoke(...wanted);
-    const successors = new Map<CertificateId, RevocationOutcome>();
+    const first = await this.#revokeOrTell({ certificateId, reason }, actor);
+    const successors = new Map<CertificateId, RevocationOutcome | CertificatesError>();
     const next = () => this.#successorBut(certificateId, successors);
     for (let id = next(); id !== undefined; id = next())
-      successors.set(id, await this.revoke({ certificateId: id, reason }, actor));
-    return { outcome, successors };
+      successors.set(id, await this.#revokeOrTell({ certificateId: id, reason }, actor));
+    return {
+      outcome: recorded(first),
+      successors: new Map(successors.entries().map(([id, each]) => [id, recorded(each)])),
+    };
+  }
+
+  /** As `revoke`; one that the records do not have is in force, and no reason to spare those after it. */
+  async #revokeOrTell(
+    ...wanted: Parameters<Certificates['revoke']>
+  ): Promise<RevocationOutcome | CertificatesError> {
+    try {
+      return await this.revoke(...wanted);
+    } catch (error) {
+      if (error instanceof CertificatesError && error.code === 'certificates.revocation_unrecorded')
+        return error;
+      throw error;
+    }
   }
 
   /** Not one that is deleted: it was revoked before, or has ended. */
@@ -296,14 +312,16 @@ export class Certificates {
   }
 
   /** Throws `certificates.not_found`. */
-  async get(certificateId: CertificateId): Promise<CertificateRecord> {
+  async get(certificateId: CertificateId): Promise<InForce> {
     const record = await this.find(certificateId);
     if (record !== undefined) return record;
     throw certificateNotFound(certificateId);
   }
 
-  find(certificateId: CertificateId, tx?: Transaction): Promise<CertificateRecord | undefined> {
-    return this.#options.store.find(certificateId, tx);
+  /** Revoked also where only the journal has it yet. */
+  async find(certificateId: CertificateId, tx?: Transaction): Promise<InForce | undefined> {
+    const record = await this.#options.store.find(certificateId, tx);
+    return record && this.#registry.inForce(record);
   }
 
   /** Leaf first, without the root: what its holder presents. */
@@ -339,8 +357,9 @@ export class Certificates {
     return this.#options.store.summaries(range);
   }
 
-  page(range: Parameters<CertificateStore['page']>[0]): Promise<readonly CertificateRecord[]> {
-    return this.#options.store.page(range);
+  /** Chosen by what the records have; revoked also where only the journal has it yet. */
+  async page(range: Parameters<CertificateStore['page']>[0]): Promise<readonly InForce[]> {
+    return (await this.#options.store.page(range)).map((record) => this.#registry.inForce(record));
   }
 
   /** Answers an OCSPRequest, DER; never rejects. */
@@ -424,4 +443,9 @@ export class Certificates {
     if (missing > 0) this.#crls.markOwed();
     await this.#crls.refresh();
   }
+}
+
+function recorded(outcome: RevocationOutcome | CertificatesError): RevocationOutcome {
+  if (outcome instanceof CertificatesError) throw outcome;
+  return outcome;
 }

@@ -168,6 +168,7 @@ const statuses: Readonly<Record<KnownCode, number>> = {
   'certificates.journal_unreadable': 500,
   'certificates.crl_failed': 503,
   'certificates.journal_failed': 503,
+  'certificates.revocation_unrecorded': 503,
   'renewals.not_found': 404,
   'renewals.invalid': 400,
   'renewals.empty': 409,

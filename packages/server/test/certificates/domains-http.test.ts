@@ -10,6 +10,7 @@ import { denialHandlers } from '../../src/denials/index.ts';
 import { enrollmentHandlers } from '../../src/enrollment/index.ts';
 import { groupHandlers } from '../../src/groups/index.ts';
 import { policyHandlers } from '../../src/policies/index.ts';
+import { StoreError } from '../../src/store-error.ts';
 import { ThingImports, thingHandlers } from '../../src/things/index.ts';
 import {
   type Listening,
@@ -26,6 +27,7 @@ let folder: TemporaryFolder;
 let platform: Platform;
 let listening: Listening;
 let api: ApiClient;
+let isDatabaseDown = false;
 
 beforeAll(async () => {
   tls = await makeCertificate();
@@ -33,7 +35,17 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   folder = temporaryFolder();
-  platform = await openPlatform({ folder: folder.path });
+  isDatabaseDown = false;
+  const down = new StoreError('store.unavailable', 'the database failed: connect ECONNREFUSED');
+  platform = await openPlatform({
+    folder: folder.path,
+    wrapStorage: (storage) => ({
+      ...storage,
+      transactor: {
+        transact: (work) => (isDatabaseDown ? Promise.reject(down) : storage.transactor.transact(work)),
+      },
+    }),
+  });
   const {
     certificates,
     things,
@@ -359,6 +371,39 @@ describe('over HTTP', () => {
     expect((await api.call(protocol.listCertificates)).certificates).toMatchObject([
       { certificateId, state: 'REVOKED', revocationReason: 'keyCompromise' },
     ]);
+  });
+
+  test('a revocation while the database is down is told as in force, shown, and recorded when it is repeated', async () => {
+    const { certificateId } = await equippedDevice();
+    const request = { profile: 'device', commonName: 'pump', renews: certificateId } as const;
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const spki = parsePublicKey(new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })));
+    const renewed = await platform.certificates.issue({ ...request, publicKey: spki }, { kind: 'system' });
+    const shown = (id: string) => api.call(protocol.getCertificate, { params: { certificateId: id } });
+    const listed = async (state: 'ACTIVE' | 'REVOKED') =>
+      (await api.call(protocol.listCertificates, { query: { state } })).certificates.length;
+    const revoke = () =>
+      api.call(protocol.revokeCertificate, { params: { certificateId }, body: { reason: 'keyCompromise' } });
+    isDatabaseDown = true;
+    await expect(revoke()).rejects.toMatchObject({
+      problem: {
+        status: 503,
+        code: 'certificates.revocation_unrecorded',
+        detail: expect.stringContaining('journalled and in force'),
+      },
+    });
+    isDatabaseDown = false;
+    const inForce = { state: 'REVOKED', revocationReason: 'keyCompromise', isUnrecorded: true };
+    expect(await shown(certificateId)).toMatchObject(inForce);
+    expect(await shown(renewed.certificate.id)).toMatchObject(inForce);
+    expect(await listed('ACTIVE')).toBe(0);
+    const repeated = await revoke();
+    expect([repeated.outcome, ...repeated.successors.map(({ outcome }) => outcome)]).toEqual([
+      'revoked',
+      'revoked',
+    ]);
+    expect(await shown(certificateId)).not.toHaveProperty('isUnrecorded');
+    expect(await listed('REVOKED')).toBe(2);
   });
 
   test('a revocation takes along what was renewed, where the reason judges the device, and names what is left', async () => {
