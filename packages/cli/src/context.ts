@@ -77,6 +77,21 @@ export function saveContext(context: StoredContext, environment: Environment): s
   return path;
 }
 
+/** Puts another CA in the place of the one that is kept for this platform. Returns the file's path. Throws `cli.not_configured` where none is kept. */
+export function keepAuthority({ url, ca }: Pick<Target, 'url' | 'ca'>, environment: Environment): string {
+  const kept = storedFor(readStored(environment), url);
+  if (kept !== undefined && ca !== undefined) return saveContext({ ...kept, ca }, environment);
+  throw new CliError('cli.not_configured', `no address, CA and token are kept for \`${url}\``, {
+    hint: '`fleetward operator setup` keeps them; what `--ca` or `FLEETWARD_CA` names is changed there',
+  });
+}
+
+/** The ids of the certificates in PEM text: the SHA-256 of their DER, in hex. */
+export function certificateIdsOf(pem: string): readonly string[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => new X509Certificate(block).fingerprint256.replaceAll(':', '').toLowerCase());
+}
+
 function storedFor(stored: StoredContext | undefined, url: string): StoredContext | undefined {
   return stored !== undefined && originOf(stored.url) === originOf(url) ? stored : undefined;
 }
@@ -131,7 +146,7 @@ function readAuthority(file: string): string {
     // Told below, as for DER.
   }
   throw new CliError('cli.unreadable', `\`${file}\` (\`--ca\`) holds no certificate in PEM`, {
-    hint: 'give the `root-ca.pem` that `fleetward init` wrote',
+    hint: 'give the certificate of the root: `init` wrote that of the first one as `root-ca.pem`',
   });
 }
 

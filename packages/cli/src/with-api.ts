@@ -41,7 +41,7 @@ const faults: readonly Fault[] = [
   {
     codes: /^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_UNTRUSTED|CERT_SIGNATURE|CERT_CHAIN|INVALID_CA)/,
     why: (caFrom) => `its certificate does not chain to ${caFrom}`,
-    hint: 'is `--url` the right platform? then give its `root-ca.pem` with `--ca`',
+    hint: 'is `--url` the right platform? then give the certificate of its root with `--ca`; if its root was replaced, `fleetward operator trust NEW-ROOT.pem` keeps the new one',
   },
   {
     codes: /^ERR_TLS_CERT_ALTNAME_INVALID$/,

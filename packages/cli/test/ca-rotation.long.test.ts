@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import { enroll, openIdentityFolder, renew } from '@fleetward/device';
 import { createOperatorToken, getIssuanceLogInclusion, listCas } from '@fleetward/protocol';
@@ -21,10 +21,20 @@ async function openWorld() {
     const environment = { FLEETWARD_URL: url, FLEETWARD_CA: caFile, FLEETWARD_TOKEN: token };
     return cli.run(['ca', ...args, '--json'], { environment: { ...environment, ...secret } });
   };
+  const asKept = (...args: readonly string[]) =>
+    cli.run(args, { environment: { XDG_CONFIG_HOME: cli.home.join('kept') } });
   return {
     platform,
     at: (name: string) => cli.home.join(name),
     run,
+    /** The command line of an operator who keeps address, first root and token. */
+    asKept,
+    keep() {
+      mkdirSync(cli.home.join('kept/fleetward'), { recursive: true });
+      const url = `https://localhost:${platform.platform.ports.operators}`;
+      const context = JSON.stringify({ url, token, ca: platform.rootPem });
+      writeFileSync(cli.home.join('kept/fleetward/context.json'), context, { mode: 0o600 });
+    },
     /** The root that the command line believes from now on. */
     believe(file: string) {
       caFile = file;
@@ -261,8 +271,18 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
       expect(forecast.certificates, ready).not.toContainEqual(
         expect.objectContaining({ thingNames: [ready] }),
       );
+    world.keep();
+    const unasked = await world.asKept('ca', 'set-state', oldRoot, 'removed');
+    expect([unasked.code, unasked.stderr]).toEqual([
+      2,
+      expect.stringContaining('the only root that you trust here yourself'),
+    ]);
+    const removal = await world.asKept('ca', 'set-state', oldRoot, 'removed', '--yes');
+    expect(removal).toMatchObject({ code: 0, stderr: expect.stringContaining('`fleetward operator trust') });
+    await expect.poll(async () => (await world.asKept('operator', 'whoami')).code).toBe(1);
+    expect(await world.asKept('operator', 'trust', at('root-2.pem'))).toMatchObject({ code: 0 });
+    expect(await world.asKept('operator', 'whoami')).toMatchObject({ code: 0 });
     world.believe(at('root-2.pem'));
-    await say('set-state', idOf('Fleetward Root CA', 'root'), 'removed', '--yes');
     for (const device of [before, after]) expect(await isAdmitted(platform, device, newRoot)).toBe(true);
     expect(await sdk.renewed(url())).toEqual(['Root 2']);
     const last = await say('readiness', idOf('Fleetward Root CA', 'cross'));

@@ -88,6 +88,39 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     expect((await say(['operator', 'list'])).json).toMatchObject([{ name: 'tester' }]);
   });
 
+  test('an operator whose kept CA is believed no more keeps another, if the platform answers under it', async () => {
+    const { FLEETWARD_URL: url = '', FLEETWARD_TOKEN: token = '' } = environment;
+    const config = { XDG_CONFIG_HOME: cli.home.join('replaced') };
+    const { kept, other } = await otherRoot();
+    const folder = cli.home.join('replaced/fleetward');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${folder}/context.json`, JSON.stringify({ url, token, ca: other }), { mode: 0o600 });
+    const as = (args: readonly string[]) => cli.run([...args, '--json'], { environment: config });
+    const shutOut = await as(['operator', 'whoami']);
+    expect(shutOut.error).toMatchObject({
+      code: 'cli.untrusted',
+      hint: expect.stringContaining('`fleetward operator trust NEW-ROOT.pem`'),
+    });
+    expect((await as(['operator', 'trust', kept])).error).toMatchObject({ code: 'cli.untrusted' });
+    const trusted = await as(['operator', 'trust', platform.rootFile]);
+    expect(trusted).toMatchObject({
+      code: 0,
+      json: [{ certificateIds: [expect.stringMatching(/^[0-9a-f]{64}$/)] }],
+    });
+    expect((await as(['operator', 'whoami'])).json).toMatchObject([{ name: 'tester' }]);
+    const nothingKept = await run(['operator', 'trust', platform.rootFile]);
+    expect(nothingKept.error).toMatchObject({ code: 'cli.not_configured' });
+  });
+
+  /** A root that is not the platform's. */
+  async function otherRoot() {
+    writeFileSync(cli.home.join('other.pass'), 'a long passphrase\n', { mode: 0o600 });
+    const files = ['--key', 'other.key', '--out', 'other.pem', '--passphrase-file', 'other.pass'];
+    await say(['ca', 'init-root', ...files, '--common-name', 'Other Root']);
+    const kept = cli.home.join('other.pem');
+    return { kept, other: readFileSync(kept, 'utf8') };
+  }
+
   test('a token is shown where it is made, and nowhere else; revoked, it is refused', async () => {
     const [token] = (await say(['operator', 'create-token', '--valid-days', '1'])).json as [
       { tokenId: string; secret: string },

@@ -1,5 +1,6 @@
-import { getCa, getCaReadiness, type Part, setCaState } from '@fleetward/protocol';
+import { type ApiClient, getCa, getCaReadiness, listCas, type Part, setCaState } from '@fleetward/protocol';
 import { confirm } from '../confirm.ts';
+import { certificateIdsOf, resolveTarget } from '../context.ts';
 import type { Shell } from '../shell.ts';
 
 type Readiness = Part<(typeof getCaReadiness)['answer']>;
@@ -18,6 +19,7 @@ export async function removeCa(
     const { subject } = await api.call(getCa, { params });
     const found = await api.call(getCaReadiness, { params, query: { limit: listedMax } });
     const effect = effectOf(found);
+    if (await isTrustedAlone(certificateId, { api, shell })) output.note(shutsYouOut);
     if (!yes) await confirm(questionOf(subject, effect), terminal);
     const state = 'removed';
     await api.call(setCaState, { params, body: { state } });
@@ -27,6 +29,27 @@ export async function removeCa(
       `CA \`${certificateId}\` (${subject}) is removed: ${effect}`,
     );
   });
+}
+
+const shutsYouOut =
+  'warning: it is the only root that you trust here yourself, and after this you would be shut out: give the new one first, with `fleetward operator trust NEW-ROOT.pem`, or with `--ca` or `FLEETWARD_CA` where you use that';
+
+/** Whether the caller believes the platform by this root, and by none that is left. */
+async function isTrustedAlone(
+  certificateId: string,
+  { api, shell }: { readonly api: ApiClient; readonly shell: Shell },
+): Promise<boolean> {
+  const { ca = '' } = resolveTarget(shell.flags, shell.terminal.environment);
+  const trusted = certificateIdsOf(ca);
+  if (!trusted.includes(certificateId)) return false;
+  const { cas } = await api.call(listCas);
+  return !cas.some(
+    (other) =>
+      other.kind === 'root' &&
+      other.state !== 'removed' &&
+      other.certificateId !== certificateId &&
+      trusted.includes(other.certificateId),
+  );
 }
 
 function questionOf(subject: string, effect: string) {

@@ -7,7 +7,7 @@ import {
   revokeOperatorToken,
 } from '@fleetward/protocol';
 import type { Command } from 'commander';
-import { resolveTarget, saveContext } from '../context.ts';
+import { certificateIdsOf, keepAuthority, resolveContext, resolveTarget, saveContext } from '../context.ts';
 import { addVerb, whole } from '../define.ts';
 import { readSecret } from '../secrets.ts';
 import type { Shell } from '../shell.ts';
@@ -17,6 +17,7 @@ import { addOperatorInvitations } from './operator-invite.ts';
 /** `fleetward operator …`: the people and machines that run the platform, and their tokens. */
 export function addOperator(noun: Command, shell: Shell): void {
   addSetup(noun, shell);
+  addTrust(noun, shell);
   addWhoami(noun, shell);
   addList(noun, shell);
   addOperatorInvitations(noun, shell);
@@ -74,6 +75,33 @@ async function readSetupToken(flags: SetupFlags, { terminal }: Shell): Promise<s
   if (flags.setupToken !== undefined) return flags.setupToken;
   const source = { what: 'setup token', fileFlag: '--setup-token-file', variable: 'FLEETWARD_SETUP_TOKEN' };
   return (await readSecret({ ...source, file: flags.setupTokenFile }, terminal)).trim();
+}
+
+function addTrust(noun: Command, shell: Shell): void {
+  const { terminal, output } = shell;
+  addVerb(noun, 'trust', {
+    summary: 'believe another CA of the platform from now on, as after its root was replaced',
+    description:
+      'Puts the CAs in this file in the place of the kept one, once the platform has answered under them: those of a file with two roots, ' +
+      'one after the other, are trusted both. Works too when the kept one is not believed any more.',
+    examples: ['fleetward operator trust root-2.pem'],
+  })
+    .argument('<file>', 'certificates of roots, PEM')
+    .action(async (file: string) => {
+      const {
+        url,
+        ca = '',
+        caFrom,
+        token,
+      } = resolveContext({ ...shell.flags, ca: file }, terminal.environment);
+      const self = await callPlatform({ url, ca, caFrom, token }, (api) => api.call(getSelf));
+      const contextFile = keepAuthority({ url, ca }, terminal.environment);
+      const certificateIds = certificateIdsOf(ca);
+      output.done(
+        { url, contextFile, certificateIds },
+        `\`${url}\` answers \`${self.name}\` under it; CA ${certificateIds.map((id) => `\`${id}\``).join(', ')} is kept in \`${contextFile}\``,
+      );
+    });
 }
 
 function addWhoami(noun: Command, { output, withApi }: Shell): void {
