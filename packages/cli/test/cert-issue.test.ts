@@ -208,6 +208,62 @@ needs('openssl', 'openssl').describe('cert issue', () => {
       return ['cert', 'issue', '--csv', 'people.csv', '--keygen', '--out', out];
     };
 
+    test('a line that the platform would refuse is told by the dry run, and none takes its batch along', async () => {
+      await makeCsr('own', '/CN=own-1');
+      await makeCsr('nameless', '/O=Example');
+      const flawed = [
+        'name,csr,days',
+        'days-1,,3659',
+        'days-2,,3661',
+        'days-3,,9999',
+        'other,own.csr,',
+        'own-1,own.csr,',
+        'same-1,nameless.csr,',
+        'same-2,nameless.csr,',
+      ];
+      writeFileSync(path('flawed.csv'), flawed.join('\n'));
+      const args = ['cert', 'issue', '--csv', 'flawed.csv', '--keygen', '--out', 'flawed'];
+      const range = '`days` is a whole number from 1 to 3660';
+      const flaws = [
+        { line: 3, reason: 'csv_malformed', explanation: range },
+        { line: 4, reason: 'csv_malformed', explanation: range },
+        { line: 5, reason: 'name_invalid', explanation: 'the CSR is for "own-1", not for `other`' },
+      ];
+      expect((await run(...args, '--dry-run')).json).toMatchObject([
+        { line: 2, outcome: 'would-issue' },
+        ...flaws,
+        { line: 6, outcome: 'would-issue' },
+        { line: 7, outcome: 'would-issue' },
+        { line: 8, reason: 'key_in_use', explanation: 'line 7 has the same key' },
+      ]);
+      const issued = (await run(...args)).json as readonly { readonly line: number }[];
+      expect(issued.toSorted((a, b) => a.line - b.line)).toMatchObject([
+        { line: 2, outcome: 'issued' },
+        ...flaws,
+        { line: 6, outcome: 'issued' },
+        { line: 7, reason: 'key_in_use' },
+        { line: 8, reason: 'key_in_use' },
+      ]);
+    });
+
+    test.for([
+      ['name;csr;days', 'they are separated by `;`, not by commas'],
+      ['profile,days', 'neither `name` nor `csr` is among them'],
+      ['name,day', 'there is no column "day"'],
+      ['name,csr,name', '`name` is there twice'],
+      ['name,"csr', 'its quotes do not match'],
+    ] as const)('of a first line such as %s it says what is wrong', async ([header, flaw]) => {
+      writeFileSync(path('header.csv'), `${header}\npump,,\n`);
+      const refused = await run('cert', 'issue', '--csv', 'header.csv', '--keygen', '--out', 'no');
+      expect(refused).toMatchObject({
+        code: 2,
+        error: {
+          message: `the first line of \`header.csv\` does not name the columns: ${flaw}`,
+          hint: expect.stringContaining('separated by commas'),
+        },
+      });
+    });
+
     test('what is no terminal gets the same lines and nothing that is drawn', async () => {
       const { code, stdout, stderr } = await cli.run(issue('written'), { environment });
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -220,7 +276,11 @@ needs('openssl', 'openssl').describe('cert issue', () => {
         const seen = await cli.runAtTerminal(issue('seen'), { environment });
         expect(seen.code).toBe(1);
         expect(seen.screen).toEqual([...refusals, '2 refused, 3 issued']);
-        expect(seen.drawnOver).toEqual(['1 refused, 1 issued', '2 refused, 2 issued', '2 refused, 3 issued']);
+        expect(seen.drawnOver).toEqual([
+          '2 of 5: 1 refused, 1 issued',
+          '4 of 5: 2 refused, 2 issued',
+          '5 of 5: 2 refused, 3 issued',
+        ]);
       });
 
       test('a failure in the middle stands in a line of its own', async () => {
@@ -228,8 +288,15 @@ needs('openssl', 'openssl').describe('cert issue', () => {
         writeFileSync(path('half/ok-3.pem'), '');
         const nobody = { ...environment, FLEETWARD_URL: 'https://localhost:1' };
         const seen = await cli.runAtTerminal(issue('half'), { environment: nobody });
-        expect(seen.drawnOver).toEqual(['1 refused, 1 present']);
-        expect(seen.screen).toEqual([refusals[0], expect.stringMatching(/^error: /), expect.anything()]);
+        expect(seen.drawnOver).toEqual(['2 of 5: 1 refused, 1 present']);
+        const stopped =
+          'stopped after 1 refused, 1 present: run the same command again, and it goes on where it stopped';
+        expect(seen.screen).toEqual([
+          refusals[0],
+          stopped,
+          expect.stringMatching(/^error: /),
+          expect.anything(),
+        ]);
       });
     });
   });

@@ -5,7 +5,7 @@ import type { Shell } from '../shell.ts';
 import { unwritable, writeNewFile } from '../write-file.ts';
 import type { IssueFlags, IssueResult, WantedCertificate } from './cert-issue.ts';
 import { issueAll } from './cert-issue.ts';
-import { type BadRow, type CsvRow, readRows } from './cert-issue-csv.ts';
+import { type BadRow, type CsvRow, countRows, readRows } from './cert-issue-csv.ts';
 import { type IssuedLife, lifeOf } from './issued-life.ts';
 import { csrOf, makeLocalKey, readLocalKey } from './local-key.ts';
 
@@ -40,7 +40,7 @@ interface Batch {
 export async function issueFromCsv(file: string, flags: IssueFlags, shell: Shell): Promise<void> {
   const folder = flags.out ?? '.';
   if (flags.dryRun !== true) makeFolder(folder);
-  const tally = newTally(shell);
+  const tally = newTally(shell, isDrawn(shell) ? await countRows(file, shell.terminal) : undefined);
   try {
     await issueRows(file, { flags, folder, shell, tally });
   } finally {
@@ -68,14 +68,22 @@ async function issueRows(
     readonly tally: ReturnType<typeof newTally>;
   },
 ): Promise<void> {
-  const names = new Map<string, number>();
+  const seen = { names: new Map<string, number>(), keys: new Map<string, number>() };
   let batch: Batch = { rows: [], characters: 0 };
   const send = async (): Promise<void> => {
-    for (const outcome of await issueBatch(batch, { folder, shell })) tally.add(outcome);
+    try {
+      for (const outcome of await issueBatch(batch, { folder, shell })) tally.add(outcome);
+    } catch (error) {
+      tally.clear();
+      shell.output.note(
+        `stopped after ${tally.sentence()}: run the same command again, and it goes on where it stopped`,
+      );
+      throw error;
+    }
     batch = { rows: [], characters: 0 };
   };
   for await (const row of readRows(file, { flags, terminal: shell.terminal })) {
-    const early = earlyOutcome(row, { names, folder, isDry: flags.dryRun === true });
+    const early = earlyOutcome(row, { seen, folder, isDry: flags.dryRun === true });
     if (early !== undefined || row.kind === 'bad') {
       if (early !== undefined) tally.add(early);
       continue;
@@ -93,25 +101,29 @@ async function issueRows(
 function earlyOutcome(
   row: CsvRow | BadRow,
   {
-    names,
+    seen,
     folder,
     isDry,
-  }: { readonly names: Map<string, number>; readonly folder: string; readonly isDry: boolean },
+  }: {
+    readonly seen: Readonly<Record<'names' | 'keys', Map<string, number>>>;
+    readonly folder: string;
+    readonly isDry: boolean;
+  },
 ): Outcome | undefined {
   const { line } = row;
   if (row.kind === 'bad')
     return { outcome: 'refused', line, reason: row.reason, explanation: row.explanation };
-  const { name } = row;
-  const before = names.get(name);
-  if (before !== undefined)
-    return {
-      outcome: 'refused',
-      line,
-      name,
-      reason: 'name_twice',
-      explanation: `line ${before} has the same name`,
-    };
-  names.set(name, line);
+  const { name, keyHash } = row;
+  const refused = { outcome: 'refused', line, name } as const;
+  const sameName = seen.names.get(name);
+  if (sameName !== undefined)
+    return { ...refused, reason: 'name_twice', explanation: `line ${sameName} has the same name` };
+  seen.names.set(name, line);
+  // Of two that are sent together the platform takes neither, whoever of them is meant.
+  const sameKey = isDry && keyHash !== undefined ? seen.keys.get(keyHash) : undefined;
+  if (sameKey !== undefined)
+    return { ...refused, reason: 'key_in_use', explanation: `line ${sameKey} has the same key` };
+  if (keyHash !== undefined) seen.keys.set(keyHash, line);
   if (existsSync(join(folder, `${name}.pem`))) return { outcome: 'present', line, name };
   return isDry ? { outcome: 'would-issue', line, name } : undefined;
 }
@@ -158,11 +170,17 @@ function makeFolder(folder: string): void {
   }
 }
 
+function isDrawn({ terminal, output }: Shell): boolean {
+  return terminal.stderr.isTTY === true && !output.json;
+}
+
 /** Counts, tells each outcome to programs and each refusal to people, and draws how far it is at a terminal. */
-function newTally({ terminal, output }: Shell) {
+function newTally(shell: Shell, total: number | undefined) {
+  const { terminal, output } = shell;
   const counts = new Map<Outcome['outcome'], number>();
   let cut = 0;
-  const isDrawn = terminal.stderr.isTTY === true && !output.json;
+  const drawn = isDrawn(shell);
+  let done = 0;
   const sentence = () =>
     [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'no lines';
   return {
@@ -175,13 +193,15 @@ function newTally({ terminal, output }: Shell) {
     add(outcome: Outcome): void {
       if ('endsWithIssuer' in outcome) cut++;
       counts.set(outcome.outcome, (counts.get(outcome.outcome) ?? 0) + 1);
-      if (isDrawn) terminal.stderr.write(`\r\u001b[K${outcome.outcome === 'refused' ? '' : sentence()}`);
+      done++;
+      const progress = `${total === undefined ? '' : `${done} of ${total}: `}${sentence()}`;
+      if (drawn) terminal.stderr.write(`\r\u001b[K${outcome.outcome === 'refused' ? '' : progress}`);
       if (output.json) output.done(outcome, '');
       else if (outcome.outcome === 'refused')
         output.note(`line ${outcome.line}: ${outcome.reason}: ${outcome.explanation}`);
     },
     clear(): void {
-      if (isDrawn) terminal.stderr.write('\r\u001b[K');
+      if (drawn) terminal.stderr.write('\r\u001b[K');
     },
     sentence,
   };

@@ -1,11 +1,12 @@
-import { existsSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { checkCsr, PkiError, parseCsrPem } from '@fleetward/pki';
 import { csvFields } from '../csv.ts';
 import { usage } from '../errors.ts';
 import { readInput, readLines } from '../read-input.ts';
 import type { Terminal } from '../terminal.ts';
-import { csrBytesMax, type IssueFlags, type WantedCertificate, wishesOf } from './cert-issue.ts';
+import { csrBytesMax, daysMax, type IssueFlags, type WantedCertificate, wishesOf } from './cert-issue.ts';
 
 /** What one line of the file is about; `csr` is missing where a key is to be made here. */
 export interface CsvRow {
@@ -14,6 +15,8 @@ export interface CsvRow {
   readonly name: string;
   readonly wanted: Omit<WantedCertificate, 'csr'>;
   readonly csr?: string;
+  /** Lower-case hex SHA-256 of the CSR's SubjectPublicKeyInfo. */
+  readonly keyHash?: string;
 }
 
 /** A line that the platform need not be asked about. */
@@ -26,7 +29,8 @@ export interface BadRow {
 }
 
 const columns = ['name', 'csr', 'profile', 'policies', 'days'] as const;
-type Values = Partial<Readonly<Record<(typeof columns)[number], string>>>;
+type Column = (typeof columns)[number];
+type Values = Partial<Readonly<Record<Column, string>>>;
 const lineBytesMax = 16_384;
 // What is a file's name too: neither hidden nor with a separator in it.
 const fileName = /^[a-zA-Z0-9:_-][a-zA-Z0-9 .:@_-]{0,127}$/;
@@ -37,7 +41,7 @@ export async function* readRows(
   file: string,
   { flags, terminal }: { readonly flags: IssueFlags; readonly terminal: Terminal },
 ): AsyncGenerator<CsvRow | BadRow, void, undefined> {
-  let header: readonly (typeof columns)[number][] | undefined;
+  let header: readonly Column[] | undefined;
   let line = 0;
   for await (const bytes of readLines(file, { terminal, lineBytesMax })) {
     line++;
@@ -47,7 +51,7 @@ export async function* readRows(
         : Buffer.from(bytes)
             .toString('utf8')
             .replace(/^\ufeff/, '');
-    if (text?.trim() === '') continue;
+    if (isBlank(bytes)) continue;
     const fields = text === undefined ? undefined : csvFields(text);
     if (header === undefined) header = headerOf(fields, file);
     else if (fields?.length !== header.length)
@@ -60,24 +64,41 @@ export async function* readRows(
   if (header === undefined) throw usage(`\`${file}\` is empty`, `its first line is \`${columns.join(',')}\``);
 }
 
-function headerOf(fields: readonly string[] | undefined, file: string): readonly (typeof columns)[number][] {
-  const names = (fields ?? []).map((field) =>
-    columns.find((column) => column === field.trim().toLowerCase()),
-  );
-  const known = names.filter((name) => name !== undefined);
-  if (
-    known.length === names.length &&
-    new Set(known).size === known.length &&
-    known.some((name) => name === 'name' || name === 'csr')
-  )
-    return known;
+/** How many lines `readRows` will give, for the progress; undefined for what can be read only once. Throws `cli.unreadable`. */
+export async function countRows(file: string, terminal: Terminal): Promise<number | undefined> {
+  if (file === '-' || statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined;
+  let lines = 0;
+  for await (const bytes of readLines(file, { terminal, lineBytesMax })) if (!isBlank(bytes)) lines++;
+  return Math.max(0, lines - 1);
+}
+
+function isBlank(bytes: Uint8Array | 'too-long'): boolean {
+  return bytes !== 'too-long' && Buffer.from(bytes).toString('utf8').trim() === '';
+}
+
+function headerOf(fields: readonly string[] | undefined, file: string): readonly Column[] {
+  const names = fields?.map((field) => field.trim().toLowerCase());
+  const flaw = names === undefined ? 'its quotes do not match' : headerFlaw(names);
+  if (names !== undefined && flaw === undefined) return names as readonly Column[];
   throw usage(
-    `the first line of \`${file}\` does not name the columns`,
-    `they are \`${columns.join(',')}\`, in any order`,
+    `the first line of \`${file}\` does not name the columns: ${flaw}`,
+    `they are \`${columns.join(',')}\`, separated by commas, in any order; all but \`name\` or \`csr\` may be missing`,
   );
 }
 
-function valuesOf(header: readonly (typeof columns)[number][], fields: readonly string[]): Values {
+function headerFlaw(names: readonly string[]): string | undefined {
+  const [only = '', ...others] = names;
+  const separator = others.length === 0 ? /[;\t|]/.exec(only)?.[0] : undefined;
+  if (separator !== undefined)
+    return `they are separated by ${separator === '\t' ? 'tabs' : `\`${separator}\``}, not by commas`;
+  const strange = names.find((name) => !columns.some((column) => column === name));
+  if (!names.includes('name') && !names.includes('csr')) return 'neither `name` nor `csr` is among them';
+  if (strange !== undefined) return `there is no column ${JSON.stringify(strange.slice(0, 64))}`;
+  const twice = names.find((name, at) => names.indexOf(name) < at);
+  return twice === undefined ? undefined : `\`${twice}\` is there twice`;
+}
+
+function valuesOf(header: readonly Column[], fields: readonly string[]): Values {
   return Object.fromEntries(
     header.map((column, at) => [column, (fields[at] ?? '').trim()]).filter(([, value]) => value !== ''),
   );
@@ -97,8 +118,11 @@ async function rowOf(values: Values, { line, file, flags, terminal }: Place): Pr
       reason: 'csv_malformed',
       explanation: `the profile is one of ${profiles.join(', ')}`,
     });
-  if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
-    return bad(line, { reason: 'csv_malformed', explanation: '`days` is a whole number from 1 on' });
+  if (days !== undefined && !(/^[1-9]\d{0,3}$/.test(days) && Number(days) <= daysMax))
+    return bad(line, {
+      reason: 'csv_malformed',
+      explanation: `\`days\` is a whole number from 1 to ${daysMax}`,
+    });
   const csr = await csrOf(values, { line, file, flags, terminal });
   if ('kind' in csr) return csr;
   const name = values.name ?? csr.commonName ?? '';
@@ -107,6 +131,11 @@ async function rowOf(values: Values, { line, file, flags, terminal }: Place): Pr
       reason: 'name_invalid',
       explanation: `${JSON.stringify(name.slice(0, 64))} is no name for a file and a certificate`,
     });
+  if (csr.commonName !== undefined && csr.commonName !== name)
+    return bad(line, {
+      reason: 'name_invalid',
+      explanation: `the CSR is for ${JSON.stringify(csr.commonName.slice(0, 64))}, not for \`${name}\``,
+    });
   const own = wishesOf({
     ...flags,
     name,
@@ -114,14 +143,16 @@ async function rowOf(values: Values, { line, file, flags, terminal }: Place): Pr
     ...(policies === undefined ? {} : { policy: policies.split(/\s+/) }),
     ...(days === undefined ? {} : { days: Number(days) }),
   });
-  return { kind: 'row', line, name, wanted: own, ...(csr.pem === undefined ? {} : { csr: csr.pem }) };
+  const { pem, keyHash } = csr;
+  return { kind: 'row', line, name, wanted: own, ...(pem === undefined ? {} : { csr: pem, keyHash }) };
 }
 
+type LineCsr =
+  | { readonly pem: string; readonly keyHash: string; readonly commonName?: string }
+  | { readonly pem?: undefined; readonly keyHash?: undefined; readonly commonName?: undefined };
+
 /** The line's CSR, held to what any platform would hold it to; none where a key is to be made. */
-async function csrOf(
-  values: Values,
-  { line, file, flags, terminal }: Place,
-): Promise<{ pem?: string; commonName?: string } | BadRow> {
+async function csrOf(values: Values, { line, file, flags, terminal }: Place): Promise<LineCsr | BadRow> {
   if (values.csr === undefined) {
     if (flags.keygen !== undefined) return {};
     return bad(line, { reason: 'csr_missing', explanation: 'no CSR, and no `--keygen` to make a key' });
@@ -135,7 +166,8 @@ async function csrOf(
     const verdict = checkCsr(csr);
     if (verdict.kind === 'refused') return bad(line, { reason: verdict.code, explanation: verdict.reason });
     const [commonName] = csr.subject.attributes.commonName ?? [];
-    return { pem, ...(commonName === undefined ? {} : { commonName }) };
+    const keyHash = hash('sha256', csr.publicKey.spki, 'hex');
+    return { pem, keyHash, ...(commonName === undefined ? {} : { commonName }) };
   } catch (error) {
     if (!(error instanceof PkiError)) throw error;
     return bad(line, { reason: 'csr_malformed', explanation: error.message });

@@ -32,6 +32,7 @@ export interface IssueFlags {
 }
 
 export const csrBytesMax = 24_000;
+export const daysMax = 3_660;
 const profiles = ['device', 'tpm-device', 'operator', 'server'] as const;
 
 /** `fleetward cert issue`: certificates without enrolment. */
@@ -65,7 +66,7 @@ export function addCertIssue(noun: Command, shell: Shell): void {
       whole('--days <count>', {
         description: 'how long it is valid, never longer than the CA; else the setting of its profile',
         min: 1,
-        max: 3_660,
+        max: daysMax,
       }),
     )
     .addOption(repeatable('--dns <name>', 'a DNS name of a server or device'))
