@@ -198,6 +198,9 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     await say('set-state', first, 'removed', '--yes');
     expect(await isAdmitted(platform, before, platform.rootPem)).toBe(false);
     expect(await isAdmitted(platform, after, platform.rootPem)).toBe(true);
+    world.keep();
+    const listed = await world.asKept('cert', 'list', '--thing', 'before');
+    expect(listed.stdout).toContain('ACTIVE, but its CA is removed');
     expect(await world.run(['import', at('2.pem')])).toMatchObject({ code: 0, json: [] });
   });
 

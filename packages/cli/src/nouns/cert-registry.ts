@@ -76,13 +76,23 @@ export function addCertList(noun: Command, { output, withApi }: Shell): void {
           certificate: (row) => row.certificateId,
           subject: (row) => row.subject,
           profile: (row) => row.profile,
-          state: (row) => row.state,
+          state: stateText,
           'valid until': (row) => ({ atMs: row.notAfterMs }),
         },
         'no certificates',
       );
       if (more) output.note(`there are more than ${flags.limit}: raise \`--limit\``);
     });
+}
+
+function stateText({
+  state,
+  issuerRemoved,
+}: {
+  readonly state: string;
+  readonly issuerRemoved?: boolean;
+}): string {
+  return issuerRemoved === true ? `${state}, but its CA is removed` : state;
 }
 
 export function addCertShow(noun: Command, { output, withApi }: Shell): void {
@@ -102,7 +112,7 @@ export function addCertShow(noun: Command, { output, withApi }: Shell): void {
       serial: found.serial,
       issuer: found.issuerId,
       profile: found.profile,
-      state: found.state,
+      state: stateText(found),
       issued: { atMs: found.issuedAtMs },
       'valid from': { atMs: found.notBeforeMs },
       'valid until': { atMs: found.notAfterMs },

@@ -44,6 +44,9 @@ const certificate = Type.Object({
   profile: certificateProfile,
   subject: Type.String(),
   state: shownState,
+  issuerRemoved: Type.Optional(
+    Type.Boolean({ description: 'True where its CA was removed: it may not speak, whatever its state.' }),
+  ),
   notBeforeMs: timeMs,
   notAfterMs: timeMs,
   issuedAtMs: timeMs,

@@ -39,7 +39,7 @@ export interface CertificateHandlersOptions {
 }
 
 export function certificateHandlers(options: CertificateHandlersOptions): readonly RouteHandler[] {
-  const { certificates, things, policies, clock } = options;
+  const { certificates, things, policies } = options;
   return [
     handle(listCertificates, async ({ query }) => {
       const limit = query.limit ?? 100;
@@ -47,7 +47,7 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
       const page = await certificates.page({ ...after, limit, filter: filterOf(query, options) });
       const last = page.at(-1);
       const next = page.length < limit || last === undefined ? {} : { next: last.certificateId };
-      const views = page.map((record) => viewOf(record, clock.now()));
+      const views = page.map((record) => viewOf(record, options));
       // The page is of what the records have: one that is revoked in memory alone is none of another state.
       const shown = views.filter(({ state }) => query.state === undefined || state === query.state);
       return { certificates: shown, ...next };
@@ -55,7 +55,7 @@ export function certificateHandlers(options: CertificateHandlersOptions): readon
     handle(getCertificate, async ({ params }) => {
       const record = await certificates.get(parseCertificateId(params.certificateId));
       return {
-        ...viewOf(record, clock.now()),
+        ...viewOf(record, options),
         pem: encodePem('CERTIFICATE', record.der),
         thingNames: things.attachmentsOf(record.certificateId).map(({ thingName }) => thingName),
         policyNames: policies.attachedTo(record.certificateId).map(({ name }) => name),
@@ -148,7 +148,8 @@ async function revocationView(
   return { ...answer, steps: [...steps, signed], ...effect, crlNumber: crl.number };
 }
 
-function viewOf(record: InForce, nowMs: number) {
+function viewOf(record: InForce, { certificates, clock }: CertificateHandlersOptions) {
   const { der: _der, publicKeyHash: _publicKeyHash, ...view } = record;
-  return { ...view, state: shownState(record, nowMs) };
+  const ca = certificates.isRemovedCa(record.issuerId) ? { issuerRemoved: true } : {};
+  return { ...view, state: shownState(record, clock.now()), ...ca };
 }

@@ -169,6 +169,11 @@ export class Certificates {
     return this.#cas.get(certificateId);
   }
 
+  /** From memory: whether this is a CA that was removed, so that nothing which it issued is believed. */
+  isRemovedCa(certificateId: CertificateId): boolean {
+    return this.#authorities.find(certificateId)?.state === 'removed';
+  }
+
   /** From memory: the CA that issues now, when there is one. */
   activeIssuer(): Authority | undefined {
     return this.#authorities.activeIssuer();

@@ -128,7 +128,9 @@ function judge(certificate: Certificate, platform: Judge): Admission {
   if (path?.kind === 'refused')
     return (
       (summary === undefined ? newcomerOf(certificate, { ...platform, atMs }) : undefined) ??
-      refusedBy(path, certificateId)
+      (summary !== undefined && certificates.isRemovedCa(summary.issuerId)
+        ? refused('certificate_untrusted', ofRemovedCa(summary.issuerId), certificateId)
+        : refusedBy(path, certificateId))
     );
   const standing = certificates.standing(certificateId, atMs);
   const profile = summary?.profile;
@@ -194,6 +196,10 @@ function isNew({ certificateId, templateName }: VendorCa): Refused {
 
 function switchedOff({ certificateId }: VendorCa): string {
   return `its vendor CA \`${certificateId}\` is switched off (\`fleetward vendor-ca activate\`)`;
+}
+
+function ofRemovedCa(issuerId: CertificateId): string {
+  return `an operator removed the CA that issued it, for ever: \`fleetward ca show ${issuerId}\``;
 }
 
 function refusedBy(path: PathFlaw, certificateId: CertificateId): Refused {

@@ -7,13 +7,13 @@ import type { RenewalMember, RenewalSelection } from './store.ts';
 export interface SelectParts {
   readonly things: Pick<Things, 'page' | 'certificatesOf'>;
   readonly groups: Pick<Groups, 'members'>;
-  readonly certificates: Pick<Certificates, 'summary' | 'standing'>;
+  readonly certificates: Pick<Certificates, 'summary' | 'standing' | 'isRemovedCa'>;
   readonly nowMs: number;
 }
 
 const pageSize = 1000;
 
-/** The newest active certificate of each thing, where it matches: older ones are what was renewed before. */
+/** The newest active certificate of each thing, of a CA that was not removed, where it matches: older ones are what was renewed before. */
 export async function selectMembers(
   selection: RenewalSelection,
   parts: SelectParts,
@@ -49,6 +49,7 @@ function newestOf(thingName: ThingName, { things, certificates, nowMs }: SelectP
     .certificatesOf(thingName)
     .filter(({ certificateId }) => isActive(certificateId))
     .flatMap(({ certificateId }) => certificates.summary(certificateId) ?? [])
+    .filter(({ issuerId }) => !certificates.isRemovedCa(issuerId))
     .toSorted((a, b) => b.issuedAtMs - a.issuedAtMs)[0];
 }
 

@@ -6,7 +6,7 @@ import {
   type Transactor,
   toHex,
 } from '@fleetward/core';
-import { type Certificates, isOnHold } from '../certificates/index.ts';
+import { isOnHold } from '../certificates/index.ts';
 import { type Pace, paceFrom, takeCalls } from '../pace.ts';
 import type { Actor, Trail } from '../trail/index.ts';
 import { Turns } from '../turns.ts';
@@ -22,7 +22,7 @@ export interface RenewalCampaignsOptions extends Omit<SelectParts, 'nowMs' | 'ce
   readonly trail: Pick<Trail, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly certificates: Pick<Certificates, 'summary' | 'standing'>;
+  readonly certificates: SelectParts['certificates'];
   readonly limits: RenewalLimits;
 }
 
@@ -138,7 +138,7 @@ export class RenewalCampaigns {
       await open.step(tx, { store: this.#options.store, event: 'renew', atMs }, [certificateId]);
   }
 
-  /** Calls whom the rate allows, lets go of whom the platform revoked, and ends what is done. Call it often. */
+  /** Calls whom the rate allows, lets go of whom the platform revoked or believes no more, and ends what is done. Call it often. */
   async advance(): Promise<void> {
     await this.#turns.take('campaigns', async () => {
       for (const open of [...this.#open.values()]) await this.#advance(open);
@@ -167,10 +167,12 @@ export class RenewalCampaigns {
     await transactor.transact((tx) => this.#step(tx, open, { event: 'done', actor }));
   }
 
-  /** One that was revoked for ever has nothing to renew; a hold may be lifted, and one that expired may still renew in its grace. */
+  /** One that was revoked for ever, or is of a removed CA, has nothing to renew; a hold may be lifted, and one that expired may still renew in its grace. */
   #isGone(certificateId: CertificateId): boolean {
-    const summary = this.#options.certificates.summary(certificateId);
-    return summary === undefined || (summary.state === 'REVOKED' && !isOnHold(summary));
+    const { certificates } = this.#options;
+    const summary = certificates.summary(certificateId);
+    if (summary === undefined || certificates.isRemovedCa(summary.issuerId)) return true;
+    return summary.state === 'REVOKED' && !isOnHold(summary);
   }
 
   async #add(campaign: RenewalCampaign, members: readonly RenewalMember[], actor: Actor): Promise<void> {

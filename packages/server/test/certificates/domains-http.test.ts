@@ -124,6 +124,16 @@ async function equippedDevice() {
 }
 
 describe('over HTTP', () => {
+  test('a certificate whose CA was removed is shown so', async () => {
+    const { certificateId, issuerId } = await equippedDevice();
+    const params = { certificateId };
+    expect(await api.call(protocol.getCertificate, { params })).not.toHaveProperty('issuerRemoved');
+    await api.call(protocol.setCaState, { params: { certificateId: issuerId }, body: { state: 'removed' } });
+    const removed = { certificateId, state: 'ACTIVE', issuerRemoved: true };
+    expect(await api.call(protocol.getCertificate, { params })).toMatchObject(removed);
+    expect((await api.call(protocol.listCertificates)).certificates).toMatchObject([removed]);
+  });
+
   test('a thing shows its certificates and what it last reported', async () => {
     const { certificateId } = await equippedDevice();
     await platform.things.reports.save(platform.things.attachmentsOf(certificateId)[0]!.thingName, {

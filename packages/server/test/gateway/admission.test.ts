@@ -174,7 +174,10 @@ describe('a resumed TLS session', () => {
       await platform.api.call(setCaState, { params: { certificateId }, body: { state: 'removed' } });
       await cut;
       expect(await resume(platform, device, session)).toBe('closed');
-      expect((await causes(platform))[0]).toMatchObject({ cause: 'certificate_untrusted' });
+      expect((await causes(platform))[0]).toMatchObject({
+        cause: 'certificate_untrusted',
+        explanation: expect.stringContaining(kind === 'issuing' ? 'an operator removed the CA' : 'RFC 5280'),
+      });
     },
   );
 });

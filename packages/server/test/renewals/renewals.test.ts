@@ -45,6 +45,22 @@ function start(selection: RenewalSelection, ratePerMinute = 2) {
 const called = (ids: readonly CertificateId[]) => ids.filter((id) => platform.renewals.isCalled(id)).length;
 
 describe('a renewal campaign', () => {
+  test('lets go of certificates whose CA was removed, and begins with none of them', async () => {
+    const id = await newThing('a');
+    const issuerId = platform.certificates.summary(id)!.issuerId;
+    const { campaignId } = await start({ issuerId });
+    await platform.renewals.advance();
+    expect(called([id])).toBe(1);
+    await platform.certificates.setAuthorityState({ certificateId: issuerId, state: 'removed' }, operator);
+    await platform.renewals.advance();
+    expect(called([id])).toBe(0);
+    expect(await platform.renewals.get(campaignId)).toMatchObject({
+      state: 'COMPLETED',
+      counts: { GONE: 1 },
+    });
+    await expect(start({ issuerId })).rejects.toThrow(/no thing has an active certificate that matches/);
+  });
+
   test('calls as many devices a minute as it may, over a restart too, and is complete when all renewed', async () => {
     const ids = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(newThing));
     const { campaignId } = await start({});
