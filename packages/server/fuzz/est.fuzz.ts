@@ -25,10 +25,10 @@ const linkings = [
 /** The headers, the body and the request in it, as a stranger may send them to an EST operation. */
 export function fuzz(input: Uint8Array): void {
   basicPassword(Buffer.from(input).toString('latin1'));
-  for (const csrDer of [input, readCsr(input)]) if (csrDer !== undefined) judge(csrDer);
+  for (const csrDer of [input, readCsr(input)]) judge(csrDer);
 }
 
-function judge(csrDer: Uint8Array): void {
+function judge(csrDer: ReturnType<typeof readCsr>): void {
   for (const linking of linkings) {
     const trace = new Trace('fuzz');
     const judged = judgeCsr(
@@ -38,7 +38,7 @@ function judge(csrDer: Uint8Array): void {
     if (judged.kind === 'accepted' && linking.isRequired) throw new Error('not linked, and accepted');
     if (trace.steps.some(({ outcome }) => outcome === 'refused')) throw new Error('refused twice');
   }
-  const read = readOf(csrDer);
+  const read = 'flaw' in csrDer ? undefined : readOf(csrDer);
   if (read !== undefined) makeKeyFor(read, new Trace('fuzz'));
 }
 

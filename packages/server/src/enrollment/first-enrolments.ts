@@ -11,12 +11,12 @@ import type { ChannelBinding } from './linking.ts';
 import { makeKeyFor, withKey } from './made-key.ts';
 import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { judgeCsr, judgeToken } from './rules.ts';
+import { judgeCsr, judgeToken, type NoCsr } from './rules.ts';
 import type { JoinToken } from './store.ts';
 import type { Trace } from './trace.ts';
 
 export interface EnrollRequest {
-  readonly csrDer: Uint8Array;
+  readonly csrDer: Uint8Array | NoCsr;
   /** The join token as the device shows it. */
   readonly secret: string;
   readonly remoteAddress: string;

@@ -11,6 +11,6 @@ export { keygenOff, makeKeyFor, withKey } from './made-key.ts';
 export type { EnrollmentOutcome } from './outcome.ts';
 export { type Refusal, type RefusalReason, refuse } from './refusal.ts';
 export { RolledBack } from './rolled-back.ts';
-export { readSoundCsr } from './rules.ts';
+export { type NoCsr, readSoundCsr } from './rules.ts';
 export { Enrollment, type EnrollmentSettings } from './service.ts';
 export { Trace } from './trace.ts';

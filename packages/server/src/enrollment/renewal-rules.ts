@@ -9,7 +9,7 @@ import {
 } from '@fleetward/pki';
 import type { Linking } from './linking.ts';
 import { type Refusal, refuse } from './refusal.ts';
-import { readSoundCsr } from './rules.ts';
+import { type NoCsr, readSoundCsr } from './rules.ts';
 import type { Trace } from './trace.ts';
 
 interface AcceptedRenewal {
@@ -18,7 +18,7 @@ interface AcceptedRenewal {
 }
 
 interface RenewalToJudge {
-  readonly csrDer: Uint8Array;
+  readonly csrDer: Uint8Array | NoCsr;
   readonly linking: Linking;
   readonly keyRules: KeyRules;
   readonly current: Certificate;

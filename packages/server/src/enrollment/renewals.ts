@@ -19,10 +19,11 @@ import type { EnrollmentOutcome } from './outcome.ts';
 import { type Refusal, refuse } from './refusal.ts';
 import { judgeRenewal, otherNames } from './renewal-rules.ts';
 import { RolledBack } from './rolled-back.ts';
+import type { NoCsr } from './rules.ts';
 import type { Trace } from './trace.ts';
 
 export interface RenewRequest {
-  readonly csrDer: Uint8Array;
+  readonly csrDer: Uint8Array | NoCsr;
   /** What the device proved itself with; in force, or expired within its grace. */
   readonly current: Certificate;
   readonly remoteAddress: string;

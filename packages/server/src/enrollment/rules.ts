@@ -30,6 +30,11 @@ import { type Refusal, refuse } from './refusal.ts';
 import type { JoinToken } from './store.ts';
 import type { Trace } from './trace.ts';
 
+/** What was sent where a CSR belongs, and is none; in words for who sent it. */
+export interface NoCsr {
+  readonly flaw: string;
+}
+
 /** A request for a certificate that is in order by itself. */
 export interface AcceptedCsr {
   readonly kind: 'accepted';
@@ -52,7 +57,7 @@ export function judgeToken(token: JoinToken, nowMs: number): Refusal | undefined
 }
 
 interface CsrToJudge {
-  readonly csrDer: Uint8Array;
+  readonly csrDer: Uint8Array | NoCsr;
   readonly linking: Linking;
   readonly keyRules: KeyRules;
   /** Of the certificate it would bring. */
@@ -137,7 +142,8 @@ function keyText(key: PublicKey): string {
   return key.kind === 'rsa' ? `with an RSA key of ${key.sizeBits} bits` : `with an ${key.kind} key`;
 }
 
-export function readCsr(csrDer: Uint8Array): Csr | Refusal {
+export function readCsr(csrDer: Uint8Array | NoCsr): Csr | Refusal {
+  if ('flaw' in csrDer) return refuse('csr_malformed', csrDer.flaw);
   try {
     return parseCsr(csrDer);
   } catch (error) {

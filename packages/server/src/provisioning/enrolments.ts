@@ -8,6 +8,7 @@ import {
   keygenOff,
   keyInUse,
   makeKeyFor,
+  type NoCsr,
   RolledBack,
   readSoundCsr,
   refuse,
@@ -31,7 +32,7 @@ export interface EnrolmentsOptions extends Omit<ProvisionsOptions, 'store'> {
 }
 
 export interface EnrolmentRequest {
-  readonly csrDer: Uint8Array;
+  readonly csrDer: Uint8Array | NoCsr;
   readonly binding: ChannelBinding;
   /** Of the path (RFC 7030 §3.2.2). */
   readonly label?: string;

@@ -113,7 +113,6 @@ function forNewcomers(path: string, { label, admit, enrol, enrolByClaim, renew }
     },
     handle: async ({ headers, body, socket, remoteAddress }) => {
       const csrDer = readCsr(body);
-      if (csrDer === undefined) return noCsr();
       const binding = channelBindingOf(socket as TLSSocket);
       const request = { csrDer, binding, ...labelled(label) };
       // Whoever sends a token wants it to count, whatever certificate its connection has.
@@ -146,7 +145,6 @@ async function simpleReenroll(
   const current = renewable(socket, admit);
   if (current === undefined) return askForCertificate();
   const csrDer = readCsr(body);
-  if (csrDer === undefined) return noCsr();
   const binding = channelBindingOf(socket as TLSSocket);
   return answer(await enrollment.renew({ csrDer, current, remoteAddress, binding, ...labelled(label) }));
 }
@@ -170,9 +168,4 @@ function answer(outcome: EnrollmentOutcome): RawAnswer {
     case 'busy':
       return { ...refusal(503, outcome.deviceText), headers: { 'retry-after': '10' } };
   }
-}
-
-function noCsr(): RawAnswer {
-  const what = `the base64 of a PKCS#10 request of type ${csrType}`;
-  return refusal(400, `the body is not ${what} (RFC 7030 section 4.2.1)`);
 }

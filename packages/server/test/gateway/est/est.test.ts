@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { getEnrollmentAttempt, listEnrollmentAttempts } from '@fleetward/protocol';
+import { getEnrollmentAttempt, listDenials, listEnrollmentAttempts } from '@fleetward/protocol';
 import { needs, openssl } from '@fleetward/testkit';
 import { startTestPlatform, type TestPlatform } from '@fleetward/testkit/platform';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -154,6 +154,34 @@ needs('curl', 'curl').describe('EST by curl and openssl', () => {
     const secret = await platform.newJoinToken('*');
     const answer = await curl(platform, 'simpleenroll', [...basic(secret), ...posting(csr)]);
     expect([answer.status, (await newestAttempt()).reason]).toEqual([400, 'name_invalid']);
+  });
+
+  test('a CSR in PEM, or in bare DER, is told what to send, and its operator sees who tried with which token', async () => {
+    const { csr, base64 } = await csrFile(platform.folder, 'pem-1');
+    const pem = platform.folder.join('pem-1.pem');
+    const label = 'CERTIFICATE REQUEST';
+    writeFileSync(pem, `-----BEGIN ${label}-----\n${readFileSync(csr, 'utf8')}-----END ${label}-----\n`);
+    const der = platform.folder.join('pem-1.der');
+    writeFileSync(der, Buffer.from(base64, 'base64'));
+    const secret = await platform.newJoinToken('pem-*');
+    for (const [file, why] of [
+      [pem, /^the body is PEM: leave out the BEGIN and END lines; send the base64 of .* DER/],
+      [der, /^the body is (DER itself, not its base64|not base64); send the base64 of .* DER/],
+    ] as const) {
+      const answer = await curl(platform, 'simpleenroll', [...basic(secret), ...posting(file)]);
+      expect([answer.status, answer.body]).toEqual([400, expect.stringMatching(why)]);
+      const { reason, outcome, tokenId, explanation, steps } = await newestAttempt();
+      expect({ reason, outcome }).toEqual({ reason: 'csr_malformed', outcome: 'refused' });
+      expect(tokenId).toBeDefined();
+      expect(explanation).toMatch(why);
+      expect(steps.map(({ step }) => step)).toEqual(['token', 'csr']);
+    }
+    const { denials } = await platform.api.call(listDenials, { query: { limit: 2 } });
+    expect(denials[0]).toMatchObject({
+      cause: 'enrollment_refused',
+      explanation: expect.stringContaining('csr_malformed: the body is'),
+    });
+    expect((await curl(platform, 'simpleenroll', [...basic(secret), ...posting(csr)])).status).toBe(200);
   });
 
   test('a label of the path chooses the profile: another than the token’s is refused, one that is none is not found', async () => {
