@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { AppError, type Clock, type Random, type Signer, type SignerAlgorithm } from '@fleetward/core';
 import { createFolderDurably } from '@fleetward/core/durable-file';
 import {
@@ -70,7 +70,7 @@ export async function initialise(
     if (options.newSetupToken === true) return await renewSetupToken(config, { ...ports, storage });
     // Before any key is made: a platform whose key folder was lost must not silently get other keys.
     const authorities = await storage.stores.certificates.authorities();
-    if (authorities.length > 0) throw alreadyInitialised(config.folder);
+    if (authorities.length > 0) throw alreadyInitialised(config);
     ensureMasterKey(config, ports.random);
     const signing = await startSigningProcess({ ...signingOptions(config), ...ports, log: () => undefined });
     try {
@@ -205,9 +205,10 @@ function authority(certificate: Certificate, kind: AuthorityRecord['kind'], cloc
   };
 }
 
-function alreadyInitialised(folder: string): InitError {
-  return new InitError(
-    'init.already_initialised',
-    `\`${folder}\` is initialised already: start it with \`fleetward serve\`; if its setup token was lost or no operator can get in any more, make a new one with \`fleetward init --new-setup-token\``,
-  );
+function alreadyInitialised({ folder, storage }: Config): InitError {
+  const isElsewhere = storage.kind === 'postgres' && !existsSync(join(folder, 'keys'));
+  const message = isElsewhere
+    ? `the database at \`storage.url\` belongs to a platform already, and \`${folder}\` is not its folder: it holds none of its keys. Give that platform's folder with \`--folder\`, or restore it from its backup; for a new platform, let \`storage.url\` name a database of its own`
+    : `\`${folder}\` is initialised already: start it with \`fleetward serve\`; if its setup token was lost or no operator can get in any more, make a new one with \`fleetward init --new-setup-token\``;
+  return new InitError('init.already_initialised', message);
 }

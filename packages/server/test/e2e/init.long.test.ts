@@ -3,7 +3,7 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { isAppError } from '@fleetward/core';
 import { encodePem } from '@fleetward/pki';
 import { completeSetup, createApiClient, listTrail } from '@fleetward/protocol';
-import { temporaryFolder } from '@fleetward/testkit';
+import { needs, startPostgres, temporaryFolder } from '@fleetward/testkit';
 import { describe, expect, test } from 'vitest';
 import {
   type Config,
@@ -99,6 +99,28 @@ describe('init on a platform that is initialised', () => {
     expect(existsSync(folder.join('data', 'keys')) ? readdirSync(folder.join('data', 'keys')) : []).toEqual(
       [],
     );
+  });
+});
+
+needs('initdb', 'postgresql').describe('init on a database that has a platform', () => {
+  test('says of another folder that it is another, and makes nothing in it', {
+    timeout: 60_000,
+  }, async () => {
+    await using server = await startPostgres();
+    using folder = temporaryFolder();
+    const at = (name: string): Config => ({
+      ...configOf(folder.join(name)),
+      storage: { ...server.storage, mayBeOff: [...server.storage.mayBeOff] },
+    });
+    await initialise(at('first'), parts);
+    await expect(initialise(at('second'), parts)).rejects.toMatchObject({
+      code: 'init.already_initialised',
+      message: expect.stringMatching(/database at `storage.url` belongs to a platform already.*--folder/),
+    });
+    expect(existsSync(folder.join('second', 'keys'))).toBe(false);
+    await expect(initialise(at('first'), parts)).rejects.toMatchObject({
+      message: expect.stringMatching(/first` is initialised already.*--new-setup-token/),
+    });
   });
 });
 
