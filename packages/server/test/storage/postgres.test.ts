@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parsePolicyName } from '@fleetward/core';
 import { needs, type Postgres, startPgBouncer, startPostgres } from '@fleetward/testkit';
 import { sql } from 'kysely';
@@ -212,6 +213,22 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
       });
     });
 
+    test('with fewer connections than the pool of the platform it is told that more are needed', async () => {
+      await using bouncer = await startPgBouncer(server, ['pool_mode = session', 'default_pool_size = 3']);
+      const limits = { connectionsMax: 5, connectMs: 500, statementMs: 500 };
+      const storage = await openStorage({ ...server.storage, url: bouncer.url, ...limits });
+      const held = Promise.withResolvers<void>();
+      const transactions = Array.from({ length: 6 }, () =>
+        storage.transactor.transact(async () => held.promise).catch(({ message }: Error) => message),
+      );
+      expect(await Promise.race(transactions)).toMatch(
+        /PgBouncer: `pool_size`.*`storageLimits.connectionsMax`/,
+      );
+      held.resolve();
+      await Promise.all(transactions);
+      await storage.close();
+    });
+
     test('with pool_mode = session each session has what the platform sets, and a late statement ends', async () => {
       await using bouncer = await startPgBouncer(server, ['pool_mode = session', 'default_pool_size = 6']);
       await createDatabase();
@@ -247,6 +264,33 @@ needs('initdb', 'postgresql').describe('stores on PostgreSQL', () => {
       ).toEqual([]);
       await storage.close();
     });
+  });
+
+  test('a connection that is refused says by what setting, and what to do, and not the password', async () => {
+    await ask("create role guarded login password 'right'");
+    const [hba] = (await ask('show hba_file')) as [{ hba_file: string }];
+    writeFileSync(hba.hba_file, `local all guarded scram-sha-256\n${readFileSync(hba.hba_file, 'utf8')}`);
+    await ask('select pg_reload_conf()');
+    const as = (user: string) => server.url.replace('postgres@', `${user}@`);
+    const why = async (url: string) => {
+      const failure = openStorage({ ...server.storage, url }).then(async (storage) => storage.close());
+      return failure.then(String, ({ message }: Error) => message);
+    };
+    await expect
+      .poll(() => why(as('guarded')), { timeout: 20_000 })
+      .toMatch(/asks for a password and `storage.url` has none/);
+    const wrong = await why(as('guarded:s3cret'));
+    expect(wrong).toMatch(/password authentication failed .*; user and password of `storage.url`/);
+    expect(wrong).not.toContain('s3cret');
+    const nowhere = as('guarded:right').replace('/postgres?', '/nowhere?');
+    expect(await why(nowhere)).toMatch(
+      /"nowhere" does not exist; make the database that `storage.url` names/,
+    );
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const closed = await why(`postgres://guarded:s3cret@${host}:1/postgres`);
+      expect(closed).toMatch(/ECONNREFUSED .*:1\b.*; nothing listens at the host and port of `storage.url`/);
+      expect(closed).not.toContain('s3cret');
+    }
   });
 
   test('a server that cannot be reached is `store.unavailable`', async () => {
