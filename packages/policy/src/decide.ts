@@ -21,6 +21,7 @@ export function decide(question: Question, allRights: readonly ActionRights[]): 
   const allows = candidates.filter((candidate) => isOf(candidate, 'Allow'));
   const allow = allows.find((candidate) => matches(candidate, question));
   if (allow !== undefined) return { kind: 'allow', action, name, ...evidence(allow, question) };
+  if (allRights.length === 0) return { kind: 'implicitDeny', action, name, isWithoutPolicy: true };
   const nearest = nearestMiss(allows, question);
   return { kind: 'implicitDeny', action, name, ...(nearest === undefined ? {} : { nearest }) };
 }

@@ -37,6 +37,8 @@ interface ImplicitDenyDecision {
   readonly name: string;
   /** The Allow that came closest; absent when no statement allows the action at all. */
   readonly nearest?: NearestMiss;
+  /** There is no policy at all that could have allowed or denied it. */
+  readonly isWithoutPolicy?: true;
 }
 
 /** Why the closest Allow does not match, from nearest to farthest. */

@@ -12,6 +12,8 @@ export function explainDecision(decision: Decision): string {
     case 'explicitDeny':
       return `${asked} is denied by ${statementText(decision.statement)} (${shown(decision.pattern)}${variablesText(decision.variables)})${closedText(decision.unresolved)}`;
     case 'implicitDeny':
+      if (decision.isWithoutPolicy)
+        return `${asked} is denied: no policy is attached, neither to the certificate nor to a group of its thing`;
       return `${asked} is denied: no statement allows it; ${nearestText(decision.nearest, decision.action)}`;
   }
 }

@@ -112,6 +112,13 @@ describe('an explanation', () => {
     );
   });
 
+  it('says that there is no policy at all', () => {
+    const decision = compilePrincipal([], DEVICE).decide('iot:Connect', 'dev1');
+    expect(explainDecision(decision)).toBe(
+      'iot:Connect on `client/dev1` is denied: no policy is attached, neither to the certificate nor to a group of its thing',
+    );
+  });
+
   it('says that a Deny failed closed, and on what', () => {
     const deny = { Effect: 'Deny', Action: 'iot:Publish', Resource: `${ARN}topic/\${iot:DomainName}` };
     const decision = principal([deny]).decide('iot:Publish', 'a');

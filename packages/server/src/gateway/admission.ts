@@ -189,7 +189,7 @@ function isNew({ certificateId, templateName }: VendorCa): Refused {
   const what =
     templateName === undefined
       ? 'it is registered now, and waits for an operator'
-      : `it is provisioned by template \`${templateName}\` now, and comes again`;
+      : `it is to be provisioned by template \`${templateName}\` now, and to come again; whether it was, or why not, is in the attempt`;
   const explanation = `first connection of a device of vendor CA \`${certificateId}\`: ${what} (\`fleetward enrollment list\`)`;
   return { kind: 'refused', cause: 'certificate_new', explanation };
 }

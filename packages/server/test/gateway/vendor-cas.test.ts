@@ -130,7 +130,10 @@ describe('a device of a vendor CA with a template', () => {
       'thing',
       'rights',
     ]);
-    expect(await lastDenial(device)).toMatchObject({ cause: 'certificate_new' });
+    expect(await lastDenial(device)).toMatchObject({
+      cause: 'certificate_new',
+      explanation: expect.stringMatching(/to be provisioned by template .* why not, is in the attempt/),
+    });
     expect(await publish(device, 'acme-7')).toMatchObject({ code: 0 });
     const params = { certificateId: device.certificate.id };
     expect(await platform.api.call(getCertificate, { params })).toMatchObject({
