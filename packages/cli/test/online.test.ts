@@ -311,7 +311,10 @@ needs('openssl', 'openssl').describe('against a platform', () => {
     await say(['issuance-log', 'head', '--out', 'head.json']);
     await platform.enrol('logged-1');
     const audited = await say(['issuance-log', 'audit', '--key', keyFile, '--since', 'head.json']);
-    expect(audited.json).toMatchObject([{ kind: 'whole', missing: [] }]);
+    expect(audited.json).toMatchObject([{ kind: 'whole', missing: [], keyFrom: 'file' }]);
+    const trusting = await cli.run(['issuance-log', 'audit'], { environment });
+    expect(trusting.stdout).toMatch(/^key\s+told by the audited platform itself$/m);
+    expect(trusting.stderr).toMatch(/--key/);
     writeFileSync(cli.home.join('lamp-7.pem'), device.cert);
     await say(['issuance-log', 'prove', certificateId, '--since', 'head.json', '--out', 'proof.json']);
     const verify = [

@@ -67,7 +67,7 @@ export function addIssuanceLogAudit(noun: Command, shell: Shell): void {
       });
       const isWell = audit.flaw === undefined && audit.missing.length === 0;
       if (isWell && flags.out !== undefined) writeNewFile(flags.out, `${jsonLine(head)}\n`);
-      show(audit, { head, shell });
+      show(audit, { head, isOwnKey: key !== undefined, shell });
       if (!isWell) shell.exitWith(1);
     });
 }
@@ -158,7 +158,7 @@ async function registeredIds(
 
 function show(
   { missing, flaw, ...audit }: Audit,
-  { head, shell }: { readonly head: TreeHead; readonly shell: Shell },
+  { head, isOwnKey, shell }: { readonly head: TreeHead; readonly isOwnKey: boolean; readonly shell: Shell },
 ): void {
   const { output } = shell;
   const isWell = flaw === undefined && missing.length === 0;
@@ -168,7 +168,14 @@ function show(
     (isWell ? undefined : `without an entry: ${counted(missing.length, 'certificate')} of the registry`);
   const shown = missing.slice(0, missingShownMax).join(' ');
   output.record(
-    { kind, ...(why === undefined ? {} : { reason: why }), ...audit, missing, head },
+    {
+      kind,
+      ...(why === undefined ? {} : { reason: why }),
+      ...audit,
+      missing,
+      head,
+      keyFrom: isOwnKey ? 'file' : 'platform',
+    },
     {
       log: output.mark(kind, isWell ? 'green' : 'red'),
       ...(why === undefined ? {} : { why }),
@@ -177,6 +184,11 @@ function show(
       ...(missing.length === 0 ? {} : { 'without entry': shown }),
       'root hash': head.rootHash,
       signed: { atMs: head.at },
+      key: isOwnKey ? 'yours, of `--key`' : 'told by the audited platform itself',
     },
   );
+  if (!isOwnKey)
+    output.note(
+      'whoever has the platform in their hands can have told another key, and another log: give the one that `init` wrote, kept elsewhere, with `--key`',
+    );
 }
