@@ -1351,7 +1351,10 @@ needs('openssl', 'openssl').describe('against a platform', () => {
 
   test('a certificate that speaks for a thing is not deleted', async () => {
     const answer = await cli.run(['cert', 'delete', certificateId], { environment });
-    expect([answer.code, answer.stderr]).toEqual([1, expect.stringContaining('detach it first')]);
+    expect([answer.code, answer.stderr]).toEqual([
+      1,
+      expect.stringMatching(/`fleetward thing detach-certificate \S+ [0-9a-f]{64}`/),
+    ]);
   });
 
   test('a certificate on hold is revoked until the hold is lifted', async () => {

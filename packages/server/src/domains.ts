@@ -205,8 +205,10 @@ export async function openDomains(parts: DomainParts): Promise<Domains> {
       if (search === undefined) return;
       for (const { thingName } of things.attachmentsOf(certificateId)) changed(thingName);
     },
-    isAttached: (certificateId) =>
-      things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
+    attachmentsOf: (certificateId) => ({
+      thingNames: things.attachmentsOf(certificateId).map(({ thingName }) => thingName),
+      policyNames: policies.attachedTo(certificateId).map(({ name }) => name),
+    }),
     vendorCas: () => vendorCas.list().map(({ certificate }) => certificate),
   });
   search = await openSearch({

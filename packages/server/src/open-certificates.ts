@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CertificateId } from '@fleetward/core';
 import { parseKeyName } from '@fleetward/keys';
 import type { Certificate } from '@fleetward/pki';
-import { Certificates } from './certificates/index.ts';
+import { type CertificateAttachments, Certificates } from './certificates/index.ts';
 import type { DomainParts } from './domains.ts';
 import type { IssuanceLog } from './issuance-log/index.ts';
 import { keyRulesOf } from './key-rules.ts';
@@ -16,7 +16,7 @@ export function openCertificates(
     readonly trail: Trail;
     readonly issuanceLog: IssuanceLog;
     readonly changed: (certificateId: CertificateId) => void;
-    readonly isAttached: (certificateId: CertificateId) => boolean;
+    readonly attachmentsOf: (certificateId: CertificateId) => CertificateAttachments;
     readonly vendorCas: () => readonly Certificate[];
   },
 ): Promise<Certificates> {

@@ -4,6 +4,7 @@ export { type CertificateEvent, type EventEffect, noEffect } from './events.ts';
 export { isSameName } from './given-names.ts';
 export { certificateHandlers } from './http.ts';
 export { publicKeyHash, type SignedCertificate } from './issuance.ts';
+export type { CertificateAttachments } from './remover.ts';
 export { speaksForThings } from './rules.ts';
 export { Certificates } from './service.ts';
 export type { StateChange, StateOutcome } from './state-changer.ts';

@@ -13,9 +13,17 @@ export interface RemoverOptions {
   readonly clock: Clock;
   readonly registry: CertificateRegistry;
   readonly revoker: Pick<Revoker, 'revoke'>;
-  /** Whether a thing or a policy is attached to it. */
-  readonly isAttached: (certificateId: CertificateId) => boolean;
+  readonly attachmentsOf: (certificateId: CertificateId) => CertificateAttachments;
 }
+
+/** From memory: what is attached to a certificate. */
+export interface CertificateAttachments {
+  readonly thingNames: readonly string[];
+  readonly policyNames: readonly string[];
+}
+
+// How many of each kind an error names.
+const namedMax = 10;
 
 /**
  * Deletes certificates nobody needs to see any more. What may not have ended by itself is revoked before: a deleted certificate stays on
@@ -30,10 +38,11 @@ export class Remover {
 
   /** Throws `certificates.not_found`, `certificates.attached`, `certificates.state`, or what revoking it throws. */
   async remove(certificateId: CertificateId, actor: Actor): Promise<void> {
-    const { registry, clock, revoker, isAttached } = this.#options;
+    const { registry, clock, revoker, attachmentsOf } = this.#options;
     const known = registry.find(certificateId);
     if (known === undefined) throw certificateNotFound(certificateId);
-    if (isAttached(certificateId)) throw attached(certificateId);
+    const attachments = attachmentsOf(certificateId);
+    if (isAny(attachments)) throw attached(certificateId, attachments);
     const standing = assertDeletable(known, clock.now());
     if (standing === 'inactive')
       await revoker.revoke({ certificateId, reason: 'cessationOfOperation' }, actor);
@@ -49,9 +58,9 @@ export class Remover {
     { certificateId, reason }: { readonly certificateId: CertificateId; readonly reason: string },
     actor: Actor,
   ): Promise<boolean> {
-    const { store, clock, isAttached } = this.#options;
+    const { store, clock, attachmentsOf } = this.#options;
     const record = await store.find(certificateId, tx);
-    if (record === undefined || isAttached(certificateId)) return false;
+    if (record === undefined || isAny(attachmentsOf(certificateId))) return false;
     const deletion = { certificateId, atMs: clock.now(), from: 'PENDING_ACTIVATION' } as const;
     if (!(await store.markDeleted(tx, deletion))) return false;
     await this.#tell(tx, record, { actor, reason });
@@ -80,7 +89,32 @@ export class Remover {
   }
 }
 
-function attached(certificateId: CertificateId): CertificatesError {
-  const message = `a thing or a policy is attached to the certificate \`${certificateId}\`: detach it first`;
+function isAny({ thingNames, policyNames }: CertificateAttachments): boolean {
+  return thingNames.length + policyNames.length > 0;
+}
+
+function attached(
+  certificateId: CertificateId,
+  { thingNames, policyNames }: CertificateAttachments,
+): CertificatesError {
+  const detach = [
+    ...thingNames
+      .slice(0, namedMax)
+      .map((name) => `\`fleetward thing detach-certificate ${name} ${certificateId}\``),
+    ...policyNames
+      .slice(0, namedMax)
+      .map((name) => `\`fleetward policy detach ${name} --certificate ${certificateId}\``),
+  ];
+  const named = [textOf('thing', thingNames), textOf('policy', policyNames)].filter((text) => text !== '');
+  const message = `attached to the certificate \`${certificateId}\`: ${named.join('; ')}; detach that first: ${detach.join(', ')}`;
   return new CertificatesError('certificates.attached', message);
+}
+
+function textOf(kind: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const listed = names
+    .slice(0, namedMax)
+    .map((name) => `\`${name}\``)
+    .join(', ');
+  return `${kind} ${listed}${names.length > namedMax ? ` and ${names.length - namedMax} more` : ''}`;
 }

@@ -26,7 +26,7 @@ import { closedVendorCas } from './journal-fold.ts';
 import { type OcspReply, OcspResponder } from './ocsp-responder.ts';
 import { Recorder } from './recorder.ts';
 import { CertificateRegistry, type InForce } from './registry.ts';
-import { Remover } from './remover.ts';
+import { type CertificateAttachments, Remover } from './remover.ts';
 import { replayJournal } from './replay.ts';
 import { RevocationJournal } from './revocation-journal.ts';
 import { type RevocationOutcome, Revoker } from './revoker.ts';
@@ -69,8 +69,8 @@ export interface CertificatesOptions {
   readonly vendorCas: () => readonly Certificate[];
   /** What every key is held to beside the rules that hold everywhere. */
   readonly keyRules: KeyRules;
-  /** Whether a thing or a policy is attached to it. */
-  readonly isAttached: (certificateId: CertificateId) => boolean;
+  /** From memory: the things and policies that are attached to it. */
+  readonly attachmentsOf: (certificateId: CertificateId) => CertificateAttachments;
   readonly settings: ValiditySettings &
     AltNameSettings & {
       readonly crlValidityHours: number;

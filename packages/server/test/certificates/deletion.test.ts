@@ -106,9 +106,19 @@ test('one that a thing or a policy is attached to is not deleted', async () => {
   await platform.policies.create({ name: policyName, document: allow('iot:Publish', '*') }, operator);
   await platform.policies.attachments.attach({ policyName, certificateId }, operator);
   await setState(device, 'INACTIVE');
-  await expect(remove(device)).rejects.toMatchObject({ code: 'certificates.attached' });
+  const [ofThing, ofPolicy] = [
+    `\`fleetward thing detach-certificate pump ${certificateId}\``,
+    `\`fleetward policy detach all --certificate ${certificateId}\``,
+  ];
+  await expect(remove(device)).rejects.toMatchObject({
+    code: 'certificates.attached',
+    message: `attached to the certificate \`${certificateId}\`: thing \`pump\`; policy \`all\`; detach that first: ${ofThing}, ${ofPolicy}`,
+  });
   await platform.things.attachments.detach({ thingName, certificateId }, operator);
-  await expect(remove(device)).rejects.toMatchObject({ code: 'certificates.attached' });
+  await expect(remove(device)).rejects.toMatchObject({
+    code: 'certificates.attached',
+    message: expect.stringContaining(`: policy \`all\`; detach that first: ${ofPolicy}`),
+  });
   await platform.policies.attachments.detach({ policyName, certificateId }, operator);
   expect(standing(device)).toBe('inactive');
   await remove(device);

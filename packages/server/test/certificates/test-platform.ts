@@ -195,8 +195,10 @@ export async function openPlatform(options: PlatformOptions) {
       if (search === undefined) return;
       for (const { thingName } of things.attachmentsOf(certificateId)) changed(thingName);
     },
-    isAttached: (certificateId) =>
-      things.attachmentsOf(certificateId).length + policies.attachedTo(certificateId).length > 0,
+    attachmentsOf: (certificateId) => ({
+      thingNames: things.attachmentsOf(certificateId).map(({ thingName }) => thingName),
+      policyNames: policies.attachedTo(certificateId).map(({ name }) => name),
+    }),
     vendorCas: () => vendorCas.list().map(({ certificate }) => certificate),
     announce: (event) => {
       events.push(event);
