@@ -162,7 +162,8 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     expect((await say(...request, at('again.csr'), '--algorithm', 'ecdsa-p384')).keyName).toBe(made.keyName);
     expect((await openssl(['req', '-in', at('2.csr'), '-verify', '-noout'])).toString()).toBe('');
 
-    await say('sign-intermediate', ...online, '--csr', at('2.csr'), '--out', at('2.pem'));
+    const expected = ['--expect', String(made.publicKeySha256)];
+    await say('sign-intermediate', ...online, '--csr', at('2.csr'), '--out', at('2.pem'), ...expected);
     expect(await openssl(['x509', '-in', at('2.pem'), '-noout', '-text'])).toSatisfy((text: Buffer) =>
       text.toString().includes('Public-Key: (384 bit)'),
     );
@@ -216,7 +217,7 @@ needs('openssl', 'openssl').describe('rotation of the CAs', () => {
     const key = ['pkey', '-in', at('root-2.key'), '-passin', 'env:FLEETWARD_PASSPHRASE', '-noout'];
     await openssl(key, { environment: { PATH: process.env.PATH, ...secret } });
     await say('request-intermediate', '--out', at('2.csr'), '--algorithm', 'rsa-3072');
-    await say('sign-intermediate', ...offline, '--csr', at('2.csr'), '--out', at('2.pem'));
+    await say('sign-intermediate', ...offline, '--csr', at('2.csr'), '--out', at('2.pem'), '--yes');
     // Without its root it would not be believed.
     expect(await world.run(['import', at('2.pem')])).toMatchObject({
       code: 1,

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { generatePrivateKey, localSigner } from '@fleetward/keys';
 import { decryptPrivateKey, encodePem, issueCsr, makeName } from '@fleetward/pki';
 import { expect, test } from 'vitest';
@@ -28,7 +29,18 @@ test('a root of ML-DSA off line: told to be experimental, its key encrypted, and
     '--out',
     'ca.pem',
   ];
-  expect(await cli.run(sign)).toMatchObject({ code: 0 });
+  const unasked = await cli.run(sign);
+  expect(unasked).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('whether the CA CN=Issuing with the key'),
+  });
+  const publicKeySha256 = createHash('sha256').update(signer.publicKey).digest('hex');
+  expect(unasked.stderr).toContain(publicKeySha256);
+  const another = await cli.run([...sign, '--expect', '00'.repeat(32)]);
+  expect(another).toMatchObject({ code: 2, stderr: expect.stringContaining('is of another key') });
+  expect(existsSync(cli.home.join('ca.pem'))).toBe(false);
+  const colons = publicKeySha256.toUpperCase().match(/../g)!.join(':');
+  expect(await cli.run([...sign, '--expect', colons])).toMatchObject({ code: 0 });
   expect(readFileSync(cli.home.join('ca.pem'), 'utf8')).toContain('BEGIN CERTIFICATE');
 });
 

@@ -9,7 +9,8 @@ import {
   parseCsrPem,
   validateCa,
 } from '@fleetward/pki';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { confirm } from '../confirm.ts';
 import { addVerb, whole } from '../define.ts';
 import { CliError } from '../errors.ts';
 import { readInput } from '../read-input.ts';
@@ -17,6 +18,7 @@ import type { Shell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
 import { addRootFlags, type RootFlags, withRoot } from './ca-root-key.ts';
+import { keyFingerprint } from './key-fingerprint.ts';
 
 const dayMs = 86_400_000;
 const pemBytesMax = 262_144;
@@ -25,6 +27,8 @@ interface SignFlags extends RootFlags {
   readonly csr: string;
   readonly out: string;
   readonly days: number;
+  readonly expect?: string;
+  readonly yes?: boolean;
 }
 
 /** `fleetward ca sign-intermediate`: the root certifies an issuing CA, on the machine with its key. */
@@ -32,11 +36,12 @@ export function addCaSignIntermediate(noun: Command, shell: Shell): void {
   const verb = addVerb(noun, 'sign-intermediate', {
     summary: 'certify an issuing CA with the root’s key, on the machine that has it',
     description:
-      'Signs the request of `ca request-intermediate` and writes the certificate for `ca import`. The root’s key is in a file ' +
+      'Shows whose key it is, asks, signs the request of `ca request-intermediate` and writes the certificate for `ca import`. Compare the fingerprint of the key with the one that ' +
+      '`ca request-intermediate` printed, or give that with `--expect`; anybody can make a request with the same name. The root’s key is in a file ' +
       '(`--key`, of `ca init-root`), or in the folder of a platform that was made with an online root (`--folder` or `--config`), ' +
       'which may run meanwhile.',
     examples: [
-      'fleetward ca sign-intermediate --root root.pem --key root.key --csr intermediate.csr --out intermediate.pem',
+      'fleetward ca sign-intermediate --root root.pem --key root.key --csr intermediate.csr --out intermediate.pem --expect 9f86d081884c7d65…',
       'fleetward ca sign-intermediate --root fleetward-data/root-ca.pem --folder fleetward-data --csr intermediate.csr --out intermediate.pem',
     ],
   });
@@ -50,6 +55,13 @@ export function addCaSignIntermediate(noun: Command, shell: Shell): void {
         max: 5_475,
       }).default(1_825),
     )
+    .addOption(
+      new Option(
+        '--expect <fingerprint>',
+        'sign this key and no other, unasked: its SHA-256, as `ca request-intermediate` printed it',
+      ).argParser(parseFingerprint),
+    )
+    .option('--yes', 'do not ask, whatever key it is')
     .action(async (flags: SignFlags) => {
       assertNewFile(flags.out);
       const csr = parseCsrPem(
@@ -59,8 +71,45 @@ export function addCaSignIntermediate(noun: Command, shell: Shell): void {
       if (verdict.kind === 'refused')
         throw new CliError('cli.unreadable', `\`${flags.csr}\` is not to be signed: ${verdict.reason}`);
       const { subject, publicKey } = csr;
+      await assertWanted(flags, { subject: subject.text, fingerprint: keyFingerprint(publicKey), shell });
       await certify(flags, { content: { profile: 'issuing-ca', subject, publicKey }, shell });
     });
+}
+
+/** Hex, with or without colons. */
+function parseFingerprint(text: string): string {
+  const digits = text.replaceAll(':', '').toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(digits)) return digits;
+  throw new InvalidArgumentError('Expected the SHA-256 of a public key: 64 hex digits.');
+}
+
+async function assertWanted(
+  { csr, expect, yes }: SignFlags,
+  {
+    subject,
+    fingerprint,
+    shell,
+  }: { readonly subject: string; readonly fingerprint: string; readonly shell: Shell },
+): Promise<void> {
+  if (expect === fingerprint) return;
+  if (expect !== undefined)
+    throw new CliError(
+      'cli.unreadable',
+      `\`${csr}\` is of another key: \`${fingerprint}\`, not \`${expect}\``,
+      {
+        hint: 'it is not the request that was made: somebody may have put another in its place',
+      },
+    );
+  if (yes === true) return;
+  const what = `the CA ${subject} with the key ${fingerprint}`;
+  await confirm(
+    {
+      message: `Certify ${what}?`,
+      refused: 'nothing was signed',
+      unasked: `nobody can be asked here whether ${what} is to be certified: give \`--expect FINGERPRINT\`, or \`--yes\` once you have looked`,
+    },
+    shell.terminal,
+  );
 }
 
 interface CrossFlags extends RootFlags {
@@ -126,11 +175,20 @@ async function certify(
   const made = await withRoot(flags, { terminal, work: sign });
   writeNewFile(flags.out, encodePem('CERTIFICATE', made.der));
   const { id: certificateId, subject, notAfterMs } = made;
+  const publicKeySha256 = keyFingerprint(made.publicKey);
   output.record(
-    { certificateId, subject: subject.text, issuer: issuer.subject.text, notAfterMs, file: flags.out },
+    {
+      certificateId,
+      subject: subject.text,
+      publicKeySha256,
+      issuer: issuer.subject.text,
+      notAfterMs,
+      file: flags.out,
+    },
     {
       ca: certificateId,
       subject: subject.text,
+      'key fingerprint': publicKeySha256,
       'certified by': issuer.subject.text,
       'valid until': { atMs: notAfterMs },
       certificate: flags.out,

@@ -1,3 +1,4 @@
+import { parseCsrPem } from '@fleetward/pki';
 import { importCas, requestCa } from '@fleetward/protocol';
 import type { Command } from 'commander';
 import { addVerb } from '../define.ts';
@@ -5,6 +6,7 @@ import { readCertificates } from '../read-certificates.ts';
 import type { Shell } from '../shell.ts';
 import { assertNewFile, writeNewFile } from '../write-file.ts';
 import { type CaAlgorithm, caAlgorithmOption, keyStoreOption, noteExperimental } from './ca-algorithms.ts';
+import { keyFingerprint } from './key-fingerprint.ts';
 
 interface RequestFlags {
   readonly out: string;
@@ -19,7 +21,7 @@ export function addCaRequest(noun: Command, { output, withApi }: Shell): void {
     summary: 'make the key of another issuing CA, and write the request for its certificate',
     description:
       'The platform makes the key in its signing process, where it stays. Have the request signed with `ca sign-intermediate`, on the ' +
-      'machine with the root’s key, and give the result to `ca import`. Asked again before that, it is the same key.',
+      'machine with the root’s key, and give the result to `ca import`. Who signs compares the fingerprint that is printed here: a name anybody can put into a request. Asked again before that, it is the same key.',
     examples: ['fleetward ca request-intermediate --out intermediate.csr --algorithm ecdsa-p384'],
   })
     .requiredOption('--out <file>', 'where the request goes, PEM')
@@ -33,9 +35,17 @@ export function addCaRequest(noun: Command, { output, withApi }: Shell): void {
       const made = await withApi((api) => api.call(requestCa, { body: { algorithm, store, ...name } }));
       writeNewFile(out, made.pem);
       const { keyName, subject } = made;
+      const publicKeySha256 = keyFingerprint(parseCsrPem(made.pem).publicKey);
       output.record(
-        { keyName, subject, algorithm, store, file: out },
-        { key: keyName, subject, algorithm, 'key is in': store, request: out },
+        { keyName, subject, publicKeySha256, algorithm, store, file: out },
+        {
+          key: keyName,
+          subject,
+          'key fingerprint': publicKeySha256,
+          algorithm,
+          'key is in': store,
+          request: out,
+        },
       );
     });
 }
