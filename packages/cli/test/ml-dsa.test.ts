@@ -44,6 +44,28 @@ test('a root of ML-DSA off line: told to be experimental, its key encrypted, and
   expect(readFileSync(cli.home.join('ca.pem'), 'utf8')).toContain('BEGIN CERTIFICATE');
 });
 
+test('a root’s certificate with the key of another root is told with both files', async () => {
+  using cli = openCli();
+  writeFileSync(cli.home.join('pass'), 'a long passphrase\n', { mode: 0o600 });
+  const pass = ['--passphrase-file', 'pass'];
+  for (const name of ['one', 'two'])
+    await cli.run([
+      'ca',
+      'init-root',
+      '--key',
+      `${name}.key`,
+      '--out',
+      `${name}.pem`,
+      '--common-name',
+      name,
+      ...pass,
+    ]);
+  const crossed = ['--root', 'one.pem', '--key', 'two.key', '--certificate', 'two.pem', '--out', 'x.pem'];
+  const refused = await cli.run(['ca', 'cross-sign', ...crossed, ...pass, '--json']);
+  expect(refused.error.message).toBe('`two.key` is not the key of the certificate in `one.pem`');
+  expect(refused.code).toBe(2);
+});
+
 test('a platform with CAs of ML-DSA is not made before the setting allows it', async () => {
   using cli = openCli();
   const refused = await cli.run(['init', '--folder', 'platform', '--algorithm', 'ml-dsa-65', '--json']);

@@ -1314,6 +1314,8 @@ needs('openssl', 'openssl').describe('against a platform', () => {
       /it concerns \d+, for \d+ things: \d+ are refused, .*; the platform can issue no more/,
     );
     expect(shutOut.code).toBe(2);
+    const retired = await run(['ca', 'set-state', spare.certificateId, 'retired']);
+    expect(retired.error.message).toContain('it can only be `removed`');
     expect((await say([...removal, '--yes'])).json).toMatchObject([
       { state: 'removed', subject: 'CN=Spare Root', unready: 0, things: 0, inForce: expect.any(Number) },
     ]);

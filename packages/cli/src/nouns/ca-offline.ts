@@ -1,4 +1,4 @@
-import type { Signer } from '@fleetward/core';
+import { equalBytes, type Signer } from '@fleetward/core';
 import {
   type Certificate,
   type CertificateContent,
@@ -163,8 +163,9 @@ async function certify(
   const { terminal, output } = shell;
   const issuer = await readCertificate(flags.root, terminal);
   const nowMs = terminal.clock.now();
-  const sign = (signer: Signer): Promise<Certificate> =>
-    issueCertificate({
+  const sign = async (signer: Signer): Promise<Certificate> => {
+    if (!equalBytes(signer.publicKey, issuer.publicKey.spki)) throw otherKey(flags);
+    return issueCertificate({
       ...content,
       issuer,
       signer,
@@ -172,6 +173,7 @@ async function certify(
       notBeforeMs: Math.max(nowMs - 3_600_000, issuer.notBeforeMs),
       notAfterMs: Math.min(nowMs + flags.days * dayMs, issuer.notAfterMs),
     });
+  };
   const made = await withRoot(flags, { terminal, work: sign });
   writeNewFile(flags.out, encodePem('CERTIFICATE', made.der));
   const { id: certificateId, subject, notAfterMs } = made;
@@ -194,6 +196,14 @@ async function certify(
       certificate: flags.out,
     },
   );
+}
+
+function otherKey({ root, key, folder, config }: RootFlags): CliError {
+  const where =
+    key === undefined ? `the root’s key of the platform in \`${folder ?? config}\`` : `\`${key}\``;
+  return new CliError('cli.unreadable', `${where} is not the key of the certificate in \`${root}\``, {
+    hint: 'give the certificate and the key of the same root',
+  });
 }
 
 async function readCertificate(file: string, terminal: Terminal): Promise<Certificate> {

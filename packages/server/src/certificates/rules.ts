@@ -68,8 +68,12 @@ export function belongsOnCrl(
 /** Throws `certificates.ca_state` for a step that may not be taken: removal is for ever. */
 export function assertAuthorityStep(authority: AuthorityRecord, state: AuthorityRecord['state']): void {
   if (authority.state !== 'removed' && !(authority.kind !== 'issuing' && state === 'retired')) return;
+  const why =
+    authority.state === 'removed'
+      ? 'a removal is for ever'
+      : `a ${authority.kind} CA issues nothing here that it could cease to issue, it can only be \`removed\``;
   throw new CertificatesError(
     'certificates.ca_state',
-    `the ${authority.kind} CA \`${authority.certificateId}\` is \`${authority.state}\` and cannot become \`${state}\``,
+    `the ${authority.kind} CA \`${authority.certificateId}\` is \`${authority.state}\` and cannot become \`${state}\`: ${why}`,
   );
 }
