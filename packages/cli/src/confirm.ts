@@ -1,4 +1,5 @@
 import { CliError, usage } from './errors.ts';
+import { printable } from './printable.ts';
 import { isInteractive, type Terminal } from './terminal.ts';
 
 /** What is asked, and what is said where the answer is no, or where nobody can be asked. */
@@ -13,6 +14,6 @@ export async function confirm({ message, refused, unasked }: Question, terminal:
   if (!isInteractive(terminal)) throw usage(unasked);
   const prompts = await import('@clack/prompts');
   const { stdin: input, stderr: output } = terminal;
-  const answer = await prompts.confirm({ message, initialValue: false, input, output });
+  const answer = await prompts.confirm({ message: printable(message), initialValue: false, input, output });
   if (answer !== true) throw new CliError('cli.cancelled', `cancelled: ${refused}`);
 }
